@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only place that starts a child process.
+
+Every child gets list arguments, a closed standard input unless asked, a small explicit
+environment, a session of its own (so that Ctrl-C reaches only this program, which then ends
+the child in order), and SIGKILL from the kernel when this program dies.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
+
+Argument = str | os.PathLike[str]
+Stream = int | IO[bytes] | None
+
+_TAIL_CHARS = 4000
+_STOP_GRACE_S = 2.0
+_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
+
+# The parent-death signal is bound to the *thread* that forked, so all children are started
+# from one thread that lives as long as the program.
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A child that has ended: its status and what it wrote."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def paste_ready(argv: Sequence[Argument]) -> str:
+    """The command as one can paste it into a shell."""
+    return shlex.join(os.fspath(argument) for argument in argv)
+
+
+def find_program(name: str, *, hint: str) -> str:
+    """The absolute path of a program on PATH; HostError with `hint` when it is missing."""
+    found = shutil.which(name)
+    if found is None:
+        raise HostError(f"{name} is not installed", hint=hint)
+    return found
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment children get: a few inherited variables, a fixed locale, and `extra`."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {**kept, "LC_ALL": "C.UTF-8", **(extra or {})}
+
+
+def run(
+    argv: Sequence[Argument],
+    *,
+    deadline: Deadline,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    input_bytes: bytes | None = None,
+    pass_fds: Sequence[int] = (),
+    check: bool = True,
+) -> Completed:
+    """Run a command to its end and collect its output.
+
+    Raises CommandFailed (non-zero status, when `check`), DeadlinePassed, or HostError when the
+    program does not exist. The whole process group is gone when this returns or raises.
+    """
+    stdin = subprocess.PIPE if input_bytes is not None else subprocess.DEVNULL
+    with start(
+        argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=pass_fds
+    ) as child:
+        try:
+            stdout, stderr = child.communicate(input_bytes, timeout=deadline.remaining())
+        except subprocess.TimeoutExpired as expired:
+            tail = _tail((expired.stdout or b"") + (expired.stderr or b""))
+            raise DeadlinePassed(
+                f"deadline passed: {deadline.what}", evidence=[paste_ready(argv), tail]
+            ) from None
+    if check and child.returncode != 0:
+        raise CommandFailed(paste_ready(argv), child.returncode, _tail(stdout + stderr))
+    return Completed(child.returncode, stdout, stderr)
+
+
+@contextmanager
+def start(
+    argv: Sequence[Argument],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: Stream = subprocess.DEVNULL,
+    stdout: Stream = subprocess.DEVNULL,
+    stderr: Stream = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
+    foreground: bool = False,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command that lives at most as long as the `with` block.
+
+    A `foreground` child stays in the terminal's process group, so it may read the terminal.
+    Raises HostError when the program does not exist.
+    """
+    program = find_program(os.fspath(argv[0]), hint="install it; `./oomlab` does so on Debian")
+    command = [
+        find_program("setpriv", hint="install util-linux"), "--pdeathsig", "SIGKILL", "--",
+        program, *map(os.fspath, argv[1:]),
+    ]  # fmt: skip
+    future = _spawner.submit(
+        subprocess.Popen, command, cwd=cwd, env=environment(env), stdin=stdin, stdout=stdout, stderr=stderr,
+        pass_fds=tuple(pass_fds), start_new_session=not foreground,
+    )  # fmt: skip
+    try:
+        child = future.result()
+    except BaseException:
+        future.add_done_callback(_kill_unclaimed)  # interrupted before the child was handed over
+        raise
+    try:
+        yield child
+    finally:
+        _end(child, group=not foreground)
+
+
+def _kill_unclaimed(future: Future[subprocess.Popen[bytes]]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        _end(future.result(), group=True)
+
+
+def _end(child: subprocess.Popen[bytes], *, group: bool) -> None:
+    """SIGTERM, a grace period, SIGKILL for the whole group; then reap and close the pipes."""
+    with suppress(ProcessLookupError):
+        if child.poll() is None:
+            child.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_STOP_GRACE_S)
+    with suppress(ProcessLookupError, PermissionError):
+        if group:
+            os.killpg(child.pid, signal.SIGKILL)  # children of the child, too
+        elif child.poll() is None:
+            child.kill()
+    child.wait()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+
+
+def _tail(output: bytes) -> str:
+    return output.decode(errors="replace")[-_TAIL_CHARS:]
