@@ -114,7 +114,7 @@ def start(
     program = find_program(os.fspath(argv[0]), hint="install it; `./oomlab` does so on Debian")
     command = [
         find_program("setpriv", hint="install util-linux"), "--pdeathsig", "SIGKILL", "--",
-        program, *map(os.fspath, argv[1:]),
+        program, *(os.fspath(argument) for argument in argv[1:]),
     ]  # fmt: skip
     future = _spawner.submit(
         subprocess.Popen, command, cwd=cwd, env=environment(env), stdin=stdin, stdout=stdout, stderr=stderr,
