@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The project's own tests, as `oomlab test` runs them: linters, unit, build and guest tests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from orchestrator.errors import ExitCode, HostError, InputError
+
+SELECTIONS: Final = {
+    "unit": "not build and not guest",
+    "build": "build",
+    "guest": "guest",
+    "all": "",
+}
+"""What can be selected, as pytest's marker expressions. The linters are among the unit tests."""
+
+# pytest's own errors and "nothing was collected" are not in here: they are COULD_NOT_RUN.
+_EXIT_CODES: Final = {
+    0: ExitCode.MET,
+    1: ExitCode.NOT_MET,
+    2: ExitCode.INTERRUPTED,
+    4: ExitCode.BAD_INPUT,
+}
+
+
+def run_tests(selection: str = "all", extra: Sequence[str] = ()) -> int:
+    """Run the selected tests, handing `extra` to pytest; return the command's exit code.
+
+    The last line written is pytest's summary. Raises InputError for a selection that is not in
+    SELECTIONS, HostError outside a checkout or without the test dependencies.
+    """
+    if selection not in SELECTIONS:
+        raise InputError(f"no tests are called '{selection}'", hint=f"one of: {', '.join(SELECTIONS)}")
+    checkout = _checkout()
+    try:
+        import pytest
+    except ImportError:
+        raise HostError(
+            "pytest is not installed here", hint="run `./oomlab test`: the launcher installs what tests need"
+        ) from None
+    # From the checkout, because pytest looks for its configuration and the tests where it is started.
+    with contextlib.chdir(checkout):
+        status = pytest.main(pytest_arguments(selection, extra))
+    return _EXIT_CODES.get(int(status), ExitCode.COULD_NOT_RUN)
+
+
+def pytest_arguments(selection: str, extra: Sequence[str] = ()) -> list[str]:
+    """The arguments pytest gets; what is in `extra` comes last, so it wins."""
+    marker = SELECTIONS[selection]
+    return ["--durations=5", "--durations-min=1", *(["-m", marker] if marker else []), *extra]
+
+
+def _checkout() -> Path:
+    checkout = Path(__file__).resolve().parent.parent
+    if not (checkout / "tests").is_dir() or not (checkout / "pyproject.toml").is_file():
+        raise HostError(
+            "the tests are not part of an installed oomlab",
+            hint="clone the repository and run `./oomlab test` there",
+        )
+    return checkout
