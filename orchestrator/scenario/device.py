@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The virtual device, and the kernels that are to run on it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, StringConstraints, model_validator
+
+from orchestrator.scenario.fields import Cross, Model, each_once, refuse, size_between
+from orchestrator.units import MIB, Size
+
+GIB = 1024 * MIB
+SCOPE: Literal["drivers/android"] = "drivers/android"
+"""The one directory of the kernel source that a variant may change."""
+
+PAGE_BYTES = {"debian-6.1": 4096, "debian-6.12": 4096, "debian-6.12-16k": 16384}
+"""Page size of each base kernel in bytes."""
+
+Base = Literal["debian-6.1", "debian-6.12", "debian-6.12-16k"]
+
+_SYSCTL = re.compile(r"(abi|debug|dev|fs|kernel|net|user|vm)(\.[A-Za-z0-9_/-]+)+")
+_SYSCTLS_OF_THE_HARNESS = {
+    "kernel.panic": "a panic must end the guest at once",
+    "kernel.printk": "the console must show every kernel message",
+}
+# What the harness sets itself, and where the user finds the same thing.
+_RESERVED_WORDS = {
+    "console=": "the console is the record of the trial",
+    "init=": "the guest agent is the first process",
+    "rdinit=": "the guest agent is the first process",
+    "root=": "the guest runs from its initramfs",
+    "panic=": "a panic must end the guest at once",
+    "loglevel=": "the console must show every kernel message",
+    "cma=": "use device.cma",
+    "mem=": "use device.memory",
+    "oomlab.": "these words carry the recipe of the trial",
+}
+
+
+def _sysctl_name(value: str) -> str:
+    if not _SYSCTL.fullmatch(value):
+        raise ValueError(f"not the name of a sysctl, such as vm.min_free_kbytes: {value[:80]!r}")
+    if value in _SYSCTLS_OF_THE_HARNESS:
+        raise ValueError(f"{value} is oomlab's own: {_SYSCTLS_OF_THE_HARNESS[value]}")
+    return value
+
+
+def _sysctl_value(value: Any) -> Any:
+    whole_number = isinstance(value, int) and not isinstance(value, bool)
+    if whole_number or (isinstance(value, str) and re.fullmatch(r"[\x20-\x2b\x2d-\x7e]{1,200}", value)):
+        return value
+    raise ValueError(f"a sysctl takes a whole number, or text without commas, not {value!r}")
+
+
+def _kernel_word(value: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{1,200}", value) or value == "--":
+        raise ValueError(f"one word of the kernel command line without spaces, not {value[:80]!r}")
+    if value == "quiet":
+        raise ValueError("'quiet' is not possible here: the console must show every kernel message")
+    for reserved, why in _RESERVED_WORDS.items():
+        if value.startswith(reserved):
+            raise ValueError(f"'{reserved}' is oomlab's own: {why}")
+    return value
+
+
+SysctlName = Annotated[str, AfterValidator(_sysctl_name)]
+SysctlValue = Annotated[int | str, BeforeValidator(_sysctl_value, json_schema_input_type=int | str)]
+KernelWord = Annotated[str, AfterValidator(_kernel_word)]
+
+
+class Device(Model):
+    """The virtual device that the guests of a scenario run on."""
+
+    backend: Literal["qemu"] = Field("qemu", description="what runs the guest", examples=["qemu"])
+    arch: Literal["arm64", "x86_64"] = Field(
+        description="processor architecture; arm64 is QEMU's machine `virt`, x86_64 is `q35`",
+        examples=["arm64"],
+    )
+    memory: Annotated[Size, size_between(64 * MIB, 64 * GIB, MIB)] = Field(
+        description="memory of the guest, from 64MiB to 64GiB in whole MiB", examples=["256MiB"]
+    )
+    cpus: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(
+        1, description="number of virtual processors, 1 to 64", examples=[1]
+    )
+    cma: Annotated[Size, size_between(0, 64 * GIB, MIB)] = Field(
+        ByteSize(0),
+        description="memory for the contiguous memory allocator (`cma=`); kernel allocations such as binder's"
+        " cannot use it. Debian's kernels would take 64 MiB where nothing is said, so oomlab always says it",
+        examples=["0", "32MiB"],
+    )
+    zram: Annotated[Size, size_between(MIB, 64 * GIB)] | None = Field(
+        None, description="size of a swap area in zram; no swap when left out", examples=["128MiB"]
+    )
+    sysctls: dict[SysctlName, SysctlValue] = Field(
+        default_factory=dict,
+        description="kernel settings under /proc/sys, written before anything else happens in the guest",
+        examples=[{"vm.watermark_boost_factor": 0, "vm.compaction_proactiveness": 0}],
+    )
+    cmdline: tuple[KernelWord, ...] = Field(
+        (),
+        max_length=64,
+        description="extra words for the kernel command line, each one word; what oomlab needs itself"
+        " (`console=`, `rdinit=`, `panic=`, `cma=` and the like) is refused",
+        examples=[["slub_max_order=0"]],
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.cma >= self.memory:
+            refuse([Cross(("cma",), "CMA must be smaller than the device's memory")])
+        return self
+
+
+class Variant(Model):
+    """One kernel under test."""
+
+    base: Base = Field(
+        description="the distribution's kernel that this variant is, or is built against;"
+        " `debian-6.12-16k` has 16 KiB pages and exists for arm64 only",
+        examples=["debian-6.1"],
+    )
+    scope: Literal["drivers/android"] | None = Field(
+        None,
+        description="the directory of the kernel source from which the driver module is built;"
+        " without it the base's own module is used",
+        examples=["drivers/android"],
+    )
+    patches: Annotated[tuple[Path, ...], each_once("the patch", str)] = Field(
+        (),
+        description="patch files applied to `scope` in this order; each is looked for beside the scenario"
+        " file and then among the shipped ones",
+        examples=[["binder-kvcalloc-6.1.patch"]],
+    )
+
+    @property
+    def page_bytes(self) -> int:
+        """Page size of the variant's kernel in bytes."""
+        return PAGE_BYTES[self.base]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.patches and self.scope is None:
+            refuse([Cross(("patches",), f"patches need a scope: add 'scope: {SCOPE}'")])
+        return self
+
+
+ShellText = Annotated[str, StringConstraints(min_length=1, max_length=500)]

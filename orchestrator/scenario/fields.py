@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all scenario models share: the base class, bounded field types, cross-field problems."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from orchestrator.units import KIB, format_duration, format_size
+
+CROSS_FIELD = "cross_field"
+"""The type of the Pydantic error that carries `Cross` problems in its context."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class Model(BaseModel):
+    """A frozen part of a scenario; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Cross:
+    """A problem between fields: `path` leads from the model that found it to the key to blame."""
+
+    path: tuple[str | int, ...]
+    what: str
+    nearest: str | None = None
+
+
+def refuse(problems: Sequence[Cross]) -> None:
+    """Raise all of `problems` as one Pydantic error; does nothing when there are none."""
+    if problems:
+        text = "; ".join(problem.what for problem in problems)
+        raise PydanticCustomError(CROSS_FIELD, "{text}", {"text": text, "problems": tuple(problems)})
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            "a name consists of small letters, digits, '.', '_' and '-', begins with a letter or digit,"
+            f" and has at most 64 characters, not {value[:80]!r}"
+        )
+    return value
+
+
+def size_between(low_bytes: int, high_bytes: int, multiple_bytes: int = KIB) -> AfterValidator:
+    """A check that a size lies in the closed interval and is a multiple of `multiple_bytes`.
+
+    Whole KiB by default, because the guest counts memory in them.
+    """
+
+    def check(value: Any) -> Any:
+        if not low_bytes <= value <= high_bytes:
+            raise ValueError(
+                f"a size from {format_size(low_bytes)} to {format_size(high_bytes)} is possible here,"
+                f" not {format_size(value)}"
+            )
+        if value % multiple_bytes:
+            raise ValueError(f"must be a multiple of {format_size(multiple_bytes)}, not {format_size(value)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def duration_between(low_s: float, high_s: float) -> AfterValidator:
+    """A check that a duration lies in the closed interval."""
+
+    def check(value: float) -> float:
+        if not low_s <= value <= high_s:
+            raise ValueError(
+                f"a duration from {format_duration(low_s)} to {format_duration(high_s)} is possible here"
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+def each_once(what: str, key: Callable[[Any], object]) -> AfterValidator:
+    """A check that no two items of a sequence have the same `key`."""
+
+    def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
+        seen: set[object] = set()
+        for item in value:
+            if key(item) in seen:
+                raise ValueError(f"{what} {key(item)} is given twice")
+            seen.add(key(item))
+        return value
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
+"""The name of a scenario or variant; it becomes part of file names."""
+
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+"""How many of something: at least one."""
+
+OomScoreAdj = Annotated[int, Field(strict=True, ge=-1000, le=1000)]
+"""A value for /proc/PID/oom_score_adj; -1000 makes the process unkillable for the OOM killer."""
+
+Number = Annotated[int, Field(strict=True)]
+"""A whole number; text such as "3" and numbers such as 3.0 are refused."""

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory state to be reached before anything is measured, and what shapes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from orchestrator.scenario.fields import Cross, Model, Number, each_once, refuse, size_between
+from orchestrator.units import KIB, MIB, Size
+
+StressorKind = Literal["pipes", "high_order", "page_cache", "anonymous", "ballast"]
+FreeSize = Annotated[Size, size_between(0, 64 * 1024 * MIB)]
+
+
+class UsableUnits(Model):
+    """Bounds on how many requests of one order the free lists could serve.
+
+    Usable units at an order are the sum over j >= order of free blocks times 2^(j - order), in the
+    unmovable, reclaimable and movable lists of the zones that the request may use.
+    """
+
+    order: Annotated[int, Field(strict=True, ge=0, le=10)] = Field(
+        description="order of the request: 2^order contiguous pages", examples=[3]
+    )
+    min: Annotated[Number, Field(ge=0)] | None = Field(
+        None, description="at least this many units must be left", examples=[1200]
+    )
+    max: Annotated[Number, Field(ge=0)] | None = Field(
+        None, description="at most this many units may be left", examples=[300]
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse(bound_problems(self.min, self.max))
+        return self
+
+
+class Free(Model):
+    """Bounds on free memory in the zones that count, CMA left out."""
+
+    min: FreeSize | None = Field(
+        None,
+        description="at least this much must be free, so that a failure is no plain shortage",
+        examples=["64MiB"],
+    )
+    max: FreeSize | None = Field(None, description="at most this much may be free", examples=["128MiB"])
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse(bound_problems(self.min, self.max))
+        return self
+
+
+def bound_problems(low: int | None, high: int | None) -> list[Cross]:
+    """What is wrong with a pair of bounds: none given, or the wrong way round."""
+    if low is None and high is None:
+        return [Cross((), "needs 'min', 'max' or both")]
+    if low is not None and high is not None and low > high:
+        return [Cross(("min",), "'min' is above 'max'")]
+    return []
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict | UsableUnits) else value
+
+
+class Target(Model):
+    """The memory state to reach and verify."""
+
+    usable_units: Annotated[
+        tuple[UsableUnits, ...],
+        each_once("order", lambda units: units.order),
+        BeforeValidator(_as_list, json_schema_input_type=UsableUnits | list[UsableUnits]),
+    ] = Field(
+        min_length=1,
+        description="bounds on the usable units at one order, or a list of them for several orders",
+        examples=[{"order": 3, "max": 300}],
+    )
+    free: Free | None = Field(
+        None, description="bounds on free memory; unbounded when left out", examples=[{"min": "64MiB"}]
+    )
+    hard: Literal["required", "forbidden", "unchecked"] = Field(
+        "unchecked",
+        description="whether compaction may repair the state: `required` compacts once and the target must"
+        " still hold, `forbidden` proves on a throw-away boot that compaction does repair it,"
+        " `unchecked` leaves it",
+        examples=["required"],
+    )
+
+
+class Stressor(Model):
+    """Something that shapes guest memory; in a scenario file its name alone will do."""
+
+    kind: StressorKind = Field(
+        description="`pipes`: a checkerboard of unmovable pages; `high_order`: eats large free blocks first;"
+        " `page_cache`: reclaimable pages of a file; `anonymous`: movable pages; `ballast`: reserved"
+        " huge pages, which take contiguous memory out of play at no cost to the host",
+        examples=["pipes"],
+    )
+    size: Annotated[Size, size_between(64 * KIB, 64 * 1024 * MIB)] | None = Field(
+        None,
+        description="fixed amount; when left out the feedback loop decides (`ballast` always needs it)",
+        examples=["16MiB"],
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kind == "ballast" and self.size is None:
+            refuse([Cross((), "ballast needs a size, such as {kind: ballast, size: 128MiB}")])
+        return self
+
+
+def _as_stressor(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+NamedStressor = Annotated[
+    Stressor, BeforeValidator(_as_stressor, json_schema_input_type=StressorKind | Stressor)
+]
+
+
+class Fragmentation(Model):
+    """The memory state before the trigger, and the means to get there."""
+
+    target: Target = Field(
+        description="the state to be reached; where it is not, the outcome is `target-missed`",
+        examples=[{"usable_units": {"order": 3, "max": 300}, "free": {"min": "64MiB"}}],
+    )
+    stressors: Annotated[
+        tuple[NamedStressor, ...], each_once("the stressor", lambda stressor: stressor.kind)
+    ] = Field(
+        (),
+        description="what applies pressure, in this order; with none the target is only verified",
+        examples=[["pipes"], [{"kind": "ballast", "size": "128MiB"}, "pipes"]],
+    )

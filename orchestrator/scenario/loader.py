@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a scenario file to a valid Scenario, or to all that is wrong with it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.scenario.advice import advise
+from orchestrator.scenario.document import Document, Place, read_document
+from orchestrator.scenario.files import (
+    find_patch,
+    find_scenario,
+    nearest_file,
+    patch_folders,
+    read_scenario_text,
+)
+from orchestrator.scenario.models import Scenario, unknown_variants
+from orchestrator.scenario.overrides import Override, apply_overrides, replace_variants
+from orchestrator.scenario.problems import Problem, ScenarioInvalid
+from orchestrator.scenario.wording import Finding, findings, shown
+
+_MANY = 50
+_HINT = "docs/scenarios.md explains every key; 'oomlab schema scenario' gives the JSON Schema"
+
+
+@dataclass(frozen=True)
+class LoadedScenario:
+    """A valid scenario and where it came from.
+
+    The patch files of the variants are absolute paths. `text` is the file as it was read, without
+    the overrides. `warnings` say what is allowed and probably not meant.
+    """
+
+    scenario: Scenario
+    source: Path
+    text: str
+    warnings: tuple[Problem, ...] = ()
+
+
+def load_scenario(path: Path, overrides: Sequence[str] = (), patches: Sequence[Path] = ()) -> LoadedScenario:
+    """The scenario in the file `path` (or the shipped one of that bare name).
+
+    `patches` replace the variants by `base` and `patched`; each "PATH=VALUE" of `overrides` then
+    replaces one field. Raises ScenarioInvalid with every problem found.
+    """
+    source = find_scenario(path)
+    return load_text(read_scenario_text(source), source, overrides, patches)
+
+
+def load_text(
+    text: str, source: Path, overrides: Sequence[str] = (), patches: Sequence[Path] = ()
+) -> LoadedScenario:
+    """As load_scenario, for `text` that stands (or might stand) in the file `source`."""
+    document = read_document(text, str(source))
+    if not isinstance(document.data, dict):
+        if not document.problems:
+            what = f"a scenario is a section with keys, not {shown(document.data)}"
+            document.complain(Place(1, 1), what)
+        raise ScenarioInvalid(document.problems, hint=_HINT)
+    origins = replace_variants(document.data, patches) if patches else []
+    applied, problems = apply_overrides(document.data, overrides)
+    where = _Whereabouts(document, [*applied[::-1], *origins])
+    problems += document.problems
+    problems += where.problems(_resolve_patches(document.data, source.parent, where))
+    scenario, found = _validate(document.data)
+    problems += where.problems(found)
+    if problems or scenario is None:
+        raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
+    warnings = where.problems(Finding(advice.path, advice.what, at_key=True) for advice in advise(scenario))
+    return LoadedScenario(scenario, source, text, tuple(warnings))
+
+
+@dataclass(frozen=True)
+class _Whereabouts:
+    """Which option or which place of the file is to blame for a finding."""
+
+    document: Document
+    overrides: Sequence[Override]
+
+    def override(self, path: tuple[str | int, ...]) -> Override | None:
+        """The override that `path` comes from: one above it, or one that made the section at `path`."""
+        for override in self.overrides:
+            if path[: len(override.path)] == override.path:
+                return override
+        for override in self.overrides:
+            made = path not in self.document.values and override.path[: len(path)] == path
+            if made and path:
+                return override
+        return None
+
+    def problems(self, found: Iterable[Finding]) -> list[Problem]:
+        """The findings with their places."""
+        return [self._problem(finding) for finding in found]
+
+    def _problem(self, finding: Finding) -> Problem:
+        override = self.override(finding.path)
+        if override is not None:
+            return Problem(override.option, None, None, finding.what, finding.nearest)
+        seek = self.document.key_place if finding.at_key else self.document.value_place
+        place = seek(finding.path) or Place(1, 1)
+        return Problem(self.document.file, place.line, place.column, finding.what, finding.nearest)
+
+
+def _without_echo(problems: list[Problem]) -> list[Problem]:
+    """Without what was reported twice, and without the validation of a place already complained about."""
+    seen: set[tuple[str, int | None, int | None]] = set()
+    kept: list[Problem] = []
+    for problem in problems:
+        place = (problem.file, problem.line, problem.column)
+        if problem.line is None or place not in seen or "missing" in problem.what:
+            kept.append(problem)
+        seen.add(place)
+    return kept
+
+
+def _resolve_patches(data: dict[str, Any], folder: Path, where: _Whereabouts) -> list[Finding]:
+    """Make the patches in `data` absolute; a finding for each that does not exist."""
+    found: list[Finding] = []
+    for patches, path in _patch_lists(data):
+        for index, patch in enumerate(patches):
+            if not isinstance(patch, str):
+                continue
+            folders = patch_folders(folder)
+            if where.override((*path, index)) is not None:
+                # On the command line people mean the directory they are in.
+                folders.insert(0, Path.cwd())
+            file = find_patch(Path(patch), folders)
+            if file is None:
+                hint = nearest_file(Path(Path(patch).name), [folders[0] / Path(patch).parent, *folders])
+                found.append(Finding((*path, index), f"no such patch file: {shown(patch)}", hint))
+            else:
+                patches[index] = str(file)
+    return found
+
+
+def _patch_lists(data: dict[str, Any]) -> Iterator[tuple[list[Any], tuple[str, ...]]]:
+    variants = data.get("variants")
+    for name, variant in variants.items() if isinstance(variants, dict) else ():
+        patches = variant.get("patches") if isinstance(variant, dict) else None
+        if isinstance(patches, list):
+            yield patches, ("variants", name, "patches")
+
+
+def _validate(data: dict[str, Any]) -> tuple[Scenario | None, list[Finding]]:
+    try:
+        return Scenario.model_validate(data), []
+    except ValidationError as error:
+        found = findings(error, data)
+        more = [*_second_look(data, found), *_strangers(data)]
+        return None, found + [finding for finding in more if finding not in found]
+
+
+def _strangers(data: dict[str, Any]) -> list[Finding]:
+    """Expectations of variants that do not exist: a check that needs nothing else to be valid."""
+    variants, expectations = data.get("variants"), data.get("expectations")
+    if not isinstance(variants, dict) or not isinstance(expectations, dict):
+        return []
+    return [
+        Finding(("expectations", *problem.path), problem.what, problem.nearest, True, True)
+        for problem in unknown_variants(expectations, variants)
+    ]
+
+
+def _second_look(data: dict[str, Any], found: list[Finding]) -> list[Finding]:
+    """Problems between fields that the first problems hid.
+
+    Pydantic checks relations only in models whose fields are all valid. So what was wrong is left
+    out and the rest looked at again; relations of what was left out are not judged.
+    """
+    rest = deepcopy(data)
+    left_out = {finding.path for finding in found if finding.path and not finding.crosses_fields}
+    for path in sorted(left_out, key=len, reverse=True):
+        _leave_out(rest, path)
+    try:
+        Scenario.model_validate(rest)
+    except ValidationError as error:
+        touched = {path[:-1] for path in left_out} | left_out
+        return [
+            finding
+            for finding in findings(error, rest)
+            if finding.crosses_fields and touched.isdisjoint({finding.path, finding.path[:-1]})
+        ]
+    return []
+
+
+def _leave_out(data: Any, path: tuple[str | int, ...]) -> None:
+    for step in path[:-1]:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return
+    # Items of a list stay: leaving one out would shift the others' places.
+    if isinstance(data, dict):
+        data.pop(path[-1], None)

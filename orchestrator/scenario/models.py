@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scenario: everything a run depends on, frozen once it is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.scenario.device import Device, Variant
+from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
+from orchestrator.scenario.fields import Cross, Model, Name, duration_between, refuse
+from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
+from orchestrator.scenario.nearest import nearest
+from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
+from orchestrator.units import Duration, format_size
+
+__all__ = [
+    "BinderMmap",
+    "Bounds",
+    "Bystanders",
+    "Command",
+    "Deadlines",
+    "Device",
+    "Expectation",
+    "FirstOom",
+    "Fragmentation",
+    "Free",
+    "Scenario",
+    "Stressor",
+    "Target",
+    "Trials",
+    "Trigger",
+    "UsableUnits",
+    "Variant",
+]
+
+PhaseLimit = Annotated[Duration, duration_between(0.1, 24 * 3600)]
+
+
+class Trials(Model):
+    """How often everything is done."""
+
+    blocks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
+        1, description="number of blocks; a block is one boot of every variant", examples=[3]
+    )
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**64)] = Field(
+        1, description="seed of everything random; block N draws its own seed from it", examples=[1]
+    )
+
+
+class Deadlines(Model):
+    """Time limits in the guest, for a reference machine; oomlab stretches them to the host's speed."""
+
+    boot: PhaseLimit = Field(60.0, description="from power-on to the agent's first word", examples=["60s"])
+    target: PhaseLimit = Field(120.0, description="for reaching the memory state", examples=["2min"])
+    trigger: PhaseLimit = Field(120.0, description="for the trigger", examples=["2min"])
+
+
+class Scenario(Model):
+    """A device, kernels, a memory state, a load, and what is expected to happen."""
+
+    name: Name = Field(description="name of the scenario and of its runs", examples=["binder-order3"])
+    description: Annotated[str, Field(max_length=4000)] | None = Field(
+        None, description="what the scenario shows, for people", examples=["kcalloc dies at order 3"]
+    )
+    device: Device = Field(
+        description="the virtual device", examples=[{"arch": "arm64", "memory": "256MiB", "cma": 0}]
+    )
+    variants: Annotated[dict[Name, Variant], Field(min_length=1, max_length=32)] = Field(
+        description="the kernels under test by name, in the order of the report",
+        examples=[{"kcalloc": {"base": "debian-6.1"}}],
+    )
+    fragmentation: Fragmentation | None = Field(
+        None,
+        description="the memory state before the trigger; memory is left as the boot leaves it without it",
+        examples=[{"target": {"usable_units": {"order": 3, "max": 300}}, "stressors": ["pipes"]}],
+    )
+    trigger: Trigger = Field(
+        description="the load under test", examples=[{"kind": "binder-mmap", "size": "4MiB", "count": 600}]
+    )
+    bystanders: Bystanders | None = Field(
+        None,
+        description="processes that hold memory and may be killed",
+        examples=[{"count": 4, "memory": "4MiB", "oom_score_adj": 900}],
+    )
+    trials: Trials = Field(Trials(), description="how often everything is done", examples=[{"blocks": 3}])
+    deadlines: Deadlines = Field(
+        Deadlines(), description="time limits in the guest", examples=[{"trigger": "5min"}]
+    )
+    expectations: dict[Name, Expectation] = Field(
+        default_factory=dict,
+        description="what is expected of each variant; a variant without an entry is run and not judged",
+        examples=[{"kcalloc": {"outcome": "oom"}, "kvcalloc": {"outcome": "passed"}}],
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse([*_name_problems(self), *_size_problems(self), *_trigger_problems(self)])
+        return self
+
+
+def _name_problems(scenario: Scenario) -> list[Cross]:
+    found: list[Cross] = []
+    for name, variant in scenario.variants.items():
+        if name == "common":
+            # Modules that all variants share lie in a directory of this name in the guest.
+            found.append(Cross(("variants", name), "the name 'common' is taken; call the variant otherwise"))
+        if variant.base == "debian-6.12-16k" and scenario.device.arch != "arm64":
+            found.append(
+                Cross(
+                    ("variants", name, "base"),
+                    f"'{variant.base}' exists for arm64 only, not for {scenario.device.arch}",
+                    "debian-6.12",
+                )
+            )
+    strangers = unknown_variants(scenario.expectations, scenario.variants)
+    return found + [replace(problem, path=("expectations", *problem.path)) for problem in strangers]
+
+
+def unknown_variants(names: Iterable[str], variants: Collection[str]) -> list[Cross]:
+    """A problem for each of `names` that is no variant."""
+    return [
+        Cross(
+            (name,),
+            f"no variant is called '{name}'; there are: {', '.join(variants)}",
+            nearest(name, variants),
+        )
+        for name in names
+        if name not in variants
+    ]
+
+
+def _size_problems(scenario: Scenario) -> list[Cross]:
+    found: list[Cross] = []
+    memory = scenario.device.memory
+    if scenario.fragmentation is not None:
+        found += _fragmentation_size_problems(scenario, scenario.fragmentation)
+    others = scenario.bystanders
+    if others is not None and others.count * others.memory >= memory:
+        what = (
+            f"{others.count} bystanders of {format_size(others.memory)} do not fit into the device's"
+            f" {format_size(memory)}"
+        )
+        found.append(Cross(("bystanders", "memory"), what))
+    return found
+
+
+def _fragmentation_size_problems(scenario: Scenario, fragmentation: Fragmentation) -> list[Cross]:
+    found: list[Cross] = []
+    memory = scenario.device.memory
+    for index, stressor in enumerate(fragmentation.stressors):
+        if stressor.size is not None and stressor.size >= memory:
+            found.append(
+                Cross(
+                    ("fragmentation", "stressors", index),
+                    f"{stressor.kind} of {format_size(stressor.size)} does not fit into the device's"
+                    f" {format_size(memory)}",
+                )
+            )
+    free = fragmentation.target.free
+    if free is not None and free.min is not None and free.min + scenario.device.cma >= memory:
+        what = f"more than the device's {format_size(memory)} cannot be free"
+        found.append(Cross(("fragmentation", "target", "free", "min"), what))
+    page_bytes = min(variant.page_bytes for variant in scenario.variants.values())
+    for index, units in enumerate(fragmentation.target.usable_units):
+        room = memory // (page_bytes << units.order)
+        if units.min is not None and units.min >= room:
+            what = f"{format_size(memory)} hold fewer than {room} units of order {units.order}"
+            found.append(Cross(("fragmentation", "target", "usable_units", index, "min"), what))
+    return found
+
+
+def _trigger_problems(scenario: Scenario) -> list[Cross]:
+    found: list[Cross] = []
+    mmaps = scenario.trigger.count if isinstance(scenario.trigger, BinderMmap) else 0
+    for name, expectation in scenario.expectations.items():
+        if expectation.mmaps_failed is not None and (not mmaps or expectation.mmaps_failed > mmaps):
+            what = f"the trigger makes {mmaps or 'no'} mmaps"
+            found.append(Cross(("expectations", name, "mmaps_failed"), what))
+        if expectation.killed == "bystander" and scenario.bystanders is None:
+            found.append(Cross(("expectations", name, "killed"), "the scenario has no bystanders"))
+    return found

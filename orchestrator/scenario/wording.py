@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pydantic's errors in plain words, each with the path of what to blame in the user's data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from orchestrator.scenario.fields import CROSS_FIELD
+from orchestrator.scenario.nearest import nearest
+from orchestrator.scenario.shape import places_of_key, shape_at
+
+Path = tuple[str | int, ...]
+_SHOWN = 80
+_TOO_SHORT = "must have at least one entry"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem at a path of the user's data; `at_key` when the key is to blame, not its value."""
+
+    path: Path
+    what: str
+    nearest: str | None = None
+    at_key: bool = False
+    crosses_fields: bool = False
+
+
+def findings(error: ValidationError, data: Any) -> list[Finding]:
+    """What `error` says about `data`, in plain words, without repetition."""
+    found: dict[tuple[Path, str], Finding] = {}
+    for detail in error.errors(include_url=False):
+        for finding in _finding(detail, data):
+            found.setdefault((finding.path, finding.what), finding)
+    return [finding for finding in found.values() if not _is_echo(finding, found.values())]
+
+
+def _is_echo(finding: Finding, found: Iterable[Finding]) -> bool:
+    """Pydantic calls a list too short when its only item is bad."""
+    depth = len(finding.path)
+    return finding.what == _TOO_SHORT and any(
+        len(other.path) > depth and other.path[:depth] == finding.path for other in found
+    )
+
+
+def _finding(detail: ErrorDetails, data: Any) -> Iterator[Finding]:
+    path, at_key = _user_path(detail["loc"], data)
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            yield _unknown_key(path, data)
+        case "missing":
+            yield Finding(path, f"the key '{detail['loc'][-1]}' is missing", at_key=True)
+        case _ if detail["type"] == CROSS_FIELD:
+            for problem in context["problems"]:
+                blamed, _ = _user_path((*path, *problem.path), data)
+                yield Finding(blamed, problem.what, problem.nearest, True, True)
+        case _:
+            what, hint = _value_words(detail, context)
+            yield Finding(path, what, hint, at_key)
+
+
+def _user_path(loc: tuple[int | str, ...], data: Any) -> tuple[Path, bool]:
+    """The path in the user's data that Pydantic's `loc` means, and whether its key is meant.
+
+    Pydantic adds steps that the user did not write: the tag of a tagged union, "[key]", and the index
+    or key of what a validator made out of a shorter form.
+    """
+    path: list[str | int] = []
+    tag_skipped_at: int | None = None
+    for step in loc:
+        if step == "[key]":
+            return tuple(path), True
+        is_tag = isinstance(data, dict) and data.get("kind") == step and tag_skipped_at != len(path)
+        if is_tag:
+            tag_skipped_at = len(path)
+        elif step in _steps_below(data):
+            data = data[step]
+            path.append(step)
+    return tuple(path), False
+
+
+def _steps_below(data: Any) -> Container[object]:
+    if isinstance(data, list):
+        return range(len(data))
+    return data if isinstance(data, dict) else ()
+
+
+def _unknown_key(path: Path, data: Any) -> Finding:
+    key = str(path[-1])
+    shape = shape_at(path[:-1], data)
+    keys = shape.keys if shape else ()
+    hint = nearest(key, keys)
+    if hint is None:
+        elsewhere = places_of_key(key)
+        # A key of another kind of trigger has the same path; that would be no help.
+        here = ".".join(str(step) for step in path)
+        hint = elsewhere[0] if len(elsewhere) == 1 and elsewhere[0] != here else None
+    what = f"unknown key '{key}'{_where(path[:-1])}; the keys are {', '.join(keys)}"
+    return Finding(path, what, hint, at_key=True)
+
+
+def _where(path: Path) -> str:
+    return f" in {'.'.join(str(step) for step in path)}" if path else ""
+
+
+def _value_words(detail: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str | None]:
+    kind, given = detail["type"], shown(detail["input"])
+    if kind in ("literal_error", "enum"):
+        return _choice_words(str(context["expected"]), detail["input"], "")
+    if kind == "union_tag_invalid":
+        return _choice_words(str(context["expected_tags"]), context["tag"], "the kind ")
+    if kind == "union_tag_not_found":
+        return "the key 'kind' is missing", None
+    if kind in ("value_error", "assertion_error"):
+        message = re.sub(r"^(Value|Assertion) error, ", "", detail["msg"])
+        return message, _with_unit(message, detail["input"])
+    if kind == "too_short":
+        return _TOO_SHORT, None
+    for start, words in _TYPE_WORDS.items():
+        if kind.startswith(start):
+            return f"must be {words}, not {given}", None
+    for name, words in _BOUND_WORDS.items():
+        if name in context:
+            return f"must {words} {context[name]}, not {given}", None
+    message = detail["msg"]
+    return f"{message[:1].lower()}{message[1:]}: {given}", None
+
+
+_TYPE_WORDS = {
+    "int_": "a whole number",
+    "float_": "a number",
+    "bool_": "true or false",
+    "string_type": "text",
+    "dict_type": "a section with keys",
+    "model_": "a section with keys",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "path_type": "the name of a file",
+    "is_instance": "of another kind",
+}
+_BOUND_WORDS = {
+    "ge": "be at least",
+    "gt": "be more than",
+    "le": "be at most",
+    "lt": "be less than",
+    "min_length": "have a length of at least",
+    "max_length": "have a length of at most",
+    "pattern": "match",
+}
+
+
+def _choice_words(expected: str, given: Any, prefix: str) -> tuple[str, str | None]:
+    choices = re.findall(r"'([^']*)'", expected)
+    wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else f"'{''.join(choices)}'"
+    return f"{prefix}must be {wanted}, not {shown(given)}", nearest(given, choices)
+
+
+def _with_unit(message: str, given: Any) -> str | None:
+    """A likely reading of a size or duration whose unit is missing or wrong."""
+    match = re.fullmatch(r"\s*(\d+)\s*([a-zA-Z]*)\s*", str(given))
+    if match is None or isinstance(given, bool):
+        return None
+    number, unit = match[1][:20], match[2].lower()
+    if message.startswith("a size needs"):
+        return number + {"k": "KiB", "g": "GiB", "t": "TiB"}.get(unit[:1], "MiB")
+    if message.startswith("a duration needs"):
+        return number + {"u": "us", "h": "h"}.get(unit[:1], {"mi": "min", "m": "min"}.get(unit[:2], "s"))
+    return None
+
+
+def shown(value: Any) -> str:
+    """`value` as it may appear in a message: as YAML would have it, and short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a section with keys"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
