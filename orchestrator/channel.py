@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest's serial lines as the host reads them: pipes, drained without pause by pexpect.
+
+Both lines are pumped by a thread each, whatever the trial is doing: a full pipe would hold up
+the guest's UART, and with it the guest.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pexpect
+import pexpect.fdpexpect
+
+_PIPE_BYTES = 1 << 20
+"""The most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size by default)."""
+_CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class SerialPipe:
+    """A pipe from QEMU to us: QEMU re-opens the write end by name, so it is passed as a descriptor."""
+
+    read_fd: int
+    write_fd: int
+
+    @property
+    def chardev(self) -> str:
+        """QEMU's `-chardev` backend for the write end."""
+        return f"file,path=/proc/self/fd/{self.write_fd}"
+
+
+@contextmanager
+def serial_pipe() -> Iterator[SerialPipe]:
+    """A pipe with a large buffer; the read end is closed at the end of the block."""
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        yield SerialPipe(read_fd, write_fd)
+    finally:
+        os.close(read_fd)
+
+
+class Pump(threading.Thread):
+    """Reads a pipe to its end and hands every chunk of bytes to `sink`, then b"" once.
+
+    An exception in the sink (a full disk, say) stops the sink, not the draining; it is kept in
+    `failure` for the trial to find.
+    """
+
+    def __init__(self, name: str, read_fd: int, sink: Callable[[bytes], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._spawn: pexpect.fdpexpect.fdspawn[bytes] = pexpect.fdpexpect.fdspawn(
+            read_fd,  timeout=None, maxread=_CHUNK_BYTES, use_poll=True
+        )
+        self._sink = sink
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        """Drain until every writer is gone."""
+        while True:
+            try:
+                chunk = self._spawn.read_nonblocking(_CHUNK_BYTES, timeout=None)
+            except pexpect.EOF:
+                self._deliver(b"")
+                return
+            self._deliver(chunk)
+
+    def _deliver(self, chunk: bytes) -> None:
+        if self.failure is None:
+            try:
+                self._sink(chunk)
+            except Exception as error:
+                self.failure = error

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: commands and exit codes, nothing else.
+
+What a command needs is imported when it runs, so that `--help` and `validate` stay quick.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import click
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from orchestrator import __version__
+from orchestrator.errors import ExitCode, InputError, OomlabError
+
+if TYPE_CHECKING:
+    from orchestrator.scenario import LoadedScenario
+
+_EPILOG = (
+    "Exit codes: 0 expectations met, 1 not met, 2 bad input, 3 could not run, 4 verdict missing "
+    "(evidence short), 130 interrupted."
+)
+
+app = typer.Typer(
+    name="oomlab",
+    help="Answers whether a kernel change survives memory fragmentation, and what it costs: boots "
+    "virtual devices from scenario files, fragments their memory to a verified state, fires "
+    "binder mmaps at them, and compares kernel variants.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
+app.add_typer(images_app, name="images")
+
+_people = Console(stderr=True, highlight=False)
+
+ScenarioArgument = Annotated[
+    Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="override a field, e.g. --set trials.blocks=3"),
+]
+PatchOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--patch",
+        metavar="FILE",
+        help="try your own change: the variants become `base` and `patched` (repeatable)",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the verdict as JSON on stdout")]
+
+
+class SchemaName(StrEnum):
+    """Formats that have a JSON Schema."""
+
+    SCENARIO = "scenario"
+    MANIFEST = "manifest"
+    JOURNAL = "journal"
+    VERDICT = "verdict"
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False) -> None:
+    if version:
+        print(f"oomlab {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog=_EPILOG)
+def run(
+    scenario: ScenarioArgument,
+    override: SetOption = None,
+    patch: PatchOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="run directory, new or empty  [default: runs/SCENARIO-TIME]")
+    ] = None,
+    artefacts_from: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="use exactly the kernels and modules of an earlier run"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print every command, one a line, and start nothing")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a scenario to its verdict.
+
+    Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
+    """
+    from orchestrator.dryrun import dry_run_commands
+    from orchestrator.report.live import live_observer
+    from orchestrator.run import run_scenario
+
+    loaded = _load(scenario, override, patch)
+    if dry_run:
+        for command in dry_run_commands(loaded.scenario):
+            print(command)
+        return
+    with live_observer(_people) as observer:
+        directory, verdict = run_scenario(
+            loaded, observer, out=out, command=shlex.join(["oomlab", *sys.argv[1:]]),
+            overrides=override or (), artefacts_from=artefacts_from,
+        )  # fmt: skip
+    _report(directory.path, _people)
+    _people.print(Text(f"Everything is in {directory.path}"), soft_wrap=True)
+    if as_json:
+        print(verdict.model_dump_json(indent=2))
+    raise typer.Exit(verdict.exit_code)
+
+
+@app.command(epilog=_EPILOG)
+def report(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a run's verdict again, from its directory alone."""
+    from orchestrator.run import judge_run
+    from orchestrator.rundir import open_run_directory
+
+    verdict = judge_run(open_run_directory(run_directory))
+    if as_json:
+        print(verdict.model_dump_json(indent=2))
+    else:
+        _report(run_directory, Console(highlight=False))
+    raise typer.Exit(verdict.exit_code)
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="scenario files")],
+    override: SetOption = None,
+) -> None:
+    """Check scenario files; every error with file, line, column and the nearest valid thing."""
+    failures = 0
+    for file in files:
+        try:
+            _load(file, override, None)
+        except InputError as error:
+            failures += 1
+            _print_error(error)
+        else:
+            _people.print(Text(f"{file}: valid"))
+    if failures:
+        raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+@app.command()
+def schema(name: Annotated[SchemaName, typer.Argument(help="which format")] = SchemaName.SCENARIO) -> None:
+    """Print a JSON Schema: of scenario files, or of the files in a run directory."""
+    from orchestrator.schemas import json_schema
+
+    print(json.dumps(json_schema(name.value), indent=2))
+
+
+@app.command()
+def shell(
+    scenario: ScenarioArgument,
+    variant: Annotated[str | None, typer.Option(help="which kernel  [default: the first]")] = None,
+    override: SetOption = None,
+    patch: PatchOption = None,
+) -> None:
+    """Open a shell in the scenario's guest, with its memory in the scenario's state."""
+    from orchestrator.report.live import live_observer
+    from orchestrator.shell import open_shell
+
+    loaded = _load(scenario, override, patch)
+    with live_observer(_people) as observer:
+        session = open_shell(loaded.scenario, variant, observer)
+    raise typer.Exit(session.attach())
+
+
+@images_app.command("list")
+def images_list() -> None:
+    """List what the cache holds."""
+    from orchestrator.report.images import print_images
+
+    print_images(Console(highlight=False))
+
+
+@images_app.command("build")
+def images_build(
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="scenario files")],
+    override: SetOption = None,
+    patch: PatchOption = None,
+) -> None:
+    """Fetch and build everything that scenarios need, and boot nothing."""
+    from orchestrator.kernels.images import prepare_images
+    from orchestrator.report.live import live_observer
+    from orchestrator.run import variant_recipes
+
+    loaded = [_load(scenario, override, patch) for scenario in scenarios]
+    with live_observer(_people) as observer:
+        for item in loaded:
+            prepare_images(
+                item.scenario.device.arch, variant_recipes(item.scenario), progress=observer.say
+            )
+            observer.say(f"{item.scenario.name}: ready")
+
+
+@app.command()
+def test(
+    selection: Annotated[str, typer.Argument(help="unit, build, guest or all")] = "all",
+    extra: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="passed to pytest")
+    ] = None,
+) -> None:
+    """Run the project's own tests (linters, units, builds, real guests); needs a checkout."""
+    from orchestrator.testing import run_tests
+
+    raise typer.Exit(run_tests(selection, extra or ()))
+
+
+def main() -> NoReturn:
+    """Entry point: runs a command and turns its end into the documented exit code."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        status = app(standalone_mode=False)
+    except OomlabError as error:
+        _print_error(error)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        _people.print("interrupted")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone: nobody is left to tell
+        sys.exit(ExitCode.COULD_NOT_RUN)
+    sys.exit(status if isinstance(status, int) else ExitCode.MET)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _load(scenario: Path, overrides: list[str] | None, patches: list[Path] | None) -> LoadedScenario:
+    from orchestrator.scenario import load_scenario
+
+    loaded = load_scenario(scenario, overrides or (), patches or ())
+    for warning in loaded.warnings:
+        _people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    return loaded
+
+
+def _report(run_directory: Path, console: Console) -> None:
+    from orchestrator.manifest import RunManifest
+    from orchestrator.report.terminal import print_report
+    from orchestrator.run import judge_run
+    from orchestrator.rundir import open_run_directory
+
+    directory = open_run_directory(run_directory)
+    manifest = directory.load(directory.manifest, RunManifest)
+    page_sizes = {
+        name: manifest.artefacts[variant.base].page_size_bytes
+        for name, variant in manifest.scenario.variants.items()
+    }
+    print_report(judge_run(directory), console, page_sizes=page_sizes)
+
+
+def _print_error(error: OomlabError) -> None:
+    _people.print(Text("error: ", style="bold red").append(error.message, style="not bold"), soft_wrap=True)
+    for evidence in error.evidence:
+        if evidence.strip():
+            _people.print(Text(evidence.rstrip(), style="dim"), soft_wrap=True)
+    if error.hint:
+        _people.print(Text(f"hint: {error.hint}"), soft_wrap=True)

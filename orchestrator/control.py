@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest agent's records on the control line: one JSON object a line.
+
+The format is the one of `images/guest/PROTOCOL.md`. Times are the guest's CLOCK_MONOTONIC.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+PROTOCOL_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    t_us: int
+
+
+class Hello(_Record):
+    """The agent runs as PID 1 and talks."""
+
+    event: Literal["hello"]
+    protocol: int
+    release: str
+    machine: str
+    page_size_bytes: int
+    cpus: int
+    mem_total_kb: int
+
+
+class Phase(_Record):
+    """The agent enters a phase of the trial."""
+
+    event: Literal["phase"]
+    name: Literal["prepare", "pressure", "target", "module", "trigger", "after", "end"]
+
+
+class Sample(_Record):
+    """One /proc or debugfs file as the guest's kernel printed it."""
+
+    event: Literal["sample"]
+    when: Literal["before", "target", "trigger", "after"]
+    file: str
+    text: str
+
+
+class State(_Record):
+    """One step of the pressure's feedback loop; `units` is indexed by order."""
+
+    event: Literal["state"]
+    step: int
+    action: str
+    free_kb: int
+    units: list[int]
+    held_kb: int
+
+
+class TargetRecord(_Record):
+    """The memory state that pressure ended in."""
+
+    event: Literal["target"]
+    reached: bool
+    reason: str = ""
+    free_kb: int
+    units: list[int]
+    units_before_compaction: list[int] | None = None
+    elapsed_ms: int
+
+
+class Proof(_Record):
+    """Throw-away boot of `hard: forbidden`: did one compaction repair the state?"""
+
+    event: Literal["proof"]
+    repaired: bool
+    units_before: list[int]
+    units_after: list[int]
+
+
+class ModuleLoaded(_Record):
+    """The variant's driver module was loaded, or why not."""
+
+    event: Literal["module"]
+    variant: str
+    ok: bool
+    errno: int
+
+
+class BystandersStarted(_Record):
+    """The processes that stand for the apps which die on a phone."""
+
+    event: Literal["bystanders"]
+    pids: list[int]
+
+
+class TriggerStart(_Record):
+    """The load under test begins."""
+
+    event: Literal["trigger-start"]
+    kind: str
+    pids: list[int]
+    count: int
+
+
+class TriggerProgress(_Record):
+    """How far the trigger has come."""
+
+    event: Literal["trigger-progress"]
+    ok: int
+    failed: int
+
+
+class OomKillCount(_Record):
+    """`oom_kill` of /proc/vmstat since the trigger's start, when it changed."""
+
+    event: Literal["oom-kill"]
+    count: int
+
+
+class VictimRecord(_Record):
+    """A process of ours that died by a signal we did not send."""
+
+    event: Literal["victim"]
+    pid: int
+    role: str
+    index: int
+    signal: int
+
+
+class TriggerEnd(_Record):
+    """The trigger's end, and what its mmaps came to."""
+
+    event: Literal["trigger-end"]
+    reason: Literal["finished", "killed", "first-oom", "deadline", "error"]
+    attempted: int
+    ok: int
+    failed: int
+    unfinished: int
+    oom_kill: int
+    exit_status: int
+
+
+class Mmaps(_Record):
+    """Latency (ns) and errno (0 = served) of consecutive mmaps of one trigger process."""
+
+    event: Literal["mmaps"]
+    process: int
+    first: int
+    latency_ns: list[int]
+    errno: list[int]
+
+
+class Requests(_Record):
+    """A tracefs histogram of the trigger's allocation requests, as the kernel printed it."""
+
+    event: Literal["requests"]
+    table: str
+    text: str
+
+
+class VmallocInfo(_Record):
+    """Areas in /proc/vmallocinfo that the binder driver owns while the maps are held."""
+
+    event: Literal["vmallocinfo"]
+    areas: int
+    size_bytes: int
+
+
+class ProbeResult(_Record):
+    """How long a fixed loop took on the guest's CPU."""
+
+    event: Literal["probe"]
+    loops: int
+    elapsed_us: int
+
+
+class AgentError(_Record):
+    """Something the agent needed did not work; the trial is no evidence."""
+
+    event: Literal["error"]
+    where: str
+    errno: int
+    message: str
+
+
+class Note(_Record):
+    """Something worth knowing that does not end the trial."""
+
+    event: Literal["note"]
+    message: str = ""
+
+
+class End(_Record):
+    """The agent's last words before power-off."""
+
+    event: Literal["end"]
+    oom_kill_total: int
+
+
+ControlRecord = Annotated[
+    Hello | Phase | Sample | State | TargetRecord | Proof | ModuleLoaded | BystandersStarted | TriggerStart
+    | TriggerProgress | OomKillCount | VictimRecord | TriggerEnd | Mmaps | Requests | VmallocInfo
+    | ProbeResult | AgentError | Note | End,
+    Field(discriminator="event"),
+]  # fmt: skip
+
+_RECORD: TypeAdapter[ControlRecord] = TypeAdapter(ControlRecord)
+
+
+def parse_record(line: bytes) -> ControlRecord:
+    """One line of the control channel; ValueError when it is not a record of the protocol."""
+    try:
+        return _RECORD.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"not a control record ({place} {first['msg']}): {line[:200]!r}") from None

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds a trial's result against what the scenario expects of its variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.outcome import Outcome
+from orchestrator.result import TrialResult
+from orchestrator.scenario.models import Expectation
+
+_NORETRY = "noretry"
+
+
+def unmet(expectation: Expectation, result: TrialResult) -> list[str]:
+    """What in `result` is not as expected, one sentence each; empty when all is."""
+    return [
+        *_outcome(expectation, result),
+        *_first_oom(expectation, result),
+        *_mmaps(expectation, result),
+        *_orders(expectation, result),
+        *_counters(expectation, result),
+        *_victims(expectation, result),
+        *_bugs(result),
+    ]
+
+
+def _outcome(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    wanted = expectation.expected_outcome
+    if wanted is None:
+        if result.outcome is Outcome.HANG:
+            yield "hung"
+    elif result.outcome is not wanted:
+        yield f"outcome {result.outcome} instead of {wanted}: {result.why}"
+    if expectation.panicked is not None and result.panicked != expectation.panicked:
+        yield "panicked" if result.panicked else "did not panic"
+
+
+def _first_oom(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    wanted, seen = expectation.first_oom, result.first_oom
+    if wanted is None:
+        return
+    if seen is None:
+        yield "no OOM report on the console to compare with first_oom"
+        return
+    if wanted.order is not None and seen.order != wanted.order:
+        yield f"first OOM at order {seen.order} instead of {wanted.order}"
+    if wanted.caller is not None and wanted.caller != seen.stack_first_caller:
+        yield f"first OOM from {seen.stack_first_caller or 'an unknown caller'} instead of {wanted.caller}"
+    trigger = seen.trigger.comm if seen.trigger else None
+    if wanted.trigger is not None and trigger != wanted.trigger:
+        yield f"first OOM asked for by {trigger or 'an unknown process'} instead of {wanted.trigger}"
+
+
+def _mmaps(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    if expectation.mmaps_failed is None:
+        return
+    if result.mmaps is None:
+        yield "no count of mmaps reached the host"
+    elif result.mmaps.failed != expectation.mmaps_failed:
+        yield f"{result.mmaps.failed} mmaps failed instead of {expectation.mmaps_failed}"
+
+
+def _orders(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    limit = expectation.max_order_without_noretry
+    if limit is None:
+        return
+    if result.requests is None:
+        yield "no trace of the trigger's requests reached the host"
+        return
+    for request, count in result.requests.page_orders.items():
+        order = int(request.split()[1])
+        if order > limit and not request.endswith(_NORETRY):
+            yield f"{count} page requests of order {order} without __GFP_NORETRY (at most order {limit} expected)"
+
+
+def _counters(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    for name, bounds in expectation.vmstat.items():
+        moved = result.vmstat_delta.get(name, 0)
+        if bounds.min is not None and moved < bounds.min:
+            yield f"{name} rose by {moved}, at least {bounds.min} expected"
+        if bounds.max is not None and moved > bounds.max:
+            yield f"{name} rose by {moved}, at most {bounds.max} expected"
+
+
+def _victims(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    if expectation.killed is not None and all(victim.role != expectation.killed for victim in result.victims):
+        killed = ", ".join(sorted({victim.role for victim in result.victims})) or "nobody"
+        yield f"the kernel killed {killed} instead of the {expectation.killed}"
+
+
+def _bugs(result: TrialResult) -> Iterator[str]:
+    # A half-patched kernel (kvfree under a spinlock, say) serves every mmap and still is broken.
+    if result.kernel_bugs:
+        yield f"the kernel reported a bug: {result.kernel_bugs[0]}"

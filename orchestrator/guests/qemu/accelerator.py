@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which accelerator this machine really has, and how fast its guests are.
+
+An accelerator is believed only after a probe guest has booted with it: /dev/kvm can open and
+KVM still be unable to run an ordinary guest (MSR errors, or a guest that never prints).
+The answer is cached per host and QEMU version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import queue
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from orchestrator.control import PROTOCOL_VERSION, ProbeResult, parse_record
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DeadlinePassed, HostError, OomlabError
+from orchestrator.guests.qemu.guest import power_on
+from orchestrator.guests.qemu.machine import (
+    MACHINES, Accelerator, Arch, Boot, cpu_model, kernel_command_line,
+)  # fmt: skip
+from orchestrator.host import host_facts, qemu_version
+from orchestrator.paths import cache_dir
+from orchestrator.recipe import probe_recipe
+from orchestrator.recorder import LineSplitter
+from orchestrator.rundir import write_atomic
+from orchestrator.units import MIB
+
+REFERENCE_BOOT_S = 3.0
+"""Power-on to the probe's answer on the reference machine (2 idle cores, TCG): deadlines are in its seconds."""
+
+_KVM = Path("/dev/kvm")
+_PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}
+"""A guest under working KVM answers within 2 s; broken KVM must cost seconds only."""
+_PROBE_MEMORY_BYTES = 256 * MIB
+_HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}
+
+
+class AcceleratorReport(BaseModel):
+    """What the probe found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accelerator: Accelerator
+    reason: str
+    qemu_version: str
+    cpu_model: str
+    boot_s: float
+    loops_per_s: float
+
+    @property
+    def slowdown(self) -> float:
+        """How much longer than on the reference machine things may take here; at least 1."""
+        return max(1.0, self.boot_s / REFERENCE_BOOT_S)
+
+
+def find_accelerator(
+    arch: Arch, *, kernel: Path, initramfs: Path, say: Callable[[str], None]
+) -> AcceleratorReport:
+    """KVM if a guest boots with it, else TCG and why. HostError when neither boots."""
+    version = qemu_version(MACHINES[arch].program)
+    cached = _cache_file(arch, version)
+    try:
+        return AcceleratorReport.model_validate_json(cached.read_bytes())
+    except (OSError, ValidationError):
+        pass  # no answer yet, or one from another version of this program
+    say(f"probing the accelerator for {arch} guests (once per host and QEMU version)")
+    report = _probe_all(arch, kernel, initramfs, version)
+    say(f"accelerator for {arch}: {report.accelerator} ({report.reason})")
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(cached, report.model_dump_json().encode())
+    return report
+
+
+def _probe_all(arch: Arch, kernel: Path, initramfs: Path, version: str) -> AcceleratorReport:
+    reason = _why_not_kvm(arch)
+    if not reason:
+        try:
+            return _probe(arch, "kvm", kernel, initramfs, version, "a probe guest booted with it")
+        except OomlabError as error:
+            reason = f"KVM does not work here: {error.message}"
+    return _probe(arch, "tcg", kernel, initramfs, version, reason)
+
+
+def _why_not_kvm(arch: Arch) -> str:
+    if _HOST_ARCH.get(platform.machine()) != arch:
+        return f"a {platform.machine()} host emulates {arch}"
+    if not _KVM.exists():
+        return "there is no /dev/kvm"
+    return "" if os.access(_KVM, os.R_OK | os.W_OK) else "/dev/kvm may not be opened by this user"
+
+
+def _probe(
+    arch: Arch, accelerator: Accelerator, kernel: Path, initramfs: Path, version: str, reason: str
+) -> AcceleratorReport:
+    line = kernel_command_line(
+        arch, cma_bytes=0, extra=(), recipe=probe_recipe(MACHINES[arch].control_tty)
+    )
+    boot = Boot(arch, _PROBE_MEMORY_BYTES, 1, kernel, initramfs, line, accelerator)
+    started = time.monotonic()
+    answer = _boot_probe(boot, Deadline.after(_PROBE_S[accelerator], f"a probe guest answers under {accelerator}"))
+    return AcceleratorReport(
+        accelerator=accelerator,
+        reason=reason,
+        qemu_version=version,
+        cpu_model=cpu_model(arch, accelerator),
+        boot_s=round(time.monotonic() - started, 3),
+        loops_per_s=round(answer.loops / (answer.elapsed_us / 1e6)),
+    )
+
+
+def _boot_probe(boot: Boot, deadline: Deadline) -> ProbeResult:
+    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    console = bytearray()
+    splitter = LineSplitter()
+
+    def control_sink(chunk: bytes) -> None:
+        for line in splitter.feed(chunk):
+            lines.put(line)
+        if not chunk:
+            lines.put(None)
+
+    with tempfile.TemporaryDirectory(prefix="oomlab-probe-") as scratch:
+        log = Path(scratch) / "qemu.log"
+        with power_on(
+            boot, log_path=log, console_sink=console.extend, control_sink=control_sink, deadline=deadline
+        ):
+            answer = _await_answer(lines, deadline)
+        if answer is None:
+            evidence = [log.read_text(errors="replace")[-2000:], console.decode(errors="replace")[-2000:]]
+            raise HostError(f"the probe guest ended without an answer under {boot.accelerator}", evidence=evidence)
+    return answer
+
+
+def _await_answer(lines: queue.SimpleQueue[bytes | None], deadline: Deadline) -> ProbeResult | None:
+    while True:
+        try:
+            line = lines.get(timeout=deadline.remaining())
+        except queue.Empty:
+            raise DeadlinePassed(f"not in time: {deadline.what}") from None
+        if line is None:
+            return None
+        if isinstance(record := parse_record(line), ProbeResult):
+            return record
+
+
+def _cache_file(arch: Arch, version: str) -> Path:
+    host = host_facts()
+    identity = "\n".join(
+        [platform.node(), host.kernel, host.cpu_model, str(host.cpus), version, arch, str(PROTOCOL_VERSION),
+         str(os.access(_KVM, os.R_OK | os.W_OK))]
+    )  # fmt: skip
+    return cache_dir() / "probe" / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU's monitor (QMP) over an inherited socket: greeting, orderly quit, evidence of a hang."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from qemu.qmp import QMPClient, QMPError
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import HostError
+
+_T = TypeVar("_T")
+
+
+class Monitor:
+    """A QMP connection; its event loop lives on a thread of its own.
+
+    Use as a context manager. Methods raise HostError when QEMU does not answer in time.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
+        self._client = QMPClient("oomlab")
+        # A guest that ends closes the connection; that is no news worth a log line.
+        self._client.logger.setLevel("CRITICAL")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def connect(self, deadline: Deadline) -> None:
+        """Wait for QEMU's greeting: from then on its serial lines are connected too."""
+        self._call(self._client.connect(self._connection), deadline)
+
+    def execute(self, command: str, deadline: Deadline, **arguments: object) -> object:
+        """One QMP command and its answer."""
+        return self._call(self._client.execute(command, arguments or None), deadline)
+
+    def registers(self, deadline: Deadline) -> str:
+        """CPU registers of the guest in QEMU's text form, as evidence of where it hangs."""
+        answer = self.execute(
+            "human-monitor-command", deadline, **{"command-line": "info registers"}
+        )
+        return str(answer)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._call(self._client.disconnect(), Deadline.after(1.0, "end of the QMP connection"))
+        except HostError:
+            pass  # QEMU is gone already; its exit status tells the story
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._connection.close()
+
+    def _call(self, work: Coroutine[Any, Any, _T], deadline: Deadline) -> _T:
+        future: Future[_T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(deadline.remaining())
+        except (QMPError, OSError, EOFError, asyncio.CancelledError) as error:
+            raise HostError(f"QEMU's monitor failed: {error}") from error
+        except TimeoutError:
+            future.cancel()
+            raise HostError(f"QEMU's monitor did not answer: {deadline.what}") from None

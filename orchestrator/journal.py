@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The append-only record of a run, and reading it back.
+
+A record is one JSON object a line, on disk before the run goes on: a crash at any point loses
+at most the trial in flight. A last line that was cut off is dropped when reading.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from orchestrator.errors import HostError, InputError
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.result import TrialResult
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class RunStarted(_Entry):
+    """The run begins; `planned` boots will be made if none needs repeating."""
+
+    kind: Literal["run-started"] = "run-started"
+    scenario: str
+    planned: int
+
+
+class TrialStarted(_Entry):
+    """A guest is about to be powered on."""
+
+    kind: Literal["trial-started"] = "trial-started"
+    trial: int
+    block: int
+    variant: str
+    attempt: int
+
+
+class EventRecorded(_Entry):
+    """An OOM, allocation failure or the like was read from a trial's console."""
+
+    kind: Literal["event"] = "event"
+    trial: int
+    event: MemoryEvent
+
+
+class TrialEnded(_Entry):
+    """A trial has been judged."""
+
+    kind: Literal["trial-ended"] = "trial-ended"
+    result: TrialResult
+
+
+class RunEnded(_Entry):
+    """The run is over."""
+
+    kind: Literal["run-ended"] = "run-ended"
+    reason: Literal["finished", "interrupted", "failed"]
+    detail: str = ""
+
+
+Entry = RunStarted | TrialStarted | EventRecorded | TrialEnded | RunEnded
+_ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
+
+
+class Journal:
+    """An open journal; get one from `open_journal`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def append(self, entry: Entry) -> None:
+        """Add one record; it is on disk when this returns. HostError when the disk is full."""
+        line = entry.model_dump_json().encode() + b"\n"
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise HostError(f"the journal cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def open_journal(path: Path) -> Iterator[Journal]:
+    """The journal at `path`, for appending."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        yield Journal(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_journal(path: Path) -> list[Entry]:
+    """All whole records; InputError names the first line that is none."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", hint="is this a run directory?") from None
+    entries = []
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline was cut off
+        try:
+            entries.append(_ENTRY.validate_json(line))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise InputError(f"{path}:{number}: no journal record: {first['msg']}") from None
+    return entries
+
+
+def trial_results(entries: list[Entry]) -> list[TrialResult]:
+    """The results of all trials that ended, in order."""
+    return [entry.result for entry in entries if isinstance(entry, TrialEnded)]

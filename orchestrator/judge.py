@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a trial's evidence to its result: pure, so that it can be repeated from the files.
+
+The rule: an outcome is the first of these that holds: interrupted, harness-error, boot-failed,
+target-missed (also when an OOM came before the trigger); then, from the trigger's start: oom,
+panic, allocation-failure, hang, lost, passed.
+"""
+
+from __future__ import annotations
+
+import errno
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TypeVar
+
+from orchestrator.control import (
+    AgentError, ControlRecord, End, Hello, Mmaps, ModuleLoaded, Note, OomKillCount, Phase, Proof, Requests,
+    Sample, TargetRecord, TriggerEnd, TriggerStart, VictimRecord, VmallocInfo,
+)  # fmt: skip
+from orchestrator.memory.sample import MemorySample
+from orchestrator.memory.vmstat import parse_vmstat, vmstat_delta
+from orchestrator.oom.records import ConsoleEvent, KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.outcome import Outcome
+from orchestrator.plan import PlannedTrial
+from orchestrator.recipe import Mode
+from orchestrator.requests import summarise_requests
+from orchestrator.result import LatencySummary, MmapSummary, TargetState, TrialResult, Victim
+
+_TRIGGER_MARK = "phase trigger"
+_OOM_TYPES = frozenset({"oom", "memcg-oom"})
+_R = TypeVar("_R")
+
+
+class Ending(Enum):
+    """How the host saw the guest end."""
+
+    EXITED = auto()
+    OVERDUE = auto()
+    INTERRUPTED = auto()
+    HARNESS_FAILED = auto()
+
+
+@dataclass
+class Evidence:
+    """Everything one trial left: filled while it runs, judged when it has ended."""
+
+    control: list[ControlRecord] = field(default_factory=list)
+    console: list[ConsoleEvent] = field(default_factory=list)
+    ending: Ending = Ending.EXITED
+    ending_detail: str = ""
+    host_seconds: float = 0.0
+
+    def every(self, kind: type[_R]) -> list[_R]:
+        """The control records of one kind, in order."""
+        return [record for record in self.control if isinstance(record, kind)]
+
+    def last(self, kind: type[_R]) -> _R | None:
+        """The last control record of one kind, if there is one."""
+        return next((record for record in reversed(self.control) if isinstance(record, kind)), None)
+
+    @property
+    def triggered(self) -> bool:
+        """True once the trigger has started, by either channel's word."""
+        return self.last(TriggerStart) is not None or any(map(_is_trigger_mark, self.console))
+
+    def console_since_trigger(self) -> list[ConsoleEvent]:
+        """Console events after the agent's mark; all of them when the mark was lost."""
+        for position, event in enumerate(self.console):
+            if _is_trigger_mark(event):
+                return self.console[position + 1 :]
+        return self.console if self.triggered else []
+
+
+def _is_trigger_mark(event: ConsoleEvent) -> bool:
+    return isinstance(event, Mark) and event.text.startswith(_TRIGGER_MARK)
+
+
+def judge(planned: PlannedTrial, *, trial: int, attempt: int, evidence: Evidence) -> TrialResult:
+    """The result of one trial from its evidence."""
+    outcome, why = _decide(planned, evidence)
+    since = evidence.console_since_trigger()
+    ooms = _ooms(since)
+    counted = _oom_kills(evidence)
+    hello, requests = evidence.last(Hello), evidence.every(Requests)
+    return TrialResult(
+        trial=trial,
+        block=planned.block,
+        attempt=attempt,
+        variant=planned.variant,
+        mode=planned.mode,
+        seed=planned.seed,
+        outcome=outcome,
+        panicked=any(_panics(event) for event in since),
+        why=why,
+        host_seconds=round(evidence.host_seconds, 3),
+        guest_release=hello.release if hello else None,
+        target=_target(evidence.last(TargetRecord)),
+        proof_repaired=proof.repaired if (proof := evidence.last(Proof)) else None,
+        oom_events=len(ooms),
+        oom_kill_vmstat=counted,
+        disagreement=_disagreement(ooms, counted),
+        first_oom=ooms[0] if ooms else None,
+        allocation_failures=sum(_is_allocation_failure(event) for event in since),
+        kernel_bugs=tuple(event.message for event in evidence.console if isinstance(event, KernelBug)),
+        mmaps=_mmaps(evidence),
+        requests=summarise_requests(
+            {record.table: record.text for record in requests}, evidence.last(VmallocInfo)
+        ),
+        victims=tuple(
+            Victim(role=record.role, pid=record.pid, signal=record.signal)
+            for record in evidence.every(VictimRecord)
+        ),
+        vmstat_delta=_vmstat_over_trigger(evidence),
+        memory=_memory(evidence),
+        notes=tuple(record.message for record in evidence.every(Note) if record.message),
+    )
+
+
+def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
+    error = evidence.last(AgentError)
+    if evidence.ending is Ending.INTERRUPTED:
+        return Outcome.INTERRUPTED, "interrupted on the host"
+    if evidence.ending is Ending.HARNESS_FAILED:
+        return Outcome.HARNESS_ERROR, evidence.ending_detail
+    if error is not None and not _ooms(evidence.console):
+        return Outcome.HARNESS_ERROR, f"the guest agent failed at {error.where}: {error.message}"
+    if evidence.last(Hello) is None:
+        return Outcome.BOOT_FAILED, _boot_failure(evidence)
+    if planned.mode is Mode.PROOF:
+        return _decide_proof(evidence)
+    if not evidence.triggered:
+        return Outcome.TARGET_MISSED, _missed(evidence)
+    return _decide_triggered(evidence)
+
+
+def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
+    proof = evidence.last(Proof)
+    if proof is None:
+        return Outcome.TARGET_MISSED, _missed(evidence)
+    if proof.repaired:
+        return Outcome.PASSED, "one compaction repairs the target's state"
+    return Outcome.TARGET_MISSED, "compaction does not repair the target's state, but `hard: forbidden` says so"
+
+
+def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
+    since = evidence.console_since_trigger()
+    ooms, panics = _ooms(since), [event for event in since if isinstance(event, Panic)]
+    end, mmaps = evidence.last(TriggerEnd), _mmaps(evidence)
+    if ooms or _oom_kills(evidence):
+        return Outcome.OOM, "the kernel called the OOM killer"
+    if panics:
+        return Outcome.PANIC, f"kernel panic: {panics[0].message}"
+    if any(map(_is_allocation_failure, since)):
+        return Outcome.ALLOCATION_FAILURE, "the kernel reported a page allocation failure"
+    if mmaps is not None and mmaps.errnos.get("ENOMEM"):
+        return Outcome.ALLOCATION_FAILURE, f"{mmaps.errnos['ENOMEM']} mmaps failed with ENOMEM"
+    if evidence.ending is Ending.OVERDUE:
+        return Outcome.HANG, evidence.ending_detail
+    if end is None:
+        return Outcome.LOST, f"the guest ended without a word: {evidence.ending_detail}"
+    if end.reason == "deadline":
+        return Outcome.HANG, "the trigger did not end within its deadline"
+    if end.reason == "finished":
+        return Outcome.PASSED, "the trigger ran to its end"
+    return Outcome.LOST, f"the trigger ended by itself: {end.reason}, status {end.exit_status}"
+
+
+def _boot_failure(evidence: Evidence) -> str:
+    panic = next((event for event in evidence.console if isinstance(event, Panic)), None)
+    if panic is not None:
+        return f"the guest panicked before its agent spoke: {panic.message}"
+    return f"the guest's agent never spoke: {evidence.ending_detail}"
+
+
+def _missed(evidence: Evidence) -> str:
+    target = evidence.last(TargetRecord)
+    if _ooms(evidence.console):
+        return "an OOM came before the trigger"
+    if target is None or target.reached:
+        module = evidence.last(ModuleLoaded)
+        if module is not None and not module.ok:
+            return f"the driver module did not load: {_errno_name(module.errno)}"
+        phases = evidence.every(Phase)
+        where = phases[-1].name if phases else "start"
+        return f"the guest ended in phase {where}: {evidence.ending_detail}"
+    units = ", ".join(f"order {order}: {count}" for order, count in enumerate(target.units) if order < 5)
+    return f"{target.reason or 'the deadline passed'} at {target.free_kb} kB free, usable units {units}"
+
+
+def _ooms(events: Sequence[ConsoleEvent]) -> list[MemoryEvent]:
+    return [event for event in events if isinstance(event, MemoryEvent) and event.type in _OOM_TYPES]
+
+
+def _is_allocation_failure(event: ConsoleEvent) -> bool:
+    return isinstance(event, MemoryEvent) and event.type == "alloc-failure"
+
+
+def _panics(event: ConsoleEvent) -> bool:
+    return isinstance(event, Panic) or (isinstance(event, MemoryEvent) and "panic" in (event.outcome or ""))
+
+
+def _oom_kills(evidence: Evidence) -> int | None:
+    """`oom_kill` since the trigger's start: the agent's last word on it."""
+    end, counts = evidence.last(TriggerEnd), evidence.every(OomKillCount)
+    values = [record.count for record in counts] + ([end.oom_kill] if end else [])
+    delta = _vmstat_over_trigger(evidence).get("oom_kill", 0)
+    return max([*values, delta]) if values or evidence.last(End) else None
+
+
+def _disagreement(ooms: Sequence[MemoryEvent], counted: int | None) -> str | None:
+    """Dumps are rate-limited while kills are not, and panics end the guest before it can count."""
+    killed = sum(event.outcome == "killed" for event in ooms)
+    if counted is None or killed == counted:
+        return None
+    return f"{killed} OOM kills on the console, {counted} in /proc/vmstat"
+
+
+def _target(record: TargetRecord | None) -> TargetState | None:
+    if record is None:
+        return None
+    before = record.units_before_compaction
+    return TargetState(
+        reached=record.reached,
+        reason=record.reason,
+        free_kb=record.free_kb,
+        usable_units=tuple(record.units),
+        usable_units_before_compaction=tuple(before) if before is not None else None,
+        elapsed_ms=record.elapsed_ms,
+    )
+
+
+def _mmaps(evidence: Evidence) -> MmapSummary | None:
+    start, end = evidence.last(TriggerStart), evidence.last(TriggerEnd)
+    if start is None or end is None or start.kind != "binder-mmap":
+        return None
+    served: list[int] = []
+    errnos: Counter[str] = Counter()
+    for chunk in evidence.every(Mmaps):
+        for latency_ns, code in zip(chunk.latency_ns, chunk.errno, strict=True):
+            if code == 0:
+                served.append(latency_ns)
+            else:
+                errnos[_errno_name(code)] += 1
+    return MmapSummary(
+        planned=start.count, ok=end.ok, failed=end.failed, unfinished=end.unfinished, errnos=dict(errnos),
+        latency=_latency(served),
+    )  # fmt: skip
+
+
+def _latency(served_ns: Sequence[int]) -> LatencySummary | None:
+    if not served_ns:
+        return None
+    if len(served_ns) == 1:
+        only = served_ns[0]
+        return LatencySummary(count=1, p50_ns=only, p99_ns=only, max_ns=only)
+    percentiles = statistics.quantiles(served_ns, n=100, method="inclusive")
+    return LatencySummary(
+        count=len(served_ns), p50_ns=round(percentiles[49]), p99_ns=round(percentiles[98]), max_ns=max(served_ns)
+    )
+
+
+def _errno_name(code: int) -> str:
+    return errno.errorcode.get(code, str(code))
+
+
+def _vmstat_over_trigger(evidence: Evidence) -> dict[str, int]:
+    texts = {record.when: record.text for record in evidence.every(Sample) if record.file == "vmstat"}
+    if "trigger" not in texts or "after" not in texts:
+        return {}
+    delta = vmstat_delta(parse_vmstat(texts["trigger"]), parse_vmstat(texts["after"]))
+    return {name: moved for name, moved in delta.items() if moved}
+
+
+def _memory(evidence: Evidence) -> tuple[MemorySample, ...]:
+    hello = evidence.last(Hello)
+    if hello is None:
+        return ()
+    samples = []
+    for when in ("before", "target", "after"):
+        texts = {record.file: record.text for record in evidence.every(Sample) if record.when == when}
+        if "pagetypeinfo" in texts:
+            t_us = max(record.t_us for record in evidence.every(Sample) if record.when == when)
+            samples.append(MemorySample.from_texts(when, t_us, hello.page_size_bytes, texts))
+    return tuple(samples)

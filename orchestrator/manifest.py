@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was run: enough to run it again, and to tell whether two runs are of the same thing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.host import HostFacts
+from orchestrator.kernels.images import ArtefactManifest
+from orchestrator.scenario.models import Scenario
+
+
+class RunManifest(BaseModel):
+    """`manifest.json` of a run directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    oomlab_version: str
+    python_version: str
+    started: datetime
+    command: str = Field(description="the command line that made this run, paste-ready")
+    scenario_file: str
+    overrides: tuple[str, ...]
+    scenario: Scenario
+    seed: int
+    host: HostFacts
+    accelerator: AcceleratorReport
+    clock: str
+    artefacts: dict[str, ArtefactManifest] = Field(description="by base")
+    qemu_commands: dict[str, str] = Field(description="by variant, for block 1; paste-ready")

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest is told before boot: a scenario's block and trial as kernel command line words.
+
+The words are `oomlab.KEY=VALUE`, values percent-encoded, as `images/guest/PROTOCOL.md` lists
+them. Nothing else is said to a guest, so a printed command line repeats a trial by hand.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import quote
+
+from orchestrator.control import PROTOCOL_VERSION
+from orchestrator.scenario.models import BinderMmap, Command, Fragmentation, Scenario, Stressor, Trigger
+from orchestrator.units import KIB
+
+_PLAIN = ":,._-"
+_MS_PER_S = 1000
+_US_PER_S = 1_000_000
+
+
+class Mode(StrEnum):
+    """What the agent is to do after boot."""
+
+    TRIAL = "trial"
+    PROOF = "proof"
+    PROBE = "probe"
+    SHELL = "shell"
+
+
+def probe_recipe(control_tty: str) -> str:
+    """The words of a probe guest: report, run a fixed loop, power off."""
+    return _words({"protocol": PROTOCOL_VERSION, "mode": Mode.PROBE, "control": control_tty})
+
+
+def trial_recipe(
+    scenario: Scenario, *, mode: Mode, variant: str, seed: int, control_tty: str, slowdown: float
+) -> str:
+    """The words for one boot of `scenario`.
+
+    `slowdown` (>= 1) is how much slower this machine's guests are than the reference; it
+    stretches the guest's own deadlines.
+    """
+    device, deadlines = scenario.device, scenario.deadlines
+    values: dict[str, object] = {
+        "protocol": PROTOCOL_VERSION,
+        # A proof is a trial whose target asks for the proof and which has no trigger.
+        "mode": Mode.TRIAL if mode is Mode.PROOF else mode,
+        "control": control_tty,
+        "seed": seed,
+        "variant": variant,
+        "target_ms": round(deadlines.target * slowdown * _MS_PER_S),
+        "trigger_ms": round(deadlines.trigger * slowdown * _MS_PER_S),
+    }
+    if device.sysctls:
+        values["sysctl"] = ",".join(f"{name}:{value}" for name, value in device.sysctls.items())
+    if device.zram:
+        values["zram_kb"] = device.zram // KIB
+    if scenario.fragmentation is not None:
+        values |= _pressure(scenario.fragmentation, proof=mode is Mode.PROOF)
+    if scenario.bystanders is not None:
+        apps = scenario.bystanders
+        values["bystanders"] = f"{apps.count}:{apps.memory // KIB}:{apps.oom_score_adj}"
+    values |= {"trigger": "none"} if mode is Mode.PROOF else _trigger(scenario.trigger)
+    return _words(values)
+
+
+def _pressure(fragmentation: Fragmentation, *, proof: bool) -> dict[str, object]:
+    target = fragmentation.target
+    hard = {"required": "required", "unchecked": "unchecked", "forbidden": "unchecked"}[target.hard]
+    values: dict[str, object] = {
+        "hard": "prove" if proof else hard,
+        "stressors": ",".join(_stressor(stressor) for stressor in fragmentation.stressors),
+    }
+    if target.usable_units:
+        values["units"] = ",".join(
+            f"{units.order}:{_bound(units.min)}:{_bound(units.max)}" for units in target.usable_units
+        )
+    if target.free is not None:
+        low, high = target.free.min, target.free.max
+        values["free_kb"] = f"{_bound_kb(low)}:{_bound_kb(high)}"
+    return values
+
+
+def _stressor(stressor: Stressor) -> str:
+    return stressor.kind if stressor.size is None else f"{stressor.kind}:{stressor.size // KIB}"
+
+
+def _trigger(trigger: Trigger) -> dict[str, object]:
+    common: dict[str, object] = {"trigger": trigger.kind, "adj": trigger.oom_score_adj, "stop": trigger.stop}
+    match trigger:
+        case BinderMmap():
+            return common | {
+                "size": int(trigger.size),
+                "count": trigger.count,
+                "processes": trigger.processes,
+                "hold": int(trigger.hold),
+                "pause_us": round(trigger.pause * _US_PER_S),
+            }
+        case Command():
+            return common | {"command": trigger.command}
+
+
+def _bound(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _bound_kb(size_bytes: int | None) -> str:
+    return "" if size_bytes is None else str(size_bytes // KIB)
+
+
+def _words(values: dict[str, object]) -> str:
+    return " ".join(f"oomlab.{key}={quote(str(value), safe=_PLAIN)}" for key, value in values.items())

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one trial came to: the record that the journal keeps and every report reads."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.memory.sample import MemorySample
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.outcome import Outcome
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TargetState(_Frozen):
+    """The memory state that pressure ended in; units are indexed by order."""
+
+    reached: bool
+    reason: str
+    free_kb: int
+    usable_units: tuple[int, ...]
+    usable_units_before_compaction: tuple[int, ...] | None
+    elapsed_ms: int = Field(description="guest time from the first stressor to the verified target")
+
+
+class LatencySummary(_Frozen):
+    """Distribution of the time one mmap call took, in guest nanoseconds."""
+
+    count: int
+    p50_ns: int
+    p99_ns: int
+    max_ns: int
+
+
+class MmapSummary(_Frozen):
+    """What the trigger's mmaps came to."""
+
+    planned: int
+    ok: int
+    failed: int
+    unfinished: int = Field(description="in flight when the trigger died")
+    errnos: dict[str, int] = Field(description="failed mmaps by the name of their errno")
+    latency: LatencySummary | None = Field(description="of the mmaps that were served")
+
+
+class RequestPaths(_Frozen):
+    """How the trigger's page-array requests were made and served: proof of the variant.
+
+    Counts are requests. From the kernel's `kmem` trace events, restricted to the trigger.
+    """
+
+    gfp_flags: dict[str, int] = Field(description="decoded gfp flags of the page-array requests")
+    contiguous: int = Field(description="served by kmalloc: physically contiguous memory")
+    fell_back: int = Field(description="kmalloc gave up, vmalloc was asked")
+    refused: int = Field(description="not served contiguous, and no fallback in this kernel")
+    insists: bool = Field(description="asked without __GFP_NORETRY: may call the OOM killer")
+    vmalloc_areas: int | None = Field(description="binder areas in /proc/vmallocinfo, maps held")
+    page_orders: dict[str, int] = Field(description="page requests: 'order N' or 'order N noretry'")
+
+
+class Victim(_Frozen):
+    """A process of ours that the kernel killed."""
+
+    role: str
+    pid: int
+    signal: int
+
+
+class TrialResult(_Frozen):
+    """One trial, judged."""
+
+    trial: int
+    block: int
+    attempt: int
+    variant: str
+    mode: str
+    seed: int
+    outcome: Outcome
+    panicked: bool = False
+    why: str = Field(description="one sentence: what decided the outcome")
+    host_seconds: float = Field(description="from power-on to the end of QEMU, on the host's clock")
+    guest_release: str | None = None
+    target: TargetState | None = None
+    proof_repaired: bool | None = Field(None, description="`hard: forbidden`: compaction repaired the state")
+    oom_events: int = Field(0, description="OOM kills and headers on the console since the trigger's start")
+    oom_kill_vmstat: int | None = Field(None, description="oom_kill of /proc/vmstat since the trigger's start")
+    disagreement: str | None = Field(None, description="console and vmstat do not tell the same story")
+    first_oom: MemoryEvent | None = None
+    allocation_failures: int = 0
+    kernel_bugs: tuple[str, ...] = ()
+    mmaps: MmapSummary | None = None
+    requests: RequestPaths | None = None
+    victims: tuple[Victim, ...] = ()
+    vmstat_delta: dict[str, int] = Field(
+        default_factory=dict, description="counters over the trigger, those that moved"
+    )
+    memory: tuple[MemorySample, ...] = ()
+    notes: tuple[str, ...] = ()

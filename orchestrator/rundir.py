@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The run directory: one place with everything a run was and saw.
+
+    manifest.json   what was run, on what, with which artefacts
+    journal.jsonl   what happened, one JSON record a line, appended and flushed as it happens
+    verdict.json    what it says; can be recomputed from the two above
+    trials/NNNN/    console.log, console.jsonl, control.jsonl, samples.jsonl, qemu.log
+
+Every file but the growing ones is replaced atomically: it is readable at any instant.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.errors import HostError, InputError
+
+_M = TypeVar("_M", bound=BaseModel)
+_RUNS = Path("runs")
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` so that a reader sees the old or the new content, never half."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Names of the files of one run."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What was run."""
+        return self.path / "manifest.json"
+
+    @property
+    def journal(self) -> Path:
+        """What happened."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def verdict(self) -> Path:
+        """What it says."""
+        return self.path / "verdict.json"
+
+    def trial(self, number: int) -> Path:
+        """The directory of one trial."""
+        return self.path / "trials" / f"{number:04d}"
+
+    def save(self, path: Path, model: BaseModel) -> None:
+        """Write a model as JSON, atomically."""
+        write_atomic(path, model.model_dump_json(indent=2).encode() + b"\n")
+
+    def load(self, path: Path, kind: type[_M]) -> _M:
+        """Read a model back; InputError when the file is missing or of another format."""
+        try:
+            return kind.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist", hint="is this a run directory?") from None
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise InputError(
+                f"{path} cannot be read: {place}: {first['msg']}",
+                hint="it may come from another version of oomlab",
+            ) from None
+
+    @contextmanager
+    def trial_directory(self, number: int) -> Iterator[Path]:
+        """A fresh directory for a trial's files."""
+        directory = self.trial(number)
+        directory.mkdir(parents=True)
+        yield directory
+
+
+def create_run_directory(out: Path | None, scenario_name: str) -> RunDirectory:
+    """Make the directory of a new run.
+
+    With `out` it must be empty or absent (InputError otherwise); without, it is
+    `runs/SCENARIO-TIME` and `runs/latest` points to it.
+    """
+    try:
+        return _given(out) if out is not None else _fresh(scenario_name)
+    except OSError as error:
+        raise HostError(f"the run directory cannot be made: {error}", hint="choose another with --out") from None
+
+
+def open_run_directory(path: Path) -> RunDirectory:
+    """An existing run's directory; InputError when it is none."""
+    run = RunDirectory(path)
+    if not run.manifest.is_file():
+        raise InputError(
+            f"{path} is no run directory (it has no manifest.json)",
+            hint="give the directory that `oomlab run` printed, or runs/latest",
+        )
+    return run
+
+
+def _given(out: Path) -> RunDirectory:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} exists and is not empty", hint="give --out a new or empty directory")
+    out.mkdir(parents=True, exist_ok=True)
+    return RunDirectory(out)
+
+
+def _fresh(scenario_name: str) -> RunDirectory:
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    _RUNS.mkdir(exist_ok=True)
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        path = _RUNS / f"{scenario_name}-{stamp}{suffix}"
+        with suppress(FileExistsError):
+            path.mkdir()
+            _point_latest(path)
+            return RunDirectory(path)
+    raise HostError(f"too many runs of {scenario_name} within one second")
+
+
+def _point_latest(path: Path) -> None:
+    latest = _RUNS / "latest"
+    if latest.exists() and not latest.is_symlink():
+        return  # the user's own directory of that name stays
+    fresh = _RUNS / f".latest-{os.getpid()}"
+    with suppress(FileNotFoundError):
+        fresh.unlink()
+    fresh.symlink_to(path.name)
+    os.replace(fresh, latest)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON Schemas of every file people and programs meet, made from the models themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from orchestrator.journal import Entry
+from orchestrator.manifest import RunManifest
+from orchestrator.scenario.schema import scenario_schema
+from orchestrator.verdict import Verdict
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The schema called `name`: scenario, manifest, journal (one line) or verdict."""
+    match name:
+        case "manifest":
+            return RunManifest.model_json_schema(mode="serialization")
+        case "journal":
+            return TypeAdapter(Entry).json_schema(mode="serialization")
+        case "verdict":
+            return Verdict.model_json_schema(mode="serialization")
+        case _:
+            return scenario_schema()

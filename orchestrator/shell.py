@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An interactive shell in a scenario's guest, its memory in the scenario's state."""
+
+from __future__ import annotations
+
+import os
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from orchestrator.channel import Pump, serial_pipe
+from orchestrator.control import State, TargetRecord, parse_record
+from orchestrator.errors import InputError
+from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
+from orchestrator.observer import Observer
+from orchestrator.plan import PlannedTrial, block_seed
+from orchestrator.process import start
+from orchestrator.recipe import Mode
+from orchestrator.recorder import LineSplitter
+from orchestrator.run import open_laboratory
+from orchestrator.scenario.models import Scenario
+
+
+@dataclass(frozen=True)
+class ShellSession:
+    """A guest that is ready to be powered on in the terminal's foreground."""
+
+    boot: Boot
+
+    def attach(self) -> int:
+        """Boot with the terminal as the guest's console until the guest ends; QEMU's exit status.
+
+        Ctrl-C goes to the guest, as on a real console.
+        """
+        with serial_pipe() as control, _terminal_restored():
+            wiring = Wiring(console="stdio,signal=off", control=control.chardev)
+            progress = Pump("control", control.read_fd, _Progress())
+            with start(
+                qemu_argv(self.boot, wiring), stdin=None, stdout=None, stderr=None,
+                pass_fds=(control.write_fd,), foreground=True,
+            ) as child:  # fmt: skip
+                os.close(control.write_fd)
+                progress.start()
+                return child.wait()
+
+
+def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> ShellSession:
+    """Prepare the guest of one variant. InputError for a variant that the scenario lacks."""
+    name = variant if variant is not None else next(iter(scenario.variants))
+    if name not in scenario.variants:
+        raise InputError(
+            f"the scenario has no variant '{name}'", hint=f"it has {', '.join(scenario.variants)}"
+        )
+    laboratory = open_laboratory(scenario, observer)
+    planned = PlannedTrial(1, name, block_seed(scenario, 1), Mode.TRIAL)
+    observer.say("booting; the shell opens once memory is in the wanted state, `exit` ends the guest")
+    return ShellSession(laboratory.boot(planned, Mode.SHELL))
+
+
+class _Progress:
+    """Sink of the control line: tells on stderr how far the guest has come."""
+
+    def __init__(self) -> None:
+        self._lines = LineSplitter()
+
+    def __call__(self, chunk: bytes) -> None:
+        for line in self._lines.feed(chunk):
+            try:
+                record = parse_record(line)
+            except ValueError:
+                continue  # a person is watching; the guest's console says what is wrong
+            if isinstance(record, State):
+                _tell(f"{record.action}: {record.free_kb // 1024} MiB free")
+            elif isinstance(record, TargetRecord):
+                _tell(f"target {'reached' if record.reached else 'missed'} {record.reason}")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"\r\noomlab: {text}\r\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def _terminal_restored() -> Iterator[None]:
+    """QEMU makes the terminal raw, and would leave it so if it were killed."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    settings = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
