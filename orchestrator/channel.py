@@ -56,7 +56,7 @@ class Pump(threading.Thread):
     def __init__(self, name: str, read_fd: int, sink: Callable[[bytes], None]) -> None:
         super().__init__(name=name, daemon=True)
         self._spawn: pexpect.fdpexpect.fdspawn[bytes] = pexpect.fdpexpect.fdspawn(
-            read_fd,  timeout=None, maxread=_CHUNK_BYTES, use_poll=True
+            read_fd, timeout=None, maxread=_CHUNK_BYTES, use_poll=True
         )
         self._sink = sink
         self.failure: Exception | None = None
@@ -75,5 +75,5 @@ class Pump(threading.Thread):
         if self.failure is None:
             try:
                 self._sink(chunk)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the guest must not be held up
                 self.failure = error

@@ -74,9 +74,11 @@ class SchemaName(StrEnum):
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
+) -> None:
     if version:
-        print(f"oomlab {__version__}")
+        typer.echo(f"oomlab {__version__}")
         raise typer.Exit
 
 
@@ -108,7 +110,7 @@ def run(
     loaded = _load(scenario, override, patch)
     if dry_run:
         for command in dry_run_commands(loaded.scenario):
-            print(command)
+            typer.echo(command)
         return
     with live_observer(_people) as observer:
         directory, verdict = run_scenario(
@@ -118,7 +120,7 @@ def run(
     _report(directory.path, _people)
     _people.print(Text(f"Everything is in {directory.path}"), soft_wrap=True)
     if as_json:
-        print(verdict.model_dump_json(indent=2))
+        typer.echo(verdict.model_dump_json(indent=2))
     raise typer.Exit(verdict.exit_code)
 
 
@@ -133,7 +135,7 @@ def report(
 
     verdict = judge_run(open_run_directory(run_directory))
     if as_json:
-        print(verdict.model_dump_json(indent=2))
+        typer.echo(verdict.model_dump_json(indent=2))
     else:
         _report(run_directory, Console(highlight=False))
     raise typer.Exit(verdict.exit_code)
@@ -163,7 +165,7 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="which format")] = Sc
     """Print a JSON Schema: of scenario files, or of the files in a run directory."""
     from orchestrator.schemas import json_schema
 
-    print(json.dumps(json_schema(name.value), indent=2))
+    typer.echo(json.dumps(json_schema(name.value), indent=2))
 
 
 @app.command()
@@ -205,14 +207,12 @@ def images_build(
     loaded = [_load(scenario, override, patch) for scenario in scenarios]
     with live_observer(_people) as observer:
         for item in loaded:
-            prepare_images(
-                item.scenario.device.arch, variant_recipes(item.scenario), progress=observer.say
-            )
+            prepare_images(item.scenario.device.arch, variant_recipes(item.scenario), progress=observer.say)
             observer.say(f"{item.scenario.name}: ready")
 
 
-@app.command()
-def test(
+@app.command("test")
+def self_test(
     selection: Annotated[str, typer.Argument(help="unit, build, guest or all")] = "all",
     extra: Annotated[
         list[str] | None, typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="passed to pytest")
@@ -244,7 +244,7 @@ def main() -> NoReturn:
     sys.exit(status if isinstance(status, int) else ExitCode.MET)
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

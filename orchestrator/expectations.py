@@ -71,7 +71,7 @@ def _orders(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     for request, count in result.requests.page_orders.items():
         order = int(request.split()[1])
         if order > limit and not request.endswith(_NORETRY):
-            yield f"{count} page requests of order {order} without __GFP_NORETRY (at most order {limit} expected)"
+            yield f"{count} page requests of order {order} without __GFP_NORETRY, expected up to {limit}"
 
 
 def _counters(expectation: Expectation, result: TrialResult) -> Iterator[str]:

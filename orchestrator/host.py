@@ -53,7 +53,9 @@ def qemu_version(program: str) -> str:
     output = run([path, "--version"], deadline=Deadline.after(_VERSION_S, f"{program} --version")).stdout
     match = re.search(rb"version (\d+)\.(\d+)(?:\.(\d+))?", output)
     if match is None:
-        raise HostError(f"{path} does not tell its version", hint=hint, evidence=[output.decode(errors="replace")])
+        raise HostError(
+            f"{path} does not tell its version", hint=hint, evidence=[output.decode(errors="replace")]
+        )
     version = match[0].removeprefix(b"version ").decode()
     if (int(match[1]), int(match[2])) < OLDEST_QEMU:
         raise HostError(f"{path} is version {version}, too old", hint=hint)

@@ -16,9 +16,25 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
 
+from orchestrator.binder import page_array_bytes
 from orchestrator.control import (
-    AgentError, ControlRecord, End, Hello, Mmaps, ModuleLoaded, Note, OomKillCount, Phase, Proof, Requests,
-    Sample, TargetRecord, TriggerEnd, TriggerStart, VictimRecord, VmallocInfo,
+    AgentError,
+    ControlRecord,
+    End,
+    Hello,
+    Mmaps,
+    ModuleLoaded,
+    Note,
+    OomKillCount,
+    Phase,
+    Proof,
+    Requests,
+    Sample,
+    TargetRecord,
+    TriggerEnd,
+    TriggerStart,
+    VictimRecord,
+    VmallocInfo,
 )  # fmt: skip
 from orchestrator.memory.sample import MemorySample
 from orchestrator.memory.vmstat import parse_vmstat, vmstat_delta
@@ -27,7 +43,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
 from orchestrator.recipe import Mode
 from orchestrator.requests import summarise_requests
-from orchestrator.result import LatencySummary, MmapSummary, TargetState, TrialResult, Victim
+from orchestrator.result import LatencySummary, MmapSummary, RequestPaths, TargetState, TrialResult, Victim
 
 _TRIGGER_MARK = "phase trigger"
 _OOM_TYPES = frozenset({"oom", "memcg-oom"})
@@ -78,13 +94,18 @@ def _is_trigger_mark(event: ConsoleEvent) -> bool:
     return isinstance(event, Mark) and event.text.startswith(_TRIGGER_MARK)
 
 
-def judge(planned: PlannedTrial, *, trial: int, attempt: int, evidence: Evidence) -> TrialResult:
-    """The result of one trial from its evidence."""
+def judge(
+    planned: PlannedTrial, *, trial: int, attempt: int, mapping_bytes: int | None, evidence: Evidence
+) -> TrialResult:
+    """The result of one trial from its evidence.
+
+    `mapping_bytes` is the size of the binder mmaps that the trigger makes, None for other triggers.
+    """
     outcome, why = _decide(planned, evidence)
     since = evidence.console_since_trigger()
     ooms = _ooms(since)
     counted = _oom_kills(evidence)
-    hello, requests = evidence.last(Hello), evidence.every(Requests)
+    hello = evidence.last(Hello)
     return TrialResult(
         trial=trial,
         block=planned.block,
@@ -106,9 +127,7 @@ def judge(planned: PlannedTrial, *, trial: int, attempt: int, evidence: Evidence
         allocation_failures=sum(_is_allocation_failure(event) for event in since),
         kernel_bugs=tuple(event.message for event in evidence.console if isinstance(event, KernelBug)),
         mmaps=_mmaps(evidence),
-        requests=summarise_requests(
-            {record.table: record.text for record in requests}, evidence.last(VmallocInfo)
-        ),
+        requests=_requests(evidence, mapping_bytes),
         victims=tuple(
             Victim(role=record.role, pid=record.pid, signal=record.signal)
             for record in evidence.every(VictimRecord)
@@ -142,7 +161,10 @@ def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.TARGET_MISSED, _missed(evidence)
     if proof.repaired:
         return Outcome.PASSED, "one compaction repairs the target's state"
-    return Outcome.TARGET_MISSED, "compaction does not repair the target's state, but `hard: forbidden` says so"
+    return (
+        Outcome.TARGET_MISSED,
+        "compaction does not repair the target's state, but `hard: forbidden` says so",
+    )
 
 
 def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
@@ -207,7 +229,7 @@ def _oom_kills(evidence: Evidence) -> int | None:
     end, counts = evidence.last(TriggerEnd), evidence.every(OomKillCount)
     values = [record.count for record in counts] + ([end.oom_kill] if end else [])
     delta = _vmstat_over_trigger(evidence).get("oom_kill", 0)
-    return max([*values, delta]) if values or evidence.last(End) else None
+    return max([*values, delta]) if values or evidence.last(End) is not None else None
 
 
 def _disagreement(ooms: Sequence[MemoryEvent], counted: int | None) -> str | None:
@@ -250,6 +272,17 @@ def _mmaps(evidence: Evidence) -> MmapSummary | None:
     )  # fmt: skip
 
 
+def _requests(evidence: Evidence, mapping_bytes: int | None) -> RequestPaths | None:
+    hello = evidence.last(Hello)
+    if hello is None:
+        return None
+    array = None if mapping_bytes is None else page_array_bytes(mapping_bytes, hello.page_size_bytes)
+    tables = {record.table: record.text for record in evidence.every(Requests)}
+    return summarise_requests(
+        tables, evidence.last(VmallocInfo), release=hello.release, array_bytes=array
+    )
+
+
 def _latency(served_ns: Sequence[int]) -> LatencySummary | None:
     if not served_ns:
         return None
@@ -258,7 +291,10 @@ def _latency(served_ns: Sequence[int]) -> LatencySummary | None:
         return LatencySummary(count=1, p50_ns=only, p99_ns=only, max_ns=only)
     percentiles = statistics.quantiles(served_ns, n=100, method="inclusive")
     return LatencySummary(
-        count=len(served_ns), p50_ns=round(percentiles[49]), p99_ns=round(percentiles[98]), max_ns=max(served_ns)
+        count=len(served_ns),
+        p50_ns=round(percentiles[49]),
+        p99_ns=round(percentiles[98]),
+        max_ns=max(served_ns),
     )
 
 

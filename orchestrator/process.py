@@ -25,6 +25,7 @@ from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
 
 Argument = str | os.PathLike[str]
 Stream = int | IO[bytes] | None
+Child = subprocess.Popen[bytes]
 
 _TAIL_CHARS = 4000
 _STOP_GRACE_S = 2.0
@@ -105,7 +106,7 @@ def start(
     stderr: Stream = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
     foreground: bool = False,
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[Child]:
     """Start a command that lives at most as long as the `with` block.
 
     A `foreground` child stays in the terminal's process group, so it may read the terminal.
@@ -131,12 +132,12 @@ def start(
         _end(child, group=not foreground)
 
 
-def _kill_unclaimed(future: Future[subprocess.Popen[bytes]]) -> None:
+def _kill_unclaimed(future: Future[Child]) -> None:
     if not future.cancelled() and future.exception() is None:
         _end(future.result(), group=True)
 
 
-def _end(child: subprocess.Popen[bytes], *, group: bool) -> None:
+def _end(child: Child, *, group: bool) -> None:
     """SIGTERM, a grace period, SIGKILL for the whole group; then reap and close the pipes."""
     with suppress(ProcessLookupError):
         if child.poll() is None:

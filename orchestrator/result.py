@@ -85,7 +85,9 @@ class TrialResult(_Frozen):
     target: TargetState | None = None
     proof_repaired: bool | None = Field(None, description="`hard: forbidden`: compaction repaired the state")
     oom_events: int = Field(0, description="OOM kills and headers on the console since the trigger's start")
-    oom_kill_vmstat: int | None = Field(None, description="oom_kill of /proc/vmstat since the trigger's start")
+    oom_kill_vmstat: int | None = Field(
+        None, description="oom_kill of /proc/vmstat since the trigger's start"
+    )
     disagreement: str | None = Field(None, description="console and vmstat do not tell the same story")
     first_oom: MemoryEvent | None = None
     allocation_failures: int = 0

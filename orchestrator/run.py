@@ -15,7 +15,14 @@ from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_acceler
 from orchestrator.guests.qemu.machine import MACHINES, Boot, Wiring, kernel_command_line, qemu_argv
 from orchestrator.host import host_facts
 from orchestrator.journal import (
-    EventRecorded, Journal, RunEnded, RunStarted, TrialEnded, TrialStarted, open_journal, read_journal,
+    EventRecorded,
+    Journal,
+    RunEnded,
+    RunStarted,
+    TrialEnded,
+    TrialStarted,
+    open_journal,
+    read_journal,
     trial_results,
 )  # fmt: skip
 from orchestrator.kernels.images import ArtefactManifest, GuestImages, VariantRecipe, prepare_images
@@ -29,7 +36,7 @@ from orchestrator.recipe import Mode, trial_recipe
 from orchestrator.result import TrialResult
 from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory
 from orchestrator.scenario import LoadedScenario
-from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.models import BinderMmap, Scenario
 from orchestrator.trial import PhaseBudgets, TrialSetup, run_trial
 from orchestrator.verdict import Verdict, compute_verdict
 
@@ -62,6 +69,12 @@ class Laboratory:
         )  # fmt: skip
 
     @property
+    def mapping_bytes(self) -> int | None:
+        """Size of the trigger's binder mmaps, None for other triggers."""
+        trigger = self.scenario.trigger
+        return int(trigger.size) if isinstance(trigger, BinderMmap) else None
+
+    @property
     def budgets(self) -> PhaseBudgets:
         """The scenario's deadlines in this host's seconds."""
         deadlines, slowdown = self.scenario.deadlines, self.accelerator.slowdown
@@ -77,9 +90,7 @@ def open_laboratory(
     arch = scenario.device.arch
     images = prepare_images(arch, variant_recipes(scenario), progress=observer.say, pins=pins)
     first = next(iter(images.values()))
-    accelerator = find_accelerator(
-        arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say
-    )
+    accelerator = find_accelerator(arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say)
     return Laboratory(scenario, images, accelerator)
 
 
@@ -175,9 +186,7 @@ class _Execution:
         self._trials += 1
         label = TrialLabel(planned, self._trials, attempt)
         self._journal.append(
-            TrialStarted(
-                trial=label.trial, block=planned.block, variant=planned.variant, attempt=attempt
-            )
+            TrialStarted(trial=label.trial, block=planned.block, variant=planned.variant, attempt=attempt)
         )
         self._observer.trial_started(label)
 
@@ -189,12 +198,17 @@ class _Execution:
         with self._directory.trial_directory(label.trial) as directory:
             result = run_trial(
                 TrialSetup(
-                    planned, label.trial, attempt, self._laboratory.boot(planned), self._laboratory.budgets,
+                    planned,
+                    label.trial,
+                    attempt,
+                    self._laboratory.boot(planned),
+                    self._laboratory.budgets,
                     directory,
+                    self._laboratory.mapping_bytes,
                 ),
                 on_record=lambda record: self._observer.trial_record(label, record),
                 on_event=on_event,
-            )  # fmt: skip
+            )
         self._journal.append(TrialEnded(result=result))
         self._observer.trial_ended(label, result)
         return result

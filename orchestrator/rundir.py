@@ -36,10 +36,9 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
 
 
@@ -103,7 +102,9 @@ def create_run_directory(out: Path | None, scenario_name: str) -> RunDirectory:
     try:
         return _given(out) if out is not None else _fresh(scenario_name)
     except OSError as error:
-        raise HostError(f"the run directory cannot be made: {error}", hint="choose another with --out") from None
+        raise HostError(
+            f"the run directory cannot be made: {error}", hint="choose another with --out"
+        ) from None
 
 
 def open_run_directory(path: Path) -> RunDirectory:
@@ -125,7 +126,7 @@ def _given(out: Path) -> RunDirectory:
 
 
 def _fresh(scenario_name: str) -> RunDirectory:
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     _RUNS.mkdir(exist_ok=True)
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         path = _RUNS / f"{scenario_name}-{stamp}{suffix}"
@@ -141,7 +142,6 @@ def _point_latest(path: Path) -> None:
     if latest.exists() and not latest.is_symlink():
         return  # the user's own directory of that name stays
     fresh = _RUNS / f".latest-{os.getpid()}"
-    with suppress(FileNotFoundError):
-        fresh.unlink()
+    fresh.unlink(missing_ok=True)
     fresh.symlink_to(path.name)
-    os.replace(fresh, latest)
+    fresh.replace(latest)

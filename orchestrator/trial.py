@@ -50,6 +50,7 @@ class TrialSetup:
     boot: Boot
     budgets: PhaseBudgets
     directory: Path
+    mapping_bytes: int | None
 
 
 class _LineClosed:
@@ -86,7 +87,13 @@ def run_trial(setup: TrialSetup, *, on_record: RecordObserver, on_event: EventOb
         evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, error.message
     watch.take_the_rest()
     evidence.host_seconds = time.monotonic() - started
-    return judge(setup.planned, trial=setup.trial, attempt=setup.attempt, evidence=evidence)
+    return judge(
+        setup.planned,
+        trial=setup.trial,
+        attempt=setup.attempt,
+        mapping_bytes=setup.mapping_bytes,
+        evidence=evidence,
+    )
 
 
 class _Watch:

@@ -17,8 +17,8 @@ _SECONDS_PER_UNIT = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 def _require_size_unit(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool) and value == 0:
-        return value
+    if value == "0" or (isinstance(value, int) and not isinstance(value, bool) and value == 0):
+        return 0
     if isinstance(value, str) and _SIZE_WITH_UNIT.match(value):
         return value
     raise ValueError(f"a size needs a unit, such as 256MiB or 64KiB, not {value!r}")
@@ -26,7 +26,7 @@ def _require_size_unit(value: Any) -> Any:
 
 def parse_duration(value: Any) -> float:
     """Seconds from text such as "90s", "5min", "250ms"; ValueError without a unit."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0:
+    if value == "0s" or (isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0):
         return 0.0
     match = _DURATION.match(value) if isinstance(value, str) else None
     if match is None:

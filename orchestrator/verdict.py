@@ -42,7 +42,9 @@ class VariantVerdict(_Frozen):
     contiguous: int = Field(0, description="page-array requests served by contiguous memory")
     fell_back: int = Field(0, description="page-array requests that fell back to vmalloc")
     gfp_flags: tuple[str, ...] = Field((), description="flags of the page-array requests: which variant ran")
-    killed: dict[str, int] = Field(default_factory=dict, description="processes killed by the kernel, by role")
+    killed: dict[str, int] = Field(
+        default_factory=dict, description="processes killed by the kernel, by role"
+    )
     free_kb: tuple[int, ...] = Field((), description="free memory at the target, per trial")
     usable_units: tuple[tuple[int, ...], ...] = Field((), description="per trial, indexed by order")
     first_oom: MemoryEvent | None = None

@@ -93,5 +93,3 @@ def _latency(mmaps: MmapTotals) -> str:
 
 def _count(what: str, count: int) -> str:
     return str(what) if count == 1 else f"{count} x {what}"
-
-

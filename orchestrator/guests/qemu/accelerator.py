@@ -24,7 +24,12 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.machine import (
-    MACHINES, Accelerator, Arch, Boot, cpu_model, kernel_command_line,
+    MACHINES,
+    Accelerator,
+    Arch,
+    Boot,
+    cpu_model,
+    kernel_command_line,
 )  # fmt: skip
 from orchestrator.host import host_facts, qemu_version
 from orchestrator.paths import cache_dir
@@ -34,7 +39,7 @@ from orchestrator.rundir import write_atomic
 from orchestrator.units import MIB
 
 REFERENCE_BOOT_S = 3.0
-"""Power-on to the probe's answer on the reference machine (2 idle cores, TCG): deadlines are in its seconds."""
+"""Power-on to the probe's answer on the reference machine (2 idle cores, TCG)."""
 
 _KVM = Path("/dev/kvm")
 _PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}
@@ -100,12 +105,12 @@ def _why_not_kvm(arch: Arch) -> str:
 def _probe(
     arch: Arch, accelerator: Accelerator, kernel: Path, initramfs: Path, version: str, reason: str
 ) -> AcceleratorReport:
-    line = kernel_command_line(
-        arch, cma_bytes=0, extra=(), recipe=probe_recipe(MACHINES[arch].control_tty)
-    )
+    line = kernel_command_line(arch, cma_bytes=0, extra=(), recipe=probe_recipe(MACHINES[arch].control_tty))
     boot = Boot(arch, _PROBE_MEMORY_BYTES, 1, kernel, initramfs, line, accelerator)
     started = time.monotonic()
-    answer = _boot_probe(boot, Deadline.after(_PROBE_S[accelerator], f"a probe guest answers under {accelerator}"))
+    answer = _boot_probe(
+        boot, Deadline.after(_PROBE_S[accelerator], f"a probe guest answers under {accelerator}")
+    )
     return AcceleratorReport(
         accelerator=accelerator,
         reason=reason,
@@ -135,7 +140,9 @@ def _boot_probe(boot: Boot, deadline: Deadline) -> ProbeResult:
             answer = _await_answer(lines, deadline)
         if answer is None:
             evidence = [log.read_text(errors="replace")[-2000:], console.decode(errors="replace")[-2000:]]
-            raise HostError(f"the probe guest ended without an answer under {boot.accelerator}", evidence=evidence)
+            raise HostError(
+                f"the probe guest ended without an answer under {boot.accelerator}", evidence=evidence
+            )
     return answer
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
 from orchestrator.guests.qemu.monitor import Monitor
-from orchestrator.process import paste_ready, start
+from orchestrator.process import Child, paste_ready, start
 
 Sink = Callable[[bytes], None]
 
@@ -29,7 +28,7 @@ _LOG_TAIL_CHARS = 2000
 class QemuGuest:
     """A guest between power-on and the end of its QEMU process."""
 
-    child: subprocess.Popen[bytes]
+    child: Child
     monitor: Monitor
     console: Pump
     control: Pump

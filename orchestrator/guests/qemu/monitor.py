@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -47,18 +48,14 @@ class Monitor:
 
     def registers(self, deadline: Deadline) -> str:
         """CPU registers of the guest in QEMU's text form, as evidence of where it hangs."""
-        answer = self.execute(
-            "human-monitor-command", deadline, **{"command-line": "info registers"}
-        )
+        answer = self.execute("human-monitor-command", deadline, **{"command-line": "info registers"})
         return str(answer)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        with suppress(HostError):  # QEMU may be gone already; its exit status tells the story
             self._call(self._client.disconnect(), Deadline.after(1.0, "end of the QMP connection"))
-        except HostError:
-            pass  # QEMU is gone already; its exit status tells the story
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Children start as told, and never outlive what started them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
+from orchestrator.process import paste_ready, run, start
+
+
+def soon(what: str = "a test command ends") -> Deadline:
+    return Deadline.after(30, what)
+
+
+def alive(pid: int) -> bool:
+    """True while a process runs; a zombie that waits for its parent does not count."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = soon(f"process {pid} is gone")
+    while alive(pid):
+        deadline.check()
+
+
+def test_output_comes_back_and_stdin_is_closed() -> None:
+    completed = run(["sh", "-c", "cat; echo out; echo err >&2"], deadline=soon())
+    assert (completed.stdout, completed.stderr) == (b"out\n", b"err\n")
+
+
+def test_input_is_passed() -> None:
+    assert run(["cat"], deadline=soon(), input_bytes=b"abc").stdout == b"abc"
+
+
+def test_a_failing_command_is_shown_paste_ready_with_its_output() -> None:
+    with pytest.raises(CommandFailed) as failure:
+        run(["sh", "-c", "echo why >&2; exit 3"], deadline=soon())
+    assert failure.value.returncode == 3
+    assert failure.value.command.endswith("sh -c 'echo why >&2; exit 3'")
+    assert "why" in failure.value.output_tail
+
+
+def test_a_missing_program_is_a_host_error() -> None:
+    with pytest.raises(HostError, match="no-such-program is not installed"):
+        run(["no-such-program"], deadline=soon())
+
+
+def test_a_deadline_ends_the_whole_process_group(tmp_path: Path) -> None:
+    pidfile = tmp_path / "pid"
+    script = f"sleep 600 & echo $! > {pidfile}; wait"
+    with pytest.raises(DeadlinePassed, match="the sleeper ends"):
+        run(["sh", "-c", script], deadline=Deadline.after(1, "the sleeper ends"))
+    wait_until_gone(int(pidfile.read_text()))
+
+
+def test_the_environment_is_small_and_its_locale_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    variables = run(["env"], deadline=soon(), env={"EXTRA": "1"}).stdout.decode().split()
+    assert "EXTRA=1" in variables
+    assert "LC_ALL=C.UTF-8" in variables
+    assert not any(variable.startswith("SECRET") for variable in variables)
+
+
+def test_leaving_the_block_ends_the_child() -> None:
+    with start(["sleep", "600"]) as child:
+        assert alive(child.pid)
+    assert not alive(child.pid)
+
+
+def test_a_child_dies_with_the_tool_even_when_that_is_killed(checkout: Path) -> None:
+    program = """
+        import sys
+        from orchestrator.process import start
+        with start(["sleep", "600"]) as child:
+            print(child.pid, flush=True)
+            sys.stdin.read()
+    """
+    argv = [sys.executable, "-c", textwrap.dedent(program)]
+    with start(argv, cwd=checkout, stdin=-1, stdout=-1) as tool:
+        assert tool.stdout is not None
+        grandchild = int(tool.stdout.readline())
+        assert alive(grandchild)
+        os.kill(tool.pid, signal.SIGKILL)
+        tool.wait()
+    wait_until_gone(grandchild)
+
+
+def test_paste_ready_quotes() -> None:
+    assert paste_ready(["a b", Path("c"), "$d"]) == "'a b' c '$d'"
