@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator import testing
+from orchestrator.deadline import Deadline
+from orchestrator.errors import ExitCode, HostError, InputError
+from orchestrator.process import run
+
+_TESTS = """
+import pytest
+def test_unit(): pass
+@pytest.mark.build
+def test_build(): pass
+@pytest.mark.guest
+def test_guest(): assert FAILS is False
+"""
+
+_PROGRAM = """
+import sys
+from orchestrator.testing import run_tests
+sys.exit(run_tests(sys.argv[1], sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, checkout: Path) -> Path:
+    """A checkout with this program and three tests, one of each kind."""
+    (tmp_path / "orchestrator").mkdir()
+    for name in ("__init__.py", "errors.py", "testing.py"):
+        (tmp_path / "orchestrator" / name).write_text((checkout / "orchestrator" / name).read_text())
+    (tmp_path / "pyproject.toml").write_text((checkout / "pyproject.toml").read_text())
+    (tmp_path / "tests" / "unit").mkdir(parents=True)
+    return tmp_path
+
+
+def _oomlab_test(project: Path, *arguments: str, fails: bool = False) -> tuple[int, str]:
+    content = _TESTS.replace("FAILS", str(fails))
+    (project / "tests" / "unit" / "test_it.py").write_text(content)
+    result = run(
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        cwd=Path("/"),
+        env={"PYTHONPATH": str(project)},
+        deadline=Deadline.after(60, "pytest"),
+        check=False,
+    )
+    return result.returncode, result.stdout.decode().rpartition("\n")[0].rpartition("\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("selection", "summary"),
+    [
+        ("unit", "1 passed, 2 deselected"),
+        ("build", "1 passed, 2 deselected"),
+        ("guest", "1 passed, 2 deselected"),
+        ("all", "3 passed"),
+    ],
+)
+def test_the_last_line_is_the_summary_of_what_was_selected(
+    project: Path, selection: str, summary: str
+) -> None:
+    status, last_line = _oomlab_test(project, selection)
+    assert status == ExitCode.MET
+    assert f" {summary} in " in last_line
+
+
+def test_a_failure_is_exit_code_1(project: Path) -> None:
+    status, last_line = _oomlab_test(project, "all", fails=True)
+    assert status == ExitCode.NOT_MET
+    assert "1 failed, 2 passed" in last_line
+
+
+def test_nothing_run_is_not_success(project: Path) -> None:
+    assert _oomlab_test(project, "all", "-k", "nonexistent")[0] == ExitCode.COULD_NOT_RUN
+
+
+def test_pytest_gets_the_arguments(project: Path) -> None:
+    assert "1 passed, 2 deselected" in _oomlab_test(project, "all", "-k", "test_guest")[1]
+    assert _oomlab_test(project, "all", "--nonexistent")[0] == ExitCode.BAD_INPUT
+
+
+def test_an_unknown_selection_names_the_known_ones() -> None:
+    with pytest.raises(InputError) as caught:
+        testing.run_tests("units")
+    assert "unit, build, guest, all" in caught.value.hint
+
+
+def test_an_installed_program_says_that_it_has_no_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testing, "__file__", str(tmp_path / "site-packages" / "orchestrator" / "testing.py"))
+    with pytest.raises(HostError, match="not part of an installed oomlab"):
+        testing.run_tests("unit")
