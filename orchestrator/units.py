@@ -48,7 +48,7 @@ def format_duration(seconds: float) -> str:
         count = seconds / _SECONDS_PER_UNIT[unit]
         if count >= 1 and count == int(count):
             return f"{int(count)}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 
 
 Size = Annotated[

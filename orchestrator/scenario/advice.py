@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is valid in a scenario and probably not meant. Pure."""
+"""What is valid in a scenario and probably not meant. Pure.
+
+The main question is whether a scenario could fail at all: where memory may still hold as many usable
+units as the trigger asks for, survival proves nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.scenario.models import Scenario
+from orchestrator.outcome import Outcome
+from orchestrator.scenario.models import BinderMmap, Fragmentation, Scenario, Variant
+from orchestrator.units import MIB
+
+_ELEMENT_BYTES = 32
+"""sizeof(struct binder_lru_page) on 64-bit kernels, 4.14 to 6.13 (drivers/android/binder_alloc.h)."""
+_BINDER_MAX_BYTES = 4 * MIB
+"""binder_alloc_mmap_handler() uses no more of a mapping than SZ_4M."""
+_MOVABLE = frozenset({"anonymous", "page_cache"})
 
 
 @dataclass(frozen=True)
@@ -16,6 +29,144 @@ class Advice:
     what: str
 
 
+@dataclass(frozen=True)
+class Need:
+    """What a trigger's page arrays ask of the free lists: `units` blocks of `order` at one time."""
+
+    order: int
+    units: int
+
+
+def array_order(mapping_bytes: int, page_bytes: int) -> int:
+    """Order of the smallest block that the page array of one binder mapping can come from.
+
+    Up to two pages the array is a slab object (KMALLOC_MAX_CACHE_SIZE, include/linux/slab.h), rounded
+    up to a power of two. Its slab may be larger, but falls back to the smallest order that holds one
+    object (allocate_slab(), mm/slub.c). Larger arrays come from the page allocator directly.
+    """
+    pages = -(-min(mapping_bytes, _BINDER_MAX_BYTES) // page_bytes)
+    array_pages = -(-pages * _ELEMENT_BYTES // page_bytes)
+    return (array_pages - 1).bit_length()
+
+
+def trigger_need(trigger: BinderMmap, page_bytes: int) -> Need:
+    """What the mmaps of `trigger` need on a kernel with pages of `page_bytes`.
+
+    An array of an order's size takes one unit of it, by itself or as its share of a larger slab.
+    Released mappings need no more than one for each process.
+    """
+    at_once = trigger.count if trigger.hold else trigger.processes
+    return Need(array_order(trigger.size, page_bytes), at_once)
+
+
+def most_units(scenario: Scenario, order: int, page_bytes: int) -> int:
+    """The most usable units of `order` that the scenario's target allows to be left."""
+    unit_bytes = page_bytes << order
+    bounds = [(scenario.device.memory - scenario.device.cma) // unit_bytes]
+    if scenario.fragmentation is not None:
+        target = scenario.fragmentation.target
+        if target.free is not None and target.free.max is not None:
+            bounds.append(target.free.max // unit_bytes)
+        # A unit of this order is 2^n units of an order n below; nothing follows from an order above.
+        bounds += [
+            units.max >> (order - units.order)
+            for units in target.usable_units
+            if units.max is not None and units.order <= order
+        ]
+    return min(bounds)
+
+
 def advise(scenario: Scenario) -> list[Advice]:
-    """Warnings about `scenario`."""
-    return []
+    """Warnings about `scenario`, at most one a key."""
+    return [
+        *_could_not_fail(scenario),
+        *_nobody_to_kill(scenario),
+        *(_about_target(scenario, scenario.fragmentation) if scenario.fragmentation is not None else ()),
+    ]
+
+
+def _about_target(scenario: Scenario, fragmentation: Fragmentation) -> Iterator[Advice]:
+    target, kinds = fragmentation.target, {stressor.kind for stressor in fragmentation.stressors}
+    upper_bound = any(units.max is not None for units in target.usable_units)
+    if upper_bound and not kinds:
+        yield Advice(
+            ("fragmentation", "target"),
+            "there is no stressor, so this target is only verified and probably missed",
+        )
+    if target.hard == "required" and kinds and kinds <= _MOVABLE:
+        yield Advice(
+            ("fragmentation", "target", "hard"),
+            "all of this pressure is movable, so compaction will undo it and the target be missed;"
+            " 'forbidden' proves that it can be undone",
+        )
+    if scenario.device.cma and target.free is not None:
+        yield Advice(
+            ("device", "cma"),
+            "CMA is not counted in 'free', although the guest's own MemFree counts it: binder cannot use it",
+        )
+
+
+def _nobody_to_kill(scenario: Scenario) -> Iterator[Advice]:
+    expected = scenario.expectations.values()
+    if any(expectation.panicked for expectation in expected):
+        return
+    if scenario.trigger.oom_score_adj == -1000 and (
+        scenario.bystanders is None or scenario.bystanders.oom_score_adj == -1000
+    ):
+        yield Advice(
+            ("trigger", "oom_score_adj"),
+            "nothing in the guest may be killed:"
+            " an OOM will end in a panic, 'System is deadlocked on memory'",
+        )
+
+
+def _could_not_fail(scenario: Scenario) -> Iterator[Advice]:
+    trigger = scenario.trigger
+    if not isinstance(trigger, BinderMmap):
+        return
+    for name, variant in _meant_to_fail(scenario).items():
+        need = trigger_need(trigger, variant.page_bytes)
+        left = most_units(scenario, need.order, variant.page_bytes)
+        if need.order > 0 and left < need.units:
+            continue
+        yield Advice(*_could_not_fail_words(scenario, name, need, left))
+        return
+
+
+def _meant_to_fail(scenario: Scenario) -> dict[str, Variant]:
+    """The variants whose survival would be a surprise, or would be taken for a finding.
+
+    Those that are expected to fail; or, where nothing is expected of any variant, all of them: such a
+    run compares. A variant that is expected to pass under a lower bound on usable units is a control,
+    which is *meant* not to fail; under an upper bound it is there to be put to the test.
+    """
+    if not scenario.expectations:
+        return scenario.variants
+    outcomes = {name: expectation.expected_outcome for name, expectation in scenario.expectations.items()}
+    failing = {name for name, outcome in outcomes.items() if outcome not in (None, Outcome.PASSED)}
+    return {name: variant for name, variant in scenario.variants.items() if name in failing}
+
+
+def _could_not_fail_words(
+    scenario: Scenario, name: str, need: Need, left: int
+) -> tuple[tuple[str | int, ...], str]:
+    if need.order == 0:
+        return ("trigger", "size"), (
+            f"the page array of such a mapping takes single pages in variant '{name}',"
+            " so fragmentation cannot make it fail"
+        )
+    asks = f"the trigger needs {need.units} of order {need.order}"
+    trigger = scenario.trigger
+    if isinstance(trigger, BinderMmap) and not trigger.hold and trigger.count > 1:
+        return ("trigger", "hold"), (
+            f"each mapping is released before the next, so {asks} at a time, however many mmaps follow:"
+            f" with up to {left} usable units left variant '{name}' could not fail"
+        )
+    if scenario.fragmentation is None:
+        return ("trigger",), (
+            f"memory is not fragmented: {asks} and there may be {left}, so variant '{name}' could not fail"
+        )
+    return ("fragmentation", "target", "usable_units"), (
+        f"the target may leave {left} usable units of order {need.order} and {asks}:"
+        f" then variant '{name}' could not fail"
+    )

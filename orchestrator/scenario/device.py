@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
 
-from orchestrator.scenario.fields import Cross, Model, each_once, refuse, size_between
-from orchestrator.units import MIB, Size
+from orchestrator.scenario.fields import Cross, Model, Size, each_once, refuse, size_between
+from orchestrator.units import MIB
 
 GIB = 1024 * MIB
 SCOPE: Literal["drivers/android"] = "drivers/android"
@@ -89,7 +89,7 @@ class Device(Model):
         ByteSize(0),
         description="memory for the contiguous memory allocator (`cma=`); kernel allocations such as binder's"
         " cannot use it. Debian's kernels would take 64 MiB where nothing is said, so oomlab always says it",
-        examples=["0", "32MiB"],
+        examples=[0, "32MiB"],
     )
     zram: Annotated[Size, size_between(MIB, 64 * GIB)] | None = Field(
         None, description="size of a swap area in zram; no swap when left out", examples=["128MiB"]
@@ -145,6 +145,3 @@ class Variant(Model):
         if self.patches and self.scope is None:
             refuse([Cross(("patches",), f"patches need a scope: add 'scope: {SCOPE}'")])
         return self
-
-
-ShellText = Annotated[str, StringConstraints(min_length=1, max_length=500)]

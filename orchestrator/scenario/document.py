@@ -161,6 +161,7 @@ def _read_scalar(document: Document, yaml: YAML, node: Any) -> Any:
     except (ValueError, IndexError, TypeError):
         document.complain(_place(node), f"not a usable number: {str(node.value)[:40]}")
         return None
-    if kind not in ("str", "timestamp"):
+    # Dates, "=" and "<<" mean nothing special in a scenario: they are text.
+    if kind not in ("str", "timestamp", "value", "merge"):
         document.complain(_place(node), f"the YAML tag '{str(node.tag)[:60]}' is not supported")
     return str(node.value)

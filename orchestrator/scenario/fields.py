@@ -5,18 +5,62 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
+from orchestrator import units
 from orchestrator.units import KIB, format_duration, format_size
 
 CROSS_FIELD = "cross_field"
 """The type of the Pydantic error that carries `Cross` problems in its context."""
 
+# For editors: the JSON Schema's way to say "a number with a unit". 0 needs none, hence the maximum.
+_SIZE_PATTERN = r"^\s*(0|\d+(\.\d+)?\s*(B|[kKMGT]i?B))\s*$"
+_DURATION_PATTERN = r"^\s*\d+(\.\d+)?\s*(us|ms|s|min|h)\s*$"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def _exact_duration(seconds: float) -> str:
+    """The shortest text that reads back as exactly `seconds`."""
+    text = format_duration(seconds)
+    with suppress(ValueError):
+        if units.parse_duration(text) == seconds:
+            return text
+    return f"{Decimal(repr(seconds)):f}s"
+
+
+# What is written must read back as the same value: scenarios go into manifests and out again.
+Size = Annotated[
+    units.Size,
+    BeforeValidator(lambda value: 0 if value == "0" else value),
+    WithJsonSchema(
+        {"type": ["string", "integer"], "pattern": _SIZE_PATTERN, "maximum": 0, "format": "size"},
+        mode="validation",
+    ),
+]
+"""Bytes, as in orchestrator.units; the text "0" is understood too, because it is what is written."""
+Duration = Annotated[
+    units.Duration,
+    PlainSerializer(_exact_duration, return_type=str),
+    WithJsonSchema(
+        {"type": ["string", "integer"], "pattern": _DURATION_PATTERN, "maximum": 0, "format": "duration"},
+        mode="validation",
+    ),
+]
+"""Seconds, as in orchestrator.units; written without loss."""
 
 
 class Model(BaseModel):

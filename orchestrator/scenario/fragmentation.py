@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from orchestrator.scenario.fields import Cross, Model, Number, each_once, refuse, size_between
-from orchestrator.units import KIB, MIB, Size
+from orchestrator.scenario.fields import Cross, Model, Number, Size, each_once, refuse, size_between
+from orchestrator.units import KIB, MIB
 
 StressorKind = Literal["pipes", "high_order", "page_cache", "anonymous", "ballast"]
 FreeSize = Annotated[Size, size_between(0, 64 * 1024 * MIB)]

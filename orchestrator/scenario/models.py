@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 
 from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
-from orchestrator.scenario.fields import Cross, Model, Name, duration_between, refuse
+from orchestrator.scenario.fields import Cross, Duration, Model, Name, duration_between, refuse
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
-from orchestrator.units import Duration, format_size
+from orchestrator.units import format_size
 
 __all__ = [
     "BinderMmap",

@@ -8,15 +8,25 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
 from orchestrator.scenario.models import Scenario
 
 _MAX_DEPTH = 8
 
 
+class _InOrder(GenerateJsonSchema):
+    """Keeps the keys of examples in the order in which a person would write them."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002
+        """Sort nothing."""
+        return value
+
+
 @cache
 def model_schema() -> dict[str, Any]:
     """JSON Schema of `Scenario` as Pydantic gives it."""
-    return Scenario.model_json_schema()
+    return Scenario.model_json_schema(schema_generator=_InOrder)
 
 
 @dataclass(frozen=True)

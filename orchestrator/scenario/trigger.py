@@ -10,13 +10,15 @@ from pydantic import Field, StrictBool, StringConstraints, model_validator
 from orchestrator.scenario.fields import (
     Count,
     Cross,
+    Duration,
     Model,
     OomScoreAdj,
+    Size,
     duration_between,
     refuse,
     size_between,
 )
-from orchestrator.units import KIB, MIB, Duration, Size
+from orchestrator.units import KIB, MIB
 
 Stop = Literal["first-oom", "end"]
 
