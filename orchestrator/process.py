@@ -8,6 +8,7 @@ the child in order), and SIGKILL from the kernel when this program dies.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +32,9 @@ Child = subprocess.Popen[bytes]
 _TAIL_CHARS = 4000
 _STOP_GRACE_S = 2.0
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
+
+_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
+_libc = ctypes.CDLL(None)
 
 # The parent-death signal is bound to the *thread* that forked, so all children are started
 # from one thread that lives as long as the program.
@@ -113,13 +118,10 @@ def start(
     Raises HostError when the program does not exist.
     """
     program = find_program(os.fspath(argv[0]), hint="install it; `./oomlab` does so on Debian")
-    command = [
-        find_program("setpriv", hint="install util-linux"), "--pdeathsig", "SIGKILL", "--",
-        program, *(os.fspath(argument) for argument in argv[1:]),
-    ]  # fmt: skip
+    command = [program, *(os.fspath(argument) for argument in argv[1:])]
     future = _spawner.submit(
         subprocess.Popen, command, cwd=cwd, env=environment(env), stdin=stdin, stdout=stdout, stderr=stderr,
-        pass_fds=tuple(pass_fds), start_new_session=not foreground,
+        pass_fds=tuple(pass_fds), start_new_session=not foreground, preexec_fn=partial(_die_with, os.getpid()),
     )  # fmt: skip
     try:
         child = future.result()
@@ -130,6 +132,16 @@ def start(
         yield child
     finally:
         _end(child, group=not foreground)
+
+
+def _die_with(parent_pid: int) -> None:
+    """Runs in the child between fork and exec: SIGKILL when the parent dies (prctl(2)).
+
+    Calls only what was loaded before the fork, for other threads may have held locks. A parent
+    that died before the call sends no signal any more, hence the look at getppid(2).
+    """
+    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent_pid:
+        os._exit(127)
 
 
 def _kill_unclaimed(future: Future[Child]) -> None:
