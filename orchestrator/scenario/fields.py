@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -78,11 +78,12 @@ class Cross:
     nearest: str | None = None
 
 
-def refuse(problems: Sequence[Cross]) -> None:
+def refuse(problems: Iterable[Cross]) -> None:
     """Raise all of `problems` as one Pydantic error; does nothing when there are none."""
-    if problems:
-        text = "; ".join(problem.what for problem in problems)
-        raise PydanticCustomError(CROSS_FIELD, "{text}", {"text": text, "problems": tuple(problems)})
+    found = tuple(problems)
+    if found:
+        text = "; ".join(problem.what for problem in found)
+        raise PydanticCustomError(CROSS_FIELD, "{text}", {"text": text, "problems": found})
 
 
 def _name(value: str) -> str:

@@ -89,6 +89,24 @@ class Target(Model):
         examples=["required"],
     )
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse(
+            Cross(
+                ("usable_units", index, "max"),
+                f"at least {needed} units of order {low.order} remain"
+                f" where there are {high.min} of order {high.order}: both bounds cannot hold",
+            )
+            for index, low in enumerate(self.usable_units)
+            for high in self.usable_units
+            if low.max is not None
+            and high.min is not None
+            and high.order > low.order
+            # A block serves 2^n requests of an order n below.
+            and (needed := high.min << (high.order - low.order)) > low.max
+        )
+        return self
+
 
 class Stressor(Model):
     """Something that shapes guest memory; in a scenario file its name alone will do."""
