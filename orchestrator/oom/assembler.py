@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts classified messages together into events, keeping reports of several CPUs apart.
+
+Messages that carry a caller id (CONFIG_PRINTK_CALLER) go to the report of that caller. Without one they go
+to the newest open report, except those that name a task. Counting rules: one event for each "invoked
+oom-killer" header, and one for a kill or "no killable processes" line whose header is missing; a panic over
+memory belongs to its event; kills of a whole cgroup are one event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from orchestrator.oom import lines as patterns
+from orchestrator.oom.draft import Draft
+from orchestrator.oom.fields import pid_of
+from orchestrator.oom.lines import Kind
+from orchestrator.oom.records import Event, KernelBug, Mark, MemoryEvent, Panic, Process
+from orchestrator.oom.transport import Line
+
+_MAX_OPEN = 8
+# Messages without a part for an open report after which it is taken for finished.
+_IDLE_LIMIT = 400
+_IDLE_AFTER_DUMP = 12
+_IDLE_AFTER_KILL = 3
+_IDLE_IN_GROUP_KILL = 64
+# A kill line this long after a header is another event whose own header was suppressed.
+_MAX_REPORT_SECONDS = 300.0
+
+_HEADERS = {Kind.OOM_HEADER, Kind.ALLOC_FAILURE, Kind.VMALLOC_FAILURE}
+_DUMP = {Kind.MEM_INFO, Kind.TOTALS, Kind.NODE, Kind.ZONE, Kind.RESERVE, Kind.BUDDY, Kind.FOOTER}
+_OOM_ONLY = {
+    Kind.MEMCG_USAGE,
+    Kind.MEMCG_STATS,
+    Kind.MEMCG_TASK,
+    Kind.TASKS,
+    Kind.TASK_ROW,
+    Kind.CONSTRAINT,
+    Kind.CHOSEN,
+    Kind.KILLED,
+    Kind.NO_KILLABLE,
+}
+_STARTS_ORPHAN = (_DUMP | _OOM_ONLY) - {Kind.FOOTER, Kind.RESERVE, Kind.TASK_ROW}
+
+
+class Assembler:
+    """Collects messages; `events` fills up with finished records in the order they end."""
+
+    def __init__(self) -> None:
+        self._open: list[Draft] = []
+        self._events: list[Event] = []
+        self._foreign_trace = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under construction."""
+        return not self._open
+
+    def drain(self) -> list[Event]:
+        """The records finished since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def rest(self) -> None:
+        """Forgets what the surroundings looked like (called when the reader stops looking at every line)."""
+        self._foreign_trace = False
+
+    def close(self) -> None:
+        """Finishes everything that is still open: the input ended."""
+        for draft in list(self._open):
+            self._finish(draft)
+
+    def take(self, kind: Kind, line: Line) -> None:
+        """Adds one message."""
+        for draft in self._open:
+            draft.idle_lines += 1
+        self._finish_ended(kind, line)
+        route = _ROUTES.get(kind)
+        if route is not None:
+            route(self, kind, line)
+        self._finish_ended(None, line)
+
+    # -- opening ---------------------------------------------------------------------------------
+
+    def _open_report(self, kind: Kind, line: Line) -> None:
+        if kind is Kind.OOM_HEADER:
+            match = patterns.OOM_HEADER.match(line.text)
+            if match is None or (match["mask"] is None and not _bare_header(line)):
+                return
+            for draft in list(self._open):
+                # One OOM report at a time (oom_lock): a new header ends the one before.
+                if draft.family != "alloc-failure" and _same_caller(draft, line):
+                    self._finish(draft)
+        for draft in list(self._open):
+            if draft.footer_seen and _same_caller(draft, line):
+                self._finish(draft)
+        family = "oom" if kind is Kind.OOM_HEADER else "alloc-failure"
+        trace_open = self._foreign_trace and line.caller is None
+        self._add(Draft(family, line, trace_open=trace_open)).take(kind, line)
+
+    def _add(self, draft: Draft) -> Draft:
+        if len(self._open) >= _MAX_OPEN:
+            self._finish(self._open[0])
+        self._open.append(draft)
+        return draft
+
+    # -- routing ---------------------------------------------------------------------------------
+
+    def _candidates(self, line: Line) -> Iterator[Draft]:
+        """Open reports that the message may belong to, newest first."""
+        return (draft for draft in reversed(self._open) if _same_caller(draft, line))
+
+    def _stack(self, kind: Kind, line: Line) -> None:
+        for draft in self._candidates(line):
+            if not draft.over:
+                draft.take(kind, line)
+                return
+        self._foreign_trace = True
+
+    def _named(self, kind: Kind, line: Line) -> None:
+        for draft in self._candidates(line):
+            if not draft.over and draft.wants(kind, line.text):
+                draft.take(kind, line)
+                return
+
+    def _part(self, kind: Kind, line: Line) -> None:
+        for draft in self._candidates(line):
+            if _accepts(draft, kind, line):
+                draft.take(kind, line)
+                return
+        if kind in _STARTS_ORPHAN:
+            for draft in list(self._open):
+                if draft.family == "orphan" and _same_caller(draft, line):
+                    self._finish(draft)
+            self._add(Draft("orphan", line)).take(kind, line)
+
+    def _remark(self, kind: Kind, line: Line) -> None:
+        for draft in self._candidates(line):
+            draft.take(kind, line)
+            return
+
+    def _single(self, kind: Kind, line: Line) -> None:
+        if kind is Kind.PANIC:
+            self._panic(line)
+        elif kind is Kind.MARK:
+            text = line.text.removeprefix("oomlab: ")
+            self._events.append(Mark(line=line.number, time_s=line.time_s, text=text))
+        elif kind is Kind.KERNEL_BUG:
+            self._foreign_trace = True
+            self._events.append(KernelBug(line=line.number, time_s=line.time_s, message=line.text))
+        else:
+            self._events.append(_lmk_kill(line))
+
+    def _panic(self, line: Line) -> None:
+        match = patterns.PANIC.match(line.text)
+        message = match["message"].strip() if match else line.text
+        over_memory = message.startswith("Out of memory") or message == "System is deadlocked on memory"
+        if over_memory:
+            for draft in self._candidates(line):
+                if draft.family != "alloc-failure" and not draft.killed:
+                    draft.take(Kind.PANIC, line)
+                    return
+            self._add(Draft("orphan", line)).take(Kind.PANIC, line)
+            return
+        self._foreign_trace = True
+        self._events.append(Panic(line=line.number, time_s=line.time_s, message=message))
+
+    # -- finishing -------------------------------------------------------------------------------
+
+    def _finish(self, draft: Draft) -> None:
+        self._open.remove(draft)
+        event = draft.finish()
+        if event is not None:
+            self._events.append(event)
+
+    def _finish_ended(self, kind: Kind | None, line: Line) -> None:
+        """Ends reports that are complete; `kind` is that of the next message, None after it was taken."""
+        for draft in list(self._open):
+            if draft.idle_lines > _patience(draft) or (kind is not None and _ends_before(draft, kind, line)):
+                self._finish(draft)
+
+
+_ROUTES: dict[Kind, Callable[[Assembler, Kind, Line], None]] = {
+    **dict.fromkeys(_HEADERS, Assembler._open_report),
+    **dict.fromkeys(_DUMP | _OOM_ONLY, Assembler._part),
+    **dict.fromkeys((Kind.MARK, Kind.LMK, Kind.KERNEL_BUG, Kind.PANIC), Assembler._single),
+    **dict.fromkeys((Kind.FRAME, Kind.CALL_TRACE), Assembler._stack),
+    **dict.fromkeys((Kind.CPU, Kind.CPUSET), Assembler._named),
+    **dict.fromkeys((Kind.ELIDED, Kind.MEMCG_GROUP), Assembler._remark),
+}
+
+
+def _patience(draft: Draft) -> int:
+    if draft.group_kill:
+        return _IDLE_IN_GROUP_KILL
+    if draft.over:
+        # A panic after "no killable processes", or "Tasks in ... are going to be killed", may follow.
+        return _IDLE_AFTER_KILL if draft.may_go_on else -1
+    if draft.family == "alloc-failure" and draft.footer_seen:
+        return _IDLE_AFTER_DUMP
+    return _IDLE_LIMIT
+
+
+def _ends_before(draft: Draft, kind: Kind, line: Line) -> bool:
+    """Whether a report that has had its last line cannot contain the next message."""
+    if not draft.over or not _same_caller(draft, line):
+        return False
+    if kind is Kind.OTHER or kind is Kind.MARK or kind is Kind.MEMCG_GROUP:
+        return False
+    if kind is Kind.KILLED:
+        return not draft.group_kill
+    return not (kind is Kind.PANIC and draft.no_killable)
+
+
+def _same_caller(draft: Draft, line: Line) -> bool:
+    return line.caller is None or draft.caller is None or draft.caller == line.caller
+
+
+def _accepts(draft: Draft, kind: Kind, line: Line) -> bool:
+    """Whether a dump or kill message belongs to an open report."""
+    if draft.over:
+        return draft.group_kill and kind is Kind.KILLED
+    if kind in _OOM_ONLY:
+        if draft.family == "alloc-failure" or (kind is Kind.CONSTRAINT and draft.has_constraint):
+            return False
+        seconds = (line.time_s or 0.0) - (draft.time_s or line.time_s or 0.0)
+        return not (seconds > _MAX_REPORT_SECONDS and draft.idle_lines > _IDLE_AFTER_DUMP)
+    return not (kind in (Kind.MEM_INFO, Kind.ZONE, Kind.BUDDY) and draft.footer_seen)
+
+
+def _bare_header(line: Line) -> bool:
+    """A header without gfp_mask counts only as a kernel message of its own, not in prose."""
+    return line.stamped and line.text.rstrip(":").endswith(("invoked oom-killer", "invoked oom"))
+
+
+def _lmk_kill(line: Line) -> MemoryEvent:
+    match = patterns.LMK.match(line.text)
+    comm = (match["comm"] or match["oldcomm"]) if match else "?"
+    pid = (match["pid"] or match["oldpid"]) if match else None
+    adj = (match["adj"] or match["oldadj"]) if match else None
+    return MemoryEvent(
+        type="lmk-kill",
+        line=line.number,
+        time_s=line.time_s,
+        victim=Process(comm=comm, pid=pid_of(pid)),
+        oom_score_adj_victim=int(adj) if adj is not None and len(adj) < 8 else None,
+        outcome="killed",
+    )

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts messages together again that a mail program or a terminal broke into several lines.
+
+A broken-off piece has no time stamp of its own, is no message by itself, and continues the line before in
+a way that fits its kind. When in doubt the piece stays on its own: a field is lost then, but none invented.
+"""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.oom.lines import Kind, classify
+from orchestrator.oom.transport import Line
+
+_MAX_PIECES = 24
+_MAX_LENGTH = 4096
+
+_KEY_VALUE = re.compile(r"[\w()]+:\s?\d*k?B?(?:\s|$)|^\d+k?B?\s|^k?B\s|^: ?\d+kB|all_unreclaimable\?")
+_CONTINUES: dict[Kind, re.Pattern[str]] = {
+    Kind.OOM_HEADER: re.compile(
+        r"^(?:oom-killer|gfp_mask=|order=|oom_score_adj=|oom_adj=|oomkilladj=|nodemask=|\w*GFP_|0x|[|(),=-])"
+    ),
+    Kind.ALLOC_FAILURE: re.compile(
+        r"^(?:allocation failure|failure[:.]|order:|mode:|nodemask=|cpuset=|mems_allowed=|\w*GFP_|0x|[|(),=])"
+    ),
+    Kind.CPU: re.compile(r""),
+    Kind.ZONE: _KEY_VALUE,
+    Kind.NODE: _KEY_VALUE,
+    Kind.TOTALS: _KEY_VALUE,
+    Kind.BUDDY: re.compile(r"^(?:\d*\*?\d*kB|\([A-Z]+\)|=|[A-Z]*\)|\*)"),
+    Kind.CHOSEN: re.compile(r"^(?:\(|score|\d+ or|or |sacrifice|a child|child)"),
+    Kind.CONSTRAINT: re.compile(r"^\S+$"),
+    Kind.KILLED: re.compile(r"^(?:\(|[\w-]*(?:vm|vsz|rss|UID|pgtables|oom_score_adj|lowmem)\b|\d*kB,?)"),
+    Kind.FRAME: re.compile(r"^[0-9a-f]{2,40}\]"),
+}
+_CONTINUES[Kind.VMALLOC_FAILURE] = _CONTINUES[Kind.ALLOC_FAILURE]
+
+# What a message that is unrecognisable without its continuation may look like.
+_HEAD = re.compile(
+    r" invoked$| invoked oom|: page$|: page allocation| allocation failure|vmalloc"
+    r"|(?:^|: )[Kk]ill(?:ed|ing)?(?: process)?(?: \d+)?(?:, UID \d+,)?$"
+    r"|(?:^|: )[Kk]ill(?:ed)? process \d+ \(.{0,40}$"
+    r"|^(?:Memory cgroup )?[Oo]ut(?: of)?(?: [Mm]emory:?)?$|^Memory(?: cgroup)?$|^oom-kill:|^CPU: \d|^Pid: \d"
+    r"|^(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable):?(?: free:)?$|^Node \d+$|^Out of memory and"
+)
+_COMPLETE: dict[Kind, re.Pattern[str]] = {
+    Kind.OOM_HEADER: re.compile(r"(?:oom_score_adj|oomkilladj)=-?\d+ |oom_score_adj=-?\d{3,4}$"),
+    Kind.ALLOC_FAILURE: re.compile(r"mems_allowed=\d"),
+    Kind.BUDDY: re.compile(r"= ?\d+kB$"),
+    Kind.CONSTRAINT: re.compile(r"uid=?\d+$"),
+}
+
+
+def _glue(left: str, right: str) -> str:
+    """Joins two pieces; a terminal that wraps at its width leaves no space, a mail program took one."""
+    ends_open = left.endswith((":", "_", "|")) or (left.endswith("k") and right.startswith("B"))
+    return left + right if ends_open or right.startswith(("|", ")")) else f"{left} {right}"
+
+
+class Joiner:
+    """Holds the newest message until it is clear that nothing more belongs to it."""
+
+    def __init__(self) -> None:
+        self._held: Line | None = None
+        self._kind = Kind.OTHER
+        self._pieces = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether no message is held back."""
+        return self._held is None
+
+    def feed(self, line: Line) -> list[tuple[Kind, Line]]:
+        """Takes the next line; returns the messages that are complete now."""
+        kind = classify(line.text, line.source)
+        held = self._held
+        if held is not None and self._belongs(held, line, kind):
+            text = held.text + line.text if held.continues else _glue(held.text, line.text)
+            self._held = held._replace(text=text, continues=line.continues)
+            self._kind = classify(text, held.source)
+            self._pieces += 1
+            return []
+        done = self.flush()
+        if line.continues or kind in _CONTINUES or (kind is Kind.OTHER and _HEAD.search(line.text)):
+            self._held, self._kind, self._pieces = line, kind, 1
+        else:
+            done.append((kind, line))
+        return done
+
+    def flush(self) -> list[tuple[Kind, Line]]:
+        """Gives out the held message (end of input, or a blank line)."""
+        if self._held is None:
+            return []
+        done = [(self._kind, self._held)]
+        self._held = None
+        return done
+
+    def _belongs(self, held: Line, line: Line, kind: Kind) -> bool:
+        if self._pieces >= _MAX_PIECES or len(held.text) + len(line.text) > _MAX_LENGTH:
+            return False
+        if held.continues:
+            return True
+        if line.stamped or line.source != held.source or kind is not Kind.OTHER:
+            return False
+        if self._kind is Kind.OTHER:
+            return _completes_head(held.text, line.text)
+        complete = _COMPLETE.get(self._kind)
+        if complete is not None and complete.search(held.text):
+            return False
+        if self._kind is Kind.FRAME and held.text.count("[") == held.text.count("]"):
+            return False
+        return _CONTINUES[self._kind].search(line.text) is not None
+
+
+def _completes_head(head: str, piece: str) -> bool:
+    """Whether an unrecognisable head becomes a message, or comes nearer to one, with this piece."""
+    joined = _glue(head, piece)
+    if classify(joined) is not Kind.OTHER:
+        return True
+    fits = _CONTINUES[Kind.OOM_HEADER].search(piece) or _CONTINUES[Kind.ALLOC_FAILURE].search(piece)
+    return fits is not None and _HEAD.search(joined) is not None

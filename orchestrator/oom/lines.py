@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which part of a report a message is, told from the message alone.
+
+Wording by kernel version (mm/oom_kill.c, mm/page_alloc.c, mm/show_mem.c, mm/memcontrol.c and their
+forerunners) is in the design notes; every pattern is anchored at the start of the message, so that
+prose and source code which mention these words are not taken for reports.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+from orchestrator.oom.stack import parse_frame
+
+_GFP = r"(?P<mask>0x[0-9a-f]+)(?:\((?P<flags>[\w| ]*)\)?)?"
+_ZONE_NAME = r"(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable|Device)"
+
+
+class Kind(Enum):
+    """Kinds of messages that matter."""
+
+    OOM_HEADER = auto()
+    ALLOC_FAILURE = auto()
+    VMALLOC_FAILURE = auto()
+    CPU = auto()
+    CPUSET = auto()
+    CALL_TRACE = auto()
+    FRAME = auto()
+    MEM_INFO = auto()
+    TOTALS = auto()
+    NODE = auto()
+    ZONE = auto()
+    RESERVE = auto()
+    BUDDY = auto()
+    FOOTER = auto()
+    MEMCG_USAGE = auto()
+    MEMCG_STATS = auto()
+    MEMCG_TASK = auto()
+    MEMCG_GROUP = auto()
+    TASKS = auto()
+    TASK_ROW = auto()
+    CONSTRAINT = auto()
+    CHOSEN = auto()
+    KILLED = auto()
+    NO_KILLABLE = auto()
+    PANIC = auto()
+    KERNEL_BUG = auto()
+    LMK = auto()
+    MARK = auto()
+    ELIDED = auto()
+    OTHER = auto()
+
+
+OOM_HEADER = re.compile(
+    rf"^(?P<comm>.{{1,64}}?) invoked oom(?:-killer)?(?::|$)\s*(?:gfp_mask={_GFP})?(?P<rest>.*)", re.DOTALL
+)
+ALLOC_FAILURE = re.compile(
+    rf"^(?P<comm>.{{1,64}}?): page allocation failure[:.]\s+order:(?P<order>\d+), mode:\s*{_GFP}(?P<rest>.*)"
+)
+VMALLOC_FAILURE = re.compile(
+    r"^(?P<comm>.{1,64}?): vmalloc(?: error: size \d+|: allocation failure)[:,]?\s"
+    rf".*?mode:\s*{_GFP}(?P<rest>.*)"
+)
+CPU = re.compile(
+    r"^(?:CPU: ?\d+ (?:UID: ?\d+ )?PID: ?(?P<pid>\d+) Comm: |Pid: (?P<oldpid>\d+), comm: )(?P<comm>.{1,64}?)"
+    r"(?: Kdump: loaded)?"
+    r"(?:\s+(?:Not\s+tainted|Tainted:[ A-Z]*(?:\[[^\]]*\])?,?)\s+(?P<kernel>\d\.\d\S*)?.*)?$"
+)
+CPUSET = re.compile(r"^(?P<comm>.{1,64}?) cpuset=(?P<cpuset>\S*)")
+MEMCG_USAGE = re.compile(r"^memory: usage (?P<usage>\d+)kB, limit (?P<limit>\d+)kB")
+MEMCG_STATS = re.compile(r"^Memory cgroup stats for (?P<path>\S+?):?(?:$|\s)")
+MEMCG_TASK = re.compile(r"^Task in (?P<task>\S+) killed as a result of limit of (?P<path>\S+)")
+CONSTRAINT = re.compile(r"^oom-kill:constraint=(?P<constraint>\w+)(?P<rest>.*)")
+CHOSEN = re.compile(
+    r"^(?:Memory cgroup )?[Oo]ut of [Mm]emory(?: \([^)]*\))?: "
+    r"[Kk]ill process (?P<pid>\d+) \((?P<comm>.{1,64}?)\)(?:\s+score|\s*$|,|\s+or )"
+)
+KILLED = re.compile(
+    r"^(?P<why>(?:Memory cgroup )?[Oo]ut of [Mm]emory(?: \([^)]*\))?: |[A-Za-z][\w ()-]{0,48}: )?"
+    r"Killed process (?P<pid>\d+)(?:, UID \d+,)? \((?P<comm>.{1,64}?)\)"
+    r"(?P<rest>(?: \(tgid \d+\))?,? ?(?:total-vm|vsz|vm|UID|anon-rss).*|\.?$)"
+)
+NO_KILLABLE = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory and no killable processes")
+PANIC = re.compile(r"^Kernel panic - not syncing: (?P<message>.*)")
+KERNEL_BUG = re.compile(r"^(?:BUG: |Oops[:\[ ]|Internal error: (?:Oops|BUG)|kernel BUG at )")
+LMK = re.compile(
+    r"^(?:lowmemorykiller: )?(?:Kill(?:ing)? '(?P<comm>[^']{1,128})' \((?P<pid>\d+)\)(?: \(tgid \d+\))?"
+    r"(?:, uid -?\d+)?,? ?(?:(?:oom_score_)?adj:? (?P<adj>-?\d+))?"
+    r"|send sigkill to (?P<oldpid>\d+) \((?P<oldcomm>.{1,64}?)\),.*?(?:score_adj|adj) (?P<oldadj>-?\d+))"
+)
+ZONE = re.compile(rf"^(?P<name>{_ZONE_NAME}) free:(?P<free>\d+)kB (?P<rest>.*)")
+BUDDY = re.compile(rf"^(?P<name>{_ZONE_NAME}): (?P<rest>\d+\*\d+kB.*)")
+MARK = re.compile(r"^oomlab: (?P<text>.*)")
+
+_FOOTER = re.compile(
+    r"^(?:\d+ (?:total pagecache pages|pages (?:in swap cache|RAM|HighMem|reserved|shared|non-shared"
+    r"|hwpoisoned|cma reserved|in pagetable cache|swap cached|slab))|Swap cache stats:|Free swap |Total swap "
+    r"|Node \d+ hugepages_total)"
+)
+_TASK_ROW = re.compile(r"^\[ *(?:pid|\d+) *\] +(?:uid|\d+) +(?:tgid|\d+)")
+_ELIDED = re.compile(
+    r"^(?:\[?\.\.+\]?|\[?…\]?|<[. ]*(?:snip|trim|cut|skip|elided|snipped)[. ]*>|\[(?:snip|trim|cut)\])\s*$"
+)
+_ANCHORED = (
+    (re.compile(r"^Call [Tt]race:"), Kind.CALL_TRACE),
+    (re.compile(r"^Mem-[Ii]nfo:"), Kind.MEM_INFO),
+    (re.compile(r"^(?:active_anon|active|Active):\d+ "), Kind.TOTALS),
+    (re.compile(r"^Node \d+ active_anon:"), Kind.NODE),
+    (re.compile(r"^(?:lowmem_reserve|protections?)\[\]:"), Kind.RESERVE),
+    (re.compile(r"^Tasks state "), Kind.TASKS),
+    (re.compile(r"^Tasks in \S+ are going to be killed due to memory\.oom\.group"), Kind.MEMCG_GROUP),
+    (KILLED, Kind.KILLED),
+    (CHOSEN, Kind.CHOSEN),
+    (NO_KILLABLE, Kind.NO_KILLABLE),
+    (ZONE, Kind.ZONE),
+    (BUDDY, Kind.BUDDY),
+    (CPU, Kind.CPU),
+    (CONSTRAINT, Kind.CONSTRAINT),
+    (MEMCG_USAGE, Kind.MEMCG_USAGE),
+    (MEMCG_STATS, Kind.MEMCG_STATS),
+    (MEMCG_TASK, Kind.MEMCG_TASK),
+    (PANIC, Kind.PANIC),
+    (KERNEL_BUG, Kind.KERNEL_BUG),
+    (MARK, Kind.MARK),
+    (_FOOTER, Kind.FOOTER),
+    (_TASK_ROW, Kind.TASK_ROW),
+    (_ELIDED, Kind.ELIDED),
+)
+
+
+# Kinds whose start is free text (a task's name); the needle decides whether the pattern is worth trying.
+_NAMED = (
+    (" invoked oom", OOM_HEADER, Kind.OOM_HEADER),
+    ("page allocation failure", ALLOC_FAILURE, Kind.ALLOC_FAILURE),
+    (": vmalloc", VMALLOC_FAILURE, Kind.VMALLOC_FAILURE),
+    ("lowmemorykiller: ", LMK, Kind.LMK),
+)
+_LMK_TAGS = ("lowmemorykiller", "lmkd")
+_FRAME_SIGNS = ("+0x", ".c:", ".h:", ".S:", ".rs:")
+
+
+def classify(text: str, source: str = "kernel") -> Kind:
+    """The kind of a message; `source` is the program that logged it."""
+    if source != "kernel":
+        return Kind.LMK if source in _LMK_TAGS and LMK.match(text) else Kind.OTHER
+    if any(sign in text for sign in _FRAME_SIGNS) and parse_frame(text):
+        return Kind.FRAME
+    for needle, pattern, kind in _NAMED:
+        if needle in text and pattern.match(text):
+            return kind
+    for pattern, kind in _ANCHORED:
+        if pattern.match(text):
+            return kind
+    return Kind.CPUSET if " cpuset=" in text and CPUSET.match(text) else Kind.OTHER

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streaming reader: bytes of any text in, events out.
+
+A console is mostly other messages. The reader therefore searches the bytes for a few words that every
+part of a report worth waking for contains, and looks at single lines only around such a hit and as long
+as a report is open. Memory is bounded: one line, a few lines of history, and the open reports.
+"""
+
+from __future__ import annotations
+
+from orchestrator.oom.assembler import Assembler
+from orchestrator.oom.joining import Joiner
+from orchestrator.oom.records import Event
+from orchestrator.oom.transport import MAX_LINE_BYTES, read_line
+
+# Every message that can begin an event contains one of these, whole, even when a mail program broke it:
+# "kB" is in zone, cgroup usage and kill lines, "oom" also in the agent's marks, "ut of " in both spellings.
+_WAKE_WORDS = (
+    b"oom",
+    b"allocation",
+    b"kB",
+    b"ut of ",
+    b"panic",
+    b"BUG",
+    b"Oops",
+    b"Mem-",
+    b"lowmemorykiller",
+    b"lmkd",
+    b"vmalloc",
+)
+# The start of a broken message stands in the line before the word, or two lines before it.
+_HISTORY_LINES = 3
+
+
+class OomReader:
+    """`feed` any chunks, then `close`; both return the events that ended. Never raises on any input."""
+
+    def __init__(self) -> None:
+        self._joiner = Joiner()
+        self._assembler = Assembler()
+        self._tail = b""
+        self._skipping = False
+        self._awake = False
+        self._number = 0
+        self._history: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Takes the next bytes, cut anywhere; returns the events that ended in them."""
+        if self._skipping:
+            newline = data.find(b"\n")
+            if newline < 0:
+                return []
+            self._skipping = False
+            data = data[newline:]
+        buffer = self._tail + data if self._tail else data
+        end = buffer.rfind(b"\n") + 1
+        self._tail = buffer[end : end + MAX_LINE_BYTES]
+        self._skipping = len(buffer) - end >= MAX_LINE_BYTES
+        if end:
+            self._lines(buffer, end)
+        return self._assembler.drain()
+
+    def close(self) -> list[Event]:
+        """Ends the input: what is open becomes an event with what is known of it."""
+        events = self.feed(b"\n") if self._tail or self._skipping else []
+        self._flush()
+        self._assembler.close()
+        self._awake = False
+        return events + self._assembler.drain()
+
+    def _lines(self, buffer: bytes, end: int) -> None:
+        """Goes through the complete lines in buffer[:end]."""
+        position = 0
+        next_hits = dict.fromkeys(_WAKE_WORDS, -1)
+        while position < end:
+            if not self._awake:
+                position = self._sleep(buffer, position, end, next_hits)
+            else:
+                newline = buffer.index(b"\n", position)
+                self._line(buffer[position:newline])
+                position = newline + 1
+
+    def _sleep(self, buffer: bytes, position: int, end: int, next_hits: dict[bytes, int]) -> int:
+        """Skips to the next line with a wake word; returns the position of that line, or `end`."""
+        search_from = position
+        while True:
+            hit = _next_hit(buffer, search_from, end, next_hits)
+            if hit >= end:
+                self._skip(buffer, position, end)
+                return end
+            start = buffer.rfind(b"\n", position, hit) + 1 or position
+            if hit - start < MAX_LINE_BYTES:
+                break
+            search_from = buffer.index(b"\n", hit) + 1
+        self._skip(buffer, position, start)
+        self._wake()
+        return start
+
+    def _skip(self, buffer: bytes, position: int, start: int) -> None:
+        """Counts lines that nobody looks at and remembers the newest of them."""
+        if start <= position:
+            return
+        self._number += buffer.count(b"\n", position, start)
+        cut = start
+        for _ in range(_HISTORY_LINES + 1):
+            cut = buffer.rfind(b"\n", position, max(cut, position))
+            if cut < 0:
+                break
+        recent = buffer[cut + 1 if cut >= 0 else position : start - 1].split(b"\n")
+        self._history = [*self._history, *recent][-_HISTORY_LINES:]
+
+    def _wake(self) -> None:
+        history, self._history = self._history, []
+        first = self._number - len(history)
+        self._awake = True
+        for offset, raw in enumerate(history):
+            self._message(raw, first + offset + 1)
+
+    def _line(self, raw: bytes) -> None:
+        self._number += 1
+        self._message(raw, self._number)
+        if self._joiner.empty and self._assembler.idle:
+            self._awake = False
+            self._assembler.rest()
+
+    def _message(self, raw: bytes, number: int) -> None:
+        messages = read_line(raw, number)
+        if not messages:
+            self._flush()
+        for message in messages:
+            for kind, line in self._joiner.feed(message):
+                self._assembler.take(kind, line)
+
+    def _flush(self) -> None:
+        for kind, line in self._joiner.flush():
+            self._assembler.take(kind, line)
+
+
+def _next_hit(buffer: bytes, position: int, end: int, next_hits: dict[bytes, int]) -> int:
+    """Position of the first wake word at or behind `position`, or `end`; remembers the hits of each word."""
+    first = end
+    for word, known in next_hits.items():
+        if known < position:
+            known = buffer.find(word, position, end)
+            next_hits[word] = known = end if known < 0 else known
+        first = min(first, known)
+    return first
+
+
+def read_events(data: bytes) -> list[Event]:
+    """All events in one text, in the order in which they begin."""
+    reader = OomReader()
+    events = reader.feed(data) + reader.close()
+    return sorted(events, key=lambda event: event.line)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel log tells about memory running out, as frozen records.
+
+Field names, types and counting rules are those of the report corpus (see docs): a field that is None
+was not in the text. Sizes are kB as the kernel prints them (1 kB = 1024 bytes).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EventType = Literal["oom", "memcg-oom", "alloc-failure", "lmk-kill", "show-mem"]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready dictionary without the fields that were not in the text."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Process(Record):
+    """A task as the log names it; pid is None where only the name is printed."""
+
+    comm: str
+    pid: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Keeps `pid: null`: "named without a pid" is a fact of its own."""
+        return {"comm": self.comm, "pid": self.pid}
+
+
+class Frame(Record):
+    """One stack frame; `sure` is False for frames that the kernel marks with "?"."""
+
+    function: str
+    module: str | None = None
+    sure: bool = True
+
+
+class Zone(Record):
+    """One zone line of a memory dump."""
+
+    free_kb: int
+    min_kb: int | None = None
+    low_kb: int | None = None
+    high_kb: int | None = None
+    boost_kb: int | None = None
+    reserved_highatomic_kb: int | None = None
+    present_kb: int | None = None
+    managed_kb: int | None = None
+    free_cma_kb: int | None = None
+    free_highatomic_kb: int | None = None
+
+
+class Buddy(Record):
+    """One free list: blocks per order, smallest first, and the migrate types that each order shows."""
+
+    counts: tuple[int, ...]
+    smallest_block_kb: int
+    migratetypes: tuple[str, ...]
+    printed_total_kb: int | None = None
+    sum_matches: bool | None = None
+
+
+class Memcg(Record):
+    """The memory cgroup whose limit was hit."""
+
+    usage_kb: int | None = None
+    limit_kb: int | None = None
+    path: str | None = None
+
+
+class MemoryEvent(Record):
+    """One OOM event, allocation-failure warning, low-memory-killer kill or stand-alone memory dump."""
+
+    type: EventType
+    line: int = Field(ge=1, description="number of the first line in the input")
+    time_s: float | None = Field(None, description="seconds since boot, from the printk time stamp")
+    trigger: Process | None = None
+    gfp_mask: str | None = None
+    gfp_flags: str | None = None
+    order: int | None = None
+    oom_score_adj: int | None = None
+    oom_adj: int | None = None
+    constraint: str | None = None
+    nodemask: str | None = None
+    cpuset: str | None = None
+    chosen: Process | None = Field(None, description="selected process whose child died instead")
+    victim: Process | None = None
+    victims: tuple[Process, ...] | None = None
+    oom_score_adj_victim: int | None = None
+    outcome: str | None = None
+    header: Literal["missing"] | None = None
+    stack_first_caller: str | None = None
+    stack: tuple[Frame, ...] = ()
+    kernel: str | None = None
+    memcg: Memcg | None = None
+    zones: dict[str, Zone] = Field(default_factory=dict)
+    buddy: dict[str, Buddy] = Field(default_factory=dict)
+    notes: tuple[str, ...] = Field((), description="what could not be read, or not be attributed")
+
+    def as_json(self) -> dict[str, Any]:
+        """Like Record.as_json, but leaves out empty collections and keeps `pid: null`."""
+        out = {name: value for name, value in super().as_json().items() if value not in ((), [], {})}
+        for name in ("trigger", "victim", "chosen"):
+            process = getattr(self, name)
+            if process is not None:
+                out[name] = process.as_json()
+        if self.victims is not None:
+            out["victims"] = [process.as_json() for process in self.victims]
+        return out
+
+
+class Panic(Record):
+    """A kernel panic that is no part of an OOM event."""
+
+    type: Literal["panic"] = "panic"
+    line: int = Field(ge=1)
+    time_s: float | None = None
+    message: str
+
+
+class KernelBug(Record):
+    """A BUG or Oops line; `message` is the line without its prefixes."""
+
+    type: Literal["kernel-bug"] = "kernel-bug"
+    line: int = Field(ge=1)
+    time_s: float | None = None
+    message: str
+
+
+class Mark(Record):
+    """A line that the guest agent wrote into the kernel log ("oomlab: ..."), without that prefix."""
+
+    type: Literal["mark"] = "mark"
+    line: int = Field(ge=1)
+    time_s: float | None = None
+    text: str
+
+
+Event = Annotated[MemoryEvent | Panic | KernelBug | Mark, Field(discriminator="type")]
