@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "emit.h"
+#include "file.h"
+
+static struct child children[CHILD_LIMIT];
+static int count;
+
+void child_set_adj(int adj)
+{
+	file_write_number("/proc/self/oom_score_adj", adj);
+}
+
+struct child *child_start(enum child_role role, int index, int adj, int (*body)(void *),
+			  void *argument)
+{
+	struct child *child = &children[count];
+	pid_t pid;
+
+	if (count == CHILD_LIMIT) {
+		errno = EAGAIN;
+		return NULL;
+	}
+	pid = fork();
+	if (pid < 0)
+		return NULL;
+	if (pid == 0) {
+		child_set_adj(adj);
+		_exit(body(argument));
+	}
+	*child = (struct child){ .pid = pid, .role = role, .index = index, .alive = true };
+	count++;
+	return child;
+}
+
+void child_reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (int i = 0; i < count; i++) {
+			if (children[i].pid == pid && children[i].alive) {
+				children[i].alive = false;
+				children[i].status = status;
+			}
+		}
+	}
+}
+
+void child_dismiss(struct child *child)
+{
+	if (!child->alive)
+		return;
+	child->dismissed = true;
+	kill(child->pid, SIGKILL);
+}
+
+void child_report_victims(void)
+{
+	static const char *const roles[] = { "trigger", "bystander", "holder", "shell" };
+
+	child_reap();
+	for (int i = 0; i < count; i++) {
+		struct child *child = &children[i];
+
+		if (child->alive || child->dismissed || child->reported ||
+		    !WIFSIGNALED(child->status))
+			continue;
+		child->reported = true;
+		emit_begin("victim");
+		emit_number("pid", child->pid);
+		emit_text("role", roles[child->role]);
+		emit_number("index", child->index);
+		emit_number("signal", WTERMSIG(child->status));
+		emit_end();
+	}
+}
+
+int child_pids(enum child_role role, int64_t *pids, int limit)
+{
+	int found = 0;
+
+	for (int i = 0; i < count && found < limit; i++)
+		if (children[i].role == role)
+			pids[found++] = children[i].pid;
+	return found;
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pressure.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ballast.h"
+#include "clock.h"
+#include "emit.h"
+#include "holder.h"
+#include "stress_high_order.h"
+#include "stress_movable.h"
+#include "stress_pipes.h"
+#include "target.h"
+
+/* What one order to a holder takes or gives at most, so that progress is seen. */
+#define CHUNK_KB (32 * 1024)
+/* Kept above the floor while filling: an OOM kill before the trigger ruins the trial. */
+#define MARGIN_KB 768
+#define MARGIN_PAGES 48
+/* A bit more than is missing, because the kernel itself takes pages meanwhile. */
+#define SLACK_KB 512
+#define STATE_INTERVAL_US 100000
+#define IDLE_STEPS 4
+
+enum { PIPES, EATER, MOVABLE, HOLDERS };
+
+static struct {
+	struct holder holders[HOLDERS];
+	bool used[HOLDERS];
+	bool filled;
+	int64_t ballast_kb;
+	int64_t oom_kills;
+	uint64_t deadline_us;
+	int step, idle;
+	uint64_t told_us;
+	bool gone;
+	struct memory memory;
+} pressure;
+
+static int64_t held_kb(void)
+{
+	int64_t sum = pressure.ballast_kb;
+
+	for (int i = 0; i < HOLDERS; i++)
+		sum += pressure.holders[i].held_kb;
+	return sum;
+}
+
+static void tell(const char *action)
+{
+	uint64_t now_us = clock_us();
+
+	pressure.step++;
+	if (now_us - pressure.told_us < STATE_INTERVAL_US && pressure.step > 1)
+		return;
+	pressure.told_us = now_us;
+	emit_begin("state");
+	emit_number("step", pressure.step);
+	emit_text("action", action);
+	emit_number("free_kb", pressure.memory.free_kb);
+	emit_numbers("units", pressure.memory.units, (size_t)pressure.memory.orders);
+	emit_number("held_kb", held_kb());
+	emit_end();
+}
+
+static int64_t margin_kb(void)
+{
+	int64_t pages_kb = MARGIN_PAGES * memory_page_kb();
+
+	return pages_kb > MARGIN_KB ? pages_kb : MARGIN_KB;
+}
+
+/* Gives an order; the state afterwards is in pressure.memory. False: nothing happened. */
+static bool act(int who, struct holder_order order, const char *action)
+{
+	struct holder_answer answer;
+
+	order.deadline_us = pressure.deadline_us;
+	order.floor_kb += pressure.memory.outside_kb;
+	if (!holder_do(&pressure.holders[who], &order, &answer)) {
+		pressure.gone = true;
+		return false;
+	}
+	if (answer.error)
+		emit_error(action, answer.error, strerror(answer.error));
+	if (!memory_read(&pressure.memory))
+		pressure.gone = true;
+	tell(action);
+	return answer.done_kb > 0;
+}
+
+/* Takes `amount` kB, or all down to `floor_kb` free, in pieces. */
+static void fill(int who, int64_t amount, int64_t floor_kb, const char *action)
+{
+	while (amount > 0 && !pressure.gone && clock_us() < pressure.deadline_us) {
+		int64_t piece = amount < CHUNK_KB ? amount : CHUNK_KB;
+		struct holder_order order = { .op = HOLD_FILL, .amount = piece, .floor_kb = floor_kb };
+
+		if (!act(who, order, action) || pressure.memory.free_kb <= floor_kb)
+			return;
+		amount -= piece;
+	}
+}
+
+static int64_t lowest_kb(void)
+{
+	return pressure.memory.floor_kb + margin_kb();
+}
+
+/*
+ * How far high_order may go when others follow: a checkerboard frees at most half of what
+ * it filled, so twice the free memory wanted must be left to it, and some.
+ */
+static int64_t leave_to_others_kb(const struct recipe *recipe)
+{
+	int64_t wanted = recipe->free_kb.min == UNLIMITED ? 0 : recipe->free_kb.min;
+
+	return lowest_kb() + wanted * 5 / 2;
+}
+
+static void fill_stressor(const struct recipe *recipe, const struct stressor *stressor, bool last)
+{
+	int64_t amount = stressor->fixed_kb == UNLIMITED ? INT64_MAX : stressor->fixed_kb;
+
+	switch (stressor->kind) {
+	case STRESS_BALLAST:
+		pressure.ballast_kb = ballast_reserve(amount);
+		if (pressure.ballast_kb < 0)
+			emit_error("ballast", errno, strerror(errno));
+		memory_read(&pressure.memory);
+		tell("ballast");
+		break;
+	case STRESS_HIGH_ORDER:
+		fill(EATER, amount, last || amount != INT64_MAX ? lowest_kb() : leave_to_others_kb(recipe),
+		     "high_order");
+		break;
+	case STRESS_PIPES:
+		fill(PIPES, amount, lowest_kb(), "pipes");
+		break;
+	case STRESS_PAGE_CACHE:
+	case STRESS_ANONYMOUS:
+		/* One holder for both: the first of the two fills with both. */
+		if (pressure.holders[MOVABLE].held_kb == 0)
+			fill(MOVABLE, INT64_MAX, lowest_kb(), "movable");
+		break;
+	}
+}
+
+static void fill_all(const struct recipe *recipe)
+{
+	for (size_t i = 0; i < recipe->stressor_count && !pressure.gone; i++)
+		fill_stressor(recipe, &recipe->stressors[i], i + 1 == recipe->stressor_count);
+	pressure.filled = true;
+}
+
+static int puncher(void)
+{
+	if (pressure.used[PIPES])
+		return PIPES;
+	return pressure.used[MOVABLE] ? MOVABLE : -1;
+}
+
+static bool release(const struct recipe *recipe)
+{
+	struct holder_order order = { .op = HOLD_PUNCH };
+
+	order.amount = recipe->free_kb.min - pressure.memory.free_kb + SLACK_KB;
+	return puncher() >= 0 && act(puncher(), order, "punch");
+}
+
+static bool join(const struct recipe *recipe, int at)
+{
+	struct holder_order order = { .op = HOLD_JOIN, .order = at };
+
+	order.amount = recipe->units[at].min - pressure.memory.units[at];
+	return pressure.used[PIPES] && act(PIPES, order, "join");
+}
+
+static bool eat(const struct recipe *recipe, int at)
+{
+	struct holder_order order = { .op = HOLD_EAT, .order = at };
+
+	order.amount = pressure.memory.units[at] - recipe->units[at].max;
+	order.floor_kb = lowest_kb();
+	/* Sockets hold unmovable pages: they have no place where all is to be movable. */
+	if (pressure.used[PIPES] || pressure.used[EATER])
+		return act(EATER, order, "eat");
+	order = (struct holder_order){ .op = HOLD_FILL, .amount = CHUNK_KB, .floor_kb = lowest_kb() };
+	return act(MOVABLE, order, "refill");
+}
+
+static bool refill(const struct recipe *recipe)
+{
+	struct holder_order order = { .op = HOLD_FILL, .floor_kb = recipe->free_kb.max };
+
+	order.amount = pressure.memory.free_kb - recipe->free_kb.max;
+	return puncher() >= 0 && act(puncher(), order, "refill");
+}
+
+/* The one correction that is needed most; false when it changed nothing. */
+static bool correct(const struct recipe *recipe)
+{
+	const struct memory *memory = &pressure.memory;
+	int order;
+
+	if ((order = target_order_below(recipe, memory)) >= 0)
+		return join(recipe, order);
+	if (target_free_below(recipe, memory))
+		return release(recipe);
+	if ((order = target_order_above(recipe, memory)) >= 0)
+		return eat(recipe, order);
+	if (target_free_above(recipe, memory))
+		return refill(recipe);
+	return true;
+}
+
+bool pressure_prepare(const struct recipe *recipe)
+{
+	struct movable_plan plan = { .anonymous_kb = UNLIMITED, .page_cache_kb = UNLIMITED };
+
+	pressure.oom_kills = memory_vmstat("oom_kill");
+	for (size_t i = 0; i < recipe->stressor_count; i++) {
+		const struct stressor *stressor = &recipe->stressors[i];
+
+		pressure.used[PIPES] |= stressor->kind == STRESS_PIPES;
+		pressure.used[EATER] |= stressor->kind == STRESS_HIGH_ORDER;
+		if (stressor->kind == STRESS_ANONYMOUS) {
+			plan.anonymous = true;
+			plan.anonymous_kb = stressor->fixed_kb;
+		} else if (stressor->kind == STRESS_PAGE_CACHE) {
+			plan.page_cache = true;
+			plan.page_cache_kb = stressor->fixed_kb;
+		}
+	}
+	pressure.used[MOVABLE] = plan.anonymous || plan.page_cache;
+	if (!recipe->stressor_count)
+		return true;
+	stress_pipes_seed(recipe->seed);
+	stress_high_order_seed(recipe->seed);
+	stress_movable_plan(&plan, recipe->seed);
+	return holder_start(&pressure.holders[EATER], EATER, &stress_high_order) &&
+	       (!pressure.used[PIPES] || holder_start(&pressure.holders[PIPES], PIPES, &stress_pipes)) &&
+	       (!pressure.used[MOVABLE] ||
+		holder_start(&pressure.holders[MOVABLE], MOVABLE, &stress_movable));
+}
+
+static const char *trouble(void)
+{
+	if (memory_vmstat("oom_kill") > pressure.oom_kills)
+		return "oom";
+	if (pressure.gone)
+		return "holder";
+	return clock_us() >= pressure.deadline_us ? "deadline" : NULL;
+}
+
+const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us, struct memory *memory)
+{
+	const char *reason = NULL;
+
+	pressure.deadline_us = deadline_us;
+	pressure.idle = 0;
+	if (!memory_read(&pressure.memory))
+		return "memory";
+	if (!pressure.filled)
+		fill_all(recipe);
+	while (!(reason = trouble()) && !target_holds(recipe, &pressure.memory)) {
+		if (!recipe->stressor_count || pressure.idle == IDLE_STEPS) {
+			reason = "exhausted";
+			break;
+		}
+		pressure.idle = correct(recipe) ? 0 : pressure.idle + 1;
+	}
+	*memory = pressure.memory;
+	return reason ? reason : "reached";
+}
+
+void pressure_settle(void)
+{
+	struct holder_order order = { .op = HOLD_SETTLE, .deadline_us = pressure.deadline_us };
+	struct holder_answer answer;
+
+	for (int i = 0; i < HOLDERS; i++)
+		if (pressure.holders[i].child)
+			holder_do(&pressure.holders[i], &order, &answer);
+}

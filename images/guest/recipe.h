@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The recipe: what the host wrote on the kernel command line as oomlab.KEY=VALUE. */
+#ifndef OOMLAB_RECIPE_H
+#define OOMLAB_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RECIPE_ORDERS 16
+#define RECIPE_TEXT 4096
+#define RECIPE_SYSCTLS 32
+#define RECIPE_STRESSORS 8
+#define UNLIMITED (-1)
+
+enum mode { MODE_TRIAL, MODE_PROBE, MODE_SHELL };
+enum hard { HARD_UNCHECKED, HARD_REQUIRED, HARD_PROVE };
+enum trigger_kind { TRIGGER_NONE, TRIGGER_BINDER, TRIGGER_COMMAND };
+enum stressor_kind {
+	STRESS_PIPES,
+	STRESS_HIGH_ORDER,
+	STRESS_PAGE_CACHE,
+	STRESS_ANONYMOUS,
+	STRESS_BALLAST,
+};
+
+/* Bounds of a measure; UNLIMITED where the recipe left one empty. */
+struct bounds {
+	int64_t min;
+	int64_t max;
+};
+
+struct sysctl_setting {
+	const char *name;
+	const char *value;
+};
+
+struct stressor {
+	enum stressor_kind kind;
+	int64_t fixed_kb; /* UNLIMITED: the feedback decides */
+};
+
+struct recipe {
+	long protocol;
+	enum mode mode;
+	const char *control;
+	uint64_t seed;
+	struct sysctl_setting sysctls[RECIPE_SYSCTLS];
+	size_t sysctl_count;
+	uint64_t zram_kb;
+	struct bounds units[RECIPE_ORDERS];
+	struct bounds free_kb;
+	enum hard hard;
+	uint64_t target_ms;
+	struct stressor stressors[RECIPE_STRESSORS];
+	size_t stressor_count;
+	const char *variant;
+	unsigned bystander_count;
+	uint64_t bystander_kb;
+	int bystander_adj;
+	enum trigger_kind trigger;
+	uint64_t map_bytes;
+	unsigned map_count;
+	unsigned processes;
+	bool hold;
+	uint64_t pause_us;
+	const char *command;
+	int adj;
+	bool stop_at_first_oom;
+	uint64_t trigger_ms;
+	bool trace;
+	/* What could not be understood; the first such token. Empty when all is well. */
+	char problem[160];
+};
+
+/*
+ * Cuts up the text of /proc/cmdline in place: the recipe points into it, so it must live
+ * as long. Unknown oomlab keys and bad values land in `problem`; the control device is
+ * filled in all the same, so that the problem can be told.
+ */
+void recipe_parse(char *cmdline, struct recipe *recipe);
+
+bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind);
+
+#endif

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bystanders.h"
+#include "child.h"
+#include "clock.h"
+#include "emit.h"
+#include "file.h"
+#include "guest.h"
+#include "memory.h"
+#include "module.h"
+#include "pressure.h"
+#include "sample.h"
+#include "shell.h"
+#include "swap.h"
+#include "target.h"
+#include "trigger.h"
+#include "trigger_binder.h"
+
+/* Compaction moves pages; asked for more than that often the target is out of reach. */
+#define HARD_ROUNDS 5
+
+struct outcome {
+	const char *reason;
+	struct memory memory;
+	struct memory before_compaction;
+	bool compacted;
+	uint64_t elapsed_ms;
+};
+
+static bool reached(const struct outcome *outcome)
+{
+	return !strcmp(outcome->reason, "reached");
+}
+
+static bool failed(const char *where, int error)
+{
+	if (error)
+		emit_error(where, error, strerror(error));
+	return error != 0;
+}
+
+/* Everything that forks or loads comes here, while memory is plenty. */
+static bool prepare(const struct recipe *recipe)
+{
+	emit_phase("prepare");
+	if (!guest_sysctls(recipe))
+		return false;
+	module_load_common(recipe);
+	if (recipe->zram_kb && failed("zram", swap_on_zram(recipe->zram_kb)))
+		return false;
+	if (recipe->mode == MODE_SHELL && failed("shell", shell_prepare()))
+		return false;
+	if (recipe->mode == MODE_TRIAL && failed("trigger", trigger_prepare(recipe)))
+		return false;
+	if (failed("bystanders", bystanders_start(recipe)))
+		return false;
+	if (!pressure_prepare(recipe)) {
+		emit_error("holder", errno, strerror(errno));
+		return false;
+	}
+	sample_all("before");
+	return true;
+}
+
+static void compact(struct outcome *outcome)
+{
+	outcome->before_compaction = outcome->memory;
+	outcome->compacted = true;
+	file_write("/proc/sys/vm/compact_memory", "1");
+	memory_read(&outcome->memory);
+}
+
+/* Pressure until the target holds, and under `required` until compaction cannot undo it. */
+static void approach(const struct recipe *recipe, struct outcome *outcome)
+{
+	uint64_t start_us = clock_us();
+	uint64_t deadline_us = start_us + recipe->target_ms * 1000;
+
+	emit_phase("pressure");
+	for (int round = 0; round < HARD_ROUNDS; round++) {
+		outcome->reason = pressure_run(recipe, deadline_us, &outcome->memory);
+		if (!reached(outcome) || recipe->hard != HARD_REQUIRED)
+			break;
+		compact(outcome);
+		if (target_holds(recipe, &outcome->memory))
+			break;
+		outcome->reason = "compactable";
+	}
+	outcome->elapsed_ms = (clock_us() - start_us) / 1000;
+	pressure_settle();
+}
+
+static void tell_target(const struct recipe *recipe, const struct outcome *outcome)
+{
+	const struct memory *memory = &outcome->memory;
+	size_t orders = (size_t)memory->orders;
+	char units[RECIPE_ORDERS * 12] = "";
+
+	for (size_t i = 0, at = 0; i < orders && at < sizeof(units); i++)
+		at += (size_t)snprintf(units + at, sizeof(units) - at, " %lld",
+				       (long long)memory->units[i]);
+	emit_phase("target");
+	emit_mark("target %s: %s, %lld kB free, usable units by order%s",
+		  reached(outcome) ? "reached" : "missed", outcome->reason,
+		  (long long)memory->free_kb, units);
+	emit_begin("target");
+	emit_flag("reached", reached(outcome));
+	emit_text("reason", outcome->reason);
+	emit_number("free_kb", memory->free_kb);
+	emit_numbers("units", memory->units, orders);
+	if (outcome->compacted && recipe->hard == HARD_REQUIRED)
+		emit_numbers("units_before_compaction", outcome->before_compaction.units, orders);
+	emit_number("elapsed_ms", (int64_t)outcome->elapsed_ms);
+	emit_end();
+	sample_all("target");
+}
+
+/* Shows, on a throw-away boot, whether compaction repairs what the stressors did. */
+static void prove(const struct recipe *recipe, struct outcome *outcome)
+{
+	bool repaired;
+
+	compact(outcome);
+	repaired = !target_holds_from_above(recipe, &outcome->memory);
+	emit_mark("proof: compaction %s the target", repaired ? "undoes" : "does not undo");
+	emit_begin("proof");
+	emit_flag("repaired", repaired);
+	emit_numbers("units_before", outcome->before_compaction.units,
+		     (size_t)outcome->before_compaction.orders);
+	emit_numbers("units_after", outcome->memory.units, (size_t)outcome->memory.orders);
+	emit_end();
+}
+
+static bool load(const struct recipe *recipe)
+{
+	emit_phase("module");
+	if (recipe->variant && module_load_variant(recipe->variant))
+		return false;
+	if (recipe->trigger == TRIGGER_BINDER && !file_exists(BINDER_DEVICE)) {
+		emit_error("binder-open", ENOENT, BINDER_DEVICE " is not there");
+		return false;
+	}
+	return true;
+}
+
+static void after(void)
+{
+	emit_phase("after");
+	child_report_victims();
+	sample_all("after");
+}
+
+void trial_run(const struct recipe *recipe)
+{
+	struct outcome outcome = { .reason = "" };
+
+	if (!prepare(recipe)) {
+		after();
+		return;
+	}
+	approach(recipe, &outcome);
+	tell_target(recipe, &outcome);
+	if (recipe->mode == MODE_SHELL) {
+		load(recipe);
+		shell_run(recipe, reached(&outcome));
+		return;
+	}
+	if (reached(&outcome) && recipe->hard == HARD_PROVE) {
+		prove(recipe, &outcome);
+	} else if (reached(&outcome) && load(recipe) && recipe->trigger != TRIGGER_NONE) {
+		emit_phase("trigger");
+		trigger_run(recipe);
+		trigger_report(recipe);
+	}
+	after();
+	trigger_release();
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trigger.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "clock.h"
+#include "emit.h"
+#include "memory.h"
+#include "sample.h"
+#include "trace.h"
+#include "trigger_binder.h"
+#include "trigger_command.h"
+
+#define PROCESS_LIMIT 64
+#define POLL_US 20000
+#define PROGRESS_US 100000
+/* How long a stopped trigger may take to end the map it is in. */
+#define STOP_US 300000
+#define MMAPS_A_RECORD 100
+
+static struct {
+	struct child *children[PROCESS_LIMIT];
+	struct binder_log *logs; /* shared */
+	atomic_bool *stop;	 /* shared */
+	unsigned processes;
+	int gate[2];
+	int64_t oom_before, oom_seen;
+	uint64_t told_us;
+	unsigned told;
+} trigger;
+
+static void *shared(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static unsigned share_of(const struct recipe *recipe, unsigned process)
+{
+	unsigned rest = recipe->map_count % recipe->processes;
+
+	return recipe->map_count / recipe->processes + (process < rest ? 1 : 0);
+}
+
+static int prepare_binder(const struct recipe *recipe)
+{
+	size_t logs_bytes = recipe->processes * sizeof(struct binder_log);
+
+	trigger.logs = shared(logs_bytes);
+	if (!trigger.logs)
+		return errno;
+	for (unsigned i = 0; i < recipe->processes; i++) {
+		struct binder_log *log = &trigger.logs[i];
+		struct binder_job job = { recipe->map_bytes, recipe->pause_us, recipe->hold,
+					  trigger.gate[0], trigger.stop, log };
+
+		log->planned = share_of(recipe, i);
+		log->latency_ns = shared((log->planned + 1) * sizeof(int64_t));
+		log->error = shared((log->planned + 1) * sizeof(int64_t));
+		if (!log->latency_ns || !log->error)
+			return errno;
+		trigger.children[i] = child_start(ROLE_TRIGGER, (int)i, recipe->adj,
+						  trigger_binder_body, &job);
+		if (!trigger.children[i])
+			return errno;
+		trigger.processes++;
+	}
+	return 0;
+}
+
+static int prepare_command(const struct recipe *recipe)
+{
+	struct command_job job = { recipe->command ? recipe->command : "true", trigger.gate[0] };
+
+	trigger.children[0] = child_start(ROLE_TRIGGER, 0, recipe->adj, trigger_command_body, &job);
+	trigger.processes = trigger.children[0] ? 1 : 0;
+	return trigger.children[0] ? 0 : errno;
+}
+
+int trigger_prepare(const struct recipe *recipe)
+{
+	if (recipe->trigger == TRIGGER_NONE)
+		return 0;
+	trigger.stop = shared(sizeof(*trigger.stop));
+	if (!trigger.stop || pipe(trigger.gate) < 0)
+		return errno;
+	return recipe->trigger == TRIGGER_BINDER ? prepare_binder(recipe) : prepare_command(recipe);
+}
+
+struct sums {
+	unsigned attempted, ok, failed, unfinished;
+};
+
+static struct sums sum_up(void)
+{
+	struct sums sums = { 0 };
+
+	for (unsigned i = 0; trigger.logs && i < trigger.processes; i++) {
+		struct binder_log *log = &trigger.logs[i];
+		unsigned attempted = atomic_load(&log->attempted);
+		unsigned completed = atomic_load(&log->completed);
+
+		sums.attempted += attempted;
+		sums.ok += atomic_load(&log->ok);
+		sums.failed += completed - atomic_load(&log->ok);
+		sums.unfinished += attempted - completed;
+	}
+	return sums;
+}
+
+static bool busy(unsigned process)
+{
+	bool parked = trigger.logs && atomic_load(&trigger.logs[process].parked);
+
+	return trigger.children[process]->alive && !parked;
+}
+
+static unsigned count_busy(void)
+{
+	unsigned count = 0;
+
+	child_reap();
+	for (unsigned i = 0; i < trigger.processes; i++)
+		count += busy(i);
+	return count;
+}
+
+static bool any_killed(void)
+{
+	for (unsigned i = 0; i < trigger.processes; i++) {
+		const struct child *child = trigger.children[i];
+
+		if (!child->alive && !child->dismissed && WIFSIGNALED(child->status))
+			return true;
+	}
+	return false;
+}
+
+static void progress(void)
+{
+	struct sums sums = sum_up();
+	uint64_t now_us = clock_us();
+
+	if (!trigger.logs || sums.attempted == trigger.told || now_us - trigger.told_us < PROGRESS_US)
+		return;
+	trigger.told_us = now_us;
+	trigger.told = sums.attempted;
+	emit_begin("trigger-progress");
+	emit_number("ok", sums.ok);
+	emit_number("failed", sums.failed);
+	emit_end();
+}
+
+static int64_t oom_kills(void)
+{
+	int64_t count = memory_vmstat("oom_kill") - trigger.oom_before;
+
+	if (count > trigger.oom_seen) {
+		trigger.oom_seen = count;
+		emit_begin("oom-kill");
+		emit_number("count", count);
+		emit_end();
+	}
+	return trigger.oom_seen;
+}
+
+static const char *watch(const struct recipe *recipe)
+{
+	uint64_t deadline_us = clock_us() + recipe->trigger_ms * 1000;
+
+	while (count_busy()) {
+		progress();
+		if (oom_kills() && recipe->stop_at_first_oom)
+			return count_busy() ? "first-oom" : "killed";
+		if (clock_us() >= deadline_us)
+			return "deadline";
+		clock_sleep_us(POLL_US);
+	}
+	return any_killed() ? "killed" : "finished";
+}
+
+/* Asks the trigger to stop; what does not answer is killed, group and all. */
+static void stop(void)
+{
+	uint64_t end_us = clock_us() + STOP_US;
+
+	atomic_store(trigger.stop, 1);
+	while (trigger.logs && count_busy() && clock_us() < end_us)
+		clock_sleep_us(POLL_US / 4);
+	for (unsigned i = 0; i < trigger.processes; i++) {
+		if (!busy(i))
+			continue;
+		kill(-trigger.children[i]->pid, SIGKILL);
+		child_dismiss(trigger.children[i]);
+	}
+	end_us = clock_us() + STOP_US;
+	while (count_busy() && clock_us() < end_us)
+		clock_sleep_us(POLL_US / 4);
+}
+
+static int exit_status(void)
+{
+	const struct child *child = trigger.children[0];
+
+	if (child->alive)
+		return 0;
+	return WIFSIGNALED(child->status) ? 128 + WTERMSIG(child->status) : WEXITSTATUS(child->status);
+}
+
+static void start(const struct recipe *recipe)
+{
+	int64_t pids[PROCESS_LIMIT];
+	size_t count = (size_t)child_pids(ROLE_TRIGGER, pids, PROCESS_LIMIT);
+	/* A command's descendants have higher pids than its own. */
+	int64_t last = recipe->trigger == TRIGGER_COMMAND ? INT32_MAX : pids[count - 1];
+
+	if (recipe->trace)
+		trace_arm((pid_t)pids[0], (pid_t)last);
+	sample_vmstat("trigger");
+	trigger.oom_before = memory_vmstat("oom_kill");
+	emit_begin("trigger-start");
+	emit_text("kind", recipe->trigger == TRIGGER_BINDER ? "binder-mmap" : "command");
+	emit_numbers("pids", pids, count);
+	emit_number("count", recipe->trigger == TRIGGER_BINDER ? recipe->map_count : 1);
+	emit_end();
+	for (size_t i = 0; i < count; i++)
+		if (write(trigger.gate[1], "", 1) != 1)
+			emit_error("trigger", errno, "gate");
+}
+
+void trigger_run(const struct recipe *recipe)
+{
+	const char *reason;
+	struct sums sums;
+
+	start(recipe);
+	reason = watch(recipe);
+	stop();
+	sums = sum_up();
+	emit_mark("trigger-end %s: %u of %u mmaps ok, %u failed, %lld OOM kills", reason, sums.ok,
+		  sums.attempted, sums.failed, (long long)oom_kills());
+	emit_begin("trigger-end");
+	emit_text("reason", reason);
+	emit_number("attempted", sums.attempted);
+	emit_number("ok", sums.ok);
+	emit_number("failed", sums.failed);
+	emit_number("unfinished", sums.unfinished);
+	emit_number("oom_kill", trigger.oom_seen);
+	emit_number("exit_status", exit_status());
+	emit_end();
+}
+
+static void report_process(unsigned process)
+{
+	struct binder_log *log = &trigger.logs[process];
+	unsigned completed = atomic_load(&log->completed);
+
+	for (unsigned first = 0; first < completed; first += MMAPS_A_RECORD) {
+		unsigned left = completed - first;
+		size_t count = left < MMAPS_A_RECORD ? left : MMAPS_A_RECORD;
+
+		emit_begin("mmaps");
+		emit_number("process", process);
+		emit_number("first", first);
+		emit_numbers("latency_ns", log->latency_ns + first, count);
+		emit_numbers("errno", log->error + first, count);
+		emit_end();
+	}
+}
+
+void trigger_report(const struct recipe *recipe)
+{
+	for (unsigned i = 0; trigger.logs && i < trigger.processes; i++)
+		report_process(i);
+	if (recipe->trace)
+		trace_report();
+	sample_vmallocinfo();
+}
+
+void trigger_release(void)
+{
+	for (unsigned i = 0; i < trigger.processes; i++)
+		child_dismiss(trigger.children[i]);
+	child_reap();
+}
