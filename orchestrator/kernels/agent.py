@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest agent: one static program, compiled from the shipped sources for the guest's architecture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import HostError
+from orchestrator.kernels.bases import Arch
+from orchestrator.kernels.cache import Cache, CacheEntry, file_sha256
+from orchestrator.kernels.fetch import Progress
+from orchestrator.kernels.toolchain import Compiler
+from orchestrator.paths import resource_dir
+from orchestrator.process import run
+
+AGENT_FILE = "agent"
+
+_COMPILE_S = 180.0
+_NEED_BYTES = 20_000_000
+_FLAGS = ("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-static", "-ffile-prefix-map=.=agent")
+
+
+def agent_sources() -> list[Path]:
+    """The C sources and headers of the agent; HostError when there are none."""
+    directory = resource_dir("images") / "guest"
+    sources = sorted([*directory.glob("*.c"), *directory.glob("*.h")])
+    if not sources:
+        raise HostError(f"{directory} holds no sources", hint="is this a whole checkout?")
+    return sources
+
+
+def agent_key(compiler: Compiler) -> dict[str, Any]:
+    """Everything the agent depends on."""
+    return {
+        "compiler": compiler.sha256,
+        "flags": _FLAGS,
+        "sources": {source.name: file_sha256(source) for source in agent_sources()},
+    }
+
+
+def compile_command(compiler: Compiler, output: Path | str) -> list[str]:
+    """The command that compiles the agent; to be run in the directory of the sources."""
+    names = [source.name for source in agent_sources() if source.suffix == ".c"]
+    return [compiler.command, *_FLAGS, "-o", str(output), *names]
+
+
+def build_agent(cache: Cache, arch: Arch, compiler: Compiler, progress: Progress) -> CacheEntry:
+    """The agent for `arch`, from the cache or compiled now; CommandFailed when it does not compile."""
+
+    def make(directory: Path) -> dict[str, str]:
+        progress(f"compiling the guest agent for {arch.name}")
+        run(
+            compile_command(compiler, directory / AGENT_FILE),
+            cwd=resource_dir("images") / "guest",
+            deadline=Deadline.after(_COMPILE_S, "compiling the guest agent"),
+        )
+        return {"compiler": compiler.version()}
+
+    return cache.obtain(
+        "agent",
+        agent_key(compiler),
+        make,
+        what=f"guest agent for {arch.name}",
+        need_bytes=_NEED_BYTES,
+        deadline=Deadline.after(2 * _COMPILE_S, "the guest agent"),
+    )

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the archive into the cache: packages of a base, downloaded together, unpacked, not kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import HostError
+from orchestrator.kernels import unpack
+from orchestrator.kernels.apt import INDEX_MAX_AGE_S, Apt, ArchiveMovedOn, deb_file_name, host_architecture
+from orchestrator.kernels.bases import Arch, Base
+from orchestrator.kernels.cache import Cache, CacheEntry, Make, file_sha256
+from orchestrator.kernels.manifest import Package
+from orchestrator.kernels.resolve import ResolvedBase, resolve
+
+Progress = Callable[[str], None]
+
+_FETCH_S = 1800.0
+_FORMAT = 1  # goes into every key: change it when an entry's files change their names or meaning
+
+
+@dataclass(frozen=True)
+class Part:
+    """One cache entry that is made from downloaded packages."""
+
+    kind: str
+    what: str
+    recipe: Mapping[str, Any]
+    packages: tuple[Package, ...]
+    make: Callable[[list[Path], Path], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class FetchedBase:
+    """A base whose parts are in the cache. Headers and source only if they were asked for."""
+
+    resolved: ResolvedBase
+    kernel: CacheEntry
+    busybox: CacheEntry
+    headers: CacheEntry | None
+    source: CacheEntry | None
+
+
+def parts_of(resolved: ResolvedBase, scope: str | None) -> tuple[Part, ...]:
+    """The entries a base needs: kernel and busybox, and for module builds headers and source."""
+    release = resolved.release
+    kernel = Part(
+        "kernel",
+        f"kernel {release}",
+        {
+            "format": _FORMAT,
+            "deb": resolved.image.sha256,
+            "modules": [*unpack.COMMON_MODULES, *unpack.DRIVER_MODULES],
+        },
+        (resolved.image,),
+        lambda debs, directory: unpack.unpack_kernel(debs[0], directory),
+    )
+    busybox = Part(
+        "busybox",
+        f"busybox {resolved.busybox.version} {resolved.busybox.architecture}",
+        {"format": _FORMAT, "deb": resolved.busybox.sha256},
+        (resolved.busybox,),
+        lambda debs, directory: unpack.unpack_busybox(debs[0], directory),
+    )
+    if scope is None:
+        return (kernel, busybox)
+    headers = Part(
+        "headers",
+        f"headers {release}",
+        {"format": _FORMAT, "debs": [package.sha256 for package in resolved.headers]},
+        resolved.headers,
+        _keep_debs,
+    )
+    source = Part(
+        "source",
+        f"{scope} of {resolved.source.name} {resolved.source.version}",
+        {"format": _FORMAT, "deb": resolved.source.sha256, "scope": scope},
+        (resolved.source,),
+        lambda debs, directory: unpack.unpack_source(debs[0], scope, directory),
+    )
+    return (kernel, busybox, headers, source)
+
+
+def find_base(cache: Cache, resolved: ResolvedBase, scope: str | None) -> FetchedBase | None:
+    """The base when every part is in the cache; starts no process and needs no network."""
+    entries = {part.kind: cache.find(part.kind, part.recipe) for part in parts_of(resolved, scope)}
+    if None in entries.values():
+        return None
+    return FetchedBase(
+        resolved,
+        kernel=_present(entries["kernel"]),
+        busybox=_present(entries["busybox"]),
+        headers=entries.get("headers"),
+        source=entries.get("source"),
+    )
+
+
+def fetch_base(
+    cache: Cache, base: Base, arch: Arch, *, scope: str | None, progress: Progress, refresh: bool = False
+) -> FetchedBase:
+    """The base from the cache, or downloaded.
+
+    A version that is in the cache stays in use until `refresh`: two runs a day apart compare the same
+    kernel, and need no network. Raises HostError when the archive cannot be used.
+    """
+    record = _record_path(cache, base, arch)
+    resolved = _read_record(record)
+    if resolved is not None and not refresh:
+        found = find_base(cache, resolved, scope)
+        if found is not None:
+            return found
+    deadline = Deadline.after(_FETCH_S, f"{base.name} for {arch.name}")
+    with cache.lock(f"fetch-{arch.name}", deadline):
+        host = host_architecture()
+        apt = Apt(cache.root / "apt" / arch.debian, list(dict.fromkeys([arch.debian, host])))
+        fetch = _Fetch(cache, apt, base, arch, host, scope, progress, deadline, start_over=refresh)
+        retrying = Retrying(
+            retry=retry_if_exception_type(ArchiveMovedOn),
+            stop=stop_after_attempt(2),
+            before_sleep=fetch.forget,
+            reraise=True,
+        )
+        return retrying(fetch.attempt)
+
+
+@dataclass
+class _Fetch:
+    """One base on its way into the cache. `start_over`: trust neither the index nor the recorded version."""
+
+    cache: Cache
+    apt: Apt
+    base: Base
+    arch: Arch
+    host_architecture: str
+    scope: str | None
+    progress: Progress
+    deadline: Deadline
+    start_over: bool
+
+    def forget(self, _: RetryCallState) -> None:
+        """The archive no longer has what the index names."""
+        self.progress("the package index is stale: fetching it again")
+        self.start_over = True
+
+    def attempt(self) -> FetchedBase:
+        """The base by the recorded version, or by the newest; ArchiveMovedOn when that is gone."""
+        record = _record_path(self.cache, self.base, self.arch)
+        resolved = None if self.start_over else _read_record(record)
+        found = find_base(self.cache, resolved, self.scope) if resolved else None
+        if found is not None:  # another run was faster
+            return found
+        self.progress(f"{self.base.name} {self.arch.name}: looking for packages")
+        self.apt.update(max_age_s=0.0 if self.start_over else INDEX_MAX_AGE_S)
+        if resolved is None:
+            resolved = resolve(self.base, self.arch, self.host_architecture, self.apt.show)
+        found = self._download(resolved)
+        _write_record(self.cache, record, resolved)
+        return found
+
+    def _download(self, resolved: ResolvedBase) -> FetchedBase:
+        parts = parts_of(resolved, self.scope)
+        missing = [part for part in parts if self.cache.find(part.kind, part.recipe) is None]
+        packages = [package for part in missing for package in part.packages]
+        size_bytes = sum(package.size_bytes for package in packages)
+        self.cache.require_space(2 * size_bytes, f"{resolved.base} for {resolved.arch}")
+        with self.cache.scratch() as scratch:
+            if packages:
+                names = ", ".join(f"{package.name} {package.version}" for package in packages)
+                self.progress(f"downloading {size_bytes / 1e6:.0f} MB: {names}")
+                self.apt.download(packages, scratch)
+            for part in missing:
+                self._unpack(part, scratch)
+        found = find_base(self.cache, resolved, self.scope)
+        if found is None:
+            raise HostError(f"the cache {self.cache.root} lost {resolved.base} as soon as it was fetched")
+        return found
+
+    def _unpack(self, part: Part, downloads: Path) -> None:
+        self.progress(f"unpacking {part.what}")
+        debs = [_verified(downloads, package) for package in part.packages]
+        size_bytes = sum(package.size_bytes for package in part.packages)
+        make: Make = partial(part.make, debs)
+        self.cache.obtain(
+            part.kind, part.recipe, make, what=part.what, need_bytes=size_bytes, deadline=self.deadline
+        )
+
+
+def _verified(directory: Path, package: Package) -> Path:
+    """The downloaded file; apt has verified it, this makes sure that it is the one in the record."""
+    deb = directory / deb_file_name(package)
+    if not deb.exists() or file_sha256(deb) != package.sha256:
+        raise ArchiveMovedOn(f"the archive has another {package.name} {package.version} than its index says")
+    return deb
+
+
+def _keep_debs(debs: list[Path], directory: Path) -> dict[str, str]:
+    for deb in debs:
+        shutil.copyfile(deb, directory / deb.name)
+    return {}
+
+
+def _present(entry: CacheEntry | None) -> CacheEntry:
+    assert entry is not None
+    return entry
+
+
+def _record_path(cache: Cache, base: Base, arch: Arch) -> Path:
+    return cache.root / "bases" / f"{base.name}-{arch.name}.json"
+
+
+def _read_record(path: Path) -> ResolvedBase | None:
+    try:
+        return ResolvedBase.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _write_record(cache: Cache, path: Path, resolved: ResolvedBase) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with cache.scratch() as scratch:
+        new = scratch / path.name
+        new.write_text(resolved.model_dump_json(indent=1))
+        new.replace(path)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guests' root: a cpio archive with agent, busybox and modules, the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.deadline import Deadline
+from orchestrator.kernels.agent import AGENT_FILE
+from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.fetch import Progress
+from orchestrator.kernels.module import MODULE_FILE
+from orchestrator.kernels.unpack import ORDER_FILE
+from orchestrator.process import run
+
+INITRAMFS_FILE = "initramfs.cpio"
+
+_PACK_S = 60.0
+_NEED_BYTES = 50_000_000
+_FORMAT = 1
+_DIRECTORIES = ("bin", "dev", "proc", "sys", "tmp", "modules", "modules/common")
+CPIO = ("cpio", "-o", "-0", "-H", "newc", "--quiet", "--reproducible", "-R", "0:0")
+
+
+def initramfs_key(
+    kernel: CacheEntry, busybox: CacheEntry, agent: CacheEntry, modules: Mapping[str, str]
+) -> dict[str, Any]:
+    """Everything the archive depends on; `modules` are the checksums of the variants' modules."""
+    common = {name: fact.sha256 for name, fact in kernel.meta.files.items() if name.startswith("modules/")}
+    return {
+        "format": _FORMAT,
+        "agent": agent.sha256(AGENT_FILE),
+        "busybox": busybox.sha256("busybox"),
+        "common": common,
+        "order": kernel.sha256(ORDER_FILE),
+        "variants": dict(modules),
+    }
+
+
+def build_initramfs(
+    cache: Cache,
+    kernel: CacheEntry,
+    busybox: CacheEntry,
+    agent: CacheEntry,
+    modules: Mapping[str, tuple[Path, str]],
+    progress: Progress,
+) -> CacheEntry:
+    """The archive, from the cache or packed now. `modules`: path and checksum by variant name."""
+    files = _layout(kernel, busybox, agent, {name: path for name, (path, _) in modules.items()})
+    what = f"initramfs for {kernel.meta.what}: {', '.join(modules) or 'no variant'}"
+
+    def make(directory: Path) -> dict[str, str]:
+        progress(f"packing the {what}")
+        with cache.scratch() as root:
+            names = _stage(root, files)
+            archive = run(
+                CPIO,
+                cwd=root,
+                input_bytes="\0".join(names).encode(),
+                deadline=Deadline.after(_PACK_S, "packing the initramfs"),
+            ).stdout
+        (directory / INITRAMFS_FILE).write_bytes(archive)
+        return {}
+
+    key = initramfs_key(kernel, busybox, agent, {name: sha256 for name, (_, sha256) in modules.items()})
+    return cache.obtain(
+        "initramfs",
+        key,
+        make,
+        what=what,
+        need_bytes=_NEED_BYTES,
+        deadline=Deadline.after(2 * _PACK_S, "the initramfs"),
+    )
+
+
+def _layout(
+    kernel: CacheEntry, busybox: CacheEntry, agent: CacheEntry, modules: Mapping[str, Path]
+) -> dict[str, tuple[Path, int]]:
+    """Where each file goes in the guest, where it comes from, and its mode."""
+    files = {
+        "init": (agent.file(AGENT_FILE), 0o755),
+        "bin/busybox": (busybox.file("busybox"), 0o755),
+        "modules/common/order": (kernel.file(ORDER_FILE), 0o644),
+    }
+    for name in kernel.file(ORDER_FILE).read_text().split():
+        files[f"modules/common/{name}"] = (kernel.file(f"modules/{name}"), 0o644)
+    for variant, path in modules.items():
+        files[f"modules/{variant}/{MODULE_FILE}"] = (path, 0o644)
+    return files
+
+
+def _stage(root: Path, files: Mapping[str, tuple[Path, int]]) -> list[str]:
+    """Lay the files out below `root` with fixed modes and times; all names, sorted."""
+    for name in _DIRECTORIES:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name, (source, mode) in files.items():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+        target.chmod(mode)
+    (root / "bin/sh").symlink_to("busybox")
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+    for name in reversed(names):
+        if (root / name).is_dir():
+            (root / name).chmod(0o755)
+        os.utime(root / name, (0, 0), follow_symlinks=False)
+    return names

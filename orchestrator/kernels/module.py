@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A driver module built out of tree, from patched or unpatched distribution source, in the sandbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DeadlinePassed, InputError, OomlabError
+from orchestrator.kernels import tree as trees
+from orchestrator.kernels import unpack
+from orchestrator.kernels.bases import Arch, Base, find_scope
+from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.fetch import FetchedBase, Progress
+from orchestrator.kernels.patch import Patch, apply_patch
+from orchestrator.kernels.sandbox import Sandbox
+from orchestrator.kernels.toolchain import Compiler
+from orchestrator.kernels.tree import Tree
+
+MODULE_FILE = "binder_linux.ko"
+LOG_FILE = "build.log"
+
+_BUILD_S = 300.0
+_NEED_BYTES = 150_000_000
+_FORMAT = 1
+_LOG_BYTES = 1_000_000
+_EVIDENCE_LINES = 30
+
+# $1 scope, $2 release, $3 ARCH, $4 compiler prefix, $5 compiler, $6 module.
+# Everything a Makefile prints goes to the log; standard output is for the module alone.
+_BUILD_SCRIPT = f"""
+umask 022
+exec 3>&1 >&2
+tar -xf -
+make -C "/usr/src/linux-headers-$2" M="$PWD/$1" ARCH="$3" CROSS_COMPILE="$4" CC="$5" -j2 modules
+test -f "$1/$6.ko" && test ! -L "$1/$6.ko"
+"$4strip" --strip-debug -o /tmp/{MODULE_FILE} "$1/$6.ko"
+cat /tmp/{MODULE_FILE} >&3
+"""
+
+
+@dataclass(frozen=True)
+class ModuleRecipe:
+    """What a module is built from."""
+
+    variant: str
+    base: Base
+    arch: Arch
+    scope: str
+    patches: tuple[Patch, ...]
+
+    @property
+    def what(self) -> str:
+        """The module in the words of progress lines and of `images list`."""
+        patches = ", ".join(patch.name for patch in self.patches) or "unpatched"
+        return f"{find_scope(self.scope)} for {self.base.name} {self.arch.name}: {patches}"
+
+
+@contextmanager
+def headers_tree(cache: Cache, fetched: FetchedBase) -> Iterator[Path]:
+    """A `/usr/src` with the headers of a base, unpacked for as long as builds need it."""
+    assert fetched.headers is not None
+    debs = [fetched.headers.file(name) for name in fetched.headers.meta.files]
+    with cache.scratch() as scratch:
+        unpack.unpack_headers(debs, scratch)
+        yield scratch / "src"
+
+
+def module_key(fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler) -> dict[str, Any]:
+    """Everything the module depends on."""
+    return {
+        "format": _FORMAT,
+        "source": fetched.resolved.source.sha256,
+        "headers": [package.sha256 for package in fetched.resolved.headers],
+        "scope": recipe.scope,
+        "patches": [patch.sha256 for patch in recipe.patches],
+        "compiler": compiler.sha256,
+        "script": _BUILD_SCRIPT,
+    }
+
+
+def build_module(
+    cache: Cache,
+    fetched: FetchedBase,
+    recipe: ModuleRecipe,
+    compiler: Compiler,
+    headers: Path,
+    progress: Progress,
+) -> CacheEntry:
+    """The module of a variant, from the cache or built now.
+
+    Raises InputError when a patch does not apply, reaches out of its scope, or breaks the build.
+    """
+
+    def make(directory: Path) -> dict[str, str]:
+        patched = patched_tree(fetched, recipe, progress)
+        progress(f"building {recipe.what}")
+        module, log = _compile(fetched, recipe, compiler, headers, patched)
+        (directory / MODULE_FILE).write_bytes(module)
+        (directory / LOG_FILE).write_bytes(log)
+        return {"compiler": compiler.version(), "source": trees.tree_sha256(patched)}
+
+    return cache.obtain(
+        "module",
+        module_key(fetched, recipe, compiler),
+        make,
+        what=recipe.what,
+        need_bytes=_NEED_BYTES,
+        deadline=Deadline.after(2 * _BUILD_S, f"the build of {recipe.what}"),
+    )
+
+
+def patched_tree(fetched: FetchedBase, recipe: ModuleRecipe, progress: Progress) -> Tree:
+    """The scope's source with all patches of the recipe; InputError as `apply_patch` raises it."""
+    assert fetched.source is not None
+    tree: Tree = trees.read_tree(fetched.source.path, recipe.scope)
+    target = f"{recipe.base.name} ({fetched.resolved.source.name} {fetched.resolved.source.version})"
+    for patch in recipe.patches:
+        try:
+            applied = apply_patch(patch, tree, recipe.scope, target=target)
+        except InputError as error:
+            raise InputError(
+                f"variant {recipe.variant}: {error.message}", hint=error.hint, evidence=error.evidence
+            ) from None
+        for remark in applied.remarks:
+            progress(f"{patch.name}: {remark}")
+        tree = applied.tree
+    return tree
+
+
+def _compile(
+    fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler, headers: Path, tree: Tree
+) -> tuple[bytes, bytes]:
+    """The module and the build log."""
+    sandbox = Sandbox(read_only={headers: "/usr/src"})
+    try:
+        done = sandbox.run(
+            _BUILD_SCRIPT, recipe.scope, fetched.resolved.release, recipe.arch.kbuild, compiler.prefix,
+            compiler.command, find_scope(recipe.scope),
+            input_bytes=trees.pack(tree), deadline=Deadline.after(_BUILD_S, f"building {recipe.what}"),
+        )  # fmt: skip
+    except DeadlinePassed as error:
+        raise DeadlinePassed(
+            f"variant {recipe.variant}: the build did not end within {_BUILD_S:.0f} s",
+            evidence=error.evidence,
+        ) from None
+    log = done.stderr[-_LOG_BYTES:]
+    if done.returncode != 0 or not done.stdout.startswith(b"\x7fELF"):
+        raise _broken(recipe, log.decode(errors="replace"))
+    return done.stdout, log
+
+
+def _broken(recipe: ModuleRecipe, log: str) -> OomlabError:
+    message = f"variant {recipe.variant}: {find_scope(recipe.scope)} does not build for {recipe.base.name}"
+    evidence = first_errors(log.splitlines())
+    if recipe.patches:
+        return InputError(message, hint="the patch may need another base", evidence=evidence)
+    hint = "the unpatched source should build: is the tool chain whole?"
+    return OomlabError(message, hint=hint, evidence=evidence)
+
+
+def first_errors(log: Sequence[str]) -> list[str]:
+    """The first lines of a build log that say what went wrong, or its end when none does."""
+    telling = [number for number, line in enumerate(log) if re.search(r"\b(error|Error|undefined)\b", line)]
+    if not telling:
+        return list(log[-_EVIDENCE_LINES:])
+    return list(log[telling[0] : telling[0] + _EVIDENCE_LINES])

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applying patches that come from mailing lists, without trusting them.
+
+A patch is read twice: its headers before it is applied (a good message for an honest mistake), and the
+tree after it was applied, in the sandbox (which decides). Only regular files inside the scope may
+have changed, in content only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import InputError
+from orchestrator.kernels import tree as trees
+from orchestrator.kernels.sandbox import Sandbox
+from orchestrator.kernels.tree import OddFile, Tree, TreeFile
+
+_APPLY_S = 60.0
+_MAX_PATCH_BYTES = 16 * 1024 * 1024
+_EVIDENCE_LINES = 60
+_HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+
+# `-u`: unified only, because patch(1) hands an ed script to ed, which runs commands.
+# A failure's rejects go to standard error, behind patch's own words.
+_APPLY_SCRIPT = """
+umask 022
+tar -xf -
+cd tree
+if patch -p1 -u -f -N -i ../patch -r /tmp/rejects --no-backup-if-mismatch --quoting-style=literal >&2; then
+    tar -cf - .
+else
+    test ! -e /tmp/rejects || cat /tmp/rejects >&2
+    exit 1
+fi
+"""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A patch as read from its file."""
+
+    name: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Touched:
+    """One path that a patch's headers name, and what they want to do to it."""
+
+    path: str
+    new_mode: str | None = None
+    mode_change: bool = False
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The tree after a patch, and what patch(1) remarked (fuzz, offsets)."""
+
+    tree: dict[str, TreeFile]
+    remarks: tuple[str, ...]
+
+
+def read_patch(path: Path) -> Patch:
+    """The patch in a file; InputError when there is none or it is not a patch."""
+    try:
+        if path.stat().st_size > _MAX_PATCH_BYTES:
+            raise InputError(f"the patch {path} is larger than {_MAX_PATCH_BYTES} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the patch {path}: {error.strerror}") from None
+    patch = Patch(path.name, content)
+    if not any(True for _ in touched(patch)):
+        raise InputError(
+            f"{path} holds no patch",
+            hint="expected a unified diff, as `git format-patch` or `diff -u` write it",
+        )
+    return patch
+
+
+def touched(patch: Patch) -> Iterator[Touched]:
+    """The paths that the patch's headers name, its first component (`a/`, `b/`) taken off.
+
+    Lines of hunks are skipped by their count: a removed line `-- x` would read as a header.
+    """
+    old_lines = new_lines = 0
+    path = ""
+    for line in patch.content.decode("utf-8", errors="surrogateescape").split("\n"):
+        if old_lines > 0 or new_lines > 0:
+            old_lines -= line[:1] in (" ", "-", "")
+            new_lines -= line[:1] in (" ", "+", "")
+            continue
+        if hunk := _HUNK.match(line):
+            old_lines, new_lines = (int(count) if count else 1 for count in hunk.groups())
+        elif git := re.match(r"^diff --git (\S+) (\S+)$", line):
+            path = _strip(git[2])
+            yield from (Touched(_strip(name)) for name in git.groups())
+        elif header := re.match(r"^(?:---|\+\+\+|Index:) ([^\t]+)", line):
+            if header[1].strip() != "/dev/null":
+                yield Touched(_strip(header[1].rstrip()))
+        elif rename := re.match(r"^(?:rename|copy) (?:from|to) (.+)$", line):
+            yield Touched(rename[1])
+        elif mode := re.match(r"^(old|new|new file) mode (\d+)$", line):
+            yield Touched(path, new_mode=mode[2], mode_change=mode[1] != "new file")
+
+
+def check_headers(patch: Patch, scope: str) -> None:
+    """InputError naming the patch and the path when a header reaches out of `scope` or changes a mode."""
+    for item in touched(patch):
+        if not _inside(item.path, scope):
+            raise _outside(patch, item.path, scope)
+        if item.new_mode is not None and item.new_mode.startswith("12"):
+            raise InputError(f"patch {patch.name} makes {item.path} a symbolic link", hint=_ONLY_FILES)
+        if item.mode_change:
+            raise InputError(f"patch {patch.name} changes the mode of {item.path}", hint=_ONLY_FILES)
+
+
+def check_result(patch: Patch, before: Tree, after: Mapping[str, TreeFile | OddFile], scope: str) -> None:
+    """InputError naming patch and path unless only regular files inside `scope` changed, in content."""
+    for path, file in sorted(after.items()):
+        if isinstance(file, OddFile):
+            raise InputError(f"patch {patch.name} makes {path} a {file.kind}", hint=_ONLY_FILES)
+        old = before.get(path)
+        if file == old:
+            continue
+        if not _inside(path, scope):
+            raise _outside(patch, path, scope)
+        if old is not None and old.mode != file.mode:
+            raise InputError(
+                f"patch {patch.name} changes the mode of {path} from {old.mode:o} to {file.mode:o}",
+                hint=_ONLY_FILES,
+            )
+        if old is None and file.mode != trees.REGULAR_MODE:
+            raise InputError(f"patch {patch.name} makes {path} with mode {file.mode:o}", hint=_ONLY_FILES)
+    for path in sorted(before.keys() - after.keys()):
+        if not _inside(path, scope):
+            raise _outside(patch, path, scope)
+
+
+def apply_patch(patch: Patch, before: Tree, scope: str, *, target: str) -> Applied:
+    """The tree after `patch`, applied in the sandbox; `target` is what messages call the tree.
+
+    Raises InputError when it does not apply (with the rejects), or reaches beyond what it may.
+    """
+    check_headers(patch, scope)
+    package = {f"tree/{path}": file for path, file in before.items()} | {"patch": TreeFile(patch.content)}
+    done = Sandbox().run(
+        _APPLY_SCRIPT,
+        input_bytes=trees.pack(package),
+        deadline=Deadline.after(_APPLY_S, f"applying {patch.name}"),
+    )
+    words = done.stderr.decode(errors="replace")
+    if done.returncode != 0:
+        raise InputError(
+            f"patch {patch.name} does not apply to {target}",
+            hint=_why_not(words),
+            evidence=words.splitlines()[:_EVIDENCE_LINES],
+        )
+    after = trees.unpack(done.stdout)
+    check_result(patch, before, after, scope)
+    files = {path: file for path, file in after.items() if isinstance(file, TreeFile)}
+    remarks = tuple(line for line in words.splitlines() if "fuzz" in line or "offset" in line)
+    return Applied(files, remarks)
+
+
+_ONLY_FILES = "a patch may change the content of regular files inside its scope, nothing else"
+
+
+def _why_not(words: str) -> str:
+    if "previously applied" in words:
+        return "the base has this change already, or the patch is reversed"
+    return "it may be made for another base"
+
+
+def _outside(patch: Patch, path: str, scope: str) -> InputError:
+    return InputError(
+        f"patch {patch.name} touches {path or 'a file'}, outside its scope {scope}",
+        hint=f"a variant with `scope: {scope}` builds that directory only",
+    )
+
+
+def _inside(path: str, scope: str) -> bool:
+    return path.startswith(f"{scope}/") and ".." not in PurePosixPath(path).parts and "\0" not in path
+
+
+def _strip(path: str) -> str:
+    """The path without its first component, as `patch -p1` takes it; an absolute one stays absolute."""
+    return path if path.startswith("/") else path.partition("/")[2]
