@@ -188,9 +188,36 @@ def shell(
 @images_app.command("list")
 def images_list() -> None:
     """List what the cache holds."""
+    from orchestrator.kernels.images import list_images
     from orchestrator.report.images import print_images
 
-    print_images(Console(highlight=False))
+    print_images(list_images(), Console(highlight=False))
+
+
+@images_app.command("prune")
+def images_prune(
+    unused_for: Annotated[
+        str | None, typer.Option(metavar="TIME", help="remove what was not used for so long, e.g. 72h")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="remove the oldest beyond this total, e.g. 2GiB")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="remove everything")] = False,
+) -> None:
+    """Remove cached images; what a run is using stays."""
+    from orchestrator.kernels.images import prune_images
+    from orchestrator.report.images import print_pruned
+    from orchestrator.units import parse_duration, parse_size
+
+    if unused_for is None and keep is None and not everything:
+        raise InputError("nothing to do", hint="say what to remove: --unused-for, --keep or --all")
+    try:
+        unused_for_s = None if unused_for is None else parse_duration(unused_for)
+        keep_bytes = None if keep is None else parse_size(keep)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    pruned = prune_images(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
+    print_pruned(pruned, Console(highlight=False))
 
 
 @images_app.command("build")

@@ -38,10 +38,11 @@ from orchestrator.control import (
 )  # fmt: skip
 from orchestrator.memory.sample import MemorySample
 from orchestrator.memory.vmstat import parse_vmstat, vmstat_delta
-from orchestrator.oom.records import ConsoleEvent, KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
 from orchestrator.recipe import Mode
+from orchestrator.recorder import ConsoleEvent
 from orchestrator.requests import summarise_requests
 from orchestrator.result import LatencySummary, MmapSummary, RequestPaths, TargetState, TrialResult, Victim
 
@@ -278,9 +279,7 @@ def _requests(evidence: Evidence, mapping_bytes: int | None) -> RequestPaths | N
         return None
     array = None if mapping_bytes is None else page_array_bytes(mapping_bytes, hello.page_size_bytes)
     tables = {record.table: record.text for record in evidence.every(Requests)}
-    return summarise_requests(
-        tables, evidence.last(VmallocInfo), release=hello.release, array_bytes=array
-    )
+    return summarise_requests(tables, evidence.last(VmallocInfo), release=hello.release, array_bytes=array)
 
 
 def _latency(served_ns: Sequence[int]) -> LatencySummary | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.guests.qemu.accelerator import AcceleratorReport
 from orchestrator.host import HostFacts
-from orchestrator.kernels.images import ArtefactManifest
+from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.scenario.models import Scenario
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.control import ControlRecord
-from orchestrator.oom.records import ConsoleEvent
 from orchestrator.plan import PlannedTrial
+from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 
 

@@ -13,7 +13,10 @@ from typing import Self
 
 from orchestrator.control import ControlRecord, Sample, parse_record
 from orchestrator.oom.reader import OomReader
-from orchestrator.oom.records import ConsoleEvent
+from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
+
+ConsoleEvent = MemoryEvent | Panic | KernelBug | Mark
+"""What the reader finds on a live console."""
 
 _LONGEST_LINE_BYTES = 1 << 20
 """A line without end is cut here, so that a babbling guest cannot fill the host's memory."""

@@ -25,14 +25,16 @@ from orchestrator.journal import (
     read_journal,
     trial_results,
 )  # fmt: skip
-from orchestrator.kernels.images import ArtefactManifest, GuestImages, VariantRecipe, prepare_images
+from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
+from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer, TrialLabel
-from orchestrator.oom.records import ConsoleEvent, MemoryEvent
+from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedTrial, plan_trials
 from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode, trial_recipe
+from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory
 from orchestrator.scenario import LoadedScenario
@@ -84,7 +86,7 @@ class Laboratory:
 
 
 def open_laboratory(
-    scenario: Scenario, observer: Observer, *, pins: Mapping[str, ArtefactManifest] | None = None
+    scenario: Scenario, observer: Observer, *, pins: Sequence[ArtefactManifest] = ()
 ) -> Laboratory:
     """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails."""
     arch = scenario.device.arch
@@ -102,10 +104,10 @@ def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:
     ]
 
 
-def recorded_artefacts(run: Path) -> dict[str, ArtefactManifest]:
+def recorded_artefacts(run: Path) -> list[ArtefactManifest]:
     """The artefacts of an earlier run, for `--artefacts-from`."""
     directory = open_run_directory(run)
-    return dict(directory.load(directory.manifest, RunManifest).artefacts)
+    return list(directory.load(directory.manifest, RunManifest).artefacts.values())
 
 
 def run_scenario(
@@ -119,7 +121,7 @@ def run_scenario(
     """
     if out is not None and out.exists() and any(out.iterdir()):
         raise InputError(f"{out} exists and is not empty", hint="give --out a new or empty directory")
-    pins = recorded_artefacts(artefacts_from) if artefacts_from else None
+    pins = recorded_artefacts(artefacts_from) if artefacts_from else ()
     laboratory = open_laboratory(loaded.scenario, observer, pins=pins)
     planned = plan_trials(loaded.scenario)
     directory = create_run_directory(out, loaded.scenario.name)

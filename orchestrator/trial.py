@@ -16,9 +16,9 @@ from orchestrator.errors import HostError, OomlabError
 from orchestrator.guests.qemu.guest import QemuGuest, power_on
 from orchestrator.guests.qemu.machine import Boot
 from orchestrator.judge import Ending, Evidence, judge
-from orchestrator.oom.records import ConsoleEvent, Panic
+from orchestrator.oom.records import Panic
 from orchestrator.plan import PlannedTrial
-from orchestrator.recorder import ConsoleRecorder, ControlRecorder
+from orchestrator.recorder import ConsoleEvent, ConsoleRecorder, ControlRecorder
 from orchestrator.result import TrialResult
 
 _PANIC_GRACE_S = 2.0

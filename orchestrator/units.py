@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ByteSize, Field, PlainSerializer
+from pydantic import BeforeValidator, ByteSize, Field, PlainSerializer, TypeAdapter, ValidationError
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -22,6 +22,14 @@ def _require_size_unit(value: Any) -> Any:
     if isinstance(value, str) and _SIZE_WITH_UNIT.match(value):
         return value
     raise ValueError(f"a size needs a unit, such as 256MiB or 64KiB, not {value!r}")
+
+
+def parse_size(value: str) -> int:
+    """Bytes from text such as "256MiB"; ValueError without a unit."""
+    try:
+        return int(TypeAdapter(Size).validate_python(value))
+    except ValidationError as error:
+        raise ValueError(str(error.errors()[0]["msg"])) from None
 
 
 def parse_duration(value: Any) -> float:

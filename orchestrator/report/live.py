@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from orchestrator.control import ControlRecord, Phase, State, TargetRecord, TriggerProgress, TriggerStart
 from orchestrator.observer import Observer, TrialLabel
-from orchestrator.oom.records import ConsoleEvent, MemoryEvent, Panic
+from orchestrator.oom.records import MemoryEvent, Panic
 from orchestrator.recipe import Mode
+from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 
 _PHASE_WORDS = {
