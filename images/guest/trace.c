@@ -16,7 +16,8 @@
 
 /* Smallest kmalloc worth a row, bytes. */
 #define LEAST_BYTES "2048"
-#define KMALLOC_KEYS "call_site.sym,gfp_flags,bytes_req,bytes_alloc"
+/* Three keys is the most there can be (TRACING_MAP_KEYS_MAX); bytes_alloc follows from bytes_req. */
+#define KMALLOC_KEYS "call_site.sym,gfp_flags,bytes_req"
 
 /*
  * Two triggers on one event must differ in their filter. A failed kmalloc has a NULL ptr;

@@ -133,15 +133,17 @@ static unsigned count_busy(void)
 	return count;
 }
 
-static bool any_killed(void)
+/* By someone else than the supervisor. */
+static unsigned count_killed(void)
 {
+	unsigned count = 0;
+
 	for (unsigned i = 0; i < trigger.processes; i++) {
 		const struct child *child = trigger.children[i];
 
-		if (!child->alive && !child->dismissed && WIFSIGNALED(child->status))
-			return true;
+		count += !child->alive && !child->dismissed && WIFSIGNALED(child->status);
 	}
-	return false;
+	return count;
 }
 
 static void progress(void)
@@ -179,12 +181,12 @@ static const char *watch(const struct recipe *recipe)
 	while (count_busy()) {
 		progress();
 		if (oom_kills() && recipe->stop_at_first_oom)
-			return count_busy() ? "first-oom" : "killed";
+			return "first-oom";
 		if (clock_us() >= deadline_us)
 			return "deadline";
 		clock_sleep_us(POLL_US);
 	}
-	return any_killed() ? "killed" : "finished";
+	return count_killed() ? "killed" : "finished";
 }
 
 /* Asks the trigger to stop; what does not answer is killed, group and all. */
@@ -193,7 +195,8 @@ static void stop(void)
 	uint64_t end_us = clock_us() + STOP_US;
 
 	atomic_store(trigger.stop, 1);
-	while (trigger.logs && count_busy() && clock_us() < end_us)
+	/* A trigger that the kernel is killing gets the same time to die of that. */
+	while (count_busy() && clock_us() < end_us)
 		clock_sleep_us(POLL_US / 4);
 	for (unsigned i = 0; i < trigger.processes; i++) {
 		if (!busy(i))
@@ -244,6 +247,9 @@ void trigger_run(const struct recipe *recipe)
 	start(recipe);
 	reason = watch(recipe);
 	stop();
+	/* Stopped in any case, but it is the trigger itself that the kernel killed. */
+	if (!strcmp(reason, "first-oom") && count_killed() == trigger.processes)
+		reason = "killed";
 	sums = sum_up();
 	emit_mark("trigger-end %s: %u of %u mmaps ok, %u failed, %lld OOM kills", reason, sums.ok,
 		  sums.attempted, sums.failed, (long long)oom_kills());
