@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/proc/meminfo: sizes in kB (1 kB = 1024 bytes); the HugePages_ lines are counts."""
+
+from __future__ import annotations
+
+from orchestrator.memory.tables import damaged
+
+
+def parse_meminfo(text: str) -> dict[str, int]:
+    """Field name ("MemFree", "Active(anon)") to kB, or to a count where the file has no unit."""
+    fields = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, colon, rest = line.partition(":")
+        words = rest.split()
+        if not colon or not words or not words[0].isdigit() or len(words[0]) > 20:
+            raise damaged("meminfo", line)
+        fields[name.strip()] = int(words[0])
+    return fields

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/proc/vmstat: counters since boot, and what changed between two readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.memory.tables import damaged
+
+# The counters that tell how the kernel fought for contiguous memory.
+_RECORDED_PREFIXES = ("compact_", "allocstall", "pgmigrate_", "oom_kill", "pgscan_direct", "pgsteal_direct")
+
+
+def parse_vmstat(text: str) -> dict[str, int]:
+    """Counter name to value (pages or events, as the kernel counts them); InputError if damaged."""
+    counters = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, _, value = line.strip().partition(" ")
+        if not value.lstrip("-").isdigit() or len(value) > 21:
+            raise damaged("vmstat", line)
+        counters[name] = int(value)
+    return counters
+
+
+def delta(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """after - before for every counter that both readings have."""
+    return {name: value - before[name] for name, value in after.items() if name in before}
+
+
+def recorded(counters: Mapping[str, int]) -> dict[str, int]:
+    """Only the counters that belong into a report: compaction, stalls, migration, OOM kills."""
+    return {name: value for name, value in counters.items() if name.startswith(_RECORDED_PREFIXES)}

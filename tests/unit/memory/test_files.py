@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory files as real guests printed them (Debian 6.1 and 6.12, arm64, 256 MiB)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.errors import InputError
+from orchestrator.memory.buddyinfo import parse_buddyinfo
+from orchestrator.memory.fragmentation import counts_of
+from orchestrator.memory.indexes import parse_indexes
+from orchestrator.memory.meminfo import parse_meminfo
+from orchestrator.memory.pagetypeinfo import parse_pagetypeinfo
+from orchestrator.memory.sample import build_sample, build_samples
+from orchestrator.memory.vmstat import delta, parse_vmstat, recorded
+from orchestrator.memory.zoneinfo import parse_zoneinfo
+
+DATA = Path(__file__).parents[2] / "data"
+GUESTS = ["memory-6.1-arm64", "memory-6.12-arm64"]
+PARSERS = [parse_buddyinfo, parse_pagetypeinfo, parse_vmstat, parse_meminfo, parse_zoneinfo, parse_indexes]
+
+
+def texts(guest: str) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (DATA / guest).iterdir()}
+
+
+def test_buddyinfo_of_a_real_guest() -> None:
+    (zone,) = parse_buddyinfo(texts("memory-6.1-arm64")["buddyinfo"])
+    assert (zone.node, zone.zone) == (0, "DMA")
+    assert zone.counts == (1, 3, 3, 2, 2, 3, 1, 3, 4, 3, 48)
+    assert zone.free_pages == sum(count << order for order, count in enumerate(zone.counts))
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_pagetypeinfo_adds_up_to_a_free_list_near_buddyinfo(guest: str) -> None:
+    info = parse_pagetypeinfo(texts(guest)["pagetypeinfo"])
+    assert info.pageblock_order == 9
+    assert [entry.migrate_type for entry in info.free][:3] == ["Unmovable", "Movable", "Reclaimable"]
+    assert sum(info.pageblocks[0].blocks.values()) == 128
+    by_type = sum(count << order for order, count in enumerate(counts_of(info)))
+    whole = parse_buddyinfo(texts(guest)["buddyinfo"])[0].free_pages
+    assert abs(by_type - whole) < 200  # read one after the other
+
+
+def test_a_capped_list_is_a_lower_bound() -> None:
+    text = "Page block order: 9\nNode    0, zone   Normal, type    Unmovable >100000 17 0\n"
+    info = parse_pagetypeinfo(text)
+    assert info.capped
+    assert info.free[0].counts == (100000, 17, 0)
+    assert info.free[0].capped_orders == (0,)
+
+
+def test_zoneinfo_keeps_the_zone_watermarks_apart_from_the_per_cpu_high() -> None:
+    (zone,) = parse_zoneinfo(texts("memory-6.12-arm64")["zoneinfo"])
+    assert (zone.zone, zone.free, zone.min, zone.low, zone.high) == ("DMA", 50880, 457, 571, 685)
+    assert (zone.present, zone.managed, zone.nr_free_pages) == (65536, 55253, 50880)
+    assert zone.per_cpu == (507,)
+
+
+def test_zoneinfo_of_several_zones_leaves_the_empty_ones_out() -> None:
+    text = (
+        "Node 0, zone   Normal\n  pages free     10\n        boost    2\n        min      4\n"
+        "        present  99\n  pagesets\n    cpu: 0\n              count: 3\n              high:  9\n"
+        "    cpu: 1\n              count: 5\n"
+        "Node 0, zone  Movable\n  pages free     0\n        min      0\n        present  0\n"
+        "Node 1, zone   Normal\n  pages free     7\n        present  50\n"
+    )
+    zones = parse_zoneinfo(text)
+    assert [(zone.node, zone.zone, zone.free) for zone in zones] == [(0, "Normal", 10), (1, "Normal", 7)]
+    assert zones[0].per_cpu == (3, 5)
+    assert zones[0].boost == 2
+
+
+def test_meminfo_in_kb() -> None:
+    meminfo = parse_meminfo(texts("memory-6.1-arm64")["meminfo"])
+    assert meminfo["MemTotal"] == 229508
+    assert meminfo["Active(anon)"] == 1432
+    assert meminfo["HugePages_Total"] == 0
+
+
+def test_vmstat_delta_and_selection() -> None:
+    before = parse_vmstat("oom_kill 1\ncompact_stall 5\nnr_free_pages 9\n")
+    after = parse_vmstat("oom_kill 3\ncompact_stall 5\nnr_free_pages 4\nnew_counter 1\n")
+    assert delta(before, after) == {"oom_kill": 2, "compact_stall": 0, "nr_free_pages": -5}
+    assert recorded(after) == {"oom_kill": 3, "compact_stall": 5}
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_sample_of_a_real_guest(guest: str) -> None:
+    sample = build_sample("target", 5, 4096, texts(guest))
+    zone = sample.zones["Node 0 DMA"]
+    assert sample.free_kb == zone.free_kb
+    assert zone.min_kb < zone.low_kb < zone.high_kb < zone.managed_kb < zone.present_kb
+    assert sample.usable_units is not None
+    assert sample.usable_units[0] * 4 <= zone.free_kb + 4096
+    assert sample.usable_units[10] in (46, 48)
+    assert sample.free_blocks is not None
+    assert set(sample.free_blocks) >= {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "CMA"}
+    assert sample.vmstat is not None
+    assert "oom_kill" in sample.vmstat
+    assert "compact_stall" in sample.vmstat
+    assert sample.extfrag_index == {"Node 0 DMA": (-1.0,) * 11}
+    assert sample.model_validate_json(sample.model_dump_json()) == sample
+
+
+def test_samples_from_the_agents_records() -> None:
+    files = texts("memory-6.1-arm64")
+    records = [
+        {"event": "sample", "t_us": number, "when": when, "file": name, "text": text}
+        for number, (when, name, text) in enumerate(
+            (when, name, text) for when in ("before", "after") for name, text in files.items()
+        )
+    ]
+    samples = build_samples(records, 4096)
+    assert [(sample.when, sample.t_us) for sample in samples] == [("before", 0), ("after", len(files))]
+    assert samples[0].zones == samples[1].zones
+
+
+def test_a_sample_with_few_files_says_what_it_knows() -> None:
+    sample = build_sample("trigger", 1, 4096, {"vmstat": "oom_kill 0\n"})
+    assert sample.usable_units is None
+    assert sample.vmstat == {"oom_kill": 0}
+
+
+@pytest.mark.parametrize("parser", [parse_pagetypeinfo, parse_zoneinfo])
+def test_an_empty_file_is_an_error_and_not_an_empty_machine(parser: object) -> None:
+    assert callable(parser)
+    with pytest.raises(InputError):
+        parser("")
+
+
+@given(text=st.text(alphabet="Node 0,zneDMAtypUmvbl>1234567890:\n\t.-", max_size=200))
+def test_damaged_text_gives_an_input_error_and_nothing_else(text: str) -> None:
+    for parser in PARSERS:
+        try:
+            parser(text)
+        except InputError:
+            continue
