@@ -50,8 +50,9 @@ def test_no_file_names_a_package_host(checkout: Path) -> None:
 def test_no_file_knows_the_machine_it_was_written_on(checkout: Path) -> None:
     places = {checkout, Path.home()} - {Path("/")}
     here = re.compile(r"(?<![\w.])(?:" + "|".join(re.escape(str(place)) for place in places) + r")(?![\w.-])")
-    found = [str(path) for path, text in tree.texts(checkout) if here.search(text)]
-    assert found == []
+    # The Vagrantfile does know its machine: it makes it, and the tests run there, too.
+    found = {str(path) for path, text in tree.texts(checkout) if here.search(text)}
+    assert found - {"Vagrantfile"} == set()
 
 
 def test_no_module_is_too_long_to_hold_in_mind(checkout: Path) -> None:
