@@ -13,12 +13,12 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 from orchestrator import __version__
 from orchestrator.errors import ExitCode, InputError, OomlabError
@@ -31,8 +31,28 @@ _EPILOG = (
     "(evidence short), 130 interrupted."
 )
 
+
+class _Commands(TyperGroup):
+    """Turns the end of a command into its exit code; usage errors are Typer's (2)."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except OomlabError as error:
+            _print_error(error)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _people.print("interrupted")
+            sys.exit(ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output is gone: nobody is left to tell
+            sys.exit(ExitCode.COULD_NOT_RUN)
+
+
 app = typer.Typer(
     name="oomlab",
+    cls=_Commands,
     help="Answers whether a kernel change survives memory fragmentation, and what it costs: boots "
     "virtual devices from scenario files, fragments their memory to a verified state, fires "
     "binder mmaps at them, and compares kernel variants.",
@@ -251,24 +271,10 @@ def self_test(
     raise typer.Exit(run_tests(selection, extra or ()))
 
 
-def main() -> NoReturn:
-    """Entry point: runs a command and turns its end into the documented exit code."""
+def main() -> None:
+    """Entry point; every end is one of the documented exit codes."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    try:
-        status = app(standalone_mode=False)
-    except OomlabError as error:
-        _print_error(error)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.BAD_INPUT)
-    except (KeyboardInterrupt, click.Abort):
-        _people.print("interrupted")
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output is gone: nobody is left to tell
-        sys.exit(ExitCode.COULD_NOT_RUN)
-    sys.exit(status if isinstance(status, int) else ExitCode.MET)
+    app(prog_name="oomlab")
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

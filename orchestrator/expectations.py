@@ -12,8 +12,13 @@ from orchestrator.scenario.models import Expectation
 _NORETRY = "noretry"
 
 
-def unmet(expectation: Expectation, result: TrialResult) -> list[str]:
-    """What in `result` is not as expected, one sentence each; empty when all is."""
+def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
+    """What in `result` is not as expected, one sentence each; empty when all is.
+
+    Even where nothing is expected of a variant, a hang and a kernel bug are not.
+    """
+    if expectation is None:
+        return [*_hang(result), *_bugs(result)]
     return [
         *_outcome(expectation, result),
         *_first_oom(expectation, result),
@@ -28,8 +33,7 @@ def unmet(expectation: Expectation, result: TrialResult) -> list[str]:
 def _outcome(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     wanted = expectation.expected_outcome
     if wanted is None:
-        if result.outcome is Outcome.HANG:
-            yield "hung"
+        yield from _hang(result)
     elif result.outcome is not wanted:
         yield f"outcome {result.outcome} instead of {wanted}: {result.why}"
     if expectation.panicked is not None and result.panicked != expectation.panicked:
@@ -87,6 +91,11 @@ def _victims(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     if expectation.killed is not None and all(victim.role != expectation.killed for victim in result.victims):
         killed = ", ".join(sorted({victim.role for victim in result.victims})) or "nobody"
         yield f"the kernel killed {killed} instead of the {expectation.killed}"
+
+
+def _hang(result: TrialResult) -> Iterator[str]:
+    if result.outcome is Outcome.HANG:
+        yield f"hung: {result.why}"
 
 
 def _bugs(result: TrialResult) -> Iterator[str]:

@@ -12,6 +12,7 @@ import errno
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
@@ -36,8 +37,9 @@ from orchestrator.control import (
     VictimRecord,
     VmallocInfo,
 )  # fmt: skip
-from orchestrator.memory.sample import MemorySample
-from orchestrator.memory.vmstat import parse_vmstat, vmstat_delta
+from orchestrator.errors import InputError
+from orchestrator.memory.sample import MemorySample, build_sample
+from orchestrator.memory.vmstat import delta, parse_vmstat
 from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
@@ -229,8 +231,8 @@ def _oom_kills(evidence: Evidence) -> int | None:
     """`oom_kill` since the trigger's start: the agent's last word on it."""
     end, counts = evidence.last(TriggerEnd), evidence.every(OomKillCount)
     values = [record.count for record in counts] + ([end.oom_kill] if end else [])
-    delta = _vmstat_over_trigger(evidence).get("oom_kill", 0)
-    return max([*values, delta]) if values or evidence.last(End) is not None else None
+    moved = _vmstat_over_trigger(evidence).get("oom_kill", 0)
+    return max([*values, moved]) if values or evidence.last(End) is not None else None
 
 
 def _disagreement(ooms: Sequence[MemoryEvent], counted: int | None) -> str | None:
@@ -305,8 +307,8 @@ def _vmstat_over_trigger(evidence: Evidence) -> dict[str, int]:
     texts = {record.when: record.text for record in evidence.every(Sample) if record.file == "vmstat"}
     if "trigger" not in texts or "after" not in texts:
         return {}
-    delta = vmstat_delta(parse_vmstat(texts["trigger"]), parse_vmstat(texts["after"]))
-    return {name: moved for name, moved in delta.items() if moved}
+    moved = delta(parse_vmstat(texts["trigger"]), parse_vmstat(texts["after"]))
+    return {name: count for name, count in moved.items() if count}
 
 
 def _memory(evidence: Evidence) -> tuple[MemorySample, ...]:
@@ -315,8 +317,9 @@ def _memory(evidence: Evidence) -> tuple[MemorySample, ...]:
         return ()
     samples = []
     for when in ("before", "target", "after"):
-        texts = {record.file: record.text for record in evidence.every(Sample) if record.when == when}
-        if "pagetypeinfo" in texts:
-            t_us = max(record.t_us for record in evidence.every(Sample) if record.when == when)
-            samples.append(MemorySample.from_texts(when, t_us, hello.page_size_bytes, texts))
+        records = [record for record in evidence.every(Sample) if record.when == when]
+        texts = {record.file: record.text for record in records}
+        with suppress(InputError):  # a file that a dying guest sent in part: samples.jsonl keeps it
+            if texts:
+                samples.append(build_sample(when, records[-1].t_us, hello.page_size_bytes, texts))
     return tuple(samples)

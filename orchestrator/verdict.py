@@ -142,11 +142,11 @@ def _variant(results: Sequence[TrialResult], expectation: Expectation | None) ->
         free_kb=tuple(target.free_kb for target in targets),
         usable_units=tuple(target.usable_units for target in targets),
         first_oom=next((result.first_oom for result in results if result.first_oom), None),
-        unmet=_unmet(expectation or Expectation(), evidence),
+        unmet=_unmet(expectation, evidence),
     )
 
 
-def _unmet(expectation: Expectation, evidence: Sequence[TrialResult]) -> tuple[str, ...]:
+def _unmet(expectation: Expectation | None, evidence: Sequence[TrialResult]) -> tuple[str, ...]:
     return tuple(
         f"trial {result.trial}: {sentence}" for result in evidence for sentence in unmet(expectation, result)
     )

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the evidence of made-up trials, in the words of the real channels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from orchestrator.control import ControlRecord, parse_record
+from orchestrator.judge import Ending, Evidence, judge
+from orchestrator.oom.reader import OomReader
+from orchestrator.plan import PlannedTrial
+from orchestrator.recipe import Mode
+from orchestrator.recorder import ConsoleEvent
+from orchestrator.result import TrialResult
+
+MAPPING_BYTES = 4 << 20
+
+OOM_CONSOLE = """\
+[    5.100000] oomlab: phase trigger
+[    5.200000] init invoked oom-killer: gfp_mask=0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), order=3, \
+oom_score_adj=0
+[    5.200100] CPU: 0 PID: 90 Comm: init Not tainted 6.1.0-56-arm64 #1  Debian 6.1.192-2
+[    5.200200] Hardware name: linux,dummy-virt (DT)
+[    5.200300] Call trace:
+[    5.200400]  dump_backtrace+0xe4/0x140
+[    5.200500]  show_stack+0x20/0x30
+[    5.200600]  dump_header+0x4c/0x1f0
+[    5.200700]  oom_kill_process+0x2e8/0x340
+[    5.200800]  out_of_memory+0xf8/0x350
+[    5.200900]  __alloc_pages_slowpath.constprop.0+0x938/0xb80
+[    5.201000]  __alloc_pages+0x2d4/0x320
+[    5.201100]  __kmalloc_large_node+0xb0/0x150
+[    5.201200]  __kmalloc+0x130/0x1a0
+[    5.201300]  binder_alloc_mmap_handler+0x88/0x1f0 [binder_linux]
+[    5.201400]  binder_mmap+0x98/0x120 [binder_linux]
+[    5.201500] Mem-Info:
+[    5.201600] active_anon:84 inactive_anon:460 isolated_anon:0
+[    5.209000] Out of memory: Killed process 90 (init) total-vm:100kB, anon-rss:4kB, file-rss:0kB, \
+shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0
+"""
+PANIC_CONSOLE = """\
+[    5.100000] oomlab: phase trigger
+[    5.200000] Kernel panic - not syncing: Fatal exception
+"""
+DEADLOCK_CONSOLE = OOM_CONSOLE.rsplit("[    5.209000]", 1)[0] + (
+    "[    5.209000] Out of memory and no killable processes...\n"
+    "[    5.209100] Kernel panic - not syncing: System is deadlocked on memory\n"
+)
+
+
+def record(event: str, **fields: Any) -> ControlRecord:
+    """One control record, through the real parser."""
+    return parse_record(json.dumps({"event": event, "t_us": 1, **fields}).encode())
+
+
+def hello() -> ControlRecord:
+    return record(
+        "hello",
+        protocol=1,
+        release="6.1.0-56-arm64",
+        machine="aarch64",
+        page_size_bytes=4096,
+        cpus=1,
+        mem_total_kb=229508,
+    )
+
+
+def target(*, reached: bool = True) -> ControlRecord:
+    return record("target", reached=reached, reason="", free_kb=98000, units=[9, 8, 7, 6], elapsed_ms=2000)
+
+
+def trigger_start(count: int = 600) -> ControlRecord:
+    return record("trigger-start", kind="binder-mmap", pids=[90], count=count)
+
+
+def trigger_end(reason: str = "finished", ok: int = 600, failed: int = 0, oom_kill: int = 0) -> ControlRecord:
+    return record(
+        "trigger-end",
+        reason=reason,
+        attempted=ok + failed,
+        ok=ok,
+        failed=failed,
+        unfinished=0,
+        oom_kill=oom_kill,
+        exit_status=0,
+    )
+
+
+def passed() -> list[ControlRecord]:
+    """A trial in which every mmap was served."""
+    return [hello(), target(), trigger_start(), trigger_end(), record("end", oom_kill_total=0)]
+
+
+def console(text: str) -> list[ConsoleEvent]:
+    """A console, through the real reader."""
+    reader = OomReader()
+    return [*reader.feed(text.encode()), *reader.close()]
+
+
+def judged(
+    control: list[ControlRecord], text: str = "", *, ending: Ending = Ending.EXITED, mode: Mode = Mode.TRIAL,
+    variant: str = "kcalloc", block: int = 1, trial: int = 1,
+) -> TrialResult:  # fmt: skip
+    """The result of a trial with this evidence."""
+    evidence = Evidence(control=control, console=console(text), ending=ending, ending_detail="so it ended")
+    planned = PlannedTrial(block, variant, 1, mode)
+    return judge(planned, trial=trial, attempt=1, mapping_bytes=MAPPING_BYTES, evidence=evidence)

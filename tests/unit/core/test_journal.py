@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal reads back what was appended, whatever happened to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import HostError, InputError
+from orchestrator.journal import (
+    Entry,
+    RunEnded,
+    RunStarted,
+    TrialEnded,
+    TrialStarted,
+    open_journal,
+    read_journal,
+    trial_results,
+)  # fmt: skip
+from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, passed, trigger_start
+
+
+def entries() -> list[Entry]:
+    return [
+        RunStarted(scenario="x", planned=2),
+        TrialStarted(trial=1, block=1, variant="kcalloc", attempt=1),
+        TrialEnded(result=judged([hello(), trigger_start()], OOM_CONSOLE)),
+        TrialEnded(result=judged(passed(), trial=2)),
+        RunEnded(reason="finished"),
+    ]
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    written = entries()
+    with open_journal(path) as journal:
+        for entry in written:
+            journal.append(entry)
+    assert read_journal(path) == written
+    assert [result.trial for result in trial_results(written)] == [1, 2]
+
+
+def test_a_cut_off_last_line_is_dropped_at_any_byte(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with open_journal(path) as journal:
+        for entry in entries():
+            journal.append(entry)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        assert read_journal(path) == entries_of(whole[:length].count(b"\n"), whole, tmp_path)
+
+
+def entries_of(count: int, whole: bytes, tmp_path: Path) -> list[Entry]:
+    path = tmp_path / "reference.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in whole.split(b"\n")[:count]))
+    return read_journal(path)
+
+
+def test_garbage_in_the_middle_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"kind": "run-ended", "time": "2026-01-01T00:00:00Z", "reason": "finished"}\nnonsense\n')
+    with pytest.raises(InputError, match=r"journal\.jsonl:2: no journal record"):
+        read_journal(path)
+
+
+def test_a_missing_journal(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        read_journal(tmp_path / "journal.jsonl")
+
+
+def test_a_full_disk_is_told() -> None:
+    with open_journal(Path("/dev/full")) as journal, pytest.raises(HostError, match="No space left"):
+        journal.append(RunStarted(scenario="x", planned=1))

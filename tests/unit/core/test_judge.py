@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first outcome that holds is the trial's outcome."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.judge import Ending
+from orchestrator.outcome import Outcome
+from orchestrator.recipe import Mode
+from tests.unit.core.evidence import (
+    DEADLOCK_CONSOLE,
+    OOM_CONSOLE,
+    PANIC_CONSOLE,
+    hello,
+    judged,
+    passed,
+    record,
+    target,
+    trigger_end,
+    trigger_start,
+)  # fmt: skip
+
+FAILURE_CONSOLE = """\
+[    5.100000] oomlab: phase trigger
+[    5.200000] init: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), \
+nodemask=(null),cpuset=/,mems_allowed=0
+[    5.200100] CPU: 0 PID: 90 Comm: init Not tainted 6.1.0-56-arm64 #1  Debian 6.1.192-2
+[    5.201300]  binder_alloc_mmap_handler+0x88/0x1f0 [binder_linux]
+"""
+
+
+def test_all_served_is_passed() -> None:
+    result = judged(passed(), "[    5.100000] oomlab: phase trigger\n")
+    assert result.outcome is Outcome.PASSED
+    assert result.mmaps is not None
+    assert (result.mmaps.ok, result.mmaps.failed) == (600, 0)
+    assert result.disagreement is None
+
+
+def test_an_oom_after_the_trigger_is_an_oom() -> None:
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    result = judged(control, OOM_CONSOLE)
+    assert result.outcome is Outcome.OOM
+    assert not result.panicked
+    assert result.first_oom is not None
+    assert result.first_oom.order == 3
+    assert result.first_oom.stack_first_caller == "binder_alloc_mmap_handler"
+    assert result.disagreement is None
+
+
+def test_an_oom_that_ends_in_a_panic_is_an_oom_that_panicked() -> None:
+    result = judged([hello(), target(), trigger_start()], DEADLOCK_CONSOLE)
+    assert (result.outcome, result.panicked) == (Outcome.OOM, True)
+
+
+def test_an_oom_before_the_trigger_is_a_missed_target() -> None:
+    console = OOM_CONSOLE.split("\n", 1)[1]
+    result = judged([hello()], console)
+    assert (result.outcome, result.oom_events) == (Outcome.TARGET_MISSED, 0)
+    assert "before the trigger" in result.why
+
+
+def test_the_console_alone_tells_an_oom_after_the_trigger() -> None:
+    assert judged([hello(), target()], OOM_CONSOLE).outcome is Outcome.OOM
+
+
+def test_an_oom_that_only_vmstat_counted_is_an_oom_and_a_disagreement() -> None:
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    result = judged(control)
+    assert result.outcome is Outcome.OOM
+    assert result.disagreement == "0 OOM kills on the console, 1 in /proc/vmstat"
+
+
+def test_a_panic_without_an_oom() -> None:
+    result = judged([hello(), target(), trigger_start()], PANIC_CONSOLE)
+    assert (result.outcome, result.panicked) == (Outcome.PANIC, True)
+
+
+def test_a_page_allocation_failure() -> None:
+    control = [hello(), target(), trigger_start(), trigger_end(ok=599, failed=1)]
+    assert judged(control, FAILURE_CONSOLE).outcome is Outcome.ALLOCATION_FAILURE
+
+
+def test_a_failed_mmap_without_any_message_is_an_allocation_failure() -> None:
+    mmaps = record("mmaps", process=0, first=0, latency_ns=[1, 2], errno=[0, 12])
+    result = judged([*passed()[:3], mmaps, trigger_end(ok=1, failed=1)])
+    assert result.outcome is Outcome.ALLOCATION_FAILURE
+    assert result.mmaps is not None
+    assert result.mmaps.errnos == {"ENOMEM": 1}
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        (Ending.OVERDUE, Outcome.HANG),
+        (Ending.EXITED, Outcome.LOST),
+        (Ending.INTERRUPTED, Outcome.INTERRUPTED),
+    ],
+)
+def test_a_guest_that_falls_silent_in_the_trigger(ending: Ending, outcome: Outcome) -> None:
+    assert judged([hello(), target(), trigger_start()], ending=ending).outcome is outcome
+
+
+def test_a_trigger_over_its_own_deadline_hangs() -> None:
+    assert judged([hello(), target(), trigger_start(), trigger_end("deadline", ok=5)]).outcome is Outcome.HANG
+
+
+@pytest.mark.parametrize("ending", [Ending.OVERDUE, Ending.EXITED])
+def test_a_guest_whose_agent_never_speaks_failed_to_boot(ending: Ending) -> None:
+    result = judged([], "[    0.500000] Kernel panic - not syncing: No working init found.", ending=ending)
+    assert result.outcome is Outcome.BOOT_FAILED
+    assert "No working init found" in result.why
+
+
+def test_a_target_not_reached_tells_the_state() -> None:
+    result = judged([hello(), target(reached=False), record("end", oom_kill_total=0)])
+    assert result.outcome is Outcome.TARGET_MISSED
+    assert "98000 kB free" in result.why
+    assert result.target is not None
+    assert result.target.usable_units == (9, 8, 7, 6)
+
+
+def test_an_agent_error_is_the_harness_s() -> None:
+    error = record("error", where="module", errno=2, message="/modules/x/binder_linux.ko: No such file")
+    result = judged([hello(), target(), error])
+    assert result.outcome is Outcome.HARNESS_ERROR
+    assert "module" in result.why
+
+
+def test_a_proof_must_have_been_repaired() -> None:
+    units = {"units_before": [9, 1], "units_after": [9, 8]}
+    for repaired, outcome in ((True, Outcome.PASSED), (False, Outcome.TARGET_MISSED)):
+        proof = record("proof", repaired=repaired, **units)
+        assert judged([hello(), target(), proof], mode=Mode.PROOF).outcome is outcome
+
+
+def test_latencies_are_summarised_over_served_mmaps() -> None:
+    mmaps = record("mmaps", process=0, first=0, latency_ns=[*range(1, 101), 10**9], errno=[0] * 100 + [12])
+    result = judged([*passed()[:3], mmaps, trigger_end(ok=100, failed=1)])
+    assert result.mmaps is not None
+    assert result.mmaps.latency is not None
+    latency = result.mmaps.latency
+    assert (latency.count, latency.p50_ns, latency.p99_ns, latency.max_ns) == (100, 50, 99, 100)
+
+
+def test_a_kernel_bug_is_kept() -> None:
+    bug = "[    6.000000] BUG: sleeping function called from invalid context at mm/vmalloc.c:2883\n"
+    result = judged(passed(), "[    5.100000] oomlab: phase trigger\n" + bug)
+    assert result.kernel_bugs
+    assert "sleeping function" in result.kernel_bugs[0]

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts follow from results alone: met, not met, or not enough evidence to say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ExitCode
+from orchestrator.judge import Ending
+from orchestrator.outcome import Outcome
+from orchestrator.recipe import Mode
+from orchestrator.result import RequestPaths, TrialResult
+from orchestrator.scenario import Scenario, load_text
+from orchestrator.verdict import Verdict, compute_verdict
+from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, passed, target, trigger_end, trigger_start
+
+TEXT = """
+name: example
+device: {arch: arm64, memory: 256MiB}
+variants:
+  kcalloc: {base: debian-6.1}
+  kvcalloc: {base: debian-6.1}
+trigger: {kind: binder-mmap, size: 4MiB, count: 600}
+"""
+EXPECTED = """
+expectations:
+  kcalloc: {outcome: oom, first_oom: {order: 3, caller: binder_alloc_mmap_handler}}
+  kvcalloc: {outcome: passed, mmaps_failed: 0}
+"""
+
+
+def scenario(extra: str = EXPECTED) -> Scenario:
+    return load_text(TEXT + extra, Path("example.yaml")).scenario
+
+
+def oomed(variant: str = "kcalloc", block: int = 1) -> TrialResult:
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    return judged(control, OOM_CONSOLE, variant=variant, block=block)
+
+
+def survived(variant: str = "kvcalloc", block: int = 1) -> TrialResult:
+    return judged(passed(), variant=variant, block=block)
+
+
+def verdict(subject: Scenario, *results: TrialResult) -> Verdict:
+    return compute_verdict(subject, results, clock="realtime", accelerator="tcg", cpu_model="cortex-a76")
+
+
+def test_as_expected() -> None:
+    answer = verdict(scenario(), oomed(), survived())
+    assert answer.expectations_met is True
+    assert answer.exit_code == ExitCode.MET
+    assert answer.variants["kcalloc"].outcomes == {Outcome.OOM: 1}
+    assert answer.variants["kcalloc"].oom_events == 1
+    assert answer.variants["kvcalloc"].mmaps.ok == 600
+
+
+def test_not_as_expected_says_why() -> None:
+    answer = verdict(scenario(), survived("kcalloc"), survived())
+    assert answer.exit_code == ExitCode.NOT_MET
+    assert answer.variants["kcalloc"].unmet[0].startswith("trial 1: outcome passed instead of oom")
+
+
+@pytest.mark.parametrize("ending", [Ending.EXITED])
+def test_a_lost_trial_leaves_the_verdict_open(ending: Ending) -> None:
+    lost = judged([hello(), target(), trigger_start()], variant="kvcalloc", ending=ending)
+    answer = verdict(scenario(), oomed(), lost)
+    assert answer.expectations_met is None
+    assert answer.exit_code == ExitCode.VERDICT_MISSING
+    assert "block 1 of kvcalloc: lost" in answer.missing[0]
+
+
+def test_a_hang_is_evidence_and_not_as_expected() -> None:
+    hang = judged([hello(), target(), trigger_start()], variant="kvcalloc", ending=Ending.OVERDUE)
+    assert verdict(scenario(), oomed(), hang).expectations_met is False
+    assert verdict(scenario(""), oomed(), hang).expectations_met is False
+
+
+def test_a_block_that_was_not_run_is_missing() -> None:
+    assert verdict(scenario(), oomed()).missing == ("block 1 of kvcalloc was not run",)
+
+
+def test_the_last_attempt_counts_and_the_others_are_told() -> None:
+    missed = judged([hello(), target(reached=False)], variant="kcalloc")
+    answer = verdict(scenario(), missed, missed, oomed(), survived())
+    assert (answer.expectations_met, answer.repeated) == (True, 2)
+    assert answer.variants["kcalloc"].trials == 1
+
+
+def test_a_proof_that_failed_leaves_the_verdict_open() -> None:
+    proof = judged([hello(), target(reached=False)], mode=Mode.PROOF, block=0)
+    assert verdict(scenario(), proof, oomed(), survived()).expectations_met is None
+
+
+def test_without_expectations_evidence_is_all_that_is_asked() -> None:
+    assert verdict(scenario(""), oomed(), survived()).expectations_met is True
+
+
+def test_the_first_oom_is_compared_in_every_point() -> None:
+    expected = """
+expectations:
+  kcalloc: {outcome: oom, first_oom: {order: 1, caller: elsewhere, trigger: dumpsys}}
+"""
+    unmet = verdict(scenario(expected), oomed(), survived()).variants["kcalloc"].unmet
+    assert [sentence.split(": ", 1)[1] for sentence in unmet] == [
+        "first OOM at order 3 instead of 1",
+        "first OOM from binder_alloc_mmap_handler instead of elsewhere",
+        "first OOM asked for by init instead of dumpsys",
+    ]
+
+
+def test_orders_and_counters() -> None:
+    expected = """
+expectations:
+  kvcalloc: {outcome: passed, max_order_without_noretry: 1, vmstat: {compact_stall: {min: 1}}}
+"""
+    paths = RequestPaths(
+        gfp_flags={},
+        contiguous=0,
+        fell_back=0,
+        refused=0,
+        insists=True,
+        vmalloc_areas=None,
+        page_orders={"order 1": 5, "order 3": 2, "order 3 noretry": 9},
+    )
+    result = survived().model_copy(update={"requests": paths})
+    unmet = verdict(scenario(expected), oomed(), result).variants["kvcalloc"].unmet
+    assert len(unmet) == 2
+    assert "2 page requests of order 3 without __GFP_NORETRY" in unmet[0]
+    assert "compact_stall rose by 0" in unmet[1]
+    moved = result.model_copy(
+        update={
+            "vmstat_delta": {"compact_stall": 3},
+            "requests": paths.model_copy(update={"page_orders": {}}),
+        }
+    )
+    assert verdict(scenario(expected), oomed(), moved).expectations_met is True
+
+
+def test_a_kernel_bug_fails_even_a_passed_trial() -> None:
+    buggy = survived().model_copy(update={"kernel_bugs": ("BUG: sleeping function",)})
+    assert verdict(scenario(), oomed(), buggy).expectations_met is False
+
+
+def test_verdicts_survive_json() -> None:
+    answer = verdict(scenario(), oomed(), survived())
+    assert Verdict.model_validate_json(answer.model_dump_json()) == answer
