@@ -7,7 +7,6 @@ place, all duplicate keys are found at once, and no tag can construct anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +25,8 @@ _MAX_NODES = 20_000
 _MAX_DEPTH = 24
 
 _PLAIN_TAG = "tag:yaml.org,2002:"
+# Dates, "=" and "<<" mean nothing special as values in a scenario: they are text.
+_KINDS = frozenset(["map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value", "merge"])
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,16 @@ class Document:
 
     def key_place(self, path: Path) -> Place | None:
         """Where the key at `path` stands, or the nearest thing above it that has a place."""
-        return self._above(path, self.keys) or self.values.get(())
+        for length in range(len(path), 0, -1):
+            # An item of a list has no key; it stands for itself.
+            places = self.values if isinstance(path[length - 1], int) else self.keys
+            if path[:length] in places:
+                return places[path[:length]]
+        return self.values.get(())
 
     def value_place(self, path: Path) -> Place | None:
         """Where the value at `path` stands, or the nearest thing above it that has a place."""
         return self.values.get(path) or self.key_place(path)
-
-    def _above(self, path: Path, places: Mapping[Path, Place]) -> Place | None:
-        for length in range(len(path), 0, -1):
-            if path[:length] in places:
-                return places[path[:length]]
-        return None
 
 
 class _TooMuch(Exception):
@@ -125,11 +125,15 @@ def _read(document: Document, yaml: YAML, node: Any, path: Path, depth: int) -> 
     if depth > _MAX_DEPTH:
         raise _TooMuch("nested too deeply for a scenario")
     document.values.setdefault(path, _place(node))
+    kind = str(node.tag).removeprefix(_PLAIN_TAG)
+    if kind not in _KINDS:
+        document.complain(_place(node), f"the YAML tag '{str(node.tag)[:60]}' is not supported")
+        return None
     if isinstance(node, MappingNode):
         return _read_mapping(document, yaml, node, path, depth)
     if isinstance(node, SequenceNode):
         return [_read(document, yaml, item, (*path, i), depth + 1) for i, item in enumerate(node.value)]
-    return _read_scalar(document, yaml, node)
+    return _read_scalar(document, yaml, node, kind)
 
 
 def _read_mapping(document: Document, yaml: YAML, node: Any, path: Path, depth: int) -> dict[str, Any]:
@@ -153,15 +157,11 @@ def _read_mapping(document: Document, yaml: YAML, node: Any, path: Path, depth: 
     return result
 
 
-def _read_scalar(document: Document, yaml: YAML, node: Any) -> Any:
-    kind = str(node.tag).removeprefix(_PLAIN_TAG)
+def _read_scalar(document: Document, yaml: YAML, node: Any, kind: str) -> Any:
     try:
         if kind in ("int", "float", "bool", "null"):
             return getattr(yaml.constructor, f"construct_yaml_{kind}")(node)
     except (ValueError, IndexError, TypeError):
         document.complain(_place(node), f"not a usable number: {str(node.value)[:40]}")
         return None
-    # Dates, "=" and "<<" mean nothing special in a scenario: they are text.
-    if kind not in ("str", "timestamp", "value", "merge"):
-        document.complain(_place(node), f"the YAML tag '{str(node.tag)[:60]}' is not supported")
     return str(node.value)

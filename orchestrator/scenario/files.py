@@ -82,12 +82,12 @@ def nearest_file(path: Path, folders: Iterable[Path]) -> str | None:
     suffixes = {path.suffix, ".yaml", ".yml"} if path.suffix in ("", ".yaml", ".yml") else {path.suffix}
     for folder in folders:
         try:
-            names = [entry.name for entry in folder.iterdir() if entry.suffix in suffixes]
+            names = {entry.stem: entry.name for entry in folder.iterdir() if entry.suffix in suffixes}
         except OSError:
             continue
-        found = nearest(path.name, names)
+        found = nearest(path.stem, names)
         if found is not None:
-            return found if path.parent == Path() else str(path.parent / found)
+            return names[found] if path.parent == Path() else str(path.parent / names[found])
     return None
 
 

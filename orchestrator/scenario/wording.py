@@ -42,9 +42,8 @@ def findings(error: ValidationError, data: Any) -> list[Finding]:
 
 def _is_echo(finding: Finding, found: Iterable[Finding]) -> bool:
     """Pydantic calls a list too short when its only item is bad."""
-    depth = len(finding.path)
     return finding.what == _TOO_SHORT and any(
-        len(other.path) > depth and other.path[:depth] == finding.path for other in found
+        other is not finding and other.path[: len(finding.path)] == finding.path for other in found
     )
 
 
