@@ -7,7 +7,15 @@ import re
 from collections.abc import Callable
 
 from orchestrator.oom import lines as patterns
-from orchestrator.oom.fields import clean_flags, number_after, parse_buddy, parse_zone, pid_of, word_after
+from orchestrator.oom.fields import (
+    clean_flags,
+    number_after,
+    parse_buddy,
+    parse_reserve,
+    parse_zone,
+    pid_of,
+    word_after,
+)
 from orchestrator.oom.lines import Kind
 from orchestrator.oom.records import Buddy, EventType, Frame, MemoryEvent, Process, Zone
 from orchestrator.oom.stack import first_caller, parse_frame
@@ -57,6 +65,7 @@ class Draft:
         self._foreign_frames = False
         self._memcg: dict[str, int | str] = {}
         self._zones: dict[str, Zone] = {}
+        self._last_zone: str | None = None
         self._buddy: dict[str, Buddy] = {}
         self._victims: list[Process] = []
         self._notes: list[str] = []
@@ -156,11 +165,12 @@ class Draft:
         elif not self._own_trace:
             # Frames before our own heading came from another CPU, and more of them may follow.
             self._own_trace = True
-            self._foreign_frames = bool(self._frames)
+            self._foreign_frames = self._foreign_frames or bool(self._frames)
             self._frames.clear()
 
     def _frame(self, text: str) -> None:
         if self._trace_open and not self._own_trace:
+            self._foreign_frames = True
             return
         if self._stack_ended or self.over or len(self._frames) >= _MAX_FRAMES:
             return
@@ -180,6 +190,14 @@ class Draft:
         zone = parse_zone(match["free"], match["rest"]) if match else None
         if match and zone and len(self._zones) < _MAX_ZONES:
             self._zones.setdefault(match["name"], zone)
+            self._last_zone = match["name"]
+
+    def _reserve(self, text: str) -> None:
+        self._dump(text)
+        zone = self._zones.get(self._last_zone or "")
+        if zone is not None and zone.lowmem_reserve_pages is None and self._last_zone is not None:
+            reserve = parse_reserve(text)
+            self._zones[self._last_zone] = zone.model_copy(update={"lowmem_reserve_pages": reserve})
 
     def _free_list(self, text: str) -> None:
         self._dump(text)
@@ -272,7 +290,7 @@ class Draft:
             return None
         caller = first_caller(self._frames)
         notes = list(self._notes)
-        if self._foreign_frames:
+        if self._foreign_frames and self._frames:
             caller = None
             notes.append("frames of another CPU are mixed into the stack")
         fields = dict(self._fields)
@@ -334,7 +352,7 @@ _HANDLERS: dict[Kind, Callable[[Draft, str], None]] = {
     Kind.MEM_INFO: Draft._dump,
     Kind.TOTALS: Draft._dump,
     Kind.NODE: Draft._dump,
-    Kind.RESERVE: Draft._dump,
+    Kind.RESERVE: Draft._reserve,
     Kind.ZONE: Draft._zone,
     Kind.BUDDY: Draft._free_list,
     Kind.FOOTER: Draft._footer,

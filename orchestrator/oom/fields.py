@@ -16,6 +16,7 @@ _ZONE_FIELD = re.compile(
 _BLOCKS = re.compile(r"(\d{1,15})\*(\d{1,15})kB(?:\s+\(([A-Z]+)\))?")
 _BUDDY_TOTAL = re.compile(r"=\s*(\d{1,15})kB")
 _MAX_ORDERS = 32
+_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 def parse_zone(free_text: str, rest: str) -> Zone | None:
@@ -23,7 +24,7 @@ def parse_zone(free_text: str, rest: str) -> Zone | None:
     if len(free_text) > _MAX_DIGITS:
         return None
     values = {f"{name.lower()}_kb": int(value) for name, value in reversed(_ZONE_FIELD.findall(rest))}
-    return Zone(free_kb=int(free_text), **values)
+    return Zone.model_validate({"free_kb": int(free_text), **values})
 
 
 def parse_buddy(rest: str) -> Buddy | None:
@@ -49,6 +50,14 @@ def parse_buddy(rest: str) -> Buddy | None:
         printed_total_kb=printed,
         sum_matches=None if printed is None else computed == printed,
     )
+
+
+def parse_reserve(text: str) -> tuple[int, ...] | None:
+    """Pages in "lowmem_reserve[]: 0 250 6063"; None when something else stands there."""
+    words = text.partition(":")[2].split()
+    if not words or len(words) > _MAX_ORDERS or not all(_NUMBER.fullmatch(word) for word in words):
+        return None
+    return tuple(int(word) for word in words)
 
 
 def number_after(key: str, text: str) -> int | None:

@@ -56,6 +56,9 @@ class Zone(Record):
     managed_kb: int | None = None
     free_cma_kb: int | None = None
     free_highatomic_kb: int | None = None
+    lowmem_reserve_pages: tuple[int, ...] | None = Field(
+        None, description="kept from requests that could use a higher zone, by the kernel's zone number"
+    )
 
 
 class Buddy(Record):

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was free when a request failed, and why the request could not use it.
+
+Follows `__zone_watermark_ok` (mm/page_alloc.c): a zone serves a request of order n when its free memory,
+less what is set aside, stays above the *min* watermark and the lowmem reserve, and, for n > 0, when
+a block of order n or more lies in a list that the request may use. CMA blocks serve movable requests only,
+highatomic blocks serve neither. The dump is printed a moment after the failure: it can show more than
+there was then.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from orchestrator.oom.records import Buddy, MemoryEvent, Record, Zone
+
+Cause = Literal["fragmentation", "shortage", "cgroup-limit", "not-visible", "unknown"]
+
+_ZONES_64 = ("DMA", "DMA32", "Normal", "Movable", "Device")
+_ZONES_32 = ("DMA", "Normal", "HighMem", "Movable")
+
+
+class ZoneFinding(Record):
+    """One zone as the failed request saw it."""
+
+    name: str
+    free_kb: int
+    min_kb: int | None
+    low_kb: int | None
+    high_kb: int | None
+    above_min: bool | None
+    """Whether single pages could be had: free memory above min and reserve."""
+    blocks: tuple[int, ...] = ()
+    usable_blocks: int | None = None
+    """Blocks of the order or more in usable lists (an upper bound when lists are mixed); None: not shown."""
+    reserved_blocks: int = 0
+    """Blocks of the order or more that are CMA or highatomic only."""
+
+
+class Diagnosis(Record):
+    """The finding for a whole event."""
+
+    cause: Cause
+    order: int | None
+    zones: tuple[ZoneFinding, ...] = ()
+
+
+def diagnose(event: MemoryEvent) -> Diagnosis:
+    """Explains an event as far as its text allows; `unknown` when no zone line was in it."""
+    if event.type == "memcg-oom":
+        return Diagnosis(cause="cgroup-limit", order=event.order)
+    highest = _highest_zone(event)
+    names = _zone_order(event)
+    findings = [
+        _finding(name, zone, event, highest, names)
+        for name, zone in event.zones.items()
+        if name.split()[-1] in names[: names.index(highest) + 1]
+    ]
+    cause = _cause(findings, event.order)
+    if cause == "shortage" and any(name not in event.zones for name in event.buddy):
+        cause = "unknown"  # the lines of some zones were left out of the text
+    return Diagnosis(cause=cause, order=event.order, zones=tuple(findings))
+
+
+def _zone_order(event: MemoryEvent) -> tuple[str, ...]:
+    return _ZONES_32 if any(name.endswith("HighMem") for name in event.zones) else _ZONES_64
+
+
+def _is_movable(event: MemoryEvent) -> bool:
+    return "MOVABLE" in (event.gfp_flags or "")
+
+
+def _highest_zone(event: MemoryEvent) -> str:
+    """The highest zone that the request may use (gfp_zone); Normal when the flags are not known."""
+    flags = (event.gfp_flags or "").split("|")
+    names = _zone_order(event)
+    if "GFP_DMA" in flags or "__GFP_DMA" in flags:
+        return "DMA"
+    if "GFP_DMA32" in flags or "__GFP_DMA32" in flags:
+        return "DMA32" if "DMA32" in names else "Normal"
+    if "HighMem" in names and any("HIGH" in flag and flag != "__GFP_HIGH" for flag in flags):
+        return "Movable" if _is_movable(event) else "HighMem"
+    return "Movable" if "GFP_HIGHUSER_MOVABLE" in flags else "Normal"
+
+
+def _finding(name: str, zone: Zone, event: MemoryEvent, highest: str, names: tuple[str, ...]) -> ZoneFinding:
+    buddy = event.buddy.get(name)
+    usable, reserved = _blocks_at(buddy, max(event.order or 0, 0), movable=_is_movable(event))
+    return ZoneFinding(
+        name=name,
+        free_kb=zone.free_kb,
+        min_kb=zone.min_kb,
+        low_kb=zone.low_kb,
+        high_kb=zone.high_kb,
+        above_min=_above_min(zone, buddy, event, highest, names),
+        blocks=buddy.counts if buddy else (),
+        usable_blocks=usable,
+        reserved_blocks=reserved,
+    )
+
+
+def _above_min(
+    zone: Zone, buddy: Buddy | None, event: MemoryEvent, highest: str, names: tuple[str, ...]
+) -> bool | None:
+    if zone.min_kb is None:
+        return None
+    set_aside = zone.reserved_highatomic_kb or 0
+    if not _is_movable(event):
+        set_aside += zone.free_cma_kb or 0
+    page_kb = buddy.smallest_block_kb if buddy else 4
+    return zone.free_kb - set_aside > zone.min_kb + _reserve_pages(zone, highest, names) * page_kb
+
+
+def _reserve_pages(zone: Zone, highest: str, names: tuple[str, ...]) -> int:
+    """The lowmem reserve that holds against a request for `highest`, in pages.
+
+    The list is indexed by zone number and is 0 up to the zone's own number, which gives the number away.
+    """
+    reserve = zone.lowmem_reserve_pages or ()
+    own = next((index for index, pages in enumerate(reserve) if pages), 0) - 1
+    if own < 0:
+        return 0
+    index = own + max(1, names.index(highest) - min(own, names.index(highest)))
+    return reserve[min(index, len(reserve) - 1)]
+
+
+def _blocks_at(buddy: Buddy | None, order: int, *, movable: bool) -> tuple[int | None, int]:
+    """(usable, only CMA or highatomic) blocks of at least `order`; usable is None without a list."""
+    if buddy is None:
+        return None, 0
+    usable = reserved = 0
+    for count, types in list(zip(buddy.counts, buddy.migratetypes, strict=True))[order:]:
+        allowed = set(types) & set("UMEC" if movable else "UME")
+        if types and not allowed:
+            reserved += count
+        else:
+            usable += count
+    return usable, reserved
+
+
+def _cause(findings: list[ZoneFinding], order: int | None) -> Cause:
+    if order is None or not findings or all(zone.above_min is None for zone in findings):
+        return "unknown"
+    open_zones = [zone for zone in findings if zone.above_min]
+    if not open_zones:
+        return "shortage"
+    if order <= 0 or any(zone.usable_blocks for zone in open_zones):
+        return "not-visible"
+    if any(zone.usable_blocks is None for zone in open_zones):
+        return "unknown"
+    return "fragmentation"

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An event in three readable lines: who asked for what, what was free and why it did not help, who died."""
+
+from __future__ import annotations
+
+from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
+from orchestrator.oom.gfp import decode, series_of
+from orchestrator.oom.records import MemoryEvent, Process
+from orchestrator.units import format_size
+
+_VERDICTS: dict[Cause, str] = {
+    "fragmentation": "fragmentation: enough is free, but in pieces that are too small",
+    "shortage": "plain shortage: free memory is at or below the min watermark",
+    "cgroup-limit": "the limit of the cgroup, not the machine",
+    "not-visible": "as printed this would have served it: memory came free since, or it was bound elsewhere",
+    "unknown": "the text does not show enough to say why",
+}
+
+
+def explain(event: MemoryEvent, page_size_bytes: int = 4096) -> list[str]:
+    """Three lines of ASCII text; `page_size_bytes` is that of the kernel which printed the event."""
+    lines = [_request(event, page_size_bytes), _state(event), _outcome(event)]
+    return [line.encode("ascii", "backslashreplace").decode("ascii") for line in lines]
+
+
+def _request(event: MemoryEvent, page_size_bytes: int) -> str:
+    if event.type == "show-mem":
+        return "A memory dump that no failure asked for."
+    if event.type == "lmk-kill":
+        return "The low memory killer of user space or of an old Android kernel acted."
+    if event.trigger is None:
+        return "The head of the report is missing: it does not say who asked for memory."
+    who = _process(event.trigger)
+    if event.order == -1:
+        return f"{who}: an OOM kill by hand (sysrq)."
+    what = _what(event, page_size_bytes)
+    caller = f", called from {event.stack_first_caller}" if event.stack_first_caller else ""
+    adj = f", oom_score_adj {event.oom_score_adj}" if event.oom_score_adj else ""
+    return f"{who} asked for {what}{caller}{adj}."
+
+
+def _what(event: MemoryEvent, page_size_bytes: int) -> str:
+    flags = _flags(event)
+    if event.order is None:
+        return f"memory ({flags})" if flags else "memory"
+    if event.gfp_mask == "0x0":
+        return "a page whose allocation had failed during a page fault (gfp_mask 0x0)"
+    detail = f"(order {event.order}, {flags})" if flags else f"(order {event.order})"
+    if event.order <= 0:
+        return f"one page {detail}"
+    return f"{format_size(page_size_bytes << min(event.order, 40))} in one piece {detail}"
+
+
+def _flags(event: MemoryEvent) -> str:
+    if event.gfp_flags:
+        return event.gfp_flags
+    if event.gfp_mask is None:
+        return ""
+    mask = int(event.gfp_mask, 16) if len(event.gfp_mask) <= 18 else 0
+    series = series_of(event.kernel or "")
+    names = decode(mask, series) if series and mask else ""
+    return names or f"gfp_mask {event.gfp_mask}"
+
+
+def _state(event: MemoryEvent) -> str:
+    if event.type == "memcg-oom":
+        return _cgroup_state(event)
+    if event.type == "lmk-kill":
+        return "It acts on pressure; the text says nothing of what was free."
+    finding = diagnose(event)
+    if not finding.zones:
+        return "The text does not show what was free."
+    head = _zones_text(finding)
+    if event.type == "show-mem":
+        return head + "."
+    return f"{head}; {_VERDICTS[finding.cause]}."
+
+
+def _cgroup_state(event: MemoryEvent) -> str:
+    memcg = event.memcg
+    if memcg is None or memcg.usage_kb is None:
+        where = f" {memcg.path}" if memcg and memcg.path else ""
+        return f"The limit of the cgroup{where} was reached; the text does not show its size."
+    return f"The cgroup {memcg.path or '(name not shown)'} used {memcg.usage_kb} of {memcg.limit_kb} kB."
+
+
+def _zones_text(finding: Diagnosis) -> str:
+    """The zone with most free memory in full, the others as a number."""
+    zone = max(finding.zones, key=lambda candidate: candidate.free_kb)
+    rest = sum(other.free_kb for other in finding.zones) - zone.free_kb
+    others = f" (and {rest} kB in {len(finding.zones) - 1} more)" if len(finding.zones) > 1 else ""
+    marks = ", ".join(
+        f"{name} {value}"
+        for name, value in (("min", zone.min_kb), ("low", zone.low_kb), ("high", zone.high_kb))
+        if value is not None
+    )
+    return (
+        f"{zone.name}: {zone.free_kb} kB free{others}, watermarks {marks}{_blocks_text(zone, finding.order)}"
+    )
+
+
+def _blocks_text(zone: ZoneFinding, order: int | None) -> str:
+    if not zone.blocks:
+        return ""
+    text = ", blocks per order " + " ".join(str(count) for count in zone.blocks)
+    if not order or order < 0:
+        return text
+    text += f", usable at order {order} and up: {zone.usable_blocks or 'none'}"
+    if zone.reserved_blocks:
+        text += f" ({zone.reserved_blocks} are CMA or highatomic)"
+    return text
+
+
+def _outcome(event: MemoryEvent) -> str:
+    if event.type == "show-mem":
+        return "Nobody died."
+    if event.type == "alloc-failure":
+        return "Nobody was killed: the request failed and the caller was told so."
+    if event.victims:
+        names = ", ".join(_process(process) for process in event.victims[:6])
+        more = f" and {len(event.victims) - 6} more" if len(event.victims) > 6 else ""
+        return f"Killed as a group: {names}{more}."
+    if event.victim is not None:
+        instead = f" in place of {_process(event.chosen)}" if event.chosen else ""
+        return f"Killed: {_process(event.victim)}{instead}."
+    if event.outcome is not None and event.outcome.startswith(("no killable", "panic")):
+        return f"Nobody could be killed ({event.outcome})."
+    return "Who was killed is not in the text."
+
+
+def _process(process: Process) -> str:
+    return process.comm if process.pid is None else f"{process.comm} (pid {process.pid})"
