@@ -39,7 +39,7 @@ def schema_text() -> str:
 
 
 def _tidy(node: Any) -> Any:
-    """Without the titles that Pydantic makes of key names, and with defaults as they are written."""
+    """Without the titles that Pydantic makes of key names, with defaults as they are written, and with no other names."""
     if isinstance(node, list):
         return [_tidy(item) for item in node]
     if not isinstance(node, dict):
@@ -49,6 +49,8 @@ def _tidy(node: Any) -> Any:
     }
     if tidy.get("format") == "duration" and "default" in tidy:
         tidy["default"] = format_duration(tidy["default"]) if tidy["default"] else 0
+    if "patternProperties" in tidy:
+        tidy["additionalProperties"] = False
     return tidy
 
 

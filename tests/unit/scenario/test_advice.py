@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Warnings come where a scenario could not fail, and stay away where it is meant to survive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.scenario.advice import array_order
+from orchestrator.units import KIB, MIB
+from tests.unit.scenario.conftest import GOOD, Load
+
+
+@pytest.mark.parametrize(
+    ("mapping", "page", "order"),
+    [
+        (4 * KIB, 4 * KIB, 0),
+        (128 * KIB, 4 * KIB, 0),
+        (1 * MIB - 8 * KIB, 4 * KIB, 1),
+        (1 * MIB, 4 * KIB, 1),
+        (1 * MIB + 1, 4 * KIB, 2),
+        (2 * MIB, 4 * KIB, 2),
+        (2 * MIB + 4 * KIB, 4 * KIB, 3),
+        (4 * MIB - 8 * KIB, 4 * KIB, 3),
+        (4 * MIB, 4 * KIB, 3),
+        (64 * MIB, 4 * KIB, 3),
+        (4 * MIB, 16 * KIB, 0),
+        (64 * MIB, 16 * KIB, 0),
+    ],
+)
+def test_the_order_of_a_page_array(mapping: int, page: int, order: int) -> None:
+    assert array_order(mapping, page) == order
+
+
+def warnings(load: Load, *sets: str, text: str = GOOD) -> list[str]:
+    return [warning.what for warning in load(text, sets).warnings]
+
+
+@pytest.mark.parametrize(
+    ("sets", "what"),
+    [
+        (["trigger.count=300"], "the target may leave 300 usable units of order 3 and the trigger needs 300"),
+        (["trigger.hold=false"], "the trigger needs 1 of order 3 at a time"),
+        (["trigger.size=1016KiB"], "may leave 32768 usable units of order 1"),
+        (["trigger.size=64KiB"], "takes single pages in variant 'kcalloc'"),
+        (["fragmentation=null"], "memory is not fragmented"),
+        (["fragmentation.target.usable_units={order: 3, min: 5}"], "may leave 8192 usable units of order 3"),
+        (["fragmentation.target.usable_units={order: 4, max: 1}"], "may leave 8192 usable units of order 3"),
+        (["variants.kcalloc.base=debian-6.12-16k"], "takes single pages"),
+        (["expectations={}", "trigger.count=300"], "variant 'kcalloc' could not fail"),
+    ],
+)
+def test_what_could_not_fail_is_warned_about(load: Load, sets: list[str], what: str) -> None:
+    found = warnings(load, *sets)
+    assert len(found) == 1
+    assert what in found[0]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["trigger.count=301"],
+        # At most 2,000 units of order 1 are at most 500 of order 3; and 16 MiB hold 512.
+        ["fragmentation.target.usable_units={order: 1, max: 2000}"],
+        [
+            "fragmentation.target.usable_units={order: 4, max: 1}",
+            "fragmentation.target.free={min: 8MiB, max: 16MiB}",
+        ],
+        # Nobody is expected to fail: a control.
+        ["expectations.kcalloc={oom: never}", "trigger.count=1"],
+        ["trigger={kind: command, command: 'true'}"],
+    ],
+)
+def test_what_could_fail_or_is_not_meant_to_is_not(load: Load, sets: list[str]) -> None:
+    assert warnings(load, *sets) == []
+
+
+def test_a_comparison_of_a_patch_that_could_not_fail_is_warned_about(load: Load, tmp_path: Path) -> None:
+    (warning,) = load(GOOD, ["trigger.count=10"], [tmp_path / "mine.patch"]).warnings
+    assert "variant 'base' could not fail" in warning.what
+    assert warning.file == str(tmp_path / "example.yaml")
+    assert warning.line == 7
+
+
+@pytest.mark.parametrize(
+    ("sets", "what"),
+    [
+        (["fragmentation.stressors=[]"], "there is no stressor"),
+        (["fragmentation.stressors=[page_cache, anonymous]"], "all of this pressure is movable"),
+        (["device.cma=16MiB"], "CMA is not counted in 'free'"),
+        (["trigger.oom_score_adj=-1000"], "nothing in the guest may be killed"),
+    ],
+)
+def test_other_slips(load: Load, sets: list[str], what: str) -> None:
+    found = warnings(load, *sets)
+    assert len(found) == 1
+    assert what in found[0]
+
+
+def test_a_panic_that_is_expected_is_no_slip(load: Load) -> None:
+    assert warnings(load, "trigger.oom_score_adj=-1000", "expectations.kcalloc.panicked=true") == []
+
+
+def test_a_warning_has_the_place_of_its_key_or_its_option(load: Load, tmp_path: Path) -> None:
+    (warning,) = load(GOOD.replace("count: 600", "count: 5")).warnings
+    assert str(warning).startswith(f"{tmp_path / 'example.yaml'}:7:12: ")
+    (warning,) = load(GOOD, ["device.cma=16MiB"]).warnings
+    assert str(warning).startswith("--set device.cma=16MiB: ")
