@@ -39,7 +39,7 @@ def schema_text() -> str:
 
 
 def _tidy(node: Any) -> Any:
-    """Without the titles that Pydantic makes of key names, with defaults as they are written, and with no other names."""
+    """Without titles made of key names, with defaults as they are written, and names as patterns only."""
     if isinstance(node, list):
         return [_tidy(item) for item in node]
     if not isinstance(node, dict):
