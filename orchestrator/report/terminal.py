@@ -3,60 +3,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator.oom.explain import explain
-from orchestrator.verdict import MmapTotals, Verdict
+from orchestrator.verdict import MmapTotals, VariantVerdict, Verdict
 
 _SHOWN_ORDERS = 5
+_DEFAULT_PAGE_BYTES = 4096
 
 
-def print_report(verdict: Verdict, console: Console, *, page_sizes: dict[str, int]) -> None:
+def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str, int]) -> None:
     """Print the whole report. `page_sizes` gives each variant's page size in bytes."""
-    console.print(_variants(verdict))
-    console.print(_memory(verdict))
+    console.print(_table(verdict))
     for name, variant in verdict.variants.items():
         if variant.first_oom is not None:
             console.print(Text(f"First OOM of {name}:", style="bold"))
-            for line in explain(variant.first_oom, page_size_bytes=page_sizes.get(name, 4096)):
+            page_bytes = page_sizes.get(name, _DEFAULT_PAGE_BYTES)
+            for line in explain(variant.first_oom, page_size_bytes=page_bytes):
                 console.print(Text(f"  {line}"), soft_wrap=True)
     _print_remarks(verdict, console)
     console.print(_conclusion(verdict), soft_wrap=True)
 
 
-def _variants(verdict: Verdict) -> Table:
+def _table(verdict: Verdict) -> Table:
+    """One column a variant: that fits a terminal of 80 columns with two variants or three."""
     title = f"{verdict.scenario} ({verdict.clock} clock, {verdict.accelerator}, {verdict.cpu_model})"
     table = Table(title=title, title_justify="left")
-    for heading in ("variant", "trials", "outcome", "OOMs", "mmaps served", "contiguous / vmalloc", "killed"):
-        table.add_column(heading)
-    table.add_column("mmap p50 / p99 / max", justify="right")
-    for name, variant in verdict.variants.items():
-        table.add_row(
-            Text(name),
-            str(variant.trials),
-            ", ".join(_count(outcome, count) for outcome, count in variant.outcomes.items()) or "-",
-            str(variant.oom_events),
-            _mmaps(variant.mmaps),
-            f"{variant.contiguous} / {variant.fell_back}" if variant.gfp_flags else "-",
-            ", ".join(_count(role, count) for role, count in variant.killed.items()) or "nobody",
-            _latency(variant.mmaps),
-        )
+    table.add_column("")
+    for name in verdict.variants:
+        table.add_column(Text(name))
+    for label, cell in _ROWS.items():
+        table.add_row(label, *(Text(cell(variant)) for variant in verdict.variants.values()))
     return table
 
 
-def _memory(verdict: Verdict) -> Table:
-    table = Table(title="memory when the trigger started (first trial)", title_justify="left")
-    table.add_column("variant")
-    table.add_column("free", justify="right")
-    for order in range(_SHOWN_ORDERS):
-        table.add_column(f"units, order {order}", justify="right")
-    for name, variant in verdict.variants.items():
-        if variant.free_kb and variant.usable_units:
-            units = variant.usable_units[0][:_SHOWN_ORDERS]
-            table.add_row(Text(name), f"{variant.free_kb[0] / 1024:.1f} MiB", *map(str, units))
-    return table
+def _outcomes(variant: VariantVerdict) -> str:
+    return ", ".join(_count(outcome, count) for outcome, count in variant.outcomes.items()) or "-"
+
+
+def _killed(variant: VariantVerdict) -> str:
+    return ", ".join(_count(role, count) for role, count in variant.killed.items()) or "nobody"
+
+
+def _mmaps(variant: VariantVerdict) -> str:
+    mmaps = variant.mmaps
+    counts = (mmaps.ok, mmaps.failed, mmaps.unfinished)
+    return " / ".join(map(str, counts)) if any(counts) else "-"
+
+
+def _latency(variant: VariantVerdict) -> str:
+    mmaps: MmapTotals = variant.mmaps
+    if mmaps.p50_us is None or mmaps.p99_us is None or mmaps.max_us is None:
+        return "-"
+    return f"{mmaps.p50_us:.0f} / {mmaps.p99_us:.0f} / {mmaps.max_us:.0f} us"
+
+
+def _paths(variant: VariantVerdict) -> str:
+    return f"{variant.contiguous} / {variant.fell_back}" if variant.gfp_flags else "-"
+
+
+def _free(variant: VariantVerdict) -> str:
+    return f"{variant.free_kb[0] / 1024:.1f} MiB" if variant.free_kb else "-"
+
+
+def _units(variant: VariantVerdict) -> str:
+    if not variant.usable_units:
+        return "-"
+    return " ".join(str(units) for units in variant.usable_units[0][:_SHOWN_ORDERS])
+
+
+_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
+    "trials": lambda variant: str(variant.trials),
+    "outcome": _outcomes,
+    "OOM events": lambda variant: str(variant.oom_events),
+    "killed": _killed,
+    "mmaps ok / failed / cut off": _mmaps,
+    "mmap p50 / p99 / max": _latency,
+    "contiguous / vmalloc": _paths,
+    "free at the target": _free,
+    f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
+}
 
 
 def _print_remarks(verdict: Verdict, console: Console) -> None:
@@ -78,17 +108,6 @@ def _conclusion(verdict: Verdict) -> Text:
     text = Text("Verdict: expectations NOT met.\n", style="bold red")
     lines = [f"  {name}: {why}" for name, variant in verdict.variants.items() for why in variant.unmet]
     return text.append("\n".join(lines), style="not bold")
-
-
-def _mmaps(mmaps: MmapTotals) -> str:
-    total = mmaps.ok + mmaps.failed + mmaps.unfinished
-    return f"{mmaps.ok} of {total}" if total else "-"
-
-
-def _latency(mmaps: MmapTotals) -> str:
-    if mmaps.p50_us is None or mmaps.p99_us is None or mmaps.max_us is None:
-        return "-"
-    return f"{mmaps.p50_us:.0f} / {mmaps.p99_us:.0f} / {mmaps.max_us:.0f} us"
 
 
 def _count(what: str, count: int) -> str:
