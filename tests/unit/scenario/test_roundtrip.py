@@ -70,9 +70,7 @@ def test_the_schema_refuses_what_an_editor_should_mark(change: dict[str, Any]) -
     assert not validator.is_valid(good | change)
 
 
-@pytest.mark.parametrize(
-    "duration", ["1h", "0.1s", "0.123456789s", "0.000001s", "13ms", "3561.001s", 0]
-)
+@pytest.mark.parametrize("duration", ["1h", "0.1s", "0.123456789s", "0.000001s", "13ms", "3561.001s", 0])
 def test_durations_are_written_without_loss(duration: str | int) -> None:
     data = {
         "name": "a",
