@@ -74,7 +74,7 @@ class _Progress:
             if isinstance(record, State):
                 _tell(f"{record.action}: {record.free_kb // 1024} MiB free")
             elif isinstance(record, TargetRecord):
-                _tell(f"target {'reached' if record.reached else 'missed'} {record.reason}")
+                _tell("memory target reached" if record.reached else f"target missed: {record.reason}")
 
 
 def _tell(text: str) -> None:

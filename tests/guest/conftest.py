@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real guests for the tests: the command line as a user starts it, and single trials."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.control import ControlRecord
+from orchestrator.deadline import Deadline
+from orchestrator.guests.qemu.machine import Boot
+from orchestrator.plan import plan_trials
+from orchestrator.process import Child, Completed, run, start
+from orchestrator.recorder import ConsoleEvent
+from orchestrator.result import TrialResult
+from orchestrator.run import Laboratory, open_laboratory
+from orchestrator.scenario import load_scenario
+from orchestrator.trial import PhaseBudgets, TrialSetup, run_trial
+
+COMMAND_S = 600.0
+
+
+class Quiet:
+    """An observer that says nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+@pytest.fixture(autouse=True)
+def _no_guest_is_left() -> Iterator[None]:
+    before = set(qemu_pids())
+    yield
+    assert set(qemu_pids()) <= before, "a QEMU of this test still runs"
+
+
+def qemu_pids() -> list[int]:
+    """QEMU processes that descend from this test process."""
+    return [pid for pid in _descendants(os.getpid()) if _name(pid).startswith("qemu-system")]
+
+
+def _descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    found: list[int] = []
+    for file in children:
+        try:
+            direct = [int(word) for word in file.read_text().split()]
+        except OSError:
+            continue
+        for child in direct:
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+class Oomlab:
+    """Runs the command line in a directory of its own."""
+
+    def __init__(self, checkout: Path, directory: Path) -> None:
+        self.directory = directory
+        self._environment = {"PYTHONPATH": str(checkout)}
+        if "OOMLAB_CACHE" in os.environ:
+            self._environment["OOMLAB_CACHE"] = os.environ["OOMLAB_CACHE"]
+
+    def __call__(self, *arguments: str | Path) -> Completed:
+        return run(
+            [sys.executable, "-m", "orchestrator", *arguments],
+            cwd=self.directory,
+            env=self._environment,
+            deadline=Deadline.after(COMMAND_S, f"oomlab {' '.join(map(str, arguments))}"),
+            check=False,
+        )
+
+    @contextmanager
+    def started(self, *arguments: str | Path) -> Iterator[Child]:
+        """The command while it runs; its messages are at `stderr`."""
+        argv = [sys.executable, "-m", "orchestrator", *arguments]
+        with start(argv, cwd=self.directory, env=self._environment, stderr=-1) as child:
+            yield child
+
+
+@pytest.fixture
+def oomlab(checkout: Path, tmp_path: Path) -> Oomlab:
+    """The command line in an empty directory."""
+    return Oomlab(checkout, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def laboratory() -> Laboratory:
+    """Images and accelerator of `binder-order3`."""
+    return open_laboratory(load_scenario(Path("binder-order3")).scenario, Quiet())
+
+
+class Trial:
+    """Runs single trials of `binder-order3`, changed as a test wants."""
+
+    def __init__(self, laboratory: Laboratory, directory: Path) -> None:
+        self.laboratory = laboratory
+        self.directory = directory
+
+    def __call__(
+        self, *overrides: str, variant: str = "kcalloc", change: Callable[[str], str] = str,
+        budgets: PhaseBudgets | None = None, on_record: Callable[[ControlRecord], None] = lambda _: None,
+    ) -> TrialResult:  # fmt: skip
+        """One trial; `change` rewrites the kernel command line."""
+        scenario = load_scenario(Path("binder-order3"), overrides).scenario
+        laboratory = Laboratory(scenario, self.laboratory.images, self.laboratory.accelerator)
+        planned = next(trial for trial in plan_trials(scenario) if trial.variant == variant)
+        boot: Boot = laboratory.boot(planned)
+        boot = replace(boot, command_line=change(boot.command_line))
+        self.directory.mkdir(exist_ok=True)
+        setup = TrialSetup(
+            planned, 1, 1, boot, budgets or laboratory.budgets, self.directory, laboratory.mapping_bytes
+        )
+        return run_trial(setup, on_record=on_record, on_event=_ignore)
+
+
+def _ignore(event: ConsoleEvent) -> None:
+    pass
+
+
+@pytest.fixture
+def trial(laboratory: Laboratory, tmp_path: Path) -> Trial:
+    """Single trials, recorded under the test's own directory."""
+    return Trial(laboratory, tmp_path / "trial")
+
+
+def signal_guests(number: signal.Signals) -> None:
+    """Send a signal to every QEMU of this test."""
+    for pid in qemu_pids():
+        os.kill(pid, number)

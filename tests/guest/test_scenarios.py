@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every shipped scenario, run as a user runs it, ends as it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from orchestrator.errors import ExitCode
+from orchestrator.schemas import json_schema
+from tests.guest.conftest import Oomlab
+
+pytestmark = pytest.mark.guest
+
+SCENARIOS = sorted(path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+DIES_AT_ORDER = {
+    "binder-order3": 3,
+    "binder-order3-6.12": 3,
+    "binder-order3-x86_64": 3,
+    "binder-default-map-exhausted": 1,
+    "binder-movable-no-reclaim": 3,
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_shipped_scenario_ends_as_it_says(name: str, oomlab: Oomlab) -> None:
+    completed = oomlab("run", name, "--out", "run", "--json")
+    assert completed.returncode == ExitCode.MET, completed.stderr.decode()
+    verdict = json.loads(completed.stdout)
+    check_files(oomlab.directory / "run", verdict)
+    check_variants(name, verdict["variants"])
+    check_console(oomlab.directory / "run", DIES_AT_ORDER.get(name))
+
+
+def check_files(run: Path, verdict: dict[str, Any]) -> None:
+    for name in ("manifest", "verdict"):
+        content = json.loads((run / f"{name}.json").read_text())
+        jsonschema.validate(content, json_schema(name))
+    assert json.loads((run / "verdict.json").read_text()) == verdict
+    for line in (run / "journal.jsonl").read_text().splitlines():
+        jsonschema.validate(json.loads(line), json_schema("journal"))
+    for trial in (run / "trials").iterdir():
+        assert {"console.log", "console.jsonl", "control.jsonl", "samples.jsonl"} <= {
+            path.name for path in trial.iterdir()
+        }
+
+
+def check_variants(name: str, variants: dict[str, Any]) -> None:
+    """Which variant really ran, and which way its requests went."""
+    assert "__GFP_NORETRY" not in "".join(variants["kcalloc"]["gfp_flags"])
+    if name != "binder-16k-pages":  # there the array is one page or less: kvmalloc changes no flags
+        assert all("__GFP_NORETRY" in flags for flags in variants["kvcalloc"]["gfp_flags"])
+    assert variants["kcalloc"]["fell_back"] == 0
+    if name in DIES_AT_ORDER:
+        assert variants["kvcalloc"]["fell_back"] > 0
+
+
+def check_console(run: Path, order: int | None) -> None:
+    consoles = [path.read_text(errors="replace") for path in run.glob("trials/*/console.log")]
+    ooms = [text for text in consoles if "invoked oom-killer" in text]
+    if order is None:
+        assert not ooms
+    else:
+        assert len(ooms) == 1
+        assert f"order={order}" in ooms[0]
+        assert "binder_alloc_mmap_handler" in ooms[0]
