@@ -15,7 +15,7 @@ from orchestrator.oom.transport import Line
 _MAX_PIECES = 24
 _MAX_LENGTH = 4096
 
-_KEY_VALUE = re.compile(r"[\w()]+:\s?\d*k?B?(?:\s|$)|^\d+k?B?\s|^k?B\s|^: ?\d+kB|all_unreclaimable\?")
+_KEY_VALUE = re.compile(r"[\w()]+:\s?\d*[kK]?B?(?:\s|$)|^\d+k?B?\s|^k?B\s|^: ?\d+kB|all_unreclaimable\?")
 _CONTINUES: dict[Kind, re.Pattern[str]] = {
     Kind.OOM_HEADER: re.compile(
         r"^(?:oom-killer|gfp_mask=|order=|oom_score_adj=|oom_adj=|oomkilladj=|nodemask=|\w*GFP_|0x|[|(),=-])"
@@ -31,7 +31,13 @@ _CONTINUES: dict[Kind, re.Pattern[str]] = {
     Kind.CHOSEN: re.compile(r"^(?:\(|score|\d+ or|or |sacrifice|a child|child)"),
     Kind.CONSTRAINT: re.compile(r"^\S+$"),
     Kind.KILLED: re.compile(r"^(?:\(|[\w-]*(?:vm|vsz|rss|UID|pgtables|oom_score_adj|lowmem)\b|\d*kB,?)"),
-    Kind.FRAME: re.compile(r"^[0-9a-f]{2,40}\]"),
+    Kind.FRAME: re.compile(r"^(?:\[[\w-]+(?: [0-9a-f]{2,40})?\]?|[0-9a-f]{2,40}\])$"),
+    Kind.RESERVE: re.compile(r"^[0-9 ]+$"),
+    Kind.LMK: re.compile(r"^(?:adj|-?\d+\b|uid|oom_score_adj)"),
+    Kind.PANIC: re.compile(
+        r"^(?:Out of|of memory|memory|System is|is deadlocked|deadlocked|on memory|system-wide|compulsory"
+        r"|panic_on_oom|is enabled|enabled)"
+    ),
 }
 _CONTINUES[Kind.VMALLOC_FAILURE] = _CONTINUES[Kind.ALLOC_FAILURE]
 
@@ -40,21 +46,37 @@ _HEAD = re.compile(
     r" invoked$| invoked oom|: page$|: page allocation| allocation failure|vmalloc"
     r"|(?:^|: )[Kk]ill(?:ed|ing)?(?: process)?(?: \d+)?(?:, UID \d+,)?$"
     r"|(?:^|: )[Kk]ill(?:ed)? process \d+ \(.{0,40}$"
-    r"|^(?:Memory cgroup )?[Oo]ut(?: of)?(?: [Mm]emory:?)?$|^Memory(?: cgroup)?$|^oom-kill:|^CPU: \d|^Pid: \d"
-    r"|^(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable):?(?: free:)?$|^Node \d+$|^Out of memory and"
+    r"|^(?:Memory cgroup )?[Oo]ut(?: of)?(?: [Mm]emory:?)?$|^Out of memory (?:and|\()"
+    r"|^Memory(?: cgroup(?: stats(?: for)?)?)?$|^memory: usage|^Task in /|^Tasks (?:in|state)"
+    r"|^oom-kill:|^CPU:(?: ?\d|$)|^Pid: \d|^Call$|^Kernel panic"
+    r"|^(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable):?(?: free:)?$|^Node(?: \d+)?$"
+    r"|^\d+ (?:total(?: pagecache)?|pages(?: in(?: swap)?)?)$|^lowmemorykiller:|^Kill(?:ing)? '"
+    r"|^\S{1,16}$|^\(?(?:\[<?[0-9a-f]{6,16}>?\]\s*)+(?:\(\w+\)(?: from)?|\?)?$"
 )
 _COMPLETE: dict[Kind, re.Pattern[str]] = {
     Kind.OOM_HEADER: re.compile(r"(?:oom_score_adj|oomkilladj)=-?\d+ |oom_score_adj=-?\d{3,4}$"),
     Kind.ALLOC_FAILURE: re.compile(r"mems_allowed=\d"),
     Kind.BUDDY: re.compile(r"= ?\d+kB$"),
     Kind.CONSTRAINT: re.compile(r"uid=?\d+$"),
+    Kind.LMK: re.compile(r"adj -?\d"),
+    Kind.PANIC: re.compile(r"enabled$|deadlocked on memory$"),
 }
+# Heads that stay heads with one more word.
+_NEARER = re.compile(r"^(?:CPU:|Kernel panic|Tasks? in|Out of memory|memory: usage|Memory cgroup)")
+_NEVER = re.compile(r"(?!)")
+# Kinds that a continuation may look like when it is read without its head ("DMA free:..." behind "Node 0").
+_LOOKS_WHOLE = {Kind.OTHER, Kind.FRAME, Kind.ZONE, Kind.BUDDY, Kind.NODE, Kind.TOTALS}
+
+
+_CUT_VALUE = re.compile(r"^(?:\d+k?B\b|: )")
 
 
 def _glue(left: str, right: str) -> str:
     """Joins two pieces; a terminal that wraps at its width leaves no space, a mail program took one."""
-    ends_open = left.endswith((":", "_", "|")) or (left.endswith("k") and right.startswith("B"))
-    return left + right if ends_open or right.startswith(("|", ")")) else f"{left} {right}"
+    cut_in_word = left.endswith(("_", "|")) or right.startswith(("|", ")"))
+    cut_in_value = left.endswith(":") and _CUT_VALUE.match(right) is not None
+    cut_in_unit = left.endswith("k") and right.startswith("B")
+    return left + right if cut_in_word or cut_in_value or cut_in_unit else f"{left} {right}"
 
 
 class Joiner:
@@ -100,22 +122,20 @@ class Joiner:
             return False
         if held.continues:
             return True
-        if line.stamped or line.source != held.source or kind is not Kind.OTHER:
+        if line.stamped:
             return False
         if self._kind is Kind.OTHER:
-            return _completes_head(held.text, line.text)
-        complete = _COMPLETE.get(self._kind)
-        if complete is not None and complete.search(held.text):
+            return kind in _LOOKS_WHOLE and _completes_head(held, line.text)
+        if kind is not Kind.OTHER or _COMPLETE.get(self._kind, _NEVER).search(held.text):
             return False
-        if self._kind is Kind.FRAME and held.text.count("[") == held.text.count("]"):
-            return False
-        return _CONTINUES[self._kind].search(line.text) is not None
+        return _CONTINUES.get(self._kind, _NEVER).search(line.text) is not None
 
 
-def _completes_head(head: str, piece: str) -> bool:
+def _completes_head(head: Line, piece: str) -> bool:
     """Whether an unrecognisable head becomes a message, or comes nearer to one, with this piece."""
-    joined = _glue(head, piece)
-    if classify(joined) is not Kind.OTHER:
+    joined = _glue(head.text, piece)
+    if classify(joined, head.source) is not Kind.OTHER:
         return True
     fits = _CONTINUES[Kind.OOM_HEADER].search(piece) or _CONTINUES[Kind.ALLOC_FAILURE].search(piece)
-    return fits is not None and _HEAD.search(joined) is not None
+    nearer = fits is not None or _NEARER.search(joined) is not None
+    return nearer and _HEAD.search(joined) is not None

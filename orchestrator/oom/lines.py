@@ -89,7 +89,7 @@ LMK = re.compile(
     r"(?:, uid -?\d+)?,? ?(?:(?:oom_score_)?adj:? (?P<adj>-?\d+))?"
     r"|send sigkill to (?P<oldpid>\d+) \((?P<oldcomm>.{1,64}?)\),.*?(?:score_adj|adj) (?P<oldadj>-?\d+))"
 )
-ZONE = re.compile(rf"^(?P<name>{_ZONE_NAME}) free:(?P<free>\d+)kB (?P<rest>.*)")
+ZONE = re.compile(rf"^(?P<name>{_ZONE_NAME}) free:(?P<free>\d+)kB(?P<rest>(?: .*)?)$")
 BUDDY = re.compile(rf"^(?P<name>{_ZONE_NAME}): (?P<rest>\d+\*\d+kB.*)")
 MARK = re.compile(r"^oomlab: (?P<text>.*)")
 

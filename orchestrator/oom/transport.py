@@ -50,7 +50,7 @@ _LOGCAT = re.compile(
     r"^(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ [VDIWEFS] (?P<tag>[^:]{1,40}?) *: ?"
 )
 _TAG = re.compile(r"^(?:[\w.-]+ )?kernel: ?(?:\[\d+\]: )?")
-_STAMP = re.compile(r"^\[ *(?P<time>\d{1,12}\.\d{3,9})\](?:\[ *(?P<caller>[TC]\d+)\])?")
+_STAMP = re.compile(r"^\[ *(?P<time>\d{1,12}\.\d{1,9})\](?:\[ *(?P<caller>[TC]\d+)\])?")
 _DATED_STAMP = re.compile(rf"^\[{_DATE}\]")
 _VENDOR = re.compile(r"^\s*\[\d+: {0,12}[^\]\[]{1,24}: {0,8}\d+\]")
 _INNER_STAMP = re.compile(r"\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ")
@@ -129,7 +129,7 @@ def read_line(raw: bytes, number: int) -> list[Line]:
     """The messages in one line of input; none for a blank line. Never raises."""
     text = raw[:MAX_LINE_BYTES].decode("utf-8", "replace")
     if not text.isprintable():
-        text = _CONTROL.sub("", text)
+        text = _CONTROL.sub("", text.replace("\u00a0", " "))
     if "&" in text and _ENTITY.search(text):
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     quote = _QUOTE.match(text)
