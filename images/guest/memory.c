@@ -11,6 +11,8 @@
 #include "file.h"
 
 #define TEXT_BYTES (128 * 1024)
+/* mm/page_alloc.c, nr_pcp_alloc: a batch doubles up to CONFIG_PCP_BATCH_SCALE_MAX times (6.7+). */
+#define BATCH_SCALE_MAX 5
 
 static char text[TEXT_BYTES];
 static int64_t page_kb = 4;
@@ -112,7 +114,7 @@ static bool read_pagetypeinfo(struct memory *memory)
 
 struct zone {
 	char name[16];
-	int64_t free, low, cma, reserve, managed;
+	int64_t free, low, cma, reserve, managed, batches;
 };
 
 static void account(const struct zone *zone, struct memory *memory)
@@ -126,6 +128,7 @@ static void account(const struct zone *zone, struct memory *memory)
 	memory->free_kb += (zone->free - zone->cma) * page_kb;
 	memory->outside_kb += zone->cma * page_kb;
 	memory->floor_kb += (zone->low + zone->reserve) * page_kb;
+	memory->refill_kb += (zone->batches << BATCH_SCALE_MAX) * page_kb;
 }
 
 /* The largest of "protection: (a, b, ...)": what allocations from higher zones must leave. */
@@ -164,6 +167,8 @@ static void read_field(char *line, struct zone *zone)
 		zone->managed = value;
 	else if (!strcmp(name, "nr_free_cma"))
 		zone->cma = value;
+	else if (!strcmp(name, "batch:"))
+		zone->batches += value; /* one for each CPU */
 }
 
 static bool read_zoneinfo(struct memory *memory)

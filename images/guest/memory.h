@@ -15,6 +15,8 @@ struct memory {
 	int64_t outside_kb;
 	/* Below this the kernel begins to reclaim: low watermarks plus lowmem reserves. */
 	int64_t floor_kb;
+	/* The most that one refill of the per-CPU lists may take off the free lists at once. */
+	int64_t refill_kb;
 	/*
 	 * units[k] = sum over j >= k of blocks of order j * 2^(j-k), over the unmovable,
 	 * reclaimable and movable lists of the zones that count (/proc/pagetypeinfo).

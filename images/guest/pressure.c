@@ -17,8 +17,7 @@
 /* What one order to a holder takes or gives at most, so that progress is seen. */
 #define CHUNK_KB (32 * 1024)
 /* Kept above the floor while filling: an OOM kill before the trigger ruins the trial. */
-#define MARGIN_KB 768
-#define MARGIN_PAGES 48
+#define MARGIN_PAGES 96
 /* A bit more than is missing, because the kernel itself takes pages meanwhile. */
 #define SLACK_KB 512
 #define STATE_INTERVAL_US 100000
@@ -65,13 +64,6 @@ static void tell(const char *action)
 	emit_end();
 }
 
-static int64_t margin_kb(void)
-{
-	int64_t pages_kb = MARGIN_PAGES * memory_page_kb();
-
-	return pages_kb > MARGIN_KB ? pages_kb : MARGIN_KB;
-}
-
 /* Gives an order; the state afterwards is in pressure.memory. False: nothing happened. */
 static bool act(int who, struct holder_order order, const char *action)
 {
@@ -104,9 +96,13 @@ static void fill(int who, int64_t amount, int64_t floor_kb, const char *action)
 	}
 }
 
+/*
+ * Where filling stops. The kernel's watermarks do not see the per-CPU lists: a refill just
+ * above them would leave pages enough there, and call the OOM killer all the same.
+ */
 static int64_t lowest_kb(void)
 {
-	return pressure.memory.floor_kb + margin_kb();
+	return pressure.memory.floor_kb + pressure.memory.refill_kb + MARGIN_PAGES * memory_page_kb();
 }
 
 /*
