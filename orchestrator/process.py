@@ -120,9 +120,17 @@ def start(
     program = find_program(os.fspath(argv[0]), hint="install it; `./oomlab` does so on Debian")
     command = [program, *(os.fspath(argument) for argument in argv[1:])]
     future = _spawner.submit(
-        subprocess.Popen, command, cwd=cwd, env=environment(env), stdin=stdin, stdout=stdout, stderr=stderr,
-        pass_fds=tuple(pass_fds), start_new_session=not foreground, preexec_fn=partial(_die_with, os.getpid()),
-    )  # fmt: skip
+        subprocess.Popen,
+        command,
+        cwd=cwd,
+        env=environment(env),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=tuple(pass_fds),
+        start_new_session=not foreground,
+        preexec_fn=partial(_die_with, os.getpid()),
+    )
     try:
         child = future.result()
     except BaseException:

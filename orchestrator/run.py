@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.errors import InputError, OomlabError
-from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_accelerator
-from orchestrator.guests.qemu.machine import MACHINES, Boot, Wiring, kernel_command_line, qemu_argv
+from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host import host_facts
 from orchestrator.journal import (
     EventRecorded,
@@ -25,83 +23,23 @@ from orchestrator.journal import (
     read_journal,
     trial_results,
 )  # fmt: skip
-from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer, TrialLabel
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedTrial, plan_trials
 from orchestrator.process import paste_ready
-from orchestrator.recipe import Mode, trial_recipe
+from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory
 from orchestrator.scenario import LoadedScenario
-from orchestrator.scenario.models import BinderMmap, Scenario
-from orchestrator.trial import PhaseBudgets, TrialSetup, run_trial
+from orchestrator.trial import TrialSetup, run_trial
 from orchestrator.verdict import Verdict, compute_verdict
 
 CLOCK = "realtime"
-
-
-@dataclass(frozen=True)
-class Laboratory:
-    """What a scenario needs on this host: images per variant, and a believed accelerator."""
-
-    scenario: Scenario
-    images: Mapping[str, GuestImages]
-    accelerator: AcceleratorReport
-
-    def boot(self, planned: PlannedTrial, mode: Mode | None = None) -> Boot:
-        """The power-on of one planned trial (or of its shell)."""
-        device, images = self.scenario.device, self.images[planned.variant]
-        recipe = trial_recipe(
-            self.scenario,
-            mode=mode or planned.mode,
-            variant=planned.variant,
-            seed=planned.seed,
-            control_tty=MACHINES[device.arch].control_tty,
-            slowdown=self.accelerator.slowdown,
-        )
-        line = kernel_command_line(device.arch, cma_bytes=device.cma, extra=device.cmdline, recipe=recipe)
-        return Boot(
-            device.arch, device.memory, device.cpus, images.kernel, images.initramfs, line,
-            self.accelerator.accelerator,
-        )  # fmt: skip
-
-    @property
-    def mapping_bytes(self) -> int | None:
-        """Size of the trigger's binder mmaps, None for other triggers."""
-        trigger = self.scenario.trigger
-        return int(trigger.size) if isinstance(trigger, BinderMmap) else None
-
-    @property
-    def budgets(self) -> PhaseBudgets:
-        """The scenario's deadlines in this host's seconds."""
-        deadlines, slowdown = self.scenario.deadlines, self.accelerator.slowdown
-        return PhaseBudgets(
-            deadlines.boot * slowdown, deadlines.target * slowdown, deadlines.trigger * slowdown
-        )
-
-
-def open_laboratory(
-    scenario: Scenario, observer: Observer, *, pins: Sequence[ArtefactManifest] = ()
-) -> Laboratory:
-    """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails."""
-    arch = scenario.device.arch
-    images = prepare_images(arch, variant_recipes(scenario), progress=observer.say, pins=pins)
-    first = next(iter(images.values()))
-    accelerator = find_accelerator(arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say)
-    return Laboratory(scenario, images, accelerator)
-
-
-def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:
-    """The scenario's variants as the kernels room wants them."""
-    return [
-        VariantRecipe(name, variant.base, variant.scope, tuple(variant.patches))
-        for name, variant in scenario.variants.items()
-    ]
 
 
 def recorded_artefacts(run: Path) -> list[ArtefactManifest]:

@@ -14,12 +14,12 @@ from orchestrator.channel import Pump, serial_pipe
 from orchestrator.control import State, TargetRecord, parse_record
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
+from orchestrator.laboratory import open_laboratory
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedTrial, block_seed
 from orchestrator.process import start
 from orchestrator.recipe import Mode
 from orchestrator.recorder import LineSplitter
-from orchestrator.run import open_laboratory
 from orchestrator.scenario.models import Scenario
 
 

@@ -16,11 +16,11 @@ import pytest
 from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
 from orchestrator.guests.qemu.machine import Boot
+from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.plan import plan_trials
 from orchestrator.process import Child, Completed, run, start
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
-from orchestrator.run import Laboratory, open_laboratory
 from orchestrator.scenario import load_scenario
 from orchestrator.trial import PhaseBudgets, TrialSetup, run_trial
 

@@ -90,7 +90,7 @@ def _probe_all(arch: Arch, kernel: Path, initramfs: Path, version: str) -> Accel
         try:
             return _probe(arch, "kvm", kernel, initramfs, version, "a probe guest booted with it")
         except OomlabError as error:
-            reason = f"KVM does not work here: {error.message}"
+            reason = f"KVM does not work here: {' '.join(error.message.split())}"
     return _probe(arch, "tcg", kernel, initramfs, version, reason)
 
 

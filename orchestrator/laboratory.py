@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a scenario needs on this host before its first guest can boot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_accelerator
+from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, kernel_command_line
+from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
+from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.observer import Observer
+from orchestrator.plan import PlannedTrial
+from orchestrator.recipe import Mode, trial_recipe
+from orchestrator.scenario.models import BinderMmap, Scenario
+from orchestrator.trial import PhaseBudgets
+
+
+def trial_boot(
+    scenario: Scenario,
+    planned: PlannedTrial,
+    *,
+    kernel: Path,
+    initramfs: Path,
+    accelerator: Accelerator,
+    slowdown: float,
+    mode: Mode | None = None,
+) -> Boot:
+    """The power-on of one planned trial (`mode` makes a shell of it). Pure.
+
+    `slowdown` (>= 1) stretches the guest's own deadlines to this host's speed.
+    """
+    device = scenario.device
+    recipe = trial_recipe(
+        scenario,
+        mode=mode or planned.mode,
+        variant=planned.variant,
+        seed=planned.seed,
+        control_tty=MACHINES[device.arch].control_tty,
+        slowdown=slowdown,
+    )
+    line = kernel_command_line(device.arch, cma_bytes=device.cma, extra=device.cmdline, recipe=recipe)
+    return Boot(device.arch, device.memory, device.cpus, kernel, initramfs, line, accelerator)
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What a scenario needs on this host: images per variant, and a believed accelerator."""
+
+    scenario: Scenario
+    images: Mapping[str, GuestImages]
+    accelerator: AcceleratorReport
+
+    def boot(self, planned: PlannedTrial, mode: Mode | None = None) -> Boot:
+        """The power-on of one planned trial (or of its shell)."""
+        images = self.images[planned.variant]
+        return trial_boot(
+            self.scenario,
+            planned,
+            kernel=images.kernel,
+            initramfs=images.initramfs,
+            accelerator=self.accelerator.accelerator,
+            slowdown=self.accelerator.slowdown,
+            mode=mode,
+        )
+
+    @property
+    def mapping_bytes(self) -> int | None:
+        """Size of the trigger's binder mmaps, None for other triggers."""
+        trigger = self.scenario.trigger
+        return int(trigger.size) if isinstance(trigger, BinderMmap) else None
+
+    @property
+    def budgets(self) -> PhaseBudgets:
+        """The scenario's deadlines in this host's seconds."""
+        deadlines, slowdown = self.scenario.deadlines, self.accelerator.slowdown
+        return PhaseBudgets(
+            deadlines.boot * slowdown, deadlines.target * slowdown, deadlines.trigger * slowdown
+        )
+
+
+def open_laboratory(
+    scenario: Scenario, observer: Observer, *, pins: Sequence[ArtefactManifest] = ()
+) -> Laboratory:
+    """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails."""
+    arch = scenario.device.arch
+    images = prepare_images(arch, variant_recipes(scenario), progress=observer.say, pins=pins)
+    first = next(iter(images.values()))
+    accelerator = find_accelerator(arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say)
+    return Laboratory(scenario, images, accelerator)
+
+
+def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:
+    """The scenario's variants as the kernels room wants them."""
+    return [
+        VariantRecipe(name, variant.base, variant.scope, tuple(variant.patches))
+        for name, variant in scenario.variants.items()
+    ]
