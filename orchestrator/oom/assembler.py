@@ -135,9 +135,11 @@ class Assembler:
             self._add(Draft("orphan", line)).take(kind, line)
 
     def _remark(self, kind: Kind, line: Line) -> None:
-        for draft in self._candidates(line):
+        draft = next(self._candidates(line), None)
+        if draft is None and kind is Kind.MEMCG_GROUP:
+            draft = self._add(Draft("orphan", line))
+        if draft is not None:
             draft.take(kind, line)
-            return
 
     def _single(self, kind: Kind, line: Line) -> None:
         if kind is Kind.PANIC:
@@ -218,7 +220,7 @@ def _same_caller(draft: Draft, line: Line) -> bool:
 
 def _accepts(draft: Draft, kind: Kind, line: Line) -> bool:
     """Whether a dump or kill message belongs to an open report."""
-    if draft.over:
+    if draft.over or draft.group_kill:
         return draft.group_kill and kind is Kind.KILLED
     if kind in _OOM_ONLY:
         if draft.family == "alloc-failure" or (kind is Kind.CONSTRAINT and draft.has_constraint):

@@ -42,17 +42,28 @@ _CONTINUES: dict[Kind, re.Pattern[str]] = {
 _CONTINUES[Kind.VMALLOC_FAILURE] = _CONTINUES[Kind.ALLOC_FAILURE]
 
 # What a message that is unrecognisable without its continuation may look like.
-_HEAD = re.compile(
+_HEAD_NEEDLES = (" invoked", "page", "llocation", "vmalloc", "ill")
+_HEAD_INSIDE = re.compile(
     r" invoked$| invoked oom|: page$|: page allocation| allocation failure|vmalloc"
     r"|(?:^|: )[Kk]ill(?:ed|ing)?(?: process)?(?: \d+)?(?:, UID \d+,)?$"
     r"|(?:^|: )[Kk]ill(?:ed)? process \d+ \(.{0,40}$"
-    r"|^(?:Memory cgroup )?[Oo]ut(?: of)?(?: [Mm]emory:?)?$|^Out of memory (?:and|\()"
-    r"|^Memory(?: cgroup(?: stats(?: for)?)?)?$|^memory: usage|^Task in /|^Tasks (?:in|state)"
-    r"|^oom-kill:|^CPU:(?: ?\d|$)|^Pid: \d|^Call$|^Kernel panic"
-    r"|^(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable):?(?: free:)?$|^Node(?: \d+)?$"
-    r"|^\d+ (?:total(?: pagecache)?|pages(?: in(?: swap)?)?)$|^lowmemorykiller:|^Kill(?:ing)? '"
-    r"|^\S{1,16}$|^\(?(?:\[<?[0-9a-f]{6,16}>?\]\s*)+(?:\(\w+\)(?: from)?|\?)?$"
 )
+_HEAD_START = re.compile(
+    r"(?:Memory cgroup )?[Oo]ut(?: of)?(?: [Mm]emory:?)?$|Out of memory (?:and|\()"
+    r"|Memory(?: cgroup(?: stats(?: for)?)?)?$|memory: usage|Task in /|Tasks (?:in|state)"
+    r"|oom-kill:|CPU:(?: ?\d|$)|Pid: \d|Call$|Kernel panic"
+    r"|(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable):?(?: free:)?$|Node(?: \d+)?$"
+    r"|\d+ (?:total(?: pagecache)?|pages(?: in(?: swap)?)?)$|lowmemorykiller:|Kill(?:ing)? '"
+    r"|\S{1,16}$|\(?(?:\[<?[0-9a-f]{6,16}>?\]\s*)+(?:\(\w+\)(?: from)?|\?)?$"
+)
+
+
+def _is_head(text: str) -> bool:
+    if _HEAD_START.match(text):
+        return True
+    return any(needle in text for needle in _HEAD_NEEDLES) and _HEAD_INSIDE.search(text) is not None
+
+
 _COMPLETE: dict[Kind, re.Pattern[str]] = {
     Kind.OOM_HEADER: re.compile(r"(?:oom_score_adj|oomkilladj)=-?\d+ |oom_score_adj=-?\d{3,4}$"),
     Kind.ALLOC_FAILURE: re.compile(r"mems_allowed=\d"),
@@ -103,7 +114,7 @@ class Joiner:
             self._pieces += 1
             return []
         done = self.flush()
-        if line.continues or kind in _CONTINUES or (kind is Kind.OTHER and _HEAD.search(line.text)):
+        if line.continues or kind in _CONTINUES or (kind is Kind.OTHER and _is_head(line.text)):
             self._held, self._kind, self._pieces = line, kind, 1
         else:
             done.append((kind, line))
@@ -138,4 +149,4 @@ def _completes_head(head: Line, piece: str) -> bool:
         return True
     fits = _CONTINUES[Kind.OOM_HEADER].search(piece) or _CONTINUES[Kind.ALLOC_FAILURE].search(piece)
     nearer = fits is not None or _NEARER.search(joined) is not None
-    return nearer and _HEAD.search(joined) is not None
+    return nearer and _is_head(joined)

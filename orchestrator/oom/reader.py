@@ -13,20 +13,27 @@ from orchestrator.oom.joining import Joiner
 from orchestrator.oom.records import Event
 from orchestrator.oom.transport import MAX_LINE_BYTES, read_line
 
-# Every message that can begin an event contains one of these, whole, even when a mail program broke it:
-# "kB" is in zone, cgroup usage and kill lines, "oom" also in the agent's marks, "ut of " in both spellings.
+# Every message that can begin an event contains one of these whole, even when a mail program broke it in two;
+# "kB" is in zone, cgroup usage and kill lines. Rare words: a false alarm costs a look at four lines.
 _WAKE_WORDS = (
-    b"oom",
-    b"allocation",
+    b"oom-kill",
+    b"ed oom",
+    b"oomlab: ",
     b"kB",
-    b"ut of ",
-    b"panic",
-    b"BUG",
+    b"page alloc",
+    b"allocation failure",
+    b"vmalloc error",
+    b"ut of mem",
+    b"ut of Mem",
+    b"no killable",
+    b"Kernel pan",
+    b"panic - not",
+    b"BUG: ",
+    b"BUG at",
     b"Oops",
     b"Mem-",
     b"lowmemorykiller",
     b"lmkd",
-    b"vmalloc",
 )
 # The start of a broken message stands in the line before the word, or two lines before it.
 _HISTORY_LINES = 3

@@ -103,19 +103,21 @@ def _strip_kernel_columns(text: str, meta: _Meta) -> str:
         if match is not None:
             meta.stamped = True
             text = text[match.end() :]
-    match = _VENDOR.match(text)
+    match = _VENDOR.match(text) if "[" in text[:4] else None
     return text[match.end() :] if match is not None else text
 
 
 def _strip_prefixes(text: str, meta: _Meta) -> str:
-    text = _strip_log_columns(text.lstrip(), meta)
-    text = _strip_kernel_columns(text.lstrip(), meta)
-    match = _TAG.match(text.lstrip())
-    if match is not None:
-        meta.stamped = True
-        text = text.lstrip()[match.end() :]
-    if meta.time_s is None and text.lstrip().startswith("["):
-        text = _strip_kernel_columns(text.lstrip(), meta)
+    if text[:1] not in "[<":
+        text = _strip_log_columns(text, meta).lstrip()
+    text = _strip_kernel_columns(text, meta).lstrip()
+    if "kernel:" in text:
+        match = _TAG.match(text)
+        if match is not None:
+            meta.stamped = True
+            text = text[match.end() :].lstrip()
+    if meta.time_s is None and text.startswith("["):
+        text = _strip_kernel_columns(text, meta)
     return text.strip()
 
 
