@@ -8,7 +8,8 @@ import re
 from orchestrator.memory.tables import damaged
 
 _ROW = re.compile(r"^Node\s+(\d{1,9}), zone\s+(\S+)\s+(\S.*?)\s*$")
-_INDEX = re.compile(r"^-?\d{1,4}\.\d{3}$")
+# Printed as index/1000 "." index%1000 with C's division, so -500 comes out as "0.-500".
+_INDEX = re.compile(r"^(-?\d{1,4})\.(-?\d{3})$")
 
 
 def parse_indexes(text: str) -> dict[str, tuple[float, ...]]:
@@ -18,8 +19,16 @@ def parse_indexes(text: str) -> dict[str, tuple[float, ...]]:
         if not line.strip():
             continue
         match = _ROW.match(line)
-        words = match[3].split() if match else []
-        if match is None or not all(_INDEX.match(word) for word in words):
+        if match is None:
             raise damaged("fragmentation index", line)
-        zones[f"Node {match[1]} {match[2]}"] = tuple(float(word) for word in words)
+        zones[f"Node {match[1]} {match[2]}"] = tuple(_value(word, line) for word in match[3].split())
     return zones
+
+
+def _value(word: str, line: str) -> float:
+    match = _INDEX.match(word)
+    if match is None:
+        raise damaged("fragmentation index", line)
+    whole, thousandths = int(match[1]), int(match[2])
+    sign = -1 if match[1].startswith("-") else 1
+    return whole + sign * thousandths / 1000

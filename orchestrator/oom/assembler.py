@@ -39,8 +39,9 @@ _OOM_ONLY = {
     Kind.CHOSEN,
     Kind.KILLED,
     Kind.NO_KILLABLE,
+    Kind.SKIPPED,
 }
-_STARTS_ORPHAN = (_DUMP | _OOM_ONLY) - {Kind.FOOTER, Kind.RESERVE, Kind.TASK_ROW}
+_STARTS_ORPHAN = (_DUMP | _OOM_ONLY) - {Kind.FOOTER, Kind.RESERVE, Kind.TASK_ROW, Kind.SKIPPED}
 
 
 class Assembler:
@@ -72,13 +73,14 @@ class Assembler:
 
     def take(self, kind: Kind, line: Line) -> None:
         """Adds one message."""
-        for draft in self._open:
-            draft.idle_lines += 1
-        self._finish_ended(kind, line)
+        if self._open:
+            for draft in self._open:
+                draft.idle_lines += 1
+            self._finish_ended(kind, line)
         route = _ROUTES.get(kind)
         if route is not None:
             route(self, kind, line)
-        self._finish_ended(None, line)
+            self._finish_ended(None, line)
 
     # -- opening ---------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ class Draft:
         self.killed = False
         self.group_kill = False
         self.no_killable = False
+        self.skipped = False
         self.panic_message: str | None = None
         self.header_seen = family != "orphan"
         self.dump_seen = False
@@ -58,6 +59,7 @@ class Draft:
         self.elided = False
         self._fields: dict[str, object] = {}
         self._is_memcg = False
+        self._selected: re.Match[str] | None = None
         self._frames: list[Frame] = []
         self._own_trace = False
         self._trace_open = trace_open
@@ -79,7 +81,7 @@ class Draft:
     @property
     def over(self) -> bool:
         """Whether the report's last line has come (group kills and a panic may still follow)."""
-        return self.killed or self.no_killable or self.panic_message is not None
+        return self.killed or self.no_killable or self.skipped or self.panic_message is not None
 
     @property
     def may_go_on(self) -> bool:
@@ -96,7 +98,11 @@ class Draft:
     def wants(self, kind: Kind, text: str) -> bool:
         """Whether a line that names a task names the one of this report."""
         match = (patterns.CPU if kind is Kind.CPU else patterns.CPUSET).match(text)
-        if match is None or self.trigger is None or not _same_comm(self.trigger.comm, match["comm"]):
+        if match is None:
+            return False
+        if self.trigger is None:
+            return self.header_seen
+        if not _same_comm(self.trigger.comm, match["comm"]):
             return False
         return kind is not Kind.CPU or self.trigger.pid is None
 
@@ -133,8 +139,9 @@ class Draft:
             self._request(match["comm"], match["mask"], match["flags"], number_after("page order", text) or 0)
             self._notes.append("a vmalloc request: its pages were asked for one by one")
 
-    def _request(self, comm: str, mask: str | None, flags: str | None, order: int | None) -> None:
-        self._set("trigger", Process(comm=tidy_comm(comm)))
+    def _request(self, comm: str | None, mask: str | None, flags: str | None, order: int | None) -> None:
+        if comm is not None:
+            self._set("trigger", Process(comm=tidy_comm(comm)))
         self._set("gfp_mask", mask)
         self._set("gfp_flags", clean_flags(flags))
         self._set("order", order)
@@ -143,9 +150,8 @@ class Draft:
         match = patterns.CPU.match(text)
         if match is None:
             return
-        if self.trigger is not None:
-            pid = pid_of(match["pid"] or match["oldpid"])
-            self._fields["trigger"] = Process(comm=self.trigger.comm, pid=pid)
+        comm = self.trigger.comm if self.trigger else match["comm"].strip()
+        self._fields["trigger"] = Process(comm=comm, pid=pid_of(match["pid"] or match["oldpid"]))
         self._set("kernel", match["kernel"])
 
     def _cpuset(self, text: str) -> None:
@@ -249,6 +255,7 @@ class Draft:
             self._is_memcg = True
             self._memcg.setdefault("path", path[1])
         self._is_memcg = self._is_memcg or match["constraint"] == "CONSTRAINT_MEMCG"
+        self._selected = _TASK_IN_CONSTRAINT.search(match["rest"])
 
     # -- ends ------------------------------------------------------------------------------------
 
@@ -272,6 +279,10 @@ class Draft:
     def _no_killable(self, text: str) -> None:
         self.no_killable = True
         self._is_memcg = self._is_memcg or text.startswith("Memory cgroup")
+
+    def _skipped(self, _text: str) -> None:
+        self.skipped = True
+        self._notes.append("the kernel killed nobody: its victim was exiting already")
 
     def _panic(self, text: str) -> None:
         match = patterns.PANIC.match(text)
@@ -303,7 +314,7 @@ class Draft:
                 "time_s": self.time_s,
                 "header": None if self.header_seen or kind == "show-mem" else "missing",
                 "outcome": self._outcome(kind),
-                "victim": self._victims[0] if self._victims else None,
+                "victim": self._victim(),
                 "victims": tuple(self._victims) if len(self._victims) > 1 else None,
                 "stack": tuple(self._frames),
                 "stack_first_caller": caller,
@@ -315,10 +326,18 @@ class Draft:
             }
         )
 
+    def _victim(self) -> Process | None:
+        """From the kill line, else from the line that announces the kill."""
+        if self._victims:
+            return self._victims[0]
+        if self._selected is None or self.over:
+            return None
+        return Process(comm=self._selected[1], pid=int(self._selected[2]))
+
     def _type(self) -> EventType | None:
         if self.family == "alloc-failure":
             return "alloc-failure"
-        if self.family == "oom" or self.over:
+        if self.family == "oom" or self.over or "chosen" in self._fields or self._selected is not None:
             return "memcg-oom" if self._is_memcg else "oom"
         return "show-mem" if self._zones and self.dump_seen else None
 
@@ -365,5 +384,6 @@ _HANDLERS: dict[Kind, Callable[[Draft, str], None]] = {
     Kind.CHOSEN: Draft._chosen,
     Kind.KILLED: Draft._killed_line,
     Kind.NO_KILLABLE: Draft._no_killable,
+    Kind.SKIPPED: Draft._skipped,
     Kind.PANIC: Draft._panic,
 }

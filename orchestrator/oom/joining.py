@@ -76,7 +76,7 @@ _COMPLETE: dict[Kind, re.Pattern[str]] = {
 _NEARER = re.compile(r"^(?:CPU:|Kernel panic|Tasks? in|Out of memory|memory: usage|Memory cgroup)")
 _NEVER = re.compile(r"(?!)")
 # Kinds that a continuation may look like when it is read without its head ("DMA free:..." behind "Node 0").
-_LOOKS_WHOLE = {Kind.OTHER, Kind.FRAME, Kind.ZONE, Kind.BUDDY, Kind.NODE, Kind.TOTALS}
+_LOOKS_WHOLE = {Kind.OTHER, Kind.OOM_HEADER, Kind.FRAME, Kind.ZONE, Kind.BUDDY, Kind.NODE, Kind.TOTALS}
 
 
 _CUT_VALUE = re.compile(r"^(?:\d+k?B\b|: )")
@@ -136,7 +136,8 @@ class Joiner:
         if line.stamped:
             return False
         if self._kind is Kind.OTHER:
-            return kind in _LOOKS_WHOLE and _completes_head(held, line.text)
+            whole = kind is Kind.OOM_HEADER and not line.text.startswith("oom-killer:")
+            return kind in _LOOKS_WHOLE and not whole and _completes_head(held, line.text)
         if kind is not Kind.OTHER or _COMPLETE.get(self._kind, _NEVER).search(held.text):
             return False
         return _CONTINUES.get(self._kind, _NEVER).search(line.text) is not None

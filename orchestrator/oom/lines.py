@@ -44,6 +44,7 @@ class Kind(Enum):
     CHOSEN = auto()
     KILLED = auto()
     NO_KILLABLE = auto()
+    SKIPPED = auto()
     PANIC = auto()
     KERNEL_BUG = auto()
     LMK = auto()
@@ -53,7 +54,9 @@ class Kind(Enum):
 
 
 OOM_HEADER = re.compile(
-    rf"^(?P<comm>.{{1,64}}?) invoked oom(?:-killer)?(?::|$)\s*(?:gfp_mask={_GFP})?(?P<rest>.*)", re.DOTALL
+    # Up to about 2.6.16 the header did not name the task.
+    rf"^(?:(?P<comm>.{{1,64}}?) invoked oom(?:-killer)?|oom-killer(?=: gfp_mask=0x))(?::|$)\s*"
+    rf"(?:gfp_mask={_GFP})?(?P<rest>.*)"
 )
 ALLOC_FAILURE = re.compile(
     rf"^(?P<comm>.{{1,64}}?): page allocation failure[:.]\s+order:(?P<order>\d+), mode:\s*{_GFP}(?P<rest>.*)"
@@ -82,12 +85,14 @@ KILLED = re.compile(
     r"(?P<rest>(?: \(tgid \d+\))?,? ?(?:total-vm|vsz|vm|UID|anon-rss).*|\.?$)"
 )
 NO_KILLABLE = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory and no killable processes")
+SKIPPED = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory: OOM victim \d+ \(.{1,64}?\) is already exiting")
 PANIC = re.compile(r"^Kernel panic - not syncing: (?P<message>.*)")
 KERNEL_BUG = re.compile(r"^(?:BUG: |Oops[:\[ ]|Internal error: (?:Oops|BUG)|kernel BUG at )")
 LMK = re.compile(
     r"^(?:lowmemorykiller: )?(?:Kill(?:ing)? '(?P<comm>[^']{1,128})' \((?P<pid>\d+)\)(?: \(tgid \d+\))?"
-    r"(?:, uid -?\d+)?,? ?(?:(?:oom_score_)?adj:? (?P<adj>-?\d+))?"
-    r"|send sigkill to (?P<oldpid>\d+) \((?P<oldcomm>.{1,64}?)\),.*?(?:score_adj|adj) (?P<oldadj>-?\d+))"
+    r"(?:, uid -?\d+)?,? ?(?:(?:oom_(?:score_)?)?adj:? (?P<adj>-?\d+))?"
+    r"|send sigkill to (?P<oldpid>\d+) \((?P<oldcomm>.{1,64}?)\),"
+    r"(?: oom_adj -?\d+,)? (?:score_)?adj (?P<oldadj>-?\d+))"
 )
 ZONE = re.compile(rf"^(?P<name>{_ZONE_NAME}) free:(?P<free>\d+)kB(?P<rest>(?: .*)?)$")
 BUDDY = re.compile(rf"^(?P<name>{_ZONE_NAME}): (?P<rest>\d+\*\d+kB.*)")
@@ -112,6 +117,7 @@ _ANCHORED = (
     ("T", re.compile(r"^Tasks state "), Kind.TASKS),
     ("T", re.compile(r"^Tasks in \S+ are going to be killed due to memory\.oom\.group"), Kind.MEMCG_GROUP),
     ("OM", NO_KILLABLE, Kind.NO_KILLABLE),
+    ("OM", SKIPPED, Kind.SKIPPED),
     ("NDHM", ZONE, Kind.ZONE),
     ("NDHM", BUDDY, Kind.BUDDY),
     ("CP", CPU, Kind.CPU),
@@ -134,6 +140,7 @@ for _firsts, _pattern, _kind in _ANCHORED:
 # Kinds whose start is free text (a task's name, say); the needle decides whether the pattern is worth trying.
 _NAMED = (
     (" invoked oom", OOM_HEADER, Kind.OOM_HEADER),
+    ("oom-killer: gfp_mask=0x", OOM_HEADER, Kind.OOM_HEADER),
     ("Killed process", KILLED, Kind.KILLED),
     ("ill process", CHOSEN, Kind.CHOSEN),
     ("page allocation failure", ALLOC_FAILURE, Kind.ALLOC_FAILURE),
@@ -141,14 +148,14 @@ _NAMED = (
     ("lowmemorykiller: ", LMK, Kind.LMK),
 )
 _LMK_TAGS = ("lowmemorykiller", "lmkd")
-_FRAME_SIGNS = ("+0x", ".c:", ".h:", ".S:", ".rs:")
+_FRAME_SIGN = re.compile(r"\+0x|\.(?:c|h|S|rs):")
 
 
 def classify(text: str, source: str = "kernel") -> Kind:
     """The kind of a message; `source` is the program that logged it."""
     if source != "kernel":
         return Kind.LMK if source in _LMK_TAGS and LMK.match(text) else Kind.OTHER
-    if any(sign in text for sign in _FRAME_SIGNS) and parse_frame(text):
+    if ("+0x" in text or "." in text) and _FRAME_SIGN.search(text) and parse_frame(text):
         return Kind.FRAME
     for needle, pattern, kind in _NAMED:
         if needle in text and pattern.match(text):

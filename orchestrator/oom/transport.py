@@ -46,9 +46,14 @@ _SYSLOG = re.compile(
     rf"^{_DATE}[ \t]+"
     r"(?:\[\w+\][ \t]+|(?:[\w.-]+[ \t]+)??(?P<tag>[\w./@-]+)(?:\[\d+\])?:(?:[ \t]|$))"
 )
+# logcat in its forms "threadtime", "time" and "brief"
 _LOGCAT = re.compile(
-    r"^(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ [VDIWEFS] (?P<tag>[^:]{1,40}?) *: ?"
+    r"^(?:(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +)?"
+    r"(?:\d+ +\d+ [VDIWEFS] (?P<tag>[^:]{1,40}?) *: ?|[VDIWEFS]/(?P<brief>[^(]{1,40}?) *\( *\d+\): ?)"
 )
+# dmesg --decode and dmesg --human
+_FACILITY = re.compile(r"^(?:kern|user|daemon) *:\w+ *: ?")
+_HUMAN_STAMP = re.compile(r"^\[ *(?:\+\d+\.\d+|[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)\]")
 _TAG = re.compile(r"^(?:[\w.-]+ )?kernel: ?(?:\[\d+\]: )?")
 _STAMP = re.compile(r"^\[ *(?P<time>\d{1,12}\.\d{1,9})\](?:\[ *(?P<caller>[TC]\d+)\])?")
 _DATED_STAMP = re.compile(rf"^\[{_DATE}\]")
@@ -79,7 +84,11 @@ def _strip_log_columns(text: str, meta: _Meta) -> str:
     match = _LOGCAT.match(text)
     if match is not None:
         meta.stamped = True
-        meta.source = match["tag"].strip()
+        meta.source = (match["tag"] or match["brief"]).strip()
+        return text[match.end() :]
+    match = _FACILITY.match(text)
+    if match is not None:
+        meta.stamped = True
         return text[match.end() :]
     return text
 
@@ -99,7 +108,7 @@ def _strip_kernel_columns(text: str, meta: _Meta) -> str:
         meta.stamped, meta.time_s, meta.caller = True, float(match["time"]), match["caller"]
         text = text[match.end() :]
     else:
-        match = _DATED_STAMP.match(text)
+        match = _DATED_STAMP.match(text) or _HUMAN_STAMP.match(text)
         if match is not None:
             meta.stamped = True
             text = text[match.end() :]
@@ -134,10 +143,9 @@ def read_line(raw: bytes, number: int) -> list[Line]:
         text = _CONTROL.sub("", text.replace("\u00a0", " "))
     if "&" in text and _ENTITY.search(text):
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
-    quote = _QUOTE.match(text)
-    if quote is not None:
-        text = text[quote.end() :]
     text = text.strip()
+    if text[:1] in (">", "|"):
+        text = _QUOTE.sub("", text, count=1).strip()
     if not text:
         return []
     meta = _Meta()
@@ -145,9 +153,11 @@ def read_line(raw: bytes, number: int) -> list[Line]:
     text = _strip_prefixes(text[:-1] if continues else text, meta)
     if not meta.stamped and "] " in text:
         text = _skip_to_inner_stamp(text, meta)
-    pieces = _ESCAPED_NEWLINE.split(text) if ("\\" in text or "#012" in text) else [text]
+    if "\\" not in text and "#012" not in text:
+        line = Line(number, text, meta.stamped, meta.time_s, meta.caller, meta.source, continues)
+        return [line] if text else []
     return [
         Line(number, piece.strip(), meta.stamped, meta.time_s, meta.caller, meta.source, continues)
-        for piece in pieces
+        for piece in _ESCAPED_NEWLINE.split(text)
         if piece.strip()
     ]

@@ -120,6 +120,12 @@ def test_samples_from_the_agents_records() -> None:
     assert samples[0].zones == samples[1].zones
 
 
+def test_an_index_below_zero_as_the_kernel_prints_it() -> None:
+    assert parse_indexes("Node 0, zone      DMA -1.000  0.-500  0.869 \n") == {
+        "Node 0 DMA": (-1.0, -0.5, 0.869)
+    }
+
+
 def test_a_sample_with_few_files_says_what_it_knows() -> None:
     sample = build_sample("trigger", 1, 4096, {"vmstat": "oom_kill 0\n"})
     assert sample.usable_units is None

@@ -101,7 +101,8 @@ def test_index_bounds(counts: list[int], order: int) -> None:
     unusable = unusable_free_index(counts, order)
     assert 0 <= unusable <= 1000
     index = fragmentation_index(counts, order)
-    assert index == -1000 or 0 <= index <= 1000
+    # -500 is the kernel's own answer to one free block just below the order.
+    assert index == -1000 or -500 <= index <= 1000
     assert (index == -1000) == (order < len(counts) and any(counts[order:]))
 
 

@@ -216,3 +216,29 @@ def test_a_line_without_end_takes_bounded_memory() -> None:
     for _ in range(200):
         assert reader.feed(b"kB oom " * 10_000) == []
     assert reader.close() == []
+
+
+def with_caller(data: bytes, caller: bytes, pid: bytes) -> list[bytes]:
+    """One report as another task on another CPU would have printed it, at the same time."""
+    lines = [line for line in data.splitlines() if line.startswith(b"[")]
+    renamed = [line.replace(b"PID: 133", b"PID: " + pid).replace(b" 133 (", b" %s (" % pid) for line in lines]
+    return [line.replace(b"]", b"][%s]" % caller.rjust(7), 1) for line in renamed]
+
+
+@given(choices=st.lists(st.booleans(), min_size=400, max_size=400))
+def test_reports_of_two_cpus_in_any_mixture(choices: list[bool]) -> None:
+    """Caller ids keep a warning and an OOM report apart, however their lines are shuffled."""
+    lines = CONTENTS["6.12-arm64-oom"].splitlines()
+    start = next(number for number, line in enumerate(lines) if b"page allocation failure" in line)
+    first = with_caller(b"\n".join(lines[:start]), b"T133", b"133")
+    second = with_caller(b"\n".join(lines[start : start + 58]), b"T777", b"777")
+    mixed: list[bytes] = []
+    for take_first in choices:
+        source = first if (take_first and first) or not second else second
+        if source:
+            mixed.append(source.pop(0))
+    separated = [line for line in mixed if b"T777" not in line] + [line for line in mixed if b"T777" in line]
+    apart = essence(read_events(b"\n".join(separated)))
+    together = essence(read_events(b"\n".join(mixed)))
+    assert sorted(together, key=str) == sorted(apart, key=str)
+    assert len(together) == 2

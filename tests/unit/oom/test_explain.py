@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three lines for people, and the finding behind them."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.oom.diagnosis import Cause, diagnose
+from orchestrator.oom.explain import explain
+from orchestrator.oom.reader import read_events
+from orchestrator.oom.records import MemoryEvent
+from tests.unit.oom.texts import console, memory_events
+
+HEADER = (
+    "[ 1.0] mapper invoked oom-killer: gfp_mask=0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), order=3, "
+    "oom_score_adj=-950\n[ 1.0] CPU: 0 PID: 77 Comm: mapper Not tainted 6.1.0 #1\n[ 1.0] Call trace:\n"
+    "[ 1.0]  out_of_memory+0x1/0x2\n[ 1.0]  __alloc_pages+0x1/0x2\n[ 1.0]  __kmalloc_large_node+0x1/0x2\n"
+    "[ 1.0]  __kmalloc+0x1/0x2\n[ 1.0]  binder_alloc_mmap_handler+0x1/0x2 [binder_linux]\n"
+)
+
+
+def event(zones: str, header: str = HEADER) -> MemoryEvent:
+    (found,) = memory_events(read_events((header + zones).encode()))
+    return found
+
+
+def zone(name: str, free_kb: int, *, min_kb: int = 1000, extra: str = "", reserve: str = "0 0 0 0") -> str:
+    return (
+        f"[ 1.0] {name} free:{free_kb}kB min:{min_kb}kB low:{min_kb + 250}kB high:{min_kb + 500}kB {extra}"
+        f"present:262144kB managed:229508kB\n[ 1.0] lowmem_reserve[]: {reserve}\n"
+    )
+
+
+def blocks(name: str, text: str) -> str:
+    return f"[ 1.0] {name}: {text}\n"
+
+
+FRAGMENTED = "900*4kB (UME) 900*8kB (UM) 9*16kB (U) 0*32kB 0*64kB = 10944kB"
+HIGHATOMIC = "900*4kB (UMEH) 900*8kB (UM) 9*16kB (U) 4*32kB (H) 0*64kB = 11072kB"
+CMA_ONLY = "900*4kB (UME) 900*8kB (UM) 9*16kB (U) 4*32kB (C) 0*64kB = 11072kB"
+MIXED = "900*4kB (UME) 900*8kB (UM) 9*16kB (U) 4*32kB (UH) 0*64kB = 11072kB"
+
+
+@pytest.mark.parametrize(
+    ("zones", "cause"),
+    [
+        (zone("Normal", 11000) + blocks("Normal", FRAGMENTED), "fragmentation"),
+        (zone("Normal", 11000) + blocks("Normal", HIGHATOMIC), "fragmentation"),
+        (zone("Normal", 11000) + blocks("Normal", CMA_ONLY), "fragmentation"),
+        (zone("Normal", 900) + blocks("Normal", MIXED), "shortage"),
+        (zone("Normal", 11000, extra="free_cma:10500kB ") + blocks("Normal", CMA_ONLY), "shortage"),
+        (zone("Normal", 5000, extra="reserved_highatomic:4096KB ") + blocks("Normal", MIXED), "shortage"),
+        (zone("Normal", 11000) + blocks("Normal", MIXED), "not-visible"),
+        (zone("Normal", 11000), "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_cause(zones: str, cause: Cause) -> None:
+    assert diagnose(event(zones)).cause == cause
+
+
+def test_zones_that_a_kernel_request_cannot_use_do_not_count() -> None:
+    finding = diagnose(event(zone("Node 0 Movable", 99000) + zone("Node 0 Normal", 500)))
+    assert [entry.name for entry in finding.zones] == ["Node 0 Normal"]
+
+
+def test_the_lowmem_reserve_closes_a_lower_zone() -> None:
+    zones = zone("Node 0 DMA32", 60000, reserve="0 0 14975 14975") + zone("Node 0 Normal", 500)
+    finding = diagnose(event(zones))
+    assert [entry.above_min for entry in finding.zones] == [False, False]
+
+
+def test_three_lines_of_a_fragmentation_oom() -> None:
+    zones = zone("Normal", 11000) + blocks("Normal", HIGHATOMIC)
+    kill = "[ 1.1] Out of memory: Killed process 5 (victim) total-vm:1kB, anon-rss:1kB, file-rss:0kB\n"
+    assert explain(event(zones + kill)) == [
+        (
+            "mapper (pid 77) asked for 32KiB in one piece (order 3, GFP_KERNEL|__GFP_COMP|__GFP_ZERO), "
+            "called from binder_alloc_mmap_handler, oom_score_adj -950."
+        ),
+        (
+            "Normal: 11000 kB free, watermarks min 1000, low 1250, high 1500, "
+            "blocks per order 900 900 9 4 0, usable at order 3 and up: none (4 are CMA or highatomic); "
+            "fragmentation: enough is free, but in pieces that are too small."
+        ),
+        "Killed: victim (pid 5).",
+    ]
+
+
+def test_the_page_size_decides_the_size() -> None:
+    assert "asked for 128KiB in one piece" in explain(event(""), page_size_bytes=16384)[0]
+
+
+def test_a_mask_without_names_is_decoded_when_the_kernel_is_known() -> None:
+    header = (
+        "[ 1.0] x: page allocation failure: order:4, mode:0x40dc0\n"
+        "[ 1.0] CPU: 0 PID: 7 Comm: x Not tainted 6.1.0-56-arm64 #1\n"
+    )
+    assert "GFP_KERNEL|__GFP_COMP|__GFP_ZERO" in explain(event("", header))[0]
+    assert "gfp_mask 0x40dc0" in explain(event("", header.replace("6.1.0-56-arm64", "4.4.0")))[0]
+
+
+def test_a_group_kill_and_a_panic() -> None:
+    group = memory_events(read_events(console("6.1-arm64-memcg")))[1]
+    assert explain(group)[1:] == [
+        "The cgroup /a used 20480 of 20480 kB.",
+        "Killed as a group: tail (pid 88), sleep (pid 89), sleep (pid 90).",
+    ]
+    (panic,) = memory_events(read_events(console("6.12-arm64-panic")))
+    assert explain(panic)[2] == "Nobody could be killed (no killable process; panic)."
+
+
+def test_only_ascii_comes_out() -> None:
+    text = "[ 1.0] Out of memory: Killed process 5 (m\u00fcll\u0007) total-vm:1kB, anon-rss:1kB\n"
+    (found,) = memory_events(read_events(text.encode()))
+    assert explain(found)[2] == "Killed: m\\xfcll (pid 5)."

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flag names, checked against masks that kernels printed with their names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.oom.gfp import decode, mask_of, series_of
+from orchestrator.oom.reader import read_events
+from tests.unit.oom.texts import console_paths, corpus_paths, memory_events
+
+
+@pytest.mark.parametrize(
+    ("mask", "names"),
+    [
+        (0x40DC0, "GFP_KERNEL|__GFP_COMP|__GFP_ZERO"),
+        (0x40CC0, "GFP_KERNEL|__GFP_COMP"),
+        (0x140DCA, "GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO"),
+        (0x101C4A, "GFP_NOFS|__GFP_HIGHMEM|__GFP_HARDWALL|__GFP_MOVABLE|__GFP_WRITE"),
+        (0xC0C40, "GFP_NOFS|__GFP_COMP|__GFP_NOMEMALLOC"),
+        (0x52DC0, "GFP_KERNEL|__GFP_NOWARN|__GFP_NORETRY|__GFP_COMP|__GFP_ZERO"),
+        (0, ""),
+    ],
+)
+def test_masks(mask: int, names: str) -> None:
+    assert decode(mask) == names
+    assert decode(mask, "6.12") == names
+
+
+def test_atomic_has_one_bit_more_in_6_1() -> None:
+    assert decode(0xA20, "6.1") == "GFP_ATOMIC"
+    assert decode(0x820, "6.12") == "GFP_ATOMIC"
+    assert decode(0xA20, "6.12") == "GFP_ATOMIC|0x200"
+
+
+@pytest.mark.parametrize(
+    ("release", "series"),
+    [
+        ("6.1.0-56-arm64", "6.1"),
+        ("5.10.168-android12-9", "6.1"),
+        ("6.12.117+deb12-arm64", "6.12"),
+        ("6.10.0-rc1", "6.12"),
+        ("4.4.171", None),
+        ("", None),
+        ("nonsense", None),
+    ],
+)
+def test_series_of_a_release(release: str, series: str | None) -> None:
+    assert series_of(release) == series
+
+
+@given(mask=st.integers(0, 0xFFFFFF))
+def test_names_stand_for_the_mask(mask: int) -> None:
+    assert mask_of(decode(mask, "6.1"), "6.1") == mask
+    assert mask_of(decode(mask, "6.12"), "6.12") == mask
+
+
+@pytest.mark.parametrize("path", [*console_paths, *corpus_paths], ids=lambda path: path.stem)
+def test_decoding_agrees_with_what_real_kernels_printed(path: Path) -> None:
+    for event in memory_events(read_events(path.read_bytes())):
+        series = series_of(event.kernel or "")
+        if series and event.gfp_mask and event.gfp_flags and re.match(r"[56]\.\d", event.kernel or ""):
+            assert decode(int(event.gfp_mask, 16), series) == event.gfp_flags
