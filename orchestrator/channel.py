@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,12 +37,23 @@ class SerialPipe:
         return f"file,path=/proc/self/fd/{self.write_fd}"
 
 
+def enlarge(descriptor: int) -> None:
+    """Give a pipe the largest buffer that any user may ask for."""
+    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+def unread_bytes(descriptor: int) -> int:
+    """How much of what was written to a pipe its reader has not taken yet (FIONREAD)."""
+    answer = fcntl.ioctl(descriptor, termios.FIONREAD, struct.pack("i", 0))
+    return int(struct.unpack("i", answer)[0])
+
+
 @contextmanager
 def serial_pipe() -> Iterator[SerialPipe]:
     """A pipe with a large buffer; the read end is closed at the end of the block."""
     read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
     try:
-        fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        enlarge(write_fd)
         yield SerialPipe(read_fd, write_fd)
     finally:
         os.close(read_fd)

@@ -114,6 +114,9 @@ def run(
         Path | None,
         typer.Option(metavar="RUN", help="use exactly the kernels and modules of an earlier run"),
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print every command, one a line, and start nothing")
     ] = False,
@@ -125,18 +128,22 @@ def run(
     """
     from orchestrator.dryrun import dry_run_commands
     from orchestrator.report.live import live_observer
-    from orchestrator.run import run_scenario
+    from orchestrator.run import RunOptions, run_scenario
 
     loaded = _load(scenario, override, patch)
     if dry_run:
         for command in dry_run_commands(loaded.scenario):
             typer.echo(command)
         return
+    options = RunOptions(
+        command=shlex.join(["oomlab", *sys.argv[1:]]),
+        out=out,
+        overrides=override or (),
+        artefacts_from=artefacts_from,
+        jobs=jobs,
+    )
     with live_observer(_people) as observer:
-        directory, verdict = run_scenario(
-            loaded, observer, out=out, command=shlex.join(["oomlab", *sys.argv[1:]]),
-            overrides=override or (), artefacts_from=artefacts_from,
-        )  # fmt: skip
+        directory, verdict = run_scenario(loaded, observer, options)
     _report(directory.path, _people)
     _people.print(Text(f"Everything is in {directory.path}"), soft_wrap=True)
     if as_json:

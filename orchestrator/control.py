@@ -79,6 +79,20 @@ class Proof(_Record):
     units_after: list[int]
 
 
+class Parked(_Record):
+    """The guest is about to pause itself; the fingerprint tells where its free memory lies."""
+
+    event: Literal["parked"]
+    fingerprint: str
+
+
+class Woken(_Record):
+    """A fork runs on, and has understood which variant it is."""
+
+    event: Literal["woken"]
+    variant: str
+
+
 class ModuleLoaded(_Record):
     """The variant's driver module was loaded, or why not."""
 
@@ -189,7 +203,7 @@ class Note(_Record):
     """Something worth knowing that does not end the trial."""
 
     event: Literal["note"]
-    message: str = ""
+    text: str = ""
 
 
 class End(_Record):
@@ -200,7 +214,7 @@ class End(_Record):
 
 
 ControlRecord = Annotated[
-    Hello | Phase | Sample | State | TargetRecord | Proof | ModuleLoaded | BystandersStarted | TriggerStart
+    Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | TriggerEnd | Mmaps | Requests | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.kernels.planned import planned_commands
-from orchestrator.laboratory import trial_boot, variant_recipes
-from orchestrator.plan import plan_trials
+from orchestrator.laboratory import block_boot, variant_recipes
+from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.process import paste_ready
 from orchestrator.scenario.models import Scenario
 
@@ -19,14 +19,14 @@ def dry_run_commands(scenario: Scenario) -> list[str]:
     """
     plan = planned_commands(scenario.device.arch, variant_recipes(scenario))
     boots = [
-        trial_boot(
+        block_boot(
             scenario,
-            planned,
-            kernel=plan.images[planned.variant].kernel,
-            initramfs=plan.images[planned.variant].initramfs,
+            block,
+            kernel=plan.images[block.variants[0]].kernel,
+            initramfs=plan.images[block.variants[0]].initramfs,
             accelerator="tcg",
             slowdown=1.0,
         )
-        for planned in plan_trials(scenario)
+        for block in by_hand(plan_blocks(scenario))
     ]
     return [*plan.commands, *(paste_ready(qemu_argv(boot, Wiring.paste_ready())) for boot in boots)]

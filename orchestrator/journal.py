@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.oom.records import MemoryEvent
-from orchestrator.result import TrialResult
+from orchestrator.result import BlockResult, TrialResult
 
 
 class _Entry(BaseModel):
@@ -28,15 +28,33 @@ class _Entry(BaseModel):
 
 
 class RunStarted(_Entry):
-    """The run begins; `planned` boots will be made if none needs repeating."""
+    """The run begins; `planned` trials will be made if none needs repeating."""
 
     kind: Literal["run-started"] = "run-started"
     scenario: str
     planned: int
 
 
+class BlockStarted(_Entry):
+    """A guest is about to be powered on; `number` names its directory under blocks/."""
+
+    kind: Literal["block-started"] = "block-started"
+    number: int
+    block: int
+    variants: tuple[str, ...]
+    attempt: int
+
+
+class BlockEnded(_Entry):
+    """A block is at its target and frozen, or failed."""
+
+    kind: Literal["block-ended"] = "block-ended"
+    number: int
+    result: BlockResult
+
+
 class TrialStarted(_Entry):
-    """A guest is about to be powered on."""
+    """A block is about to be forked; `trial` names the directory under trials/."""
 
     kind: Literal["trial-started"] = "trial-started"
     trial: int
@@ -46,10 +64,11 @@ class TrialStarted(_Entry):
 
 
 class EventRecorded(_Entry):
-    """An OOM, allocation failure or the like was read from a trial's console."""
+    """An OOM, allocation failure or the like was read from a guest's console."""
 
     kind: Literal["event"] = "event"
-    trial: int
+    where: Literal["block", "trial"]
+    number: int
     event: MemoryEvent
 
 
@@ -68,7 +87,7 @@ class RunEnded(_Entry):
     detail: str = ""
 
 
-Entry = RunStarted | TrialStarted | EventRecorded | TrialEnded | RunEnded
+Entry = RunStarted | BlockStarted | BlockEnded | TrialStarted | EventRecorded | TrialEnded | RunEnded
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
 
 
@@ -113,6 +132,11 @@ def read_journal(path: Path) -> list[Entry]:
             first = error.errors(include_url=False)[0]
             raise InputError(f"{path}:{number}: no journal record: {first['msg']}") from None
     return entries
+
+
+def block_results(entries: list[Entry]) -> list[BlockResult]:
+    """What became of all blocks that were tried, in order."""
+    return [entry.result for entry in entries if isinstance(entry, BlockEnded)]
 
 
 def trial_results(entries: list[Entry]) -> list[TrialResult]:

@@ -13,14 +13,10 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import TypeVar
 
 from orchestrator.binder import page_array_bytes
 from orchestrator.control import (
     AgentError,
-    ControlRecord,
     End,
     Hello,
     Mmaps,
@@ -38,67 +34,61 @@ from orchestrator.control import (
     VmallocInfo,
 )  # fmt: skip
 from orchestrator.errors import InputError
+from orchestrator.evidence import Ending, Evidence
 from orchestrator.memory.sample import MemorySample, build_sample
 from orchestrator.memory.vmstat import delta, parse_vmstat
-from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.oom.records import KernelBug, MemoryEvent, Panic
 from orchestrator.outcome import Outcome
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.requests import summarise_requests
-from orchestrator.result import LatencySummary, MmapSummary, RequestPaths, TargetState, TrialResult, Victim
+from orchestrator.result import (
+    BlockResult,
+    LatencySummary,
+    MmapSummary,
+    RequestPaths,
+    TargetState,
+    TrialResult,
+    Victim,
+)
 
-_TRIGGER_MARK = "phase trigger"
 _OOM_TYPES = frozenset({"oom", "memcg-oom"})
-_R = TypeVar("_R")
 
 
-class Ending(Enum):
-    """How the host saw the guest end."""
-
-    EXITED = auto()
-    OVERDUE = auto()
-    INTERRUPTED = auto()
-    HARNESS_FAILED = auto()
-
-
-@dataclass
-class Evidence:
-    """Everything one trial left: filled while it runs, judged when it has ended."""
-
-    control: list[ControlRecord] = field(default_factory=list)
-    console: list[ConsoleEvent] = field(default_factory=list)
-    ending: Ending = Ending.EXITED
-    ending_detail: str = ""
-    host_seconds: float = 0.0
-
-    def every(self, kind: type[_R]) -> list[_R]:
-        """The control records of one kind, in order."""
-        return [record for record in self.control if isinstance(record, kind)]
-
-    def last(self, kind: type[_R]) -> _R | None:
-        """The last control record of one kind, if there is one."""
-        return next((record for record in reversed(self.control) if isinstance(record, kind)), None)
-
-    @property
-    def triggered(self) -> bool:
-        """True once the trigger has started, by either channel's word."""
-        return self.last(TriggerStart) is not None or any(map(_is_trigger_mark, self.console))
-
-    def console_since_trigger(self) -> list[ConsoleEvent]:
-        """Console events after the agent's mark; all of them when the mark was lost."""
-        for position, event in enumerate(self.console):
-            if _is_trigger_mark(event):
-                return self.console[position + 1 :]
-        return self.console if self.triggered else []
-
-
-def _is_trigger_mark(event: ConsoleEvent) -> bool:
-    return isinstance(event, Mark) and event.text.startswith(_TRIGGER_MARK)
+def judge_block(
+    planned: PlannedBlock,
+    *,
+    attempt: int,
+    evidence: Evidence,
+    fingerprint: str | None,
+    ram_sha256: str | None,
+) -> BlockResult:
+    """What bringing a block to its target came to."""
+    return BlockResult(
+        block=planned.number,
+        attempt=attempt,
+        mode=planned.mode,
+        clock=planned.clock,
+        variants=planned.variants,
+        seed=planned.seed,
+        frozen=evidence.frozen,
+        host_seconds=round(evidence.host_seconds, 3),
+        fingerprint=fingerprint or None,
+        ram_sha256=ram_sha256,
+        target=_target(evidence.last(TargetRecord)),
+        memory=_memory(evidence),
+    )
 
 
 def judge(
-    planned: PlannedTrial, *, trial: int, attempt: int, mapping_bytes: int | None, evidence: Evidence
+    planned: PlannedTrial,
+    *,
+    trial: int,
+    attempt: int,
+    mapping_bytes: int | None,
+    fingerprint: str | None,
+    evidence: Evidence,
 ) -> TrialResult:
     """The result of one trial from its evidence.
 
@@ -114,12 +104,16 @@ def judge(
         block=planned.block,
         attempt=attempt,
         variant=planned.variant,
+        fork=planned.fork,
+        clock=planned.clock,
         mode=planned.mode,
+        fingerprint=fingerprint or None,
         seed=planned.seed,
         outcome=outcome,
         panicked=any(_panics(event) for event in since),
         why=why,
         host_seconds=round(evidence.host_seconds, 3),
+        private_memory_kb=evidence.private_memory_kb or None,
         guest_release=hello.release if hello else None,
         target=_target(evidence.last(TargetRecord)),
         proof_repaired=proof.repaired if (proof := evidence.last(Proof)) else None,
@@ -137,7 +131,7 @@ def judge(
         ),
         vmstat_delta=_vmstat_over_trigger(evidence),
         memory=_memory(evidence),
-        notes=tuple(record.message for record in evidence.every(Note) if record.message),
+        notes=tuple(record.text for record in evidence.every(Note) if record.text),
     )
 
 
@@ -317,7 +311,11 @@ def _memory(evidence: Evidence) -> tuple[MemorySample, ...]:
         return ()
     samples = []
     for when in ("before", "target", "after"):
-        records = [record for record in evidence.every(Sample) if record.when == when]
+        records = [
+            record
+            for record in evidence.control[evidence.inherited_records :]
+            if isinstance(record, Sample) and record.when == when
+        ]
         texts = {record.file: record.text for record in records}
         with suppress(InputError):  # a file that a dying guest sent in part: samples.jsonl keeps it
             if texts:

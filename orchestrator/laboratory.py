@@ -12,37 +12,44 @@ from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, kernel
 from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.observer import Observer
-from orchestrator.plan import PlannedTrial
-from orchestrator.recipe import Mode, trial_recipe
+from orchestrator.plan import PlannedBlock
+from orchestrator.recipe import block_recipe
 from orchestrator.scenario.models import BinderMmap, Scenario
-from orchestrator.trial import PhaseBudgets
+from orchestrator.watch import PhaseBudgets
+
+_SHUFFLE = ("page_alloc.shuffle=1",)
+"""Shuffled free lists (mm/shuffle.c): the seed on the command line feeds the kernel's early
+randomness (random_init_early, drivers/char/random.c), so that blocks differ from one another."""
 
 
-def trial_boot(
+def block_boot(
     scenario: Scenario,
-    planned: PlannedTrial,
+    planned: PlannedBlock,
     *,
     kernel: Path,
     initramfs: Path,
     accelerator: Accelerator,
     slowdown: float,
-    mode: Mode | None = None,
 ) -> Boot:
-    """The power-on of one planned trial (`mode` makes a shell of it). Pure.
+    """The power-on of one block. Pure.
 
-    `slowdown` (>= 1) stretches the guest's own deadlines to this host's speed.
+    `slowdown` (>= 1) stretches the guest's own deadlines to this host's speed. Under the
+    deterministic clock guest time does not depend on the host, and the same words must reach the
+    guest on any host.
     """
     device = scenario.device
-    recipe = trial_recipe(
+    recipe = block_recipe(
         scenario,
-        mode=mode or planned.mode,
-        variant=planned.variant,
+        mode=planned.mode,
+        variants=planned.variants,
         seed=planned.seed,
         control_tty=MACHINES[device.arch].control_tty,
-        slowdown=slowdown,
+        slowdown=1.0 if planned.clock == "deterministic" else slowdown,
     )
-    line = kernel_command_line(device.arch, cma_bytes=device.cma, extra=device.cmdline, recipe=recipe)
-    return Boot(device.arch, device.memory, device.cpus, kernel, initramfs, line, accelerator)
+    line = kernel_command_line(
+        device.arch, cma_bytes=device.cma, extra=(*_SHUFFLE, *device.cmdline), recipe=recipe
+    )
+    return Boot(device.arch, device.memory, device.cpus, kernel, initramfs, line, accelerator, planned.clock)
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,16 @@ class Laboratory:
     images: Mapping[str, GuestImages]
     accelerator: AcceleratorReport
 
-    def boot(self, planned: PlannedTrial, mode: Mode | None = None) -> Boot:
-        """The power-on of one planned trial (or of its shell)."""
-        images = self.images[planned.variant]
-        return trial_boot(
+    def boot(self, planned: PlannedBlock) -> Boot:
+        """The power-on of one block (or shell, or proof)."""
+        images = self.images[planned.variants[0]]
+        return block_boot(
             self.scenario,
             planned,
             kernel=images.kernel,
             initramfs=images.initramfs,
             accelerator=self.accelerator.accelerator,
             slowdown=self.accelerator.slowdown,
-            mode=mode,
         )
 
     @property

@@ -28,6 +28,5 @@ class RunManifest(BaseModel):
     seed: int
     host: HostFacts
     accelerator: AcceleratorReport
-    clock: str
     artefacts: dict[str, ArtefactManifest] = Field(description="by base")
-    qemu_commands: dict[str, str] = Field(description="by variant, for block 1; paste-ready")
+    qemu_commands: dict[str, str] = Field(description="by variant, block 1 without snapshots; paste-ready")

@@ -7,37 +7,56 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.control import ControlRecord
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan import PlannedBlock, PlannedTrial
+from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import TrialResult
+from orchestrator.result import BlockResult, TrialResult
 
 
 @dataclass(frozen=True)
-class TrialLabel:
-    """Which trial a message is about."""
+class GuestLabel:
+    """Which guest a message is about; `number` names its directory."""
 
-    planned: PlannedTrial
-    trial: int
+    planned: PlannedBlock | PlannedTrial
+    number: int
     attempt: int
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        planned = self.planned
+        if planned.mode is Mode.PROOF:
+            name = "proof that compaction repairs the state"
+        elif isinstance(planned, PlannedBlock):
+            name = f"block {planned.number}"
+        else:
+            fork = f", fork {planned.fork}" if planned.fork > 1 else ""
+            name = f"trial {self.number}: {planned.variant}, block {planned.block}{fork}"
+        clock = ", deterministic" if planned.clock == "deterministic" else ""
+        attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
+        return name + clock + attempt
 
 
 class Observer(Protocol):
-    """Told of a run's steps, in order, from the run's own thread."""
+    """Told of a run's steps; from any thread, but never by two at once."""
 
     def say(self, text: str) -> None:
         """A line about preparation (downloads, builds, probes)."""
 
-    def run_planned(self, boots: int) -> None:
-        """So many boots are planned."""
+    def run_planned(self, blocks: int, trials: int) -> None:
+        """So many blocks and trials are planned."""
 
-    def trial_started(self, label: TrialLabel) -> None:
-        """A guest is being powered on."""
+    def guest_started(self, label: GuestLabel) -> None:
+        """A guest is being powered on, or forked."""
 
-    def trial_record(self, label: TrialLabel, record: ControlRecord) -> None:
+    def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:
         """The guest agent reported something."""
 
-    def trial_event(self, label: TrialLabel, event: ConsoleEvent) -> None:
+    def guest_event(self, label: GuestLabel, event: ConsoleEvent) -> None:
         """The guest's console showed an OOM, a panic or the like."""
 
-    def trial_ended(self, label: TrialLabel, result: TrialResult) -> None:
+    def block_ended(self, label: GuestLabel, result: BlockResult) -> None:
+        """A block is at its target, or failed."""
+
+    def trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
         """The trial has been judged."""

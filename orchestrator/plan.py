@@ -1,49 +1,114 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a scenario to the boots it takes: blocks, trials, and the proof of `hard: forbidden`."""
+"""From a scenario to what is run: blocks, each one boot, and the trials that fork from it."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.recipe import Mode
 from orchestrator.scenario.models import Scenario
 
 MAX_ATTEMPTS = 3
 """A block without evidence is repeated twice at most."""
+PROOF_BLOCK = 0
+"""The number of the throw-away boot that `hard: forbidden` asks for."""
 
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One boot to be made. Both variants of a block share its seed."""
+    """One fork of a block: `fork` counts the forks of one variant from 1."""
 
     block: int
     variant: str
     seed: int
     mode: Mode
+    fork: int = 1
+    clock: Clock = "realtime"
 
 
-def plan_trials(scenario: Scenario) -> list[PlannedTrial]:
-    """All boots of a run in the order in which they are made.
+@dataclass(frozen=True)
+class PlannedBlock:
+    """One boot brought to the target, and the trials that fork from it, in the order they run.
 
-    Within a block the variants come in a seeded random order, so that no variant always runs on
-    the warmer (or busier) machine. `hard: forbidden` puts one throw-away boot first, which
-    proves that compaction does repair the target's state.
+    Its variants share one kernel image and differ in a module: their trials continue from the very
+    same memory. Variants with other images have blocks of their own, with the same number and seed.
+    """
+
+    number: int
+    seed: int
+    mode: Mode
+    clock: Clock
+    variants: tuple[str, ...]
+    trials: tuple[PlannedTrial, ...]
+
+
+def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
+    """Everything a run does, in the order in which it is begun.
+
+    Each clock is a pass of its own, one after the other. Within a block the trials come in a
+    seeded random order, never all of one variant first: no variant always meets the warmer (or
+    busier) machine. `hard: forbidden` puts one throw-away boot first.
     """
     order = random.Random(scenario.trials.seed)
-    planned: list[PlannedTrial] = []
-    fragmentation = scenario.fragmentation
-    if fragmentation is not None and fragmentation.target.hard == "forbidden":
-        first = next(iter(scenario.variants))
-        planned.append(PlannedTrial(0, first, block_seed(scenario, 1), Mode.PROOF))
-    for block in range(1, scenario.trials.blocks + 1):
-        names = list(scenario.variants)
-        order.shuffle(names)
-        seed = block_seed(scenario, block)
-        planned += [PlannedTrial(block, name, seed, Mode.TRIAL) for name in names]
-    return planned
+    return [block for clock in scenario.trials.clock for block in _pass(scenario, clock, order)]
 
 
 def block_seed(scenario: Scenario, block: int) -> int:
     """The 64-bit seed of a block's guest-side randomness, from the scenario's seed."""
     return random.Random(f"{scenario.trials.seed}/{block}").getrandbits(64)
+
+
+def shares_kernel(scenario: Scenario) -> list[tuple[str, ...]]:
+    """The variants in groups that share a kernel image, in the scenario's order."""
+    bases = dict.fromkeys(variant.base for variant in scenario.variants.values())
+    return [
+        tuple(name for name, variant in scenario.variants.items() if variant.base == base) for base in bases
+    ]
+
+
+def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[PlannedBlock]:
+    groups = shares_kernel(scenario)
+    fragmentation = scenario.fragmentation
+    if fragmentation is not None and fragmentation.target.hard == "forbidden":
+        yield _proof(groups[0][0], block_seed(scenario, 1), clock)
+    for number in range(1, scenario.trials.blocks + 1):
+        seed = block_seed(scenario, number)
+        order.shuffle(groups)
+        for group in groups:
+            trials = [
+                PlannedTrial(number, name, seed, Mode.TRIAL, fork, clock)
+                for name in group
+                for fork in range(1, forks_of(scenario, clock) + 1)
+            ]
+            order.shuffle(trials)
+            yield PlannedBlock(number, seed, Mode.BLOCK, clock, group, tuple(trials))
+
+
+def forks_of(scenario: Scenario, clock: Clock) -> int:
+    """Forks per variant and block; under the deterministic clock a second one would be the first."""
+    return 1 if clock == "deterministic" else scenario.trials.forks
+
+
+def _proof(variant: str, seed: int, clock: Clock) -> PlannedBlock:
+    trial = PlannedTrial(PROOF_BLOCK, variant, seed, Mode.PROOF, 1, clock)
+    return PlannedBlock(PROOF_BLOCK, seed, Mode.PROOF, clock, (variant,), (trial,))
+
+
+def by_hand(blocks: Sequence[PlannedBlock]) -> list[PlannedBlock]:
+    """Boots that repeat the trials without snapshots: one variant each, straight through.
+
+    A fork needs descriptors of a running oomlab; these need nothing but QEMU.
+    """
+    return [
+        replace(block, mode=Mode.PROOF if block.mode is Mode.PROOF else Mode.TRIAL, variants=(name,))
+        for block in blocks
+        for name in block.variants
+    ]
+
+
+def count_trials(blocks: Sequence[PlannedBlock]) -> int:
+    """How many trials a plan has."""
+    return sum(len(block.trials) for block in blocks)

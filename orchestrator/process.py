@@ -28,6 +28,7 @@ from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
 Argument = str | os.PathLike[str]
 Stream = int | IO[bytes] | None
 Child = subprocess.Popen[bytes]
+PIPE = subprocess.PIPE
 
 _TAIL_CHARS = 4000
 _STOP_GRACE_S = 2.0

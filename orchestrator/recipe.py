@@ -7,6 +7,7 @@ them. Nothing else is said to a guest, so a printed command line repeats a trial
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ class Mode(StrEnum):
     """What the agent is to do after boot."""
 
     TRIAL = "trial"
+    BLOCK = "block"
     PROOF = "proof"
     PROBE = "probe"
     SHELL = "shell"
@@ -33,10 +35,12 @@ def probe_recipe(control_tty: str) -> str:
     return _words({"protocol": PROTOCOL_VERSION, "mode": Mode.PROBE, "control": control_tty})
 
 
-def trial_recipe(
-    scenario: Scenario, *, mode: Mode, variant: str, seed: int, control_tty: str, slowdown: float
+def block_recipe(
+    scenario: Scenario, *, mode: Mode, variants: Sequence[str], seed: int, control_tty: str, slowdown: float
 ) -> str:
     """The words for one boot of `scenario`.
+
+    A block is told all the variants that its forks may choose from, any other boot its only one.
 
     `slowdown` (>= 1) is how much slower this machine's guests are than the reference; it
     stretches the guest's own deadlines.
@@ -48,7 +52,7 @@ def trial_recipe(
         "mode": Mode.TRIAL if mode is Mode.PROOF else mode,
         "control": control_tty,
         "seed": seed,
-        "variant": variant,
+        **({"variants": ",".join(variants)} if mode is Mode.BLOCK else {"variant": variants[0]}),
         "target_ms": round(deadlines.target * slowdown * _MS_PER_S),
         "trigger_ms": round(deadlines.trigger * slowdown * _MS_PER_S),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.memory.sample import MemorySample
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
@@ -68,6 +69,23 @@ class Victim(_Frozen):
     signal: int
 
 
+class BlockResult(_Frozen):
+    """One boot brought (or not) to its target."""
+
+    block: int
+    attempt: int
+    mode: str
+    clock: Clock
+    variants: tuple[str, ...] = Field(description="the variants that fork from it")
+    seed: int
+    frozen: bool = Field(description="the target was reached and forks can run on from it")
+    host_seconds: float
+    fingerprint: str | None = Field(description="of where free memory lies; equal ones are one state")
+    ram_sha256: str | None = Field(description="of the whole memory, under the deterministic clock")
+    target: TargetState | None
+    memory: tuple[MemorySample, ...]
+
+
 class TrialResult(_Frozen):
     """One trial, judged."""
 
@@ -75,12 +93,18 @@ class TrialResult(_Frozen):
     block: int
     attempt: int
     variant: str
+    fork: int = 1
+    clock: Clock = "realtime"
     mode: str
     seed: int
+    fingerprint: str | None = Field(None, description="of the block's memory at the target")
     outcome: Outcome
     panicked: bool = False
     why: str = Field(description="one sentence: what decided the outcome")
     host_seconds: float = Field(description="from power-on to the end of QEMU, on the host's clock")
+    private_memory_kb: int | None = Field(
+        None, description="memory of the host that was this fork's alone when its trigger ended"
+    )
     guest_release: str | None = None
     target: TargetState | None = None
     proof_repaired: bool | None = Field(None, description="`hard: forbidden`: compaction repaired the state")

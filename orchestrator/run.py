@@ -5,41 +5,35 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.errors import InputError, OomlabError
+from orchestrator.capacity import Capacity, find_capacity
+from orchestrator.errors import OomlabError
+from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host import host_facts
 from orchestrator.journal import (
-    EventRecorded,
-    Journal,
     RunEnded,
     RunStarted,
-    TrialEnded,
-    TrialStarted,
+    block_results,
     open_journal,
     read_journal,
     trial_results,
-)  # fmt: skip
+)
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.manifest import RunManifest
-from orchestrator.observer import Observer, TrialLabel
-from orchestrator.oom.records import MemoryEvent
-from orchestrator.outcome import Outcome
-from orchestrator.plan import MAX_ATTEMPTS, PlannedTrial, plan_trials
+from orchestrator.observer import Observer
+from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
 from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import TrialResult
-from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory
+from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario
-from orchestrator.trial import TrialSetup, run_trial
+from orchestrator.schedule import Schedule
 from orchestrator.verdict import Verdict, compute_verdict
-
-CLOCK = "realtime"
 
 
 def recorded_artefacts(run: Path) -> list[ArtefactManifest]:
@@ -48,132 +42,107 @@ def recorded_artefacts(run: Path) -> list[ArtefactManifest]:
     return list(directory.load(directory.manifest, RunManifest).artefacts.values())
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How a scenario is run: nothing in here changes what it means."""
+
+    command: str
+    out: Path | None = None
+    overrides: Sequence[str] = ()
+    artefacts_from: Path | None = None
+    jobs: int | None = None
+
+
 def run_scenario(
-    loaded: LoadedScenario, observer: Observer, *, out: Path | None, command: str,
-    overrides: Sequence[str] = (), artefacts_from: Path | None = None,
-) -> tuple[RunDirectory, Verdict]:  # fmt: skip
+    loaded: LoadedScenario, observer: Observer, options: RunOptions
+) -> tuple[RunDirectory, Verdict]:
     """Run a scenario to its verdict.
 
     Raises OomlabError when it cannot be run, KeyboardInterrupt when the user stops it; the run
     directory is whole in every case.
     """
-    if out is not None and out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} exists and is not empty", hint="give --out a new or empty directory")
-    pins = recorded_artefacts(artefacts_from) if artefacts_from else ()
+    require_unused(options.out)
+    pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else ()
     laboratory = open_laboratory(loaded.scenario, observer, pins=pins)
-    planned = plan_trials(loaded.scenario)
-    directory = create_run_directory(out, loaded.scenario.name)
-    manifest = _manifest(loaded, laboratory, planned, command=command, overrides=overrides)
-    directory.save(directory.manifest, manifest)
+    blocks = plan_blocks(loaded.scenario)
+    capacity = find_capacity(loaded.scenario.device, jobs=options.jobs)
+    directory = create_run_directory(options.out, loaded.scenario.name)
+    directory.save(directory.manifest, _manifest(loaded, laboratory, blocks, options))
+    _execute(directory, laboratory, blocks, capacity, observer)
+    verdict = judge_run(directory)
+    directory.save(directory.verdict, verdict)
+    return directory, verdict
+
+
+def _execute(
+    directory: RunDirectory,
+    laboratory: Laboratory,
+    blocks: Sequence[PlannedBlock],
+    capacity: Capacity,
+    observer: Observer,
+) -> None:
+    """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
     with open_journal(directory.journal) as journal:
-        journal.append(RunStarted(scenario=loaded.scenario.name, planned=len(planned)))
-        observer.run_planned(len(planned))
-        execution = _Execution(laboratory, directory, journal, observer)
+        journal.append(RunStarted(scenario=laboratory.scenario.name, planned=count_trials(blocks)))
+        observer.run_planned(len(blocks), count_trials(blocks))
+        execution = Execution(laboratory, directory, journal, observer)
         try:
-            interrupted = execution.all(planned)
+            for clock in laboratory.scenario.trials.clock:
+                _execute_pass(execution, [block for block in blocks if block.clock == clock], capacity)
+        except KeyboardInterrupt:
+            journal.append(RunEnded(reason="interrupted"))
+            directory.save(directory.verdict, judge_run(directory))
+            raise
         except OomlabError as error:
             journal.append(RunEnded(reason="failed", detail=error.message))
             raise
-        journal.append(RunEnded(reason="interrupted" if interrupted else "finished"))
-    verdict = judge_run(directory)
-    directory.save(directory.verdict, verdict)
-    if interrupted:
-        raise KeyboardInterrupt
-    return directory, verdict
+        journal.append(RunEnded(reason="finished"))
+
+
+def _execute_pass(execution: Execution, blocks: Sequence[PlannedBlock], capacity: Capacity) -> None:
+    proofs = [block for block in blocks if block.mode is Mode.PROOF]
+    if not all(execution.prove(proof) for proof in proofs):
+        return  # the scenario's premise does not hold: its trials would mean nothing
+    schedule = Schedule(
+        [block for block in blocks if block.mode is not Mode.PROOF],
+        slots=capacity.guests,
+        # Guest time under the deterministic clock does not depend on what else the host does.
+        exclusive_trials=blocks[0].clock == "realtime",
+    )
+    execution.run(schedule, workers=capacity.workers)
 
 
 def judge_run(directory: RunDirectory) -> Verdict:
     """The verdict from the run directory alone; no guest is started."""
     manifest = directory.load(directory.manifest, RunManifest)
+    entries = read_journal(directory.journal)
     return compute_verdict(
         manifest.scenario,
-        trial_results(read_journal(directory.journal)),
-        clock=manifest.clock,
+        block_results(entries),
+        trial_results(entries),
         accelerator=manifest.accelerator.accelerator,
         cpu_model=manifest.accelerator.cpu_model,
     )
 
 
-class _Execution:
-    """The boots of one run, one after the other, repeated where they gave no evidence."""
-
-    def __init__(
-        self, laboratory: Laboratory, directory: RunDirectory, journal: Journal, observer: Observer
-    ) -> None:
-        self._laboratory = laboratory
-        self._directory = directory
-        self._journal = journal
-        self._observer = observer
-        self._trials = 0
-
-    def all(self, planned: Sequence[PlannedTrial]) -> bool:
-        """Run every planned boot; True when the user interrupted."""
-        for boot in planned:
-            result = self._until_evidence(boot)
-            if result.outcome is Outcome.INTERRUPTED:
-                return True
-            if boot.mode is Mode.PROOF and result.outcome is not Outcome.PASSED:
-                return False  # the scenario's premise does not hold; its trials would mean nothing
-        return False
-
-    def _until_evidence(self, planned: PlannedTrial) -> TrialResult:
-        attempt = 1
-        while (result := self._one(planned, attempt)).outcome.is_repeatable and attempt < MAX_ATTEMPTS:
-            attempt += 1
-        return result
-
-    def _one(self, planned: PlannedTrial, attempt: int) -> TrialResult:
-        self._trials += 1
-        label = TrialLabel(planned, self._trials, attempt)
-        self._journal.append(
-            TrialStarted(trial=label.trial, block=planned.block, variant=planned.variant, attempt=attempt)
-        )
-        self._observer.trial_started(label)
-
-        def on_event(event: ConsoleEvent) -> None:
-            if isinstance(event, MemoryEvent):
-                self._journal.append(EventRecorded(trial=label.trial, event=event))
-            self._observer.trial_event(label, event)
-
-        with self._directory.trial_directory(label.trial) as directory:
-            result = run_trial(
-                TrialSetup(
-                    planned,
-                    label.trial,
-                    attempt,
-                    self._laboratory.boot(planned),
-                    self._laboratory.budgets,
-                    directory,
-                    self._laboratory.mapping_bytes,
-                ),
-                on_record=lambda record: self._observer.trial_record(label, record),
-                on_event=on_event,
-            )
-        self._journal.append(TrialEnded(result=result))
-        self._observer.trial_ended(label, result)
-        return result
-
-
 def _manifest(
-    loaded: LoadedScenario, laboratory: Laboratory, planned: Sequence[PlannedTrial], *, command: str,
-    overrides: Sequence[str],
-) -> RunManifest:  # fmt: skip
-    first_block = {trial.variant: trial for trial in planned if trial.block <= 1}
+    loaded: LoadedScenario, laboratory: Laboratory, blocks: Sequence[PlannedBlock], options: RunOptions
+) -> RunManifest:
     return RunManifest(
         oomlab_version=__version__,
         python_version=platform.python_version(),
         started=datetime.now(UTC),
-        command=command,
+        command=options.command,
         scenario_file=str(loaded.source),
-        overrides=tuple(overrides),
+        overrides=tuple(options.overrides),
         scenario=loaded.scenario,
         seed=loaded.scenario.trials.seed,
         host=host_facts(),
         accelerator=laboratory.accelerator,
-        clock=CLOCK,
         artefacts={images.manifest.base: images.manifest for images in laboratory.images.values()},
         qemu_commands={
-            name: paste_ready(qemu_argv(laboratory.boot(trial), Wiring.paste_ready()))
-            for name, trial in first_block.items()
+            block.variants[0]: paste_ready(qemu_argv(laboratory.boot(block), Wiring.paste_ready()))
+            for block in by_hand(blocks)
+            if block.number == 1
         },
     )

@@ -4,7 +4,8 @@
     manifest.json   what was run, on what, with which artefacts
     journal.jsonl   what happened, one JSON record a line, appended and flushed as it happens
     verdict.json    what it says; can be recomputed from the two above
-    trials/NNNN/    console.log, console.jsonl, control.jsonl, samples.jsonl, qemu.log
+    blocks/NNNN/    one boot to the target: console.log, console.jsonl, control.jsonl, samples.jsonl, qemu.log
+    trials/NNNN/    one fork of a block: the same files
 
 Every file but the growing ones is replaced atomically: it is readable at any instant.
 """
@@ -13,12 +14,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -63,10 +63,6 @@ class RunDirectory:
         """What it says."""
         return self.path / "verdict.json"
 
-    def trial(self, number: int) -> Path:
-        """The directory of one trial."""
-        return self.path / "trials" / f"{number:04d}"
-
     def save(self, path: Path, model: BaseModel) -> None:
         """Write a model as JSON, atomically."""
         write_atomic(path, model.model_dump_json(indent=2).encode() + b"\n")
@@ -85,12 +81,16 @@ class RunDirectory:
                 hint="it may come from another version of oomlab",
             ) from None
 
-    @contextmanager
-    def trial_directory(self, number: int) -> Iterator[Path]:
-        """A fresh directory for a trial's files."""
-        directory = self.trial(number)
+    def make(self, kind: Literal["blocks", "trials"], number: int) -> Path:
+        """A fresh directory for one guest's files."""
+        directory = self.path / kind / f"{number:04d}"
         directory.mkdir(parents=True)
-        yield directory
+        return directory
+
+    def next_number(self, kind: Literal["blocks", "trials"]) -> int:
+        """The first number that no guest of the run has had."""
+        taken = [int(path.name) for path in (self.path / kind).glob("[0-9]*") if path.name.isdigit()]
+        return max(taken, default=0) + 1
 
 
 def create_run_directory(out: Path | None, scenario_name: str) -> RunDirectory:
@@ -107,6 +107,12 @@ def create_run_directory(out: Path | None, scenario_name: str) -> RunDirectory:
         ) from None
 
 
+def require_unused(out: Path | None) -> None:
+    """Refuse (InputError) a directory with something in it before any long work begins."""
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} exists and is not empty", hint="give --out a new or empty directory")
+
+
 def open_run_directory(path: Path) -> RunDirectory:
     """An existing run's directory; InputError when it is none."""
     run = RunDirectory(path)
@@ -119,8 +125,7 @@ def open_run_directory(path: Path) -> RunDirectory:
 
 
 def _given(out: Path) -> RunDirectory:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} exists and is not empty", hint="give --out a new or empty directory")
+    require_unused(out)
     out.mkdir(parents=True, exist_ok=True)
     return RunDirectory(out)
 

@@ -16,7 +16,7 @@ from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
 from orchestrator.laboratory import open_laboratory
 from orchestrator.observer import Observer
-from orchestrator.plan import PlannedTrial, block_seed
+from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.process import start
 from orchestrator.recipe import Mode
 from orchestrator.recorder import LineSplitter
@@ -54,9 +54,9 @@ def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> S
             f"the scenario has no variant '{name}'", hint=f"it has {', '.join(scenario.variants)}"
         )
     laboratory = open_laboratory(scenario, observer)
-    planned = PlannedTrial(1, name, block_seed(scenario, 1), Mode.TRIAL)
+    planned = PlannedBlock(1, block_seed(scenario, 1), Mode.SHELL, "realtime", (name,), ())
     observer.say("booting; the shell opens once memory is in the wanted state, `exit` ends the guest")
-    return ShellSession(laboratory.boot(planned, Mode.SHELL))
+    return ShellSession(laboratory.boot(planned))
 
 
 class _Progress:

@@ -1,187 +1,163 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One trial, from power-on to its result."""
+"""A block from power-on to its frozen target, and the trials that fork from it."""
 
 from __future__ import annotations
 
-import queue
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.control import ControlRecord, Hello, Phase, TriggerEnd
+from orchestrator.control import Parked
 from orchestrator.deadline import Deadline
-from orchestrator.errors import HostError, OomlabError
-from orchestrator.guests.qemu.guest import QemuGuest, power_on
-from orchestrator.guests.qemu.machine import Boot
-from orchestrator.judge import Ending, Evidence, judge
-from orchestrator.oom.records import Panic
-from orchestrator.plan import PlannedTrial
-from orchestrator.recorder import ConsoleEvent, ConsoleRecorder, ControlRecorder
-from orchestrator.result import TrialResult
+from orchestrator.errors import OomlabError
+from orchestrator.evidence import Ending, Evidence
+from orchestrator.guests.qemu.guest import QemuGuest, Sink, fork, power_on
+from orchestrator.guests.qemu.machine import Boot, GuestRam
+from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
+from orchestrator.judge import judge, judge_block
+from orchestrator.plan import PlannedBlock, PlannedTrial
+from orchestrator.recorder import ConsoleRecorder, ControlRecorder
+from orchestrator.result import BlockResult, TrialResult
+from orchestrator.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
 
-_PANIC_GRACE_S = 2.0
-"""After the panic line the guest may finish its dump, then it is ended."""
-_GUEST_REPORTS_FIRST_S = 10.0
-"""The guest watches its own budgets; the host's deadline is for guests that no longer can."""
-_AFTER_S = 60.0
-_START_S = 10.0
-_REGISTERS_S = 2.0
+_START_S = 30.0
+_FREEZE_S = 30.0
 
 
 @dataclass(frozen=True)
-class PhaseBudgets:
-    """Host seconds a trial may spend in each phase, already scaled to this machine."""
+class Surroundings:
+    """What every guest of a run shares."""
 
-    boot_s: float
-    target_s: float
-    trigger_s: float
-    after_s: float = _AFTER_S
-
-
-@dataclass(frozen=True)
-class TrialSetup:
-    """Everything needed to run one trial."""
-
-    planned: PlannedTrial
-    trial: int
-    attempt: int
-    boot: Boot
     budgets: PhaseBudgets
-    directory: Path
+    stop: StopSwitch
     mapping_bytes: int | None
 
 
-class _LineClosed:
-    """A serial line came to its end: QEMU is gone."""
+@dataclass(frozen=True)
+class Observers:
+    """Who is told what one guest says, as it says it."""
+
+    on_record: RecordObserver
+    on_event: EventObserver
 
 
-_Item = ControlRecord | ValueError | ConsoleEvent | _LineClosed
-RecordObserver = Callable[[ControlRecord], None]
-EventObserver = Callable[[ConsoleEvent], None]
+@dataclass(frozen=True)
+class Block:
+    """A block that was tried: its evidence, and its snapshot if it reached the target."""
+
+    planned: PlannedBlock
+    evidence: Evidence
+    snapshot: Snapshot | None
+    result: BlockResult
 
 
-def run_trial(setup: TrialSetup, *, on_record: RecordObserver, on_event: EventObserver) -> TrialResult:
-    """Boot, watch, judge. Never raises for what a guest does; Ctrl-C gives an interrupted result."""
-    evidence = Evidence()
+_Start = Callable[[Path, Sink, Sink], AbstractContextManager[QemuGuest]]
+
+
+@contextmanager
+def raise_block(
+    planned: PlannedBlock,
+    boot: Boot,
+    directory: Path,
+    attempt: int,
+    common: Surroundings,
+    observers: Observers,
+) -> Iterator[Block]:
+    """Boot and bring to the target; the snapshot lives as long as the `with` block.
+
+    Never raises for what a guest does. A block whose guest ended without parking has no snapshot.
+    """
+    with template_memory(boot) as snapshot:
+        started = time.monotonic()
+        evidence = Evidence()
+        ram = GuestRam(snapshot.ram_fd, private=False)
+
+        def start(log: Path, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
+            return power_on(
+                boot, log_path=log, console_sink=console, control_sink=control,
+                deadline=Deadline.after(_START_S, "QEMU's monitor greets"), ram=ram,
+            )  # fmt: skip
+
+        def body(watch: Watch, guest: QemuGuest) -> None:
+            if watch.until_parked(guest):
+                freeze(guest.monitor, snapshot, Deadline.after(_FREEZE_S, "the guest is frozen"))
+                evidence.frozen = True
+
+        first = Deadline.after(common.budgets.boot_s, "the guest's agent speaks")
+        _observe(evidence, directory, first, common, observers, start, body)
+        evidence.host_seconds = time.monotonic() - started
+        parked = evidence.last(Parked)
+        result = judge_block(
+            planned,
+            attempt=attempt,
+            evidence=evidence,
+            fingerprint=parked.fingerprint if parked else None,
+            ram_sha256=snapshot.ram_sha256() if evidence.frozen and boot.clock == "deterministic" else None,
+        )
+        yield Block(planned, evidence, snapshot if evidence.frozen else None, result)
+
+
+def run_trial(
+    block: Block,
+    planned: PlannedTrial,
+    trial: int,
+    attempt: int,
+    directory: Path,
+    common: Surroundings,
+    observers: Observers,
+) -> TrialResult:
+    """Fork, watch, judge. Never raises for what a guest does.
+
+    Without a snapshot there is nothing to fork: the block's own evidence is judged.
+    """
+    evidence = Evidence.continuing(block.evidence)
     started = time.monotonic()
-    watch = _Watch(setup, evidence, on_record, on_event)
-    try:
-        with ExitStack() as stack:
-            console = stack.enter_context(ConsoleRecorder(setup.directory, watch.inbox.put))
-            control = stack.enter_context(ControlRecorder(setup.directory, watch.inbox.put))
-            guest = stack.enter_context(
-                power_on(
-                    setup.boot,
-                    log_path=setup.directory / "qemu.log",
-                    console_sink=watch.closing(console),
-                    control_sink=control,
-                    deadline=Deadline.after(_START_S, "QEMU's monitor greets"),
-                )
-            )
-            watch.until_the_end(guest)
-    except KeyboardInterrupt:
-        evidence.ending = Ending.INTERRUPTED
-    except OomlabError as error:
-        evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, error.message
-    watch.take_the_rest()
+    snapshot = block.snapshot
+    if snapshot is not None:
+        evidence.ending, evidence.ending_detail = Ending.EXITED, ""
+        message = f"{block.planned.variants.index(planned.variant)}\n".encode()
+
+        def start(log: Path, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
+            return fork(
+                snapshot, message, log_path=log, console_sink=console, control_sink=control,
+                deadline=Deadline.after(_START_S, "a fork runs on"),
+            )  # fmt: skip
+
+        first = Deadline.after(common.budgets.boot_s, "the fork's agent goes on")
+        _observe(evidence, directory, first, common, observers, start, Watch.until_the_end)
     evidence.host_seconds = time.monotonic() - started
     return judge(
-        setup.planned,
-        trial=setup.trial,
-        attempt=setup.attempt,
-        mapping_bytes=setup.mapping_bytes,
+        planned,
+        trial=trial,
+        attempt=attempt,
+        mapping_bytes=common.mapping_bytes,
+        fingerprint=block.result.fingerprint,
         evidence=evidence,
     )
 
 
-class _Watch:
-    """Collects a running guest's evidence and knows by when what must have happened."""
-
-    def __init__(
-        self, setup: TrialSetup, evidence: Evidence, on_record: RecordObserver, on_event: EventObserver
-    ) -> None:
-        self.inbox: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        self._directory = setup.directory
-        self._budgets = setup.budgets
-        self._evidence = evidence
-        self._on_record = on_record
-        self._on_event = on_event
-        self._deadline = Deadline.after(setup.budgets.boot_s, "the guest's agent speaks")
-
-    def closing(self, recorder: ConsoleRecorder) -> Callable[[bytes], None]:
-        """The recorder as a sink that also tells when the line has ended."""
-
-        def sink(chunk: bytes) -> None:
-            recorder(chunk)
-            if not chunk:
-                self.inbox.put(_LineClosed())
-
-        return sink
-
-    def until_the_end(self, guest: QemuGuest) -> None:
-        """Take in records and events until the guest has ended or is overdue."""
-        while True:
-            try:
-                item = self.inbox.get(timeout=self._deadline.remaining())
-            except queue.Empty:
-                self._overdue(guest)
-                return
-            if isinstance(item, _LineClosed):
-                status = guest.child.wait()
-                self._evidence.ending_detail = f"QEMU ended with status {status}"
-                self._check_recording(guest)
-                return
-            self._take(item)
-
-    def take_the_rest(self) -> None:
-        """What arrived between the decision to end and the end itself."""
-        while not self.inbox.empty():
-            item = self.inbox.get()
-            if not isinstance(item, _LineClosed):
-                self._take(item)
-
-    def _take(self, item: ControlRecord | ValueError | ConsoleEvent) -> None:
-        if isinstance(item, ValueError):
-            self._evidence.ending = Ending.HARNESS_FAILED
-            self._evidence.ending_detail = f"the control line carried garbage: {item}"
-        elif isinstance(item, ConsoleEvent):
-            self._evidence.console.append(item)
-            if isinstance(item, Panic):
-                self._deadline = self._deadline.sooner(_PANIC_GRACE_S, "the end after the panic")
-            self._on_event(item)
-        else:
-            self._evidence.control.append(item)
-            self._advance(item)
-            self._on_record(item)
-
-    def _advance(self, record: ControlRecord) -> None:
-        budgets = self._budgets
-        if isinstance(record, Hello):
-            self._deadline = Deadline.after(
-                budgets.target_s + _GUEST_REPORTS_FIRST_S, "the memory target is reached"
-            )
-        elif isinstance(record, Phase) and record.name == "trigger":
-            self._deadline = Deadline.after(budgets.trigger_s + _GUEST_REPORTS_FIRST_S, "the trigger ends")
-        elif isinstance(record, TriggerEnd) or (isinstance(record, Phase) and record.name == "after"):
-            self._deadline = Deadline.after(budgets.after_s, "the guest reports and powers off")
-
-    def _overdue(self, guest: QemuGuest) -> None:
-        if any(isinstance(event, Panic) for event in self._evidence.console):
-            self._evidence.ending_detail = "ended after its panic"
-            return
-        self._evidence.ending = Ending.OVERDUE
-        self._evidence.ending_detail = f"not in time: {self._deadline.what}"
-        try:
-            registers = guest.monitor.registers(Deadline.after(_REGISTERS_S, "CPU registers"))
-        except HostError as error:
-            registers = error.message
-        (self._directory / "registers.txt").write_text(registers + "\n")
-
-    def _check_recording(self, guest: QemuGuest) -> None:
-        guest.drain()
-        failure = guest.sink_failure()
-        if failure is not None:
-            self._evidence.ending = Ending.HARNESS_FAILED
-            self._evidence.ending_detail = f"the guest's output could not be recorded: {failure}"
+def _observe(
+    evidence: Evidence,
+    directory: Path,
+    first: Deadline,
+    common: Surroundings,
+    observers: Observers,
+    start: _Start,
+    body: Callable[[Watch, QemuGuest], None],
+) -> None:
+    """Run one guest with its lines recorded; what goes wrong on the host becomes evidence."""
+    watch = Watch(evidence, directory, common.budgets, first, observers.on_record, observers.on_event)
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(common.stop.watching(watch.inbox))
+            console = stack.enter_context(ConsoleRecorder(directory, watch.inbox.put))
+            control = stack.enter_context(ControlRecorder(directory, watch.inbox.put))
+            guest = stack.enter_context(start(directory / "qemu.log", watch.closing(console), control))
+            body(watch, guest)
+    except OomlabError as error:
+        evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, error.message
+    except OSError as error:
+        evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, f"the host failed: {error}"
+    watch.take_the_rest()

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.errors import ExitCode
 from orchestrator.expectations import unmet
+from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
+from orchestrator.plan import plan_blocks, shares_kernel
 from orchestrator.recipe import Mode
-from orchestrator.result import TrialResult
+from orchestrator.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Expectation, Scenario
 
 
@@ -21,15 +25,25 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+LatencyUnit = Literal["us", "instructions"]
+
+_LATENCY_UNITS: dict[Clock, tuple[LatencyUnit, float]] = {
+    "realtime": ("us", 1e-3),
+    # Guest time is a count of instructions then, 2^shift ns each; it says nothing about seconds.
+    "deterministic": ("instructions", 1 / (1 << ICOUNT_SHIFT)),
+}
+
+
 class MmapTotals(_Frozen):
-    """mmaps of all of a variant's trials; latencies are the medians over its trials."""
+    """mmaps of all of a variant's trials; p50 and p99 are the medians over its trials."""
 
     ok: int = 0
     failed: int = 0
-    unfinished: int = 0
-    p50_us: float | None = None
-    p99_us: float | None = None
-    max_us: float | None = None
+    unfinished: int = Field(0, description="in flight when the trigger died")
+    latency_unit: LatencyUnit = "us"
+    p50: float | None = None
+    p99: float | None = None
+    max: float | None = None
 
 
 class VariantVerdict(_Frozen):
@@ -51,16 +65,34 @@ class VariantVerdict(_Frozen):
     unmet: tuple[str, ...] = Field((), description="what was not as expected")
 
 
-class Verdict(_Frozen):
-    """The whole run in one object; every report is made from it."""
+class PassVerdict(_Frozen):
+    """All trials under one clock: figures of different clocks never meet in one comparison."""
 
-    scenario: str
-    expectations_met: bool | None = Field(description="null: the evidence is short")
-    clock: str
+    clock: Clock
     accelerator: str
     cpu_model: str
     variants: dict[str, VariantVerdict]
-    repeated: int = Field(0, description="trials without evidence that were run again")
+    blocks: int = Field(description="blocks that reached their target")
+    distinct_states: int | None = Field(
+        description="different places of free memory among them: blocks with equal ones are one sample"
+    )
+    paired: bool = Field(description="all variants fork from the same blocks")
+
+
+class Verdict(_Frozen):
+    """The whole run in one object; every report is made from it.
+
+    `clock`, `accelerator`, `cpu_model` and `variants` repeat those of the first pass.
+    """
+
+    scenario: str
+    expectations_met: bool | None = Field(description="null: the evidence is short")
+    clock: Clock
+    accelerator: str
+    cpu_model: str
+    variants: dict[str, VariantVerdict]
+    passes: tuple[PassVerdict, ...]
+    repeated: int = Field(0, description="attempts without evidence that were made again")
     missing: tuple[str, ...] = Field((), description="why evidence is short")
     disagreements: tuple[str, ...] = Field((), description="where console and /proc/vmstat differ")
 
@@ -73,60 +105,110 @@ class Verdict(_Frozen):
 
 
 def compute_verdict(
-    scenario: Scenario, results: Sequence[TrialResult], *, clock: str, accelerator: str, cpu_model: str
+    scenario: Scenario,
+    blocks: Sequence[BlockResult],
+    results: Sequence[TrialResult],
+    *,
+    accelerator: str,
+    cpu_model: str,
 ) -> Verdict:
-    """The verdict of a run from its trials' results (all attempts, in order)."""
+    """The verdict of a run from what its blocks and trials came to (all attempts, in order)."""
     final = _last_attempts(results)
-    trials = {key: result for key, result in final.items() if result.mode != Mode.PROOF}
-    variants = {
-        name: _variant(
-            [result for result in trials.values() if result.variant == name],
-            scenario.expectations.get(name),
-        )
-        for name in scenario.variants
-    }
+    trials = [result for result in final.values() if result.mode != Mode.PROOF]
     missing = _missing(scenario, final)
-    met = None if missing else not any(verdict.unmet for verdict in variants.values())
+    passes = tuple(
+        _pass(scenario, clock, blocks, trials, accelerator=accelerator, cpu_model=cpu_model)
+        for clock in scenario.trials.clock
+    )
+    unmet = [verdict.unmet for each in passes for verdict in each.variants.values()]
     return Verdict(
         scenario=scenario.name,
-        expectations_met=met,
-        clock=clock,
+        expectations_met=None if missing else not any(unmet),
+        clock=passes[0].clock,
         accelerator=accelerator,
         cpu_model=cpu_model,
-        variants=variants,
-        repeated=len(results) - len(final),
+        variants=passes[0].variants,
+        passes=passes,
+        repeated=sum(attempt > 1 for attempt in _attempts(blocks, results)),
         missing=tuple(missing),
         disagreements=tuple(
             f"trial {result.trial} ({result.variant}): {result.disagreement}"
-            for result in trials.values()
+            for result in trials
             if result.disagreement
         ),
     )
 
 
-_Key = tuple[str, int, str]
+_Key = tuple[str, Clock, int, str, int]
+
+
+def _key(result: TrialResult) -> _Key:
+    return (result.mode, result.clock, result.block, result.variant, result.fork)
 
 
 def _last_attempts(results: Sequence[TrialResult]) -> dict[_Key, TrialResult]:
-    return {(result.mode, result.block, result.variant): result for result in results}
+    return {_key(result): result for result in results}
+
+
+def _attempts(blocks: Sequence[BlockResult], results: Sequence[TrialResult]) -> list[int]:
+    """Attempt numbers of every guest, each counted once: a failed block's trials share its attempt."""
+    return [block.attempt for block in blocks] + [
+        result.attempt for result in results if result.private_memory_kb is not None
+    ]
+
+
+def _pass(
+    scenario: Scenario,
+    clock: Clock,
+    blocks: Sequence[BlockResult],
+    trials: Sequence[TrialResult],
+    *,
+    accelerator: str,
+    cpu_model: str,
+) -> PassVerdict:
+    frozen = [block for block in blocks if block.clock == clock and block.frozen]
+    prints = [block.fingerprint for block in frozen]
+    return PassVerdict(
+        clock=clock,
+        accelerator=accelerator,
+        cpu_model=cpu_model,
+        variants={
+            name: _variant(
+                [result for result in trials if result.variant == name and result.clock == clock],
+                scenario.expectations.get(name),
+                clock,
+            )
+            for name in scenario.variants
+        },
+        blocks=len({block.block for block in frozen}),
+        distinct_states=None if None in prints else len(set(prints)),
+        paired=len(shares_kernel(scenario)) == 1,
+    )
 
 
 def _missing(scenario: Scenario, final: Mapping[_Key, TrialResult]) -> list[str]:
     """Why the evidence does not suffice for a yes or no; empty when it does."""
     missing = []
-    for (mode, block, name), result in final.items():
-        what = "the proof boot" if mode == Mode.PROOF else f"block {block} of {name}"
+    for (mode, clock, block, name, fork), result in final.items():
+        what = "the proof boot" if mode == Mode.PROOF else _trial_name(scenario, clock, block, name, fork)
         proven = mode == Mode.PROOF and result.outcome is Outcome.PASSED
         if not proven and (mode == Mode.PROOF or not result.outcome.is_evidence):
             missing.append(f"{what}: {result.outcome} ({result.why})")
-    for name in scenario.variants:
-        for block in range(1, scenario.trials.blocks + 1):
-            if (Mode.TRIAL, block, name) not in final:
-                missing.append(f"block {block} of {name} was not run")
+    for planned in plan_blocks(scenario):
+        for trial in planned.trials:
+            key = (trial.mode, trial.clock, trial.block, trial.variant, trial.fork)
+            if key not in final:
+                missing.append(f"{_trial_name(scenario, *key[1:])} was not run")
     return missing
 
 
-def _variant(results: Sequence[TrialResult], expectation: Expectation | None) -> VariantVerdict:
+def _trial_name(scenario: Scenario, clock: Clock, block: int, variant: str, fork: int) -> str:
+    name = f"block {block} of {variant}"
+    name += f", fork {fork}" if scenario.trials.forks > 1 else ""
+    return name + (f" ({clock})" if len(scenario.trials.clock) > 1 else "")
+
+
+def _variant(results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock) -> VariantVerdict:
     requests = [result.requests for result in results if result.requests is not None]
     targets = [result.target for result in results if result.target is not None]
     evidence = [result for result in results if result.outcome.is_evidence]
@@ -134,7 +216,7 @@ def _variant(results: Sequence[TrialResult], expectation: Expectation | None) ->
         trials=len(results),
         outcomes=dict(Counter(result.outcome for result in results)),
         oom_events=sum(result.oom_events for result in results),
-        mmaps=_mmap_totals(results),
+        mmaps=_mmap_totals(results, clock),
         contiguous=sum(request.contiguous for request in requests),
         fell_back=sum(request.fell_back for request in requests),
         gfp_flags=tuple(sorted({flags for request in requests for flags in request.gfp_flags})),
@@ -152,18 +234,20 @@ def _unmet(expectation: Expectation | None, evidence: Sequence[TrialResult]) -> 
     )
 
 
-def _mmap_totals(results: Sequence[TrialResult]) -> MmapTotals:
+def _mmap_totals(results: Sequence[TrialResult], clock: Clock) -> MmapTotals:
     summaries = [result.mmaps for result in results if result.mmaps is not None]
     latencies = [summary.latency for summary in summaries if summary.latency is not None]
+    unit, per_ns = _LATENCY_UNITS[clock]
 
-    def median_us(values_ns: list[int]) -> float | None:
-        return round(sorted(values_ns)[len(values_ns) // 2] / 1000, 1) if values_ns else None
+    def median(values_ns: list[int]) -> float | None:
+        return round(statistics.median(values_ns) * per_ns, 1) if values_ns else None
 
     return MmapTotals(
         ok=sum(summary.ok for summary in summaries),
         failed=sum(summary.failed for summary in summaries),
         unfinished=sum(summary.unfinished for summary in summaries),
-        p50_us=median_us([latency.p50_ns for latency in latencies]),
-        p99_us=median_us([latency.p99_ns for latency in latencies]),
-        max_us=max((latency.max_ns / 1000 for latency in latencies), default=None),
+        latency_unit=unit,
+        p50=median([latency.p50_ns for latency in latencies]),
+        p99=median([latency.p99_ns for latency in latencies]),
+        max=round(max(latency.max_ns for latency in latencies) * per_ns, 1) if latencies else None,
     )

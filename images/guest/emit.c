@@ -57,6 +57,15 @@ int emit_open(const char *name)
 	return 0;
 }
 
+void emit_read_line(char *text, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size - 1 && read(line.fd, text + used, 1) == 1 && text[used] != '\n')
+		used++;
+	text[used] = '\0';
+}
+
 static bool put(const char *text, size_t length, size_t reserve)
 {
 	if (line.used + length + reserve > BUFFER_BYTES) {

@@ -31,6 +31,9 @@ void emit_mark(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Record and mark that a phase begins. */
 void emit_phase(const char *name);
 
+/* Blocks until the host has sent a line (or `size` - 1 bytes); the newline is left out. */
+void emit_read_line(char *text, size_t size);
+
 /* Waits until the line has taken everything. */
 void emit_drain(void);
 

@@ -101,7 +101,7 @@ bool guest_sysctls(const struct recipe *recipe)
 
 void guest_hello(const struct recipe *recipe)
 {
-	static const char *const modes[] = { "trial", "probe", "shell" };
+	static const char *const modes[] = { "trial", "probe", "shell", "block" };
 	struct utsname name;
 
 	uname(&name);

@@ -13,7 +13,7 @@ typedef bool (*parse_fn)(struct recipe *recipe, char *value);
 
 static bool parse_mode(struct recipe *recipe, char *value)
 {
-	static const char *const names[] = { "trial", "probe", "shell", NULL };
+	static const char *const names[] = { "trial", "probe", "shell", "block", NULL };
 
 	return value_choice(value, names, (int *)&recipe->mode);
 }
@@ -99,6 +99,16 @@ static bool parse_stressors(struct recipe *recipe, char *value)
 	return true;
 }
 
+static bool parse_variants(struct recipe *recipe, char *value)
+{
+	for (char *name; (name = value_field(&value, ','));) {
+		if (!*name || recipe->variant_count == RECIPE_VARIANTS)
+			return false;
+		recipe->variants[recipe->variant_count++] = name;
+	}
+	return true;
+}
+
 static bool parse_bystanders(struct recipe *recipe, char *value)
 {
 	uint64_t count;
@@ -172,6 +182,7 @@ static const struct {
 	{ "units", parse_units },	    { "free_kb", parse_free },
 	{ "hard", parse_hard },		    { "target_ms", parse_target_ms },
 	{ "stressors", parse_stressors },   { "variant", parse_variant },
+	{ "variants", parse_variants },
 	{ "bystanders", parse_bystanders }, { "trigger", parse_trigger },
 	{ "size", parse_size },		    { "count", parse_count },
 	{ "processes", parse_processes },   { "hold", parse_hold },

@@ -11,9 +11,11 @@
 #define RECIPE_TEXT 4096
 #define RECIPE_SYSCTLS 32
 #define RECIPE_STRESSORS 8
+#define RECIPE_VARIANTS 32
 #define UNLIMITED (-1)
 
-enum mode { MODE_TRIAL, MODE_PROBE, MODE_SHELL };
+/* MODE_BLOCK: a trial that parks at its target, for forks to go on from. */
+enum mode { MODE_TRIAL, MODE_PROBE, MODE_SHELL, MODE_BLOCK };
 enum hard { HARD_UNCHECKED, HARD_REQUIRED, HARD_PROVE };
 enum trigger_kind { TRIGGER_NONE, TRIGGER_BINDER, TRIGGER_COMMAND };
 enum stressor_kind {
@@ -55,6 +57,8 @@ struct recipe {
 	struct stressor stressors[RECIPE_STRESSORS];
 	size_t stressor_count;
 	const char *variant;
+	const char *variants[RECIPE_VARIANTS]; /* what the forks of a block may choose from */
+	size_t variant_count;
 	unsigned bystander_count;
 	uint64_t bystander_kb;
 	int bystander_adj;

@@ -13,6 +13,7 @@
 #include "guest.h"
 #include "memory.h"
 #include "module.h"
+#include "park.h"
 #include "pressure.h"
 #include "sample.h"
 #include "shell.h"
@@ -55,8 +56,12 @@ static bool prepare(const struct recipe *recipe)
 		return false;
 	if (recipe->mode == MODE_SHELL && failed("shell", shell_prepare()))
 		return false;
-	if (recipe->mode == MODE_TRIAL && failed("trigger", trigger_prepare(recipe)))
+	if (recipe->mode != MODE_SHELL && failed("trigger", trigger_prepare(recipe)))
 		return false;
+	if (recipe->mode == MODE_BLOCK && !park_prepare()) {
+		emit_error("park", errno, "no pvpanic device");
+		return false;
+	}
 	if (failed("bystanders", bystanders_start(recipe)))
 		return false;
 	if (!pressure_prepare(recipe)) {
@@ -148,6 +153,18 @@ static bool load(const struct recipe *recipe)
 	return true;
 }
 
+/* The part that a fork goes through: everything from the frozen target on. */
+static void put_to_the_test(struct recipe *recipe)
+{
+	if (recipe->mode == MODE_BLOCK && !park(recipe))
+		return;
+	if (!load(recipe) || recipe->trigger == TRIGGER_NONE)
+		return;
+	emit_phase("trigger");
+	trigger_run(recipe);
+	trigger_report(recipe);
+}
+
 static void after(void)
 {
 	emit_phase("after");
@@ -155,7 +172,7 @@ static void after(void)
 	sample_all("after");
 }
 
-void trial_run(const struct recipe *recipe)
+void trial_run(struct recipe *recipe)
 {
 	struct outcome outcome = { .reason = "" };
 
@@ -170,13 +187,10 @@ void trial_run(const struct recipe *recipe)
 		shell_run(recipe, reached(&outcome));
 		return;
 	}
-	if (reached(&outcome) && recipe->hard == HARD_PROVE) {
+	if (reached(&outcome) && recipe->hard == HARD_PROVE)
 		prove(recipe, &outcome);
-	} else if (reached(&outcome) && load(recipe) && recipe->trigger != TRIGGER_NONE) {
-		emit_phase("trigger");
-		trigger_run(recipe);
-		trigger_report(recipe);
-	}
+	else if (reached(&outcome))
+		put_to_the_test(recipe);
 	after();
 	trigger_release();
 }

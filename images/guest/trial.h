@@ -6,6 +6,6 @@
 #include "recipe.h"
 
 /* Runs a trial, or a shell in the same state. */
-void trial_run(const struct recipe *recipe);
+void trial_run(struct recipe *recipe);
 
 #endif

@@ -8,14 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from orchestrator.control import ControlRecord, Phase, State, TargetRecord, TriggerProgress, TriggerStart
-from orchestrator.observer import Observer, TrialLabel
+from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.records import MemoryEvent, Panic
+from orchestrator.plan import PlannedBlock
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import TrialResult
+from orchestrator.result import BlockResult, TrialResult
 
 _PHASE_WORDS = {
     "prepare": "preparing the guest",
@@ -28,18 +37,17 @@ _PHASE_WORDS = {
 }
 
 
-def trial_name(label: TrialLabel) -> str:
-    """How a trial is called in progress lines."""
-    if label.planned.mode is Mode.PROOF:
-        name = f"trial {label.trial}: proof that compaction repairs the state"
-    else:
-        name = f"trial {label.trial}: {label.planned.variant}, block {label.planned.block}"
-    return name if label.attempt == 1 else f"{name}, attempt {label.attempt}"
+def block_line(label: GuestLabel, result: BlockResult) -> str:
+    """One line on a block that is at its target, or is not."""
+    if not result.frozen:
+        return f"{label.name}: target not reached after {result.host_seconds:.1f} s"
+    free = f", {result.target.free_kb // 1024} MiB free" if result.target else ""
+    return f"{label.name}: at the target after {result.host_seconds:.1f} s{free}"
 
 
-def result_line(label: TrialLabel, result: TrialResult) -> str:
+def result_line(label: GuestLabel, result: TrialResult) -> str:
     """One line on a trial that has ended."""
-    line = f"{trial_name(label)}: {result.outcome} after {result.host_seconds:.1f} s"
+    line = f"{label.name}: {result.outcome} after {result.host_seconds:.1f} s"
     if result.mmaps is not None:
         mmaps = result.mmaps
         line += f", {mmaps.ok} of {mmaps.planned} mmaps served"
@@ -70,31 +78,35 @@ class PlainObserver:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._boots = 0
 
     def say(self, text: str) -> None:
         """Print a line of preparation."""
         self._print(text)
 
-    def run_planned(self, boots: int) -> None:
-        """Print how many guests will be booted."""
-        self._print(f"{boots} boot{'s' if boots != 1 else ''} planned")
+    def run_planned(self, blocks: int, trials: int) -> None:
+        """Print what is to come."""
+        self._print(f"planned: {_plural(trials, 'trial')} from {_plural(blocks, 'block')}")
 
-    def trial_started(self, label: TrialLabel) -> None:
-        """Print that a guest boots."""
-        self._print(f"{trial_name(label)}: booting")
+    def guest_started(self, label: GuestLabel) -> None:
+        """Print that a guest boots; forks start too often for a line."""
+        if isinstance(label.planned, PlannedBlock):
+            self._print(f"{label.name}: booting")
 
-    def trial_record(self, label: TrialLabel, record: ControlRecord) -> None:
+    def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:
         """Print the phases only; feedback steps would flood a log."""
         if isinstance(record, Phase) and record.name in ("pressure", "trigger"):
-            self._print(f"{trial_name(label)}: {_PHASE_WORDS[record.name]}")
+            self._print(f"{label.name}: {_PHASE_WORDS[record.name]}")
 
-    def trial_event(self, label: TrialLabel, event: ConsoleEvent) -> None:
+    def guest_event(self, label: GuestLabel, event: ConsoleEvent) -> None:
         """Print OOMs and panics as they are read."""
         if (text := event_line(event)) is not None:
-            self._print(f"{trial_name(label)}: {text}")
+            self._print(f"{label.name}: {text}")
 
-    def trial_ended(self, label: TrialLabel, result: TrialResult) -> None:
+    def block_ended(self, label: GuestLabel, result: BlockResult) -> None:
+        """Print whether the target was reached."""
+        self._print(block_line(label, result))
+
+    def trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
         """Print the outcome."""
         self._print(result_line(label, result))
 
@@ -103,40 +115,61 @@ class PlainObserver:
 
 
 class LiveObserver(PlainObserver):
-    """A bar over the boots with the current trial's phase; results stay above it."""
+    """A bar over the trials with rate and time left, the tally of outcomes, and a line a worker."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
         super().__init__(console)
         self._progress = progress
-        self._task: TaskID | None = None
-        self._tally: Counter[str] = Counter()
+        self._overall: TaskID | None = None
+        self._tally: dict[str, Counter[str]] = {}
+        self._guests: dict[GuestLabel, TaskID] = {}
 
     def say(self, text: str) -> None:
         """Print a line of preparation."""
         self._progress.console.print(text, markup=False, highlight=False, style="dim")
 
-    def run_planned(self, boots: int) -> None:
+    def run_planned(self, blocks: int, trials: int) -> None:  # noqa: ARG002 - the bar counts trials
         """Show the bar."""
-        self._task = self._progress.add_task("starting", total=boots)
+        self._overall = self._progress.add_task("", total=trials)
 
-    def trial_started(self, label: TrialLabel) -> None:
-        """Show which trial boots."""
-        self._show(f"{trial_name(label)}: booting")
+    def guest_started(self, label: GuestLabel) -> None:
+        """Give the guest a line."""
+        self._guests[label] = self._progress.add_task(f"{label.name}: starting", total=None)
 
-    def trial_record(self, label: TrialLabel, record: ControlRecord) -> None:
-        """Show the phase."""
-        if (text := detail(record)) is not None:
-            self._show(f"{trial_name(label)}: {text}")
+    def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:
+        """Show the guest's phase on its line."""
+        if (text := detail(record)) is not None and label in self._guests:
+            self._progress.update(self._guests[label], description=f"{label.name}: {text}")
 
-    def trial_ended(self, label: TrialLabel, result: TrialResult) -> None:
-        """Print the outcome above the bar and move it on."""
-        super().trial_ended(label, result)
-        if self._task is not None and not result.outcome.is_repeatable:
-            self._progress.advance(self._task)
+    def block_ended(self, label: GuestLabel, result: BlockResult) -> None:
+        """Take the guest's line away; print only what went wrong."""
+        self._forget(label)
+        if not result.frozen and label.planned.mode is not Mode.PROOF:
+            super().block_ended(label, result)
 
-    def _show(self, text: str) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, description=text)
+    def trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
+        """Move the bar on and count the outcome."""
+        self._forget(label)
+        if not result.outcome.is_evidence:
+            super().trial_ended(label, result)
+        self._tally.setdefault(result.variant, Counter())[result.outcome] += 1
+        if self._overall is not None:
+            self._progress.update(self._overall, advance=1, description=self._tally_text())
+
+    def _forget(self, label: GuestLabel) -> None:
+        task = self._guests.pop(label, None)
+        if task is not None:
+            self._progress.remove_task(task)
+
+    def _tally_text(self) -> str:
+        return "   ".join(
+            f"{variant}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+            for variant, outcomes in self._tally.items()
+        )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def event_line(event: ConsoleEvent) -> str | None:
@@ -156,7 +189,7 @@ def live_observer(console: Console) -> Iterator[Observer]:
         yield PlainObserver(console)
         return
     columns = (
-        BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(),
+        BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         TextColumn("{task.description}", markup=False),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as progress:

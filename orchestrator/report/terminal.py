@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.oom.explain import explain
-from orchestrator.verdict import MmapTotals, VariantVerdict, Verdict
+from orchestrator.verdict import PassVerdict, VariantVerdict, Verdict
 
 _SHOWN_ORDERS = 5
 _DEFAULT_PAGE_BYTES = 4096
@@ -18,7 +18,9 @@ _DEFAULT_PAGE_BYTES = 4096
 
 def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str, int]) -> None:
     """Print the whole report. `page_sizes` gives each variant's page size in bytes."""
-    console.print(_table(verdict))
+    for each in verdict.passes:
+        console.print(_table(verdict.scenario, each))
+        console.print(Text(_sample_line(each)), soft_wrap=True)
     for name, variant in verdict.variants.items():
         if variant.first_oom is not None:
             console.print(Text(f"First OOM of {name}:", style="bold"))
@@ -29,16 +31,30 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
     console.print(_conclusion(verdict), soft_wrap=True)
 
 
-def _table(verdict: Verdict) -> Table:
+def _table(scenario: str, each: PassVerdict) -> Table:
     """One column a variant: that fits a terminal of 80 columns with two variants or three."""
-    title = f"{verdict.scenario} ({verdict.clock} clock, {verdict.accelerator}, {verdict.cpu_model})"
+    title = f"{scenario} ({each.clock} clock, {each.accelerator}, {each.cpu_model})"
     table = Table(title=title, title_justify="left")
     table.add_column("")
-    for name in verdict.variants:
+    for name in each.variants:
         table.add_column(Text(name))
     for label, cell in _ROWS.items():
-        table.add_row(label, *(Text(cell(variant)) for variant in verdict.variants.values()))
+        table.add_row(label, *(Text(cell(variant)) for variant in each.variants.values()))
     return table
+
+
+def _sample_line(each: PassVerdict) -> str:
+    """How many independent samples the table stands for."""
+    line = _count_of("block", each.blocks)
+    if each.distinct_states is not None:
+        line += f" with {_count_of('distinct memory state', each.distinct_states)}"
+    if len(each.variants) > 1:
+        line += (
+            "; the variants fork from the same memory"
+            if each.paired
+            else "; the variants have different kernels, so their blocks are not paired"
+        )
+    return line
 
 
 def _outcomes(variant: VariantVerdict) -> str:
@@ -56,10 +72,11 @@ def _mmaps(variant: VariantVerdict) -> str:
 
 
 def _latency(variant: VariantVerdict) -> str:
-    mmaps: MmapTotals = variant.mmaps
-    if mmaps.p50_us is None or mmaps.p99_us is None or mmaps.max_us is None:
+    mmaps = variant.mmaps
+    if mmaps.p50 is None or mmaps.p99 is None or mmaps.max is None:
         return "-"
-    return f"{mmaps.p50_us:.0f} / {mmaps.p99_us:.0f} / {mmaps.max_us:.0f} us"
+    unit = "us" if mmaps.latency_unit == "us" else "insns"
+    return f"{mmaps.p50:.0f} / {mmaps.p99:.0f} / {mmaps.max:.0f} {unit}"
 
 
 def _paths(variant: VariantVerdict) -> str:
@@ -112,3 +129,7 @@ def _conclusion(verdict: Verdict) -> Text:
 
 def _count(what: str, count: int) -> str:
     return str(what) if count == 1 else f"{count} x {what}"
+
+
+def _count_of(noun: str, count: int) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

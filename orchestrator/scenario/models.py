@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
-from orchestrator.scenario.fields import Cross, Duration, Model, Name, duration_between, refuse
+from orchestrator.scenario.fields import Cross, Duration, Model, Name, duration_between, each_once, refuse
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
@@ -40,14 +40,38 @@ __all__ = [
 PhaseLimit = Annotated[Duration, duration_between(0.1, 24 * 3600)]
 
 
+ClockName = Literal["realtime", "deterministic"]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class Trials(Model):
     """How often everything is done."""
 
     blocks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
         1, description="number of blocks; a block is one boot of every variant", examples=[3]
     )
+    forks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
+        1,
+        description="trials of each variant that continue from one block's memory; forks of a block are no"
+        " independent samples, blocks are",
+        examples=[2],
+    )
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**64)] = Field(
         1, description="seed of everything random; block N draws its own seed from it", examples=[1]
+    )
+    clock: Annotated[
+        tuple[ClockName, ...],
+        each_once("clock", str),
+        BeforeValidator(_as_list, json_schema_input_type=ClockName | list[ClockName]),
+    ] = Field(
+        ("realtime",),
+        min_length=1,
+        description="realtime: the host's time passes in the guest. deterministic: guest time is a count of"
+        " instructions, and runs repeat bit for bit. A list runs both, each with a table of its own",
+        examples=["deterministic"],
     )
 
 

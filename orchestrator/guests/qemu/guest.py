@@ -5,23 +5,27 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.channel import Pump, SerialPipe, serial_pipe
+from orchestrator.channel import Pump, SerialPipe, serial_pipe, unread_bytes
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
+from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, qemu_argv
 from orchestrator.guests.qemu.monitor import Monitor
-from orchestrator.process import Child, paste_ready, start
+from orchestrator.guests.qemu.snapshot import Snapshot
+from orchestrator.process import PIPE, Child, paste_ready, start
 
 Sink = Callable[[bytes], None]
 
 _DRAIN_S = 2.0
 """How long the last bytes may take from a dead QEMU's pipe to the files."""
 _LOG_TAIL_CHARS = 2000
+_LONGEST_MESSAGE_BYTES = 8
+_PRIVATE_FIELDS = frozenset({"Private_Clean:", "Private_Dirty:"})
+"""proc(5), smaps_rollup."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,30 @@ class QemuGuest:
         """True while the QEMU process lives."""
         return self.child.poll() is None
 
+    def tell(self, message: bytes, deadline: Deadline) -> None:
+        """Send bytes to the guest's control line and wait until its UART has taken them all.
+
+        At most 8: the 8250 of these guests takes no more before its driver reads (the receive
+        trigger that Linux sets), and the rest would arrive at an instant of the host's making.
+        """
+        if len(message) > _LONGEST_MESSAGE_BYTES:
+            raise ValueError(f"{message!r} is longer than {_LONGEST_MESSAGE_BYTES} bytes")
+        if self.child.stdin is None:
+            raise ValueError("this guest has no input")
+        self.child.stdin.write(message)
+        self.child.stdin.flush()
+        while unread_bytes(self.child.stdin.fileno()):
+            deadline.check()
+
+    def private_memory_kb(self) -> int:
+        """Memory that is this QEMU's alone, its copied guest pages included; 0 once it is gone."""
+        try:
+            rollup = Path(f"/proc/{self.child.pid}/smaps_rollup").read_text()
+        except OSError:
+            return 0
+        fields = (line.split() for line in rollup.splitlines())
+        return sum(int(words[1]) for words in fields if words[0] in _PRIVATE_FIELDS)
+
     def sink_failure(self) -> Exception | None:
         """What stopped the recording of a serial line (a full disk, say), or None."""
         return self.console.failure or self.control.failure
@@ -50,10 +78,18 @@ class QemuGuest:
 
 @contextmanager
 def power_on(
-    boot: Boot, *, log_path: Path, console_sink: Sink, control_sink: Sink, deadline: Deadline
+    boot: Boot,
+    *,
+    log_path: Path,
+    console_sink: Sink,
+    control_sink: Sink,
+    deadline: Deadline,
+    ram: GuestRam | None = None,
+    inherited: Sequence[int] = (),
 ) -> Iterator[QemuGuest]:
     """Start QEMU for `boot`; at the end of the block it is gone and both lines are drained.
 
+    `ram` puts the guest's memory into a file of ours; `inherited` descriptors stay open in QEMU.
     Raises HostError when QEMU cannot be started or ends before its monitor answers.
     """
     with ExitStack() as stack:
@@ -61,19 +97,22 @@ def power_on(
         control_pipe = stack.enter_context(serial_pipe())
         ours, theirs = socket.socketpair()
         monitor = stack.enter_context(Monitor(ours))
-        wiring = Wiring(console_pipe.chardev, control_pipe.chardev, f"socket,fd={theirs.fileno()}")
-        argv = qemu_argv(boot, wiring)
+        argv = qemu_argv(boot, Wiring.piped(console_pipe.chardev, theirs.fileno()), ram)
         log = stack.enter_context(log_path.open("wb"))
-        passed = (console_pipe.write_fd, control_pipe.write_fd, theirs.fileno())
+        passed = [console_pipe.write_fd, theirs.fileno(), *inherited]
+        passed += [ram.descriptor] if ram is not None else []
         try:
-            child = stack.enter_context(start(argv, stdout=log, stderr=log, pass_fds=passed))
+            child = stack.enter_context(
+                start(argv, stdin=PIPE, stdout=control_pipe.write_fd, stderr=log, pass_fds=passed)
+            )
         finally:
             _close_our_ends(console_pipe, control_pipe, theirs)
-        console = Pump("console", console_pipe.read_fd, console_sink)
-        control = Pump("control", control_pipe.read_fd, control_sink)
-        guest = QemuGuest(child, monitor, console, control)
-        console.start()
-        control.start()
+        guest = QemuGuest(
+            child, monitor, Pump("console", console_pipe.read_fd, console_sink),
+            Pump("control", control_pipe.read_fd, control_sink),
+        )  # fmt: skip
+        guest.console.start()
+        guest.control.start()
         try:
             _await_greeting(guest, argv, log_path, deadline)
             yield guest
@@ -81,6 +120,40 @@ def power_on(
             child.kill()
             child.wait()
             guest.drain()
+
+
+@contextmanager
+def fork(
+    snapshot: Snapshot,
+    message: bytes,
+    *,
+    log_path: Path,
+    console_sink: Sink,
+    control_sink: Sink,
+    deadline: Deadline,
+) -> Iterator[QemuGuest]:
+    """A copy-on-write continuation of a template, told `message` before it runs on.
+
+    Raises as power_on, and DeadlinePassed when it does not run in time.
+    """
+    # A descriptor of its own for each fork: forks that run at once must not share a file offset.
+    state_fd = os.open(f"/proc/self/fd/{snapshot.state_fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with power_on(
+            snapshot.boot,
+            log_path=log_path,
+            console_sink=console_sink,
+            control_sink=control_sink,
+            deadline=deadline,
+            ram=GuestRam(snapshot.ram_fd, private=True),
+            inherited=[state_fd],
+        ) as guest:
+            guest.monitor.restore(state_fd, deadline)
+            guest.tell(message, deadline)
+            guest.monitor.resume(deadline)
+            yield guest
+    finally:
+        os.close(state_fd)
 
 
 def _close_our_ends(console: SerialPipe, control: SerialPipe, monitor: socket.socket) -> None:

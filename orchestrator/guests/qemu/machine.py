@@ -16,9 +16,16 @@ from orchestrator.units import KIB
 
 Arch = Literal["arm64", "x86_64"]
 Accelerator = Literal["tcg", "kvm"]
+Clock = Literal["realtime", "deterministic"]
 
 COMMAND_LINE_LIMIT = 2048
 """COMMAND_LINE_SIZE of both architectures, arch/*/include/*/asm/setup.h; one byte is the final NUL."""
+
+ICOUNT_SHIFT = 2
+"""Under the deterministic clock one guest instruction takes 2^shift ns of guest time."""
+_FIXED_TIME = (
+    "-icount", f"shift={ICOUNT_SHIFT},sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm",
+)  # fmt: skip
 
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
@@ -33,6 +40,8 @@ class Machine:
     console_tty: str
     control_tty: str
     control_args: tuple[str, ...]
+    deterministic_machine: str
+    """The machine without randomness of its own."""
 
 
 MACHINES: dict[Arch, Machine] = {
@@ -40,10 +49,10 @@ MACHINES: dict[Arch, Machine] = {
     # translates 16 KiB pages, which cortex-a57 does not.
     "arm64": Machine(
         "qemu-system-aarch64", "virt", "cortex-a76", "ttyAMA0", "ttyS0",
-        ("-device", "pci-serial,chardev=control"),
+        ("-device", "pci-serial,chardev=control"), "virt,dtb-randomness=off",
     ),
     "x86_64": Machine(
-        "qemu-system-x86_64", "q35", "max", "ttyS0", "ttyS1", ("-serial", "chardev:control")
+        "qemu-system-x86_64", "q35", "max", "ttyS0", "ttyS1", ("-serial", "chardev:control"), "q35",
     ),
 }  # fmt: skip
 
@@ -61,6 +70,14 @@ class Wiring:
         """For a command typed by hand: console on the terminal, control records in a file."""
         return cls(console="stdio,signal=off", control="file,path=/dev/stderr")
 
+    @classmethod
+    def piped(cls, console: str, monitor_fd: int) -> Wiring:
+        """For a run: control on QEMU's standard input and output, which are pipes of ours.
+
+        Pipes, not a socket: with a socket a slow reader's back-pressure reaches the guest.
+        """
+        return cls(console=console, control="stdio,signal=off", monitor=f"socket,fd={monitor_fd}")
+
 
 @dataclass(frozen=True)
 class Boot:
@@ -73,6 +90,15 @@ class Boot:
     initramfs: Path
     command_line: str
     accelerator: Accelerator
+    clock: Clock = "realtime"
+
+
+@dataclass(frozen=True)
+class GuestRam:
+    """Guest memory in a file of ours, by descriptor: shared by a template, private to a fork."""
+
+    descriptor: int
+    private: bool
 
 
 def kernel_command_line(arch: Arch, *, cma_bytes: int, extra: Sequence[str], recipe: str) -> str:
@@ -101,14 +127,18 @@ def cpu_model(arch: Arch, accelerator: Accelerator) -> str:
     return "host" if accelerator == "kvm" else MACHINES[arch].tcg_cpu
 
 
-def qemu_argv(boot: Boot, wiring: Wiring) -> list[str]:
-    """The whole QEMU command for one boot."""
+def qemu_argv(boot: Boot, wiring: Wiring, ram: GuestRam | None = None) -> list[str]:
+    """The whole QEMU command for one boot; with private `ram` it waits for a template's state.
+
+    The pvpanic device is how a guest pauses itself for its snapshot: a `stop` from the host
+    would land at another instant each time.
+    """
     machine = MACHINES[boot.arch]
     argv = [
         machine.program,
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-sandbox", _SANDBOX,
-        "-machine", machine.machine,
+        "-machine", _machine(boot, ram),
         "-accel", boot.accelerator,
         "-cpu", cpu_model(boot.arch, boot.accelerator),
         "-smp", str(boot.cpus),
@@ -121,10 +151,31 @@ def qemu_argv(boot: Boot, wiring: Wiring) -> list[str]:
         "-serial", "chardev:console",
         "-chardev", _chardev(wiring.control, "control"),
         *machine.control_args,
+        "-device", "pvpanic-pci", "-action", "panic=pause",
     ]  # fmt: skip
+    if ram is not None:
+        argv += ["-object", _ram_object(boot, ram)]
+    if ram is not None and ram.private:
+        argv += ["-incoming", "defer"]
+    if boot.clock == "deterministic":
+        argv += _FIXED_TIME
     if wiring.monitor is not None:
         argv += ["-chardev", _chardev(wiring.monitor, "monitor"), "-mon", "chardev=monitor,mode=control"]
     return argv
+
+
+def _machine(boot: Boot, ram: GuestRam | None) -> str:
+    machine = MACHINES[boot.arch]
+    name = machine.deterministic_machine if boot.clock == "deterministic" else machine.machine
+    return name if ram is None else f"{name},memory-backend=ram"
+
+
+def _ram_object(boot: Boot, ram: GuestRam) -> str:
+    share = "off" if ram.private else "on"
+    return (
+        f"memory-backend-file,id=ram,size={boot.memory_bytes // KIB}k,"
+        f"mem-path=/proc/self/fd/{ram.descriptor},share={share}"
+    )
 
 
 def _chardev(backend: str, identity: str) -> str:

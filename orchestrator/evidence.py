@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything one guest left: filled while it runs, judged when it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Self, TypeVar
+
+from orchestrator.control import ControlRecord, TriggerStart
+from orchestrator.oom.records import Mark
+from orchestrator.recorder import ConsoleEvent
+
+_TRIGGER_MARK = "phase trigger"
+_R = TypeVar("_R")
+
+
+class Ending(Enum):
+    """How the host saw the guest end."""
+
+    EXITED = auto()
+    OVERDUE = auto()
+    INTERRUPTED = auto()
+    HARNESS_FAILED = auto()
+
+
+@dataclass
+class Evidence:
+    """A guest's control records and console events in order, and how it ended.
+
+    A fork's evidence begins with its block's, for its guest lived through that, too.
+    """
+
+    control: list[ControlRecord] = field(default_factory=list)
+    console: list[ConsoleEvent] = field(default_factory=list)
+    ending: Ending = Ending.EXITED
+    ending_detail: str = ""
+    host_seconds: float = 0.0
+    private_memory_kb: int = 0
+    frozen: bool = False
+    inherited_records: int = 0
+
+    @classmethod
+    def continuing(cls, block: Evidence) -> Self:
+        """The beginning of a fork's evidence."""
+        return cls(
+            control=list(block.control),
+            console=list(block.console),
+            ending=block.ending,
+            ending_detail=block.ending_detail,
+            inherited_records=len(block.control),
+        )
+
+    def every(self, kind: type[_R]) -> list[_R]:
+        """The control records of one kind, in order."""
+        return [record for record in self.control if isinstance(record, kind)]
+
+    def last(self, kind: type[_R]) -> _R | None:
+        """The last control record of one kind, if there is one."""
+        return next((record for record in reversed(self.control) if isinstance(record, kind)), None)
+
+    @property
+    def triggered(self) -> bool:
+        """True once the trigger has started, by either channel's word."""
+        return self.last(TriggerStart) is not None or any(map(_is_trigger_mark, self.console))
+
+    def console_since_trigger(self) -> list[ConsoleEvent]:
+        """Console events after the agent's mark; all of them when the mark was lost."""
+        for position, event in enumerate(self.console):
+            if _is_trigger_mark(event):
+                return self.console[position + 1 :]
+        return self.console if self.triggered else []
+
+
+def _is_trigger_mark(event: ConsoleEvent) -> bool:
+    return isinstance(event, Mark) and event.text.startswith(_TRIGGER_MARK)

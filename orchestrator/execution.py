@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries out a plan: workers that raise blocks and run their forks, each step in the journal."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from orchestrator.control import ControlRecord
+from orchestrator.journal import (
+    BlockEnded,
+    BlockStarted,
+    Entry,
+    EventRecorded,
+    Journal,
+    TrialEnded,
+    TrialStarted,
+)
+from orchestrator.laboratory import Laboratory
+from orchestrator.observer import GuestLabel, Observer
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.outcome import Outcome
+from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, PlannedTrial
+from orchestrator.recorder import ConsoleEvent
+from orchestrator.result import TrialResult
+from orchestrator.rundir import RunDirectory
+from orchestrator.schedule import BlockJob, ForkJob, Schedule
+from orchestrator.trial import Block, Observers, Surroundings, raise_block, run_trial
+from orchestrator.watch import StopSwitch
+
+
+class Execution:
+    """The guests of one run. Journal and observer are told by one thread at a time."""
+
+    def __init__(
+        self, laboratory: Laboratory, directory: RunDirectory, journal: Journal, observer: Observer
+    ) -> None:
+        self._laboratory = laboratory
+        self._directory = directory
+        self._journal = journal
+        self._observer = observer
+        self._stop = StopSwitch()
+        self._common = Surroundings(laboratory.budgets, self._stop, laboratory.mapping_bytes)
+        self._telling = threading.Lock()
+        self._block_numbers = itertools.count(directory.next_number("blocks"))
+        self._trial_numbers = itertools.count(directory.next_number("trials"))
+        self._failure: BaseException | None = None
+
+    def prove(self, planned: PlannedBlock) -> bool:
+        """The throw-away boot of `hard: forbidden`: True when compaction does repair the state."""
+        attempt = 1
+        while True:
+            with self._raised(BlockJob(planned, attempt)) as block:
+                result = self._trial(block, planned.trials[0], attempt)
+            if attempt == MAX_ATTEMPTS or not result.outcome.is_repeatable:
+                return result.outcome is Outcome.PASSED
+            attempt += 1
+
+    def run(self, schedule: Schedule, *, workers: int) -> None:
+        """Work through the schedule; KeyboardInterrupt ends every guest, then goes on up."""
+        threads = [
+            threading.Thread(target=self._work, args=(schedule,), name=f"worker-{number}")
+            for number in range(workers)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self.interrupt(schedule)
+            for thread in threads:
+                thread.join()
+            raise
+        if self._failure is not None:
+            raise self._failure
+
+    def interrupt(self, schedule: Schedule) -> None:
+        """End every guest as interrupted and begin no other."""
+        schedule.stop()
+        self._stop.flip()
+
+    def _work(self, schedule: Schedule) -> None:
+        try:
+            while (job := schedule.next()) is not None:
+                if isinstance(job, BlockJob):
+                    self._raise(schedule, job)
+                else:
+                    self._fork(schedule, job)
+        except BaseException as error:  # noqa: BLE001 - a dead worker must not leave the others waiting
+            self._failure = self._failure or error
+            self.interrupt(schedule)
+
+    def _raise(self, schedule: Schedule, job: BlockJob) -> None:
+        with ExitStack() as stack:
+            block = stack.enter_context(self._raised(job))
+            if block.snapshot is not None:
+                schedule.block_raised(block, stack.pop_all())
+                return
+            again = job.attempt < MAX_ATTEMPTS and not self._stop.flipped
+            if not again:
+                for planned in job.planned.trials:
+                    self._trial(block, planned, job.attempt)  # the block's evidence is all there is
+        schedule.block_failed(job, again=again)
+
+    def _fork(self, schedule: Schedule, job: ForkJob) -> None:
+        try:
+            for attempt in range(1, MAX_ATTEMPTS + 1):
+                result = self._trial(job.raised.block, job.planned, attempt)
+                if not result.outcome.is_repeatable:
+                    break
+        finally:
+            schedule.fork_ended(job)
+
+    @contextmanager
+    def _raised(self, job: BlockJob) -> Iterator[Block]:
+        planned = job.planned
+        label = GuestLabel(planned, next(self._block_numbers), job.attempt)
+        entry = BlockStarted(
+            number=label.number, block=planned.number, variants=planned.variants, attempt=job.attempt
+        )
+        with self._told(entry):
+            self._observer.guest_started(label)
+        directory = self._directory.make("blocks", label.number)
+        boot = self._laboratory.boot(planned)
+        observers = self._observers(label)
+        with raise_block(planned, boot, directory, job.attempt, self._common, observers) as block:
+            with self._told(BlockEnded(number=label.number, result=block.result)):
+                self._observer.block_ended(label, block.result)
+            yield block
+
+    def _trial(self, block: Block, planned: PlannedTrial, attempt: int) -> TrialResult:
+        label = GuestLabel(planned, next(self._trial_numbers), attempt)
+        entry = TrialStarted(
+            trial=label.number, block=planned.block, variant=planned.variant, attempt=attempt
+        )
+        with self._told(entry):
+            self._observer.guest_started(label)
+        directory = self._directory.make("trials", label.number)
+        result = run_trial(
+            block, planned, label.number, attempt, directory, self._common, self._observers(label)
+        )
+        with self._told(TrialEnded(result=result)):
+            self._observer.trial_ended(label, result)
+        return result
+
+    def _observers(self, label: GuestLabel) -> Observers:
+        def on_record(record: ControlRecord) -> None:
+            with self._telling:
+                self._observer.guest_record(label, record)
+
+        def on_event(event: ConsoleEvent) -> None:
+            if isinstance(event, MemoryEvent):
+                entry = EventRecorded(
+                    where="block" if isinstance(label.planned, PlannedBlock) else "trial",
+                    number=label.number,
+                    event=event,
+                )
+                with self._told(entry):
+                    self._observer.guest_event(label, event)
+            else:
+                with self._telling:
+                    self._observer.guest_event(label, event)
+
+        return Observers(on_record, on_event)
+
+    @contextmanager
+    def _told(self, entry: Entry) -> Iterator[None]:
+        with self._telling:
+            self._journal.append(entry)
+            yield

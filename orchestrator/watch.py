@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watches one running guest: collects its evidence, and knows by when what must have happened."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.control import ControlRecord, Hello, Parked, Phase, TriggerEnd
+from orchestrator.deadline import Deadline
+from orchestrator.errors import HostError
+from orchestrator.evidence import Ending, Evidence
+from orchestrator.guests.qemu.guest import QemuGuest
+from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.recorder import ConsoleEvent, ConsoleRecorder
+
+_PANIC_GRACE_S = 2.0
+"""After the panic line the guest may finish its dump, then it is ended."""
+_GUEST_REPORTS_FIRST_S = 10.0
+"""The guest watches its own budgets; the host's deadline is for guests that no longer can."""
+_AFTER_S = 60.0
+_REGISTERS_S = 2.0
+_CONSOLE_EVENTS = (MemoryEvent, Panic, KernelBug, Mark)
+
+RecordObserver = Callable[[ControlRecord], None]
+EventObserver = Callable[[ConsoleEvent], None]
+
+
+@dataclass(frozen=True)
+class PhaseBudgets:
+    """Host seconds a guest may spend in each phase, already scaled to this machine."""
+
+    boot_s: float
+    target_s: float
+    trigger_s: float
+    after_s: float = _AFTER_S
+
+
+class _LineClosed:
+    """A serial line came to its end: QEMU is gone."""
+
+
+class _Stopped:
+    """The user wants the run to end."""
+
+
+Item = ControlRecord | ValueError | ConsoleEvent | _LineClosed | _Stopped
+Inbox = queue.SimpleQueue[Item]
+
+
+class StopSwitch:
+    """Ends all watched guests of a run at once, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inboxes: set[Inbox] = set()
+        self.flipped = False
+
+    def flip(self) -> None:
+        """Every guest that is watched now, or will be, ends as interrupted."""
+        with self._lock:
+            self.flipped = True
+            for inbox in self._inboxes:
+                inbox.put(_Stopped())
+
+    @contextmanager
+    def watching(self, inbox: Inbox) -> Iterator[None]:
+        """The inbox hears of the switch within the block."""
+        with self._lock:
+            self._inboxes.add(inbox)
+            if self.flipped:
+                inbox.put(_Stopped())
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inboxes.discard(inbox)
+
+
+class Watch:
+    """The evidence of one guest, as it comes in."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        directory: Path,
+        budgets: PhaseBudgets,
+        first: Deadline,
+        on_record: RecordObserver,
+        on_event: EventObserver,
+    ) -> None:
+        self.inbox: Inbox = queue.SimpleQueue()
+        self.evidence = evidence
+        self._directory = directory
+        self._budgets = budgets
+        self._deadline = first
+        self._on_record = on_record
+        self._on_event = on_event
+
+    def closing(self, recorder: ConsoleRecorder) -> Callable[[bytes], None]:
+        """The recorder as a sink that also tells when the line has ended."""
+
+        def sink(chunk: bytes) -> None:
+            recorder(chunk)
+            if not chunk:
+                self.inbox.put(_LineClosed())
+
+        return sink
+
+    def until_parked(self, guest: QemuGuest) -> bool:
+        """Take in what comes until the guest parks (True), or ends or is overdue (False)."""
+        while (item := self._next(guest)) is not None:
+            if isinstance(item, Parked):
+                return True
+        return False
+
+    def until_the_end(self, guest: QemuGuest) -> None:
+        """Take in what comes until the guest has ended or is overdue."""
+        while (item := self._next(guest)) is not None:
+            if isinstance(item, TriggerEnd):
+                self.evidence.private_memory_kb = guest.private_memory_kb()
+
+    def take_the_rest(self) -> None:
+        """What arrived between the decision to end and the end itself."""
+        while not self.inbox.empty():
+            item = self.inbox.get()
+            if not isinstance(item, _LineClosed | _Stopped):
+                self._take(item)
+
+    def _next(self, guest: QemuGuest) -> Item | None:
+        """The next thing that came in; None when the watch is over."""
+        try:
+            item = self.inbox.get(timeout=self._deadline.remaining())
+        except queue.Empty:
+            self._overdue(guest)
+            return None
+        if isinstance(item, _Stopped):
+            self.evidence.ending = Ending.INTERRUPTED
+            return None
+        if isinstance(item, _LineClosed):
+            self.evidence.ending_detail = f"QEMU ended with status {guest.child.wait()}"
+            self._check_recording(guest)
+            return None
+        self._take(item)
+        return item
+
+    def _take(self, item: ControlRecord | ValueError | ConsoleEvent) -> None:
+        if isinstance(item, ValueError):
+            self.evidence.ending = Ending.HARNESS_FAILED
+            self.evidence.ending_detail = f"the control line carried garbage: {item}"
+        elif isinstance(item, _CONSOLE_EVENTS):
+            self.evidence.console.append(item)
+            if isinstance(item, Panic):
+                self._deadline = self._deadline.sooner(_PANIC_GRACE_S, "the end after the panic")
+            self._on_event(item)
+        else:
+            self.evidence.control.append(item)
+            self._advance(item)
+            self._on_record(item)
+
+    def _advance(self, record: ControlRecord) -> None:
+        budgets = self._budgets
+        if isinstance(record, Hello):
+            budget_s = budgets.target_s + _GUEST_REPORTS_FIRST_S
+            self._deadline = Deadline.after(budget_s, "the memory target is reached")
+        elif isinstance(record, Phase) and record.name == "trigger":
+            budget_s = budgets.trigger_s + _GUEST_REPORTS_FIRST_S
+            self._deadline = Deadline.after(budget_s, "the trigger ends")
+        elif isinstance(record, TriggerEnd) or (isinstance(record, Phase) and record.name == "after"):
+            self._deadline = Deadline.after(budgets.after_s, "the guest reports and powers off")
+
+    def _overdue(self, guest: QemuGuest) -> None:
+        if any(isinstance(event, Panic) for event in self.evidence.console):
+            self.evidence.ending_detail = "ended after its panic"
+            return
+        self.evidence.ending = Ending.OVERDUE
+        self.evidence.ending_detail = f"not in time: {self._deadline.what}"
+        try:
+            registers = guest.monitor.registers(Deadline.after(_REGISTERS_S, "CPU registers"))
+        except HostError as error:
+            registers = error.message
+        (self._directory / "registers.txt").write_text(registers + "\n")
+
+    def _check_recording(self, guest: QemuGuest) -> None:
+        guest.drain()
+        failure = guest.sink_failure()
+        if failure is not None:
+            self.evidence.ending = Ending.HARNESS_FAILED
+            self.evidence.ending_detail = f"the guest's output could not be recorded: {failure}"
