@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.errors import InputError, OomlabError
+from orchestrator.errors import HostError, OomlabError
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host import host_facts
 from orchestrator.journal import (
@@ -34,7 +35,7 @@ from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
-from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory
+from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario
 from orchestrator.trial import TrialSetup, run_trial
 from orchestrator.verdict import Verdict, compute_verdict
@@ -57,8 +58,8 @@ def run_scenario(
     Raises OomlabError when it cannot be run, KeyboardInterrupt when the user stops it; the run
     directory is whole in every case.
     """
-    if out is not None and out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} exists and is not empty", hint="give --out a new or empty directory")
+    if out is not None:
+        require_unused(out)  # before the minutes that images may take
     pins = recorded_artefacts(artefacts_from) if artefacts_from else ()
     laboratory = open_laboratory(loaded.scenario, observer, pins=pins)
     planned = plan_trials(loaded.scenario)
@@ -69,17 +70,26 @@ def run_scenario(
         journal.append(RunStarted(scenario=loaded.scenario.name, planned=len(planned)))
         observer.run_planned(len(planned))
         execution = _Execution(laboratory, directory, journal, observer)
-        try:
-            interrupted = execution.all(planned)
-        except OomlabError as error:
-            journal.append(RunEnded(reason="failed", detail=error.message))
-            raise
-        journal.append(RunEnded(reason="interrupted" if interrupted else "finished"))
+        interrupted = _carry_out(execution, planned, journal)
     verdict = judge_run(directory)
     directory.save(directory.verdict, verdict)
     if interrupted:
         raise KeyboardInterrupt
     return directory, verdict
+
+
+def _carry_out(execution: _Execution, planned: Sequence[PlannedTrial], journal: Journal) -> bool:
+    """Run all boots and journal how it ended; True when the user interrupted."""
+    try:
+        interrupted = execution.all(planned)
+    except KeyboardInterrupt:  # between two trials
+        interrupted = True
+    except (OomlabError, OSError) as error:
+        with suppress(HostError):  # a full disk may be what ended the run
+            journal.append(RunEnded(reason="failed", detail=str(error)))
+        raise
+    journal.append(RunEnded(reason="interrupted" if interrupted else "finished"))
+    return interrupted
 
 
 def judge_run(directory: RunDirectory) -> Verdict:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ _GUEST_REPORTS_FIRST_S = 10.0
 _AFTER_S = 60.0
 _START_S = 10.0
 _REGISTERS_S = 2.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,23 @@ class _LineClosed:
     """A serial line came to its end: QEMU is gone."""
 
 
-_Item = ControlRecord | ValueError | ConsoleEvent | _LineClosed
+@dataclass(frozen=True)
+class _RecordingFailed:
+    """A serial line cannot be recorded any more: whatever the guest does now proves nothing."""
+
+    error: Exception
+
+
+_Item = ControlRecord | ValueError | ConsoleEvent | _LineClosed | _RecordingFailed
 RecordObserver = Callable[[ControlRecord], None]
 EventObserver = Callable[[ConsoleEvent], None]
 
 
 def run_trial(setup: TrialSetup, *, on_record: RecordObserver, on_event: EventObserver) -> TrialResult:
-    """Boot, watch, judge. Never raises for what a guest does; Ctrl-C gives an interrupted result."""
+    """Boot, watch, judge. Never raises for what a guest does; Ctrl-C gives an interrupted result.
+
+    Raises HostError when this machine cannot record the trial, which repeating would not change.
+    """
     evidence = Evidence()
     started = time.monotonic()
     watch = _Watch(setup, evidence, on_record, on_event)
@@ -75,14 +87,19 @@ def run_trial(setup: TrialSetup, *, on_record: RecordObserver, on_event: EventOb
                 power_on(
                     setup.boot,
                     log_path=setup.directory / "qemu.log",
-                    console_sink=watch.closing(console),
-                    control_sink=control,
+                    console_sink=watch.closing(watch.watched(console)),
+                    control_sink=watch.watched(control),
                     deadline=Deadline.after(_START_S, "QEMU's monitor greets"),
                 )
             )
             watch.until_the_end(guest)
     except KeyboardInterrupt:
         evidence.ending = Ending.INTERRUPTED
+    except OSError as error:
+        raise HostError(
+            f"trial {setup.trial} broke off: {error.strerror or error}",
+            hint="free space, or choose another place with --out" if error.errno in _FULL else "",
+        ) from error
     except OomlabError as error:
         evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, error.message
     watch.take_the_rest()
@@ -110,7 +127,19 @@ class _Watch:
         self._on_event = on_event
         self._deadline = Deadline.after(setup.budgets.boot_s, "the guest's agent speaks")
 
-    def closing(self, recorder: ConsoleRecorder) -> Callable[[bytes], None]:
+    def watched(self, recorder: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """The recorder as a sink that also tells when it has failed."""
+
+        def sink(chunk: bytes) -> None:
+            try:
+                recorder(chunk)
+            except Exception as error:
+                self.inbox.put(_RecordingFailed(error))
+                raise
+
+        return sink
+
+    def closing(self, recorder: Callable[[bytes], None]) -> Callable[[bytes], None]:
         """The recorder as a sink that also tells when the line has ended."""
 
         def sink(chunk: bytes) -> None:
@@ -131,7 +160,11 @@ class _Watch:
             if isinstance(item, _LineClosed):
                 status = guest.child.wait()
                 self._evidence.ending_detail = f"QEMU ended with status {status}"
-                self._check_recording(guest)
+                guest.drain()
+                self._not_recorded(guest.sink_failure())
+                return
+            if isinstance(item, _RecordingFailed):
+                self._not_recorded(item.error)
                 return
             self._take(item)
 
@@ -139,7 +172,7 @@ class _Watch:
         """What arrived between the decision to end and the end itself."""
         while not self.inbox.empty():
             item = self.inbox.get()
-            if not isinstance(item, _LineClosed):
+            if not isinstance(item, _LineClosed | _RecordingFailed):
                 self._take(item)
 
     def _take(self, item: ControlRecord | ValueError | ConsoleEvent) -> None:
@@ -179,9 +212,9 @@ class _Watch:
             registers = error.message
         (self._directory / "registers.txt").write_text(registers + "\n")
 
-    def _check_recording(self, guest: QemuGuest) -> None:
-        guest.drain()
-        failure = guest.sink_failure()
+    def _not_recorded(self, failure: Exception | None) -> None:
+        if isinstance(failure, OSError):
+            raise failure
         if failure is not None:
             self._evidence.ending = Ending.HARNESS_FAILED
             self._evidence.ending_detail = f"the guest's output could not be recorded: {failure}"
