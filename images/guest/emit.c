@@ -187,8 +187,10 @@ void emit_mark(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text + prefix, sizeof(text) - prefix, format, arguments);
+	vsnprintf(text + prefix, sizeof(text) - prefix - 1, format, arguments);
 	va_end(arguments);
+	/* A line without an end may still be continued, and is not printed until the next comes. */
+	strcat(text, "\n");
 	if (line.kmsg >= 0 && write(line.kmsg, text, strlen(text)) < 0)
 		return; /* the control record still tells it */
 }
