@@ -33,6 +33,7 @@ _WAKE_WORDS = (
     b"Mem-",
     b"lowmemorykiller",
     b"lmkd",
+    b"Allocation of length",
 )
 # Rows of the task table and of cgroup statistics: the bulk of a report, and nothing in them is kept.
 _TABLE_ROW = re.compile(
