@@ -163,8 +163,14 @@ void emit_end(void)
 	}
 }
 
-void emit_note(const char *text)
+void emit_note(const char *format, ...)
 {
+	char text[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
 	emit_begin("note");
 	emit_text("text", text);
 	emit_end();

@@ -76,7 +76,7 @@ static bool act(int who, struct holder_order order, const char *action)
 		return false;
 	}
 	if (answer.error)
-		emit_error(action, answer.error, strerror(answer.error));
+		emit_note("%s: %s", action, strerror(answer.error));
 	if (!memory_read(&pressure.memory))
 		pressure.gone = true;
 	tell(action);
@@ -124,7 +124,7 @@ static void fill_stressor(const struct recipe *recipe, const struct stressor *st
 	case STRESS_BALLAST:
 		pressure.ballast_kb = ballast_reserve(amount);
 		if (pressure.ballast_kb < 0)
-			emit_error("ballast", errno, strerror(errno));
+			emit_note("ballast: %s", strerror(errno));
 		memory_read(&pressure.memory);
 		tell("ballast");
 		break;
