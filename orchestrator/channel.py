@@ -22,6 +22,9 @@ import pexpect.fdpexpect
 _PIPE_BYTES = 1 << 20
 """The most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size by default)."""
 _CHUNK_BYTES = 1 << 16
+_GATHER_S = 0.02
+"""QEMU writes a guest's line byte by byte; waking up for every few of them would cost more CPU time
+than all else that is done with them. The pipe holds far more than a guest says in this time."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Pump(threading.Thread):
             read_fd, timeout=None, maxread=_CHUNK_BYTES, use_poll=True
         )
         self._sink = sink
+        self._gathering = threading.Event()  # nobody sets it: it is the interval between two looks
         self.failure: Exception | None = None
 
     def run(self) -> None:
@@ -83,6 +87,7 @@ class Pump(threading.Thread):
                 self._deliver(b"")
                 return
             self._deliver(chunk)
+            self._gathering.wait(_GATHER_S)
 
     def _deliver(self, chunk: bytes) -> None:
         if self.failure is None:

@@ -7,12 +7,11 @@ What a command needs is imported when it runs, so that `--help` and `validate` s
 from __future__ import annotations
 
 import json
+import os
 import shlex
-import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +20,8 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from orchestrator import __version__
-from orchestrator.errors import ExitCode, InputError, OomlabError
+from orchestrator.errors import ExitCode, HostError, InputError, OomlabError
+from orchestrator.interrupts import end_in_order
 
 if TYPE_CHECKING:
     from orchestrator.scenario import LoadedScenario
@@ -46,8 +46,28 @@ class _Commands(TyperGroup):
             _people.print("interrupted")
             sys.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:
-            sys.stderr.close()  # the reader of our output is gone: nobody is left to tell
+            _drop_stdout()  # its reader has seen enough: nobody is left to tell
             sys.exit(ExitCode.COULD_NOT_RUN)
+        except OSError as error:
+            _drop_stdout()  # which may be what is full
+            _print_error(HostError(_os_words(error)))
+            sys.exit(ExitCode.COULD_NOT_RUN)
+
+
+class _Data(Console):
+    """Tables on stdout. A reader that has gone is told to `_Commands`, not made exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich while BrokenPipeError is handled."""
+        raise BrokenPipeError
+
+
+class _People(Console):
+    """Text on stderr. When nobody reads it any more the run still goes on to its verdict."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich while BrokenPipeError is handled."""
+        self.quiet = True
 
 
 app = typer.Typer(
@@ -64,7 +84,7 @@ app = typer.Typer(
 images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
 
-_people = Console(stderr=True, highlight=False)
+_people = _People(stderr=True, highlight=False)
 
 ScenarioArgument = Annotated[
     Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")
@@ -164,7 +184,7 @@ def report(
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:
-        _report(run_directory, Console(highlight=False))
+        _report(run_directory, _Data(highlight=False))
     raise typer.Exit(verdict.exit_code)
 
 
@@ -218,7 +238,7 @@ def images_list() -> None:
     from orchestrator.kernels.images import list_images
     from orchestrator.report.images import print_images
 
-    print_images(list_images(), Console(highlight=False))
+    print_images(list_images(), _Data(highlight=False))
 
 
 @images_app.command("prune")
@@ -244,7 +264,7 @@ def images_prune(
     except ValueError as error:
         raise InputError(str(error)) from None
     pruned = prune_images(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
-    print_pruned(pruned, Console(highlight=False))
+    print_pruned(pruned, _Data(highlight=False))
 
 
 @images_app.command("build")
@@ -280,12 +300,8 @@ def self_test(
 
 def main() -> None:
     """Entry point; every end is one of the documented exit codes."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    end_in_order()
     app(prog_name="oomlab")
-
-
-def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _load(scenario: Path, overrides: list[str] | None, patches: list[Path] | None) -> LoadedScenario:
@@ -319,3 +335,16 @@ def _print_error(error: OomlabError) -> None:
             _people.print(Text(evidence.rstrip(), style="dim"), soft_wrap=True)
     if error.hint:
         _people.print(Text(f"hint: {error.hint}"), soft_wrap=True)
+
+
+def _os_words(error: OSError) -> str:
+    words = error.strerror or str(error)
+    return words if error.filename is None else f"{os.fsdecode(error.filename)}: {words}"
+
+
+def _drop_stdout() -> None:
+    """What could not be written must not be tried again at the interpreter's end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.capacity import Capacity, find_capacity
-from orchestrator.errors import OomlabError
+from orchestrator.errors import HostError, OomlabError
 from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host import host_facts
@@ -93,8 +94,9 @@ def _execute(
             journal.append(RunEnded(reason="interrupted"))
             directory.save(directory.verdict, judge_run(directory))
             raise
-        except OomlabError as error:
-            journal.append(RunEnded(reason="failed", detail=error.message))
+        except (OomlabError, OSError) as error:
+            with suppress(HostError):  # a full disk may be what ended the run
+                journal.append(RunEnded(reason="failed", detail=str(error)))
             raise
         journal.append(RunEnded(reason="finished"))
 

@@ -13,7 +13,6 @@ Every file but the growing ones is replaced atomically: it is readable at any in
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,15 +29,15 @@ _RUNS = Path("runs")
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` by `data` so that a reader sees the old or the new content, never half."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")  # made by open(2): the user's umask holds
     try:
-        with os.fdopen(handle, "wb") as file:
+        with fresh.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        fresh.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
 
 
@@ -64,8 +63,13 @@ class RunDirectory:
         return self.path / "verdict.json"
 
     def save(self, path: Path, model: BaseModel) -> None:
-        """Write a model as JSON, atomically."""
-        write_atomic(path, model.model_dump_json(indent=2).encode() + b"\n")
+        """Write a model as JSON, atomically. HostError when the disk is full."""
+        try:
+            write_atomic(path, model.model_dump_json(indent=2).encode() + b"\n")
+        except OSError as error:
+            raise HostError(
+                f"{path} cannot be written: {error.strerror}", hint="free space, or choose another --out"
+            ) from None
 
     def load(self, path: Path, kind: type[_M]) -> _M:
         """Read a model back; InputError when the file is missing or of another format."""
@@ -75,9 +79,9 @@ class RunDirectory:
             raise InputError(f"{path} does not exist", hint="is this a run directory?") from None
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
+            where = ".".join(map(str, first["loc"])) or "whole file"
             raise InputError(
-                f"{path} cannot be read: {place}: {first['msg']}",
+                f"{path} cannot be read: {where}: {first['msg']}",
                 hint="it may come from another version of oomlab",
             ) from None
 

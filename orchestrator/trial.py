@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.control import Parked
 from orchestrator.deadline import Deadline
-from orchestrator.errors import OomlabError
+from orchestrator.errors import HostError, OomlabError
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.guests.qemu.guest import QemuGuest, Sink, fork, power_on
 from orchestrator.guests.qemu.machine import Boot, GuestRam
@@ -24,6 +25,7 @@ from orchestrator.watch import EventObserver, PhaseBudgets, RecordObserver, Stop
 
 _START_S = 30.0
 _FREEZE_S = 30.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -147,17 +149,24 @@ def _observe(
     start: _Start,
     body: Callable[[Watch, QemuGuest], None],
 ) -> None:
-    """Run one guest with its lines recorded; what goes wrong on the host becomes evidence."""
+    """Run one guest with its lines recorded; what goes wrong in QEMU becomes evidence.
+
+    Raises HostError when this machine cannot record it, which repeating would not change.
+    """
     watch = Watch(evidence, directory, common.budgets, first, observers.on_record, observers.on_event)
     try:
         with ExitStack() as stack:
             stack.enter_context(common.stop.watching(watch.inbox))
             console = stack.enter_context(ConsoleRecorder(directory, watch.inbox.put))
             control = stack.enter_context(ControlRecorder(directory, watch.inbox.put))
-            guest = stack.enter_context(start(directory / "qemu.log", watch.closing(console), control))
+            console_sink = watch.closing(watch.watched(console))
+            guest = stack.enter_context(start(directory / "qemu.log", console_sink, watch.watched(control)))
             body(watch, guest)
     except OomlabError as error:
         evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, error.message
     except OSError as error:
-        evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, f"the host failed: {error}"
+        raise HostError(
+            f"a guest's output could not be recorded in {directory}: {error.strerror or error}",
+            hint="free space, or choose another place with --out" if error.errno in _FULL else "",
+        ) from error
     watch.take_the_rest()

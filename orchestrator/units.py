@@ -29,7 +29,7 @@ def parse_size(value: str) -> int:
     try:
         return int(TypeAdapter(Size).validate_python(value))
     except ValidationError as error:
-        raise ValueError(str(error.errors()[0]["msg"])) from None
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def parse_duration(value: Any) -> float:

@@ -16,7 +16,7 @@ from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
-from orchestrator.recorder import ConsoleEvent, ConsoleRecorder
+from orchestrator.recorder import ConsoleEvent
 
 _PANIC_GRACE_S = 2.0
 """After the panic line the guest may finish its dump, then it is ended."""
@@ -48,7 +48,14 @@ class _Stopped:
     """The user wants the run to end."""
 
 
-Item = ControlRecord | ValueError | ConsoleEvent | _LineClosed | _Stopped
+@dataclass(frozen=True)
+class _RecordingFailed:
+    """A serial line cannot be recorded any more: whatever the guest does now proves nothing."""
+
+    error: Exception
+
+
+Item = ControlRecord | ValueError | ConsoleEvent | _LineClosed | _Stopped | _RecordingFailed
 Inbox = queue.SimpleQueue[Item]
 
 
@@ -101,7 +108,19 @@ class Watch:
         self._on_record = on_record
         self._on_event = on_event
 
-    def closing(self, recorder: ConsoleRecorder) -> Callable[[bytes], None]:
+    def watched(self, recorder: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """The recorder as a sink that also tells when it has failed."""
+
+        def sink(chunk: bytes) -> None:
+            try:
+                recorder(chunk)
+            except Exception as error:
+                self.inbox.put(_RecordingFailed(error))
+                raise
+
+        return sink
+
+    def closing(self, recorder: Callable[[bytes], None]) -> Callable[[bytes], None]:
         """The recorder as a sink that also tells when the line has ended."""
 
         def sink(chunk: bytes) -> None:
@@ -128,7 +147,7 @@ class Watch:
         """What arrived between the decision to end and the end itself."""
         while not self.inbox.empty():
             item = self.inbox.get()
-            if not isinstance(item, _LineClosed | _Stopped):
+            if not isinstance(item, _LineClosed | _Stopped | _RecordingFailed):
                 self._take(item)
 
     def _next(self, guest: QemuGuest) -> Item | None:
@@ -143,7 +162,11 @@ class Watch:
             return None
         if isinstance(item, _LineClosed):
             self.evidence.ending_detail = f"QEMU ended with status {guest.child.wait()}"
-            self._check_recording(guest)
+            guest.drain()
+            self._not_recorded(guest.sink_failure())
+            return None
+        if isinstance(item, _RecordingFailed):
+            self._not_recorded(item.error)
             return None
         self._take(item)
         return item
@@ -185,9 +208,9 @@ class Watch:
             registers = error.message
         (self._directory / "registers.txt").write_text(registers + "\n")
 
-    def _check_recording(self, guest: QemuGuest) -> None:
-        guest.drain()
-        failure = guest.sink_failure()
+    def _not_recorded(self, failure: Exception | None) -> None:
+        if isinstance(failure, OSError):
+            raise failure
         if failure is not None:
             self.evidence.ending = Ending.HARNESS_FAILED
             self.evidence.ending_detail = f"the guest's output could not be recorded: {failure}"

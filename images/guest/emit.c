@@ -172,8 +172,14 @@ void emit_end(void)
 	}
 }
 
-void emit_note(const char *text)
+void emit_note(const char *format, ...)
 {
+	char text[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
 	emit_begin("note");
 	emit_text("text", text);
 	emit_end();
@@ -196,8 +202,10 @@ void emit_mark(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text + prefix, sizeof(text) - prefix, format, arguments);
+	vsnprintf(text + prefix, sizeof(text) - prefix - 1, format, arguments);
 	va_end(arguments);
+	/* A line without an end may still be continued, and is not printed until the next comes. */
+	strcat(text, "\n");
 	if (line.kmsg >= 0 && write(line.kmsg, text, strlen(text)) < 0)
 		return; /* the control record still tells it */
 }

@@ -22,7 +22,9 @@ void emit_flag(const char *key, bool flag);
 void emit_numbers(const char *key, const int64_t *numbers, size_t count);
 void emit_end(void);
 
-void emit_note(const char *text);
+/* Something is missing or went wrong that need not end the trial. */
+void emit_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What makes the trial worthless: the caller ends it. */
 void emit_error(const char *where, int error, const char *message);
 
 /* A line on the kernel's own log ("oomlab: ..."), so that the console tells the story. */

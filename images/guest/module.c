@@ -14,6 +14,7 @@
 
 #include "emit.h"
 #include "file.h"
+#include "trigger_binder.h"
 
 #define COMMON "/modules/common"
 
@@ -41,7 +42,7 @@ int module_load(const char *path, const char *parameters)
 	return error;
 }
 
-static void load_common_file(const struct recipe *recipe, const char *file)
+static bool load_common_file(const struct recipe *recipe, const char *file)
 {
 	bool cache = recipe_has_stressor(recipe, STRESS_PAGE_CACHE);
 	const char *parameters = "";
@@ -56,26 +57,29 @@ static void load_common_file(const struct recipe *recipe, const char *file)
 		}
 	}
 	if (!wanted)
-		return;
+		return true;
 	snprintf(path, sizeof(path), COMMON "/%s", file);
 	error = module_load(path, parameters);
 	if (error)
 		emit_error("module", error, path);
+	return error == 0;
 }
 
-void module_load_common(const struct recipe *recipe)
+bool module_load_common(const struct recipe *recipe)
 {
 	char list[2048];
 	char *rest = list;
 
 	if (!recipe->zram_kb && !recipe_has_stressor(recipe, STRESS_PAGE_CACHE))
-		return;
+		return true;
 	if (file_read(COMMON "/order", list, sizeof(list)) < 0) {
 		emit_error("module", errno, COMMON "/order");
-		return;
+		return false;
 	}
 	for (char *file; (file = strtok_r(rest, " \n", &rest));)
-		load_common_file(recipe, file);
+		if (!load_common_file(recipe, file))
+			return false;
+	return true;
 }
 
 /* devtmpfs makes the node itself; where it does not, the number is in /proc/misc. */
@@ -84,18 +88,18 @@ static void make_node(void)
 	char text[2048];
 	char *rest = text;
 
-	if (file_exists("/dev/binder") || file_read("/proc/misc", text, sizeof(text)) < 0)
+	if (file_exists(BINDER_DEVICE) || file_read("/proc/misc", text, sizeof(text)) < 0)
 		return;
 	for (char *line; (line = strtok_r(rest, "\n", &rest));) {
 		unsigned minor_number;
 		char name[64];
 
 		if (sscanf(line, "%u %63s", &minor_number, name) == 2 && !strcmp(name, "binder"))
-			mknod("/dev/binder", S_IFCHR | 0600, makedev(10, minor_number));
+			mknod(BINDER_DEVICE, S_IFCHR | 0600, makedev(10, minor_number));
 	}
 }
 
-int module_load_variant(const char *variant)
+bool module_load_variant(const char *variant)
 {
 	char path[256];
 	int error;
@@ -111,5 +115,16 @@ int module_load_variant(const char *variant)
 		emit_error("module", error, path);
 	else
 		make_node();
-	return error;
+	return error == 0;
+}
+
+bool module_check_binder(void)
+{
+	int fd = open(BINDER_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		emit_error("binder-open", errno, BINDER_DEVICE);
+	else
+		close(fd);
+	return fd >= 0;
 }

@@ -76,7 +76,7 @@ static bool act(int who, struct holder_order order, const char *action)
 		return false;
 	}
 	if (answer.error)
-		emit_error(action, answer.error, strerror(answer.error));
+		emit_note("%s: %s", action, strerror(answer.error));
 	if (!memory_read(&pressure.memory))
 		pressure.gone = true;
 	tell(action);
@@ -124,7 +124,7 @@ static void fill_stressor(const struct recipe *recipe, const struct stressor *st
 	case STRESS_BALLAST:
 		pressure.ballast_kb = ballast_reserve(amount);
 		if (pressure.ballast_kb < 0)
-			emit_error("ballast", errno, strerror(errno));
+			emit_note("ballast: %s", strerror(errno));
 		memory_read(&pressure.memory);
 		tell("ballast");
 		break;
@@ -174,11 +174,23 @@ static bool join(const struct recipe *recipe, int at)
 	return pressure.used[PIPES] && act(PIPES, order, "join");
 }
 
+/* Single pages are given back until there is room above the floor for what is to be eaten. */
+static void make_room(int64_t wanted_kb)
+{
+	struct holder_order order = { .op = HOLD_PUNCH };
+
+	order.amount = lowest_kb() + wanted_kb - pressure.memory.free_kb;
+	if (order.amount > 0)
+		act(PIPES, order, "punch");
+}
+
 static bool eat(const struct recipe *recipe, int at)
 {
 	struct holder_order order = { .op = HOLD_EAT, .order = at };
 
 	order.amount = pressure.memory.units[at] - recipe->units[at].max;
+	if (pressure.used[PIPES])
+		make_room(order.amount * (memory_page_kb() << at) + SLACK_KB);
 	order.floor_kb = lowest_kb();
 	/* Sockets hold unmovable pages: they have no place where all is to be movable. */
 	if (pressure.used[PIPES] || pressure.used[EATER])
@@ -199,14 +211,18 @@ static bool refill(const struct recipe *recipe)
 static bool correct(const struct recipe *recipe)
 {
 	const struct memory *memory = &pressure.memory;
-	int order;
+	int above = target_order_above(recipe, memory);
+	int below = target_order_below(recipe, memory);
 
-	if ((order = target_order_below(recipe, memory)) >= 0)
-		return join(recipe, order);
+	/* Before smaller blocks are made: eating takes the smallest that will do, so it would take them. */
+	if (below >= 0 && above > below)
+		return eat(recipe, above);
+	if (below >= 0)
+		return join(recipe, below);
 	if (target_free_below(recipe, memory))
 		return release(recipe);
-	if ((order = target_order_above(recipe, memory)) >= 0)
-		return eat(recipe, order);
+	if (above >= 0)
+		return eat(recipe, above);
 	if (target_free_above(recipe, memory))
 		return refill(recipe);
 	return true;

@@ -12,7 +12,7 @@
 #include "memory.h"
 #include "rng.h"
 
-#define SETS 8
+#define SETS 16
 /* Buffers of a pipe nobody resized (PIPE_DEF_BUFFERS). */
 #define SLOTS 16
 
@@ -32,12 +32,12 @@ static struct {
 	unsigned shift;	    /* which set comes first: free to choose, so seeded */
 	unsigned stage;	    /* position in spread[] */
 	uint32_t at;	    /* position in shuffled[], within the stage */
-	uint32_t join_at;
+	uint32_t join_at[RECIPE_ORDERS]; /* runs given back so far, by order */
 	int64_t pages;
 } pipes;
 
-/* Every second set first: no two of the first four are neighbours. */
-static const unsigned spread[SETS] = { 0, 4, 2, 6, 1, 5, 3, 7 };
+/* Every second set first: no two of the first eight are neighbours. */
+static const unsigned spread[SETS] = { 0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15 };
 
 void stress_pipes_seed(uint64_t seed)
 {
@@ -177,26 +177,39 @@ static void punch(const struct holder_order *order, struct holder_answer *answer
 	answer->exhausted = pipes.stage >= SETS;
 }
 
+static int64_t close_run(struct group *group, unsigned first, unsigned length)
+{
+	int64_t pages = 0;
+
+	for (unsigned set = first; set < first + length; set++)
+		pages += close_pipe(group, (set + pipes.shift) % SETS);
+	return pages;
+}
+
 /*
  * A run of 2^(order+1) - 1 free pages holds one aligned block of the order wherever it
- * begins, and none of the next order up; a whole group gives all the higher ones.
+ * begins, and none of the next order up. Where such a run is longer than a row of sets,
+ * whole groups are given back: blocks of all the higher orders.
  */
 static void join(const struct holder_order *order, struct holder_answer *answer)
 {
-	unsigned run = order->order >= 3 ? SETS : (2u << order->order) - 1;
-	int64_t blocks_a_group = order->order >= 3 ? (SETS * SLOTS) >> order->order : SLOTS;
+	bool whole = (2u << order->order) > SETS;
+	unsigned stride = whole ? SETS : 2u << order->order;
+	unsigned runs = SETS / stride;
+	int64_t gain = whole ? (SETS * SLOTS) >> order->order : SLOTS;
+	uint32_t *at = &pipes.join_at[order->order];
 	int64_t blocks = 0, pages = 0;
 
 	learn_groups();
-	while (blocks < order->amount && pipes.join_at < pipes.known) {
-		struct group *group = &pipes.groups[pipes.shuffled[pipes.join_at++]];
+	for (; blocks < order->amount && *at < pipes.known * runs; (*at)++) {
+		struct group *group = &pipes.groups[pipes.shuffled[*at / runs]];
 
-		for (unsigned set = 0; set < run; set++)
-			pages += close_pipe(group, (set + pipes.shift) % SETS);
-		blocks += blocks_a_group ? blocks_a_group : 1;
+		/* One set is kept between two runs. */
+		pages += close_run(group, *at % runs * stride, whole ? SETS : stride - 1);
+		blocks += gain ? gain : 1;
 	}
 	answer->done_kb = pages * memory_page_kb();
-	answer->exhausted = pipes.join_at >= pipes.known;
+	answer->exhausted = *at >= pipes.known * runs;
 }
 
 static void execute(const struct holder_order *order, struct holder_answer *answer)

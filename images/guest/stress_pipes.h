@@ -2,7 +2,7 @@
 /*
  * Stressor `pipes`: a checkerboard of unmovable order-0 pages.
  *
- * Pages are written one by one, round-robin, into eight pipes at a time (a group); the
+ * Pages are written one by one, round-robin, into sixteen pipes at a time (a group); the
  * k-th pipe of every group forms set k. Physical neighbours so belong to different sets,
  * and closing a set frees pages whose neighbours stay taken.
  */

@@ -54,11 +54,8 @@ void trace_arm(pid_t first, pid_t last)
 			 tables[i].keys, tables[i].filter, (int)first, (int)last);
 		snprintf(path, sizeof(path), "%strigger", tables[i].directory);
 		armed[i] = file_write(path, command) == 0;
-		if (!armed[i]) {
-			snprintf(command, sizeof(command), "trace: %s not counted: %s",
-				 tables[i].table, strerror(errno));
-			emit_note(command);
-		}
+		if (!armed[i])
+			emit_note("trace: %s not counted: %s", tables[i].table, strerror(errno));
 	}
 }
 

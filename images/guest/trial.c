@@ -20,7 +20,6 @@
 #include "swap.h"
 #include "target.h"
 #include "trigger.h"
-#include "trigger_binder.h"
 
 /* Compaction moves pages; asked for more than that often the target is out of reach. */
 #define HARD_ROUNDS 5
@@ -49,9 +48,8 @@ static bool failed(const char *where, int error)
 static bool prepare(const struct recipe *recipe)
 {
 	emit_phase("prepare");
-	if (!guest_sysctls(recipe))
+	if (!guest_sysctls(recipe) || !module_load_common(recipe))
 		return false;
-	module_load_common(recipe);
 	if (recipe->zram_kb && failed("zram", swap_on_zram(recipe->zram_kb)))
 		return false;
 	if (recipe->mode == MODE_SHELL && failed("shell", shell_prepare()))
@@ -144,13 +142,9 @@ static void prove(const struct recipe *recipe, struct outcome *outcome)
 static bool load(const struct recipe *recipe)
 {
 	emit_phase("module");
-	if (recipe->variant && module_load_variant(recipe->variant))
+	if (recipe->variant && !module_load_variant(recipe->variant))
 		return false;
-	if (recipe->trigger == TRIGGER_BINDER && !file_exists(BINDER_DEVICE)) {
-		emit_error("binder-open", ENOENT, BINDER_DEVICE " is not there");
-		return false;
-	}
-	return true;
+	return recipe->trigger != TRIGGER_BINDER || module_check_binder();
 }
 
 /* The part that a fork goes through: everything from the frozen target on. */

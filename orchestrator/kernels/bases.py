@@ -7,12 +7,7 @@ import difflib
 from dataclasses import dataclass
 
 from orchestrator.errors import InputError
-
-KIB = 1024
-
-BINDER_PAGE_ENTRY_BYTES = 32
-"""Size of `struct binder_lru_page` (drivers/android/binder_alloc.h, 6.1 and 6.12): a mapping of N pages
-makes binder_alloc_mmap_handler ask for an array of N of these."""
+from orchestrator.units import KIB
 
 
 @dataclass(frozen=True)

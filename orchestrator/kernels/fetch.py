@@ -103,6 +103,14 @@ def find_base(cache: Cache, resolved: ResolvedBase, scope: str | None) -> Fetche
     )
 
 
+def recorded_base(cache: Cache, base: Base, arch: Arch) -> ResolvedBase | None:
+    """The packages that were chosen when this base was last fetched."""
+    try:
+        return ResolvedBase.model_validate_json(_record_path(cache, base, arch).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def fetch_base(
     cache: Cache, base: Base, arch: Arch, *, scope: str | None, progress: Progress, refresh: bool = False
 ) -> FetchedBase:
@@ -111,8 +119,7 @@ def fetch_base(
     A version that is in the cache stays in use until `refresh`: two runs a day apart compare the same
     kernel, and need no network. Raises HostError when the archive cannot be used.
     """
-    record = _record_path(cache, base, arch)
-    resolved = _read_record(record)
+    resolved = recorded_base(cache, base, arch)
     if resolved is not None and not refresh:
         found = find_base(cache, resolved, scope)
         if found is not None:
@@ -152,8 +159,7 @@ class _Fetch:
 
     def attempt(self) -> FetchedBase:
         """The base by the recorded version, or by the newest; ArchiveMovedOn when that is gone."""
-        record = _record_path(self.cache, self.base, self.arch)
-        resolved = None if self.start_over else _read_record(record)
+        resolved = None if self.start_over else recorded_base(self.cache, self.base, self.arch)
         found = find_base(self.cache, resolved, self.scope) if resolved else None
         if found is not None:  # another run was faster
             return found
@@ -162,7 +168,7 @@ class _Fetch:
         if resolved is None:
             resolved = resolve(self.base, self.arch, self.host_architecture, self.apt.show)
         found = self._download(resolved)
-        _write_record(self.cache, record, resolved)
+        _write_record(self.cache, _record_path(self.cache, self.base, self.arch), resolved)
         return found
 
     def _download(self, resolved: ResolvedBase) -> FetchedBase:
@@ -214,13 +220,6 @@ def _present(entry: CacheEntry | None) -> CacheEntry:
 
 def _record_path(cache: Cache, base: Base, arch: Arch) -> Path:
     return cache.root / "bases" / f"{base.name}-{arch.name}.json"
-
-
-def _read_record(path: Path) -> ResolvedBase | None:
-    try:
-        return ResolvedBase.model_validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def _write_record(cache: Cache, path: Path, resolved: ResolvedBase) -> None:

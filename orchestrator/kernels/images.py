@@ -12,11 +12,12 @@ from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.kernels import module as modules
-from orchestrator.kernels.agent import AGENT_FILE, build_agent
+from orchestrator.kernels.agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.bases import Arch, Base, find_base, find_scope
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
-from orchestrator.kernels.fetch import FetchedBase, fetch_base
-from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs
+from orchestrator.kernels.fetch import FetchedBase, fetch_base, recorded_base
+from orchestrator.kernels.fetch import find_base as find_fetched
+from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
 from orchestrator.kernels.module import MODULE_FILE, ModuleRecipe
 from orchestrator.kernels.patch import Patch, check_headers, read_patch
@@ -27,6 +28,9 @@ from orchestrator.paths import cache_dir
 Progress = Callable[[str], None]
 
 PROBE_BASE = "debian-6.1"
+
+_Modules = dict[str, tuple[CacheEntry, str]]
+"""By variant: the entry that holds its module, and the file's name in it."""
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
@@ -53,7 +57,7 @@ class GuestImages:
 
 
 @dataclass(frozen=True)
-class _Checked:
+class CheckedVariant:
     """A recipe with its patches read, and whether its module is to be built here."""
 
     recipe: VariantRecipe
@@ -62,6 +66,7 @@ class _Checked:
 
     @property
     def patch_files(self) -> tuple[PatchFile, ...]:
+        """The patches as the manifest records them."""
         return tuple(PatchFile(name=patch.name, sha256=patch.sha256) for patch in self.patches)
 
 
@@ -118,7 +123,7 @@ def prune_images(
     return _cache(cache_dir()).prune(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
 
 
-def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[_Checked]:
+def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[CheckedVariant]:
     """The recipes of one base with their patches read and their headers checked; touches no cache.
 
     When any variant of a base is built from source, all of them are, with the same compiler: otherwise an
@@ -128,13 +133,13 @@ def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[_Checke
     if len(scopes) > 1:
         raise InputError(f"variants of one base have different scopes: {', '.join(sorted(scopes))}")
     build_scope = next(iter(scopes), None)
-    checked: list[_Checked] = []
+    checked: list[CheckedVariant] = []
     for variant in variants:
         _check_variant(arch, variant, [item.recipe.name for item in checked])
         patches = tuple(read_patch(path) for path in variant.patches)
         for patch in patches:
             check_headers(patch, variant.scope or "")
-        checked.append(_Checked(variant, patches, build_scope))
+        checked.append(CheckedVariant(variant, patches, build_scope))
     return checked
 
 
@@ -150,26 +155,56 @@ def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> N
         raise InputError(f"'{variant.name}' cannot be used as the name of a variant")
 
 
+def cached_images(base: Base, arch: Arch, variants: Sequence[CheckedVariant]) -> GuestImages | None:
+    """The images when all of them are in the cache; starts nothing and makes nothing."""
+    cache = _cache(cache_dir())
+    compiler = find_compiler(arch, base.compiler_major)
+    resolved = recorded_base(cache, base, arch)
+    fetched = find_fetched(cache, resolved, _scope_of(variants)) if resolved else None
+    agent = cache.find("agent", agent_key(compiler))
+    if fetched is None or agent is None:
+        return None
+    built: _Modules = {}
+    for item in variants:
+        found = _find_module(cache, fetched, base, arch, item, compiler)
+        if found is None:
+            return None
+        built[item.recipe.name] = found
+    key = initramfs_key(fetched.kernel, fetched.busybox, agent, _checksums(built))
+    initramfs = cache.find("initramfs", key)
+    return _guest(base, arch, fetched, agent, built, initramfs, variants) if initramfs else None
+
+
 def _prepare_base(
-    base: Base, arch: Arch, variants: Sequence[_Checked], progress: Progress, refresh: bool
+    base: Base, arch: Arch, variants: Sequence[CheckedVariant], progress: Progress, refresh: bool
 ) -> GuestImages:
     cache = _cache(cache_dir())
     compiler = find_compiler(arch, base.compiler_major)
-    scope = variants[0].build_scope if variants else None
+    scope = _scope_of(variants)
     fetched = fetch_base(cache, base, arch, scope=scope, progress=progress, refresh=refresh)
     agent = build_agent(cache, arch, compiler, progress)
     built = _modules(cache, fetched, base, arch, variants, compiler, progress)
-    initramfs = build_initramfs(
-        cache, fetched.kernel, fetched.busybox, agent,
-        {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}, progress,
-    )  # fmt: skip
+    files = {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}
+    initramfs = build_initramfs(cache, fetched.kernel, fetched.busybox, agent, files, progress)
+    return _guest(base, arch, fetched, agent, built, initramfs, variants)
+
+
+def _guest(
+    base: Base,
+    arch: Arch,
+    fetched: FetchedBase,
+    agent: CacheEntry,
+    built: _Modules,
+    initramfs: CacheEntry,
+    variants: Sequence[CheckedVariant],
+) -> GuestImages:
     resolved = fetched.resolved
     manifest = ArtefactManifest(
         base=base.name,
         arch=arch.name,
         release=resolved.release,
         page_size_bytes=base.page_size_bytes,
-        packages=resolved.packages if scope else (resolved.image, resolved.busybox),
+        packages=resolved.packages if _scope_of(variants) else (resolved.image, resolved.busybox),
         kernel_sha256=fetched.kernel.sha256("vmlinuz"),
         busybox_sha256=fetched.busybox.sha256("busybox"),
         agent_sha256=agent.sha256(AGENT_FILE),
@@ -186,28 +221,49 @@ def _modules(
     fetched: FetchedBase,
     base: Base,
     arch: Arch,
-    variants: Sequence[_Checked],
+    variants: Sequence[CheckedVariant],
     compiler: Compiler,
     progress: Progress,
-) -> dict[str, tuple[CacheEntry, str]]:
-    """By variant, the entry with its module and the file's name in it. Only builds unpack headers."""
-    found: dict[str, tuple[CacheEntry, str]] = {}
+) -> _Modules:
+    built: _Modules = {}
     headers: Path | None = None
     with ExitStack() as stack:
         for item in variants:
-            if item.build_scope is None:
-                found[item.recipe.name] = (fetched.kernel, f"modules/{MODULE_FILE}")
-                continue
-            recipe = ModuleRecipe(item.recipe.name, base, arch, item.build_scope, item.patches)
-            entry = cache.find("module", modules.module_key(fetched, recipe, compiler))
-            if entry is None:
+            found = _find_module(cache, fetched, base, arch, item, compiler)
+            if found is None:
                 headers = headers or stack.enter_context(modules.headers_tree(cache, fetched))
+                recipe = _module_recipe(base, arch, item)
                 entry = modules.build_module(cache, fetched, recipe, compiler, headers, progress)
-            found[item.recipe.name] = (entry, MODULE_FILE)
-    return found
+                found = (entry, MODULE_FILE)
+            built[item.recipe.name] = found
+    return built
 
 
-def _describe(item: _Checked, entry: CacheEntry, file: str) -> VariantArtefacts:
+def _find_module(
+    cache: Cache, fetched: FetchedBase, base: Base, arch: Arch, item: CheckedVariant, compiler: Compiler
+) -> tuple[CacheEntry, str] | None:
+    """The distribution's module, or one built before; None when it must be built."""
+    if item.build_scope is None:
+        return fetched.kernel, f"modules/{MODULE_FILE}"
+    recipe = _module_recipe(base, arch, item)
+    entry = cache.find("module", modules.module_key(fetched, recipe, compiler))
+    return (entry, MODULE_FILE) if entry else None
+
+
+def _module_recipe(base: Base, arch: Arch, item: CheckedVariant) -> ModuleRecipe:
+    assert item.build_scope is not None
+    return ModuleRecipe(item.recipe.name, base, arch, item.build_scope, item.patches)
+
+
+def _checksums(built: _Modules) -> dict[str, str]:
+    return {name: entry.sha256(file) for name, (entry, file) in built.items()}
+
+
+def _scope_of(variants: Sequence[CheckedVariant]) -> str | None:
+    return variants[0].build_scope if variants else None
+
+
+def _describe(item: CheckedVariant, entry: CacheEntry, file: str) -> VariantArtefacts:
     return VariantArtefacts(
         name=item.recipe.name,
         scope=item.recipe.scope,
@@ -219,7 +275,7 @@ def _describe(item: _Checked, entry: CacheEntry, file: str) -> VariantArtefacts:
 
 
 def _pinned(
-    base: Base, arch: Arch, variants: Sequence[_Checked], pins: Sequence[ArtefactManifest]
+    base: Base, arch: Arch, variants: Sequence[CheckedVariant], pins: Sequence[ArtefactManifest]
 ) -> GuestImages:
     wanted = [WantedVariant(item.recipe.name, item.recipe.scope, item.patch_files) for item in variants]
     manifest, kernel, initramfs = find_pinned(_cache(cache_dir()), pins, base.name, arch.name, wanted)

@@ -18,7 +18,7 @@ from orchestrator.kernels.bases import Arch, Base, find_scope
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.fetch import FetchedBase, Progress
 from orchestrator.kernels.patch import Patch, apply_patch
-from orchestrator.kernels.sandbox import Sandbox
+from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
 from orchestrator.kernels.toolchain import Compiler
 from orchestrator.kernels.tree import Tree
 
@@ -35,16 +35,20 @@ _TELLING = re.compile(r"\b(error|undefined|not found|No such file|Error \d+)\b")
 # $1 scope, $2 release, $3 ARCH, $4 compiler prefix, $5 compiler, $6 module.
 # Everything a Makefile prints goes to the log; standard output is for the module alone.
 # No BTF: it would need pahole and the kernel's own, and tells a guest nothing it uses.
-_BUILD_SCRIPT = f"""
-umask 022
-exec 3>&1 >&2
-tar -xf -
-make -C "/usr/src/linux-headers-$2" M="$PWD/$1" ARCH="$3" CROSS_COMPILE="$4" CC="$5" \\
-    CONFIG_DEBUG_INFO_BTF_MODULES= -j2 modules
-test -f "$1/$6.ko" && test ! -L "$1/$6.ko"
-"$4strip" --strip-debug -o /tmp/{MODULE_FILE} "$1/$6.ko"
-cat /tmp/{MODULE_FILE} >&3
-"""
+_MAKE = (
+    'make -C "/usr/src/linux-headers-$2" M="$PWD/$1" ARCH="$3" CROSS_COMPILE="$4" CC="$5" '
+    "CONFIG_DEBUG_INFO_BTF_MODULES= -j2 modules"
+)
+_BUILD_SCRIPT = " && ".join((
+    "umask 022",
+    "exec 3>&1 >&2",
+    "tar -xf -",
+    _MAKE,
+    'test -f "$1/$6.ko"',
+    'test ! -L "$1/$6.ko"',
+    f'"$4strip" --strip-debug -o /tmp/{MODULE_FILE} "$1/$6.ko"',
+    f"cat /tmp/{MODULE_FILE} >&3",
+))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,17 +140,22 @@ def patched_tree(fetched: FetchedBase, recipe: ModuleRecipe, progress: Progress)
     return tree
 
 
+def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, headers: Path) -> list[str]:
+    """The sandboxed build: a tar archive of the tree on standard input, the module on standard output."""
+    return Sandbox(read_only={headers: "/usr/src"}).command(
+        _BUILD_SCRIPT, recipe.scope, release, recipe.arch.kbuild, compiler.prefix, compiler.command,
+        find_scope(recipe.scope),
+    )  # fmt: skip
+
+
 def _compile(
     fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler, headers: Path, tree: Tree
 ) -> tuple[bytes, bytes]:
     """The module and the build log."""
-    sandbox = Sandbox(read_only={headers: "/usr/src"})
+    argv = build_command(recipe, fetched.resolved.release, compiler, headers)
+    deadline = Deadline.after(_BUILD_S, f"building {recipe.what}")
     try:
-        done = sandbox.run(
-            _BUILD_SCRIPT, recipe.scope, fetched.resolved.release, recipe.arch.kbuild, compiler.prefix,
-            compiler.command, find_scope(recipe.scope),
-            input_bytes=trees.pack(tree), deadline=Deadline.after(_BUILD_S, f"building {recipe.what}"),
-        )  # fmt: skip
+        done = run_sandboxed(argv, input_bytes=trees.pack(tree), deadline=deadline)
     except DeadlinePassed as error:
         raise DeadlinePassed(
             f"variant {recipe.variant}: the build did not end within {_BUILD_S:.0f} s",

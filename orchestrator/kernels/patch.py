@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.kernels import tree as trees
-from orchestrator.kernels.sandbox import Sandbox
+from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
 from orchestrator.kernels.tree import OddFile, Tree, TreeFile
 
 _APPLY_S = 60.0
@@ -27,17 +27,11 @@ _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 # `-u`: unified only, because patch(1) hands an ed script to ed, which runs commands.
 # A failure's rejects go to standard error, behind patch's own words.
-_APPLY_SCRIPT = """
-umask 022
-tar -xf -
-cd tree
-if patch -p1 -u -f -N -i ../patch -r /tmp/rejects --no-backup-if-mismatch --quoting-style=literal >&2; then
-    tar -cf - .
-else
-    test ! -e /tmp/rejects || cat /tmp/rejects >&2
-    exit 1
-fi
-"""
+_APPLY_SCRIPT = (
+    "umask 022 && tar -xf - && cd tree && "
+    "patch -p1 -u -t -N -i ../patch -r /tmp/rejects --no-backup-if-mismatch --quoting-style=literal >&2 && "
+    "tar -cf - . || { test ! -e /tmp/rejects || cat /tmp/rejects >&2; exit 1; }"
+)
 
 
 @dataclass(frozen=True)
@@ -153,8 +147,8 @@ def apply_patch(patch: Patch, before: Tree, scope: str, *, target: str) -> Appli
     """
     check_headers(patch, scope)
     package = {f"tree/{path}": file for path, file in before.items()} | {"patch": TreeFile(patch.content)}
-    done = Sandbox().run(
-        _APPLY_SCRIPT,
+    done = run_sandboxed(
+        apply_command(),
         input_bytes=trees.pack(package),
         deadline=Deadline.after(_APPLY_S, f"applying {patch.name}"),
     )
@@ -170,6 +164,11 @@ def apply_patch(patch: Patch, before: Tree, scope: str, *, target: str) -> Appli
     files = {path: file for path, file in after.items() if isinstance(file, TreeFile)}
     remarks = tuple(line for line in words.splitlines() if "fuzz" in line or "offset" in line)
     return Applied(files, remarks)
+
+
+def apply_command() -> list[str]:
+    """The sandboxed patch(1): a tar archive of `tree/` and `patch` on standard input, the new tree back."""
+    return Sandbox().command(_APPLY_SCRIPT)
 
 
 _ONLY_FILES = "a patch may change the content of regular files inside its scope, nothing else"

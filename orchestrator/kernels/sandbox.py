@@ -8,15 +8,19 @@ writable places are two size-limited tmpfs that vanish with the sandbox.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.process import Completed, find_program, run
+from orchestrator.units import MIB
 
-MIB = 1024 * 1024
+_REDIRECT = 'given=$0 result=$1 log=$2; shift 2; exec "$@" <"$given" >"$result" 2>"$log"'
 
 BUILD_DIR = "/build"
 """The sandbox's working directory, empty at the start."""
@@ -24,9 +28,14 @@ BUILD_DIR = "/build"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a command in the sandbox may use; memory is address space of each process."""
+    """What a command in the sandbox may use; memory is address space of each process.
+
+    No file may outgrow `file_bytes`, and neither may the result and the log. The kernel does not hold root
+    to a number of processes: there the deadline ends them.
+    """
 
     scratch_bytes: int = 256 * MIB
+    file_bytes: int = 64 * MIB
     memory_bytes: int = 4096 * MIB
     processes: int = 256
     cpu_s: int = 600
@@ -39,8 +48,8 @@ class Sandbox:
     read_only: Mapping[Path, str] = field(default_factory=dict)
     limits: Limits = Limits()
 
-    def command(self, argv: Sequence[str]) -> list[str]:
-        """The full argument list: bubblewrap, resource limits, the command."""
+    def command(self, script: str, *arguments: str) -> list[str]:
+        """The full argument list: bubblewrap, resource limits, and a shell script with $1, $2, ..."""
         size = str(self.limits.scratch_bytes)
         binds = [word for host, inside in self.read_only.items() for word in ("--ro-bind", str(host), inside)]
         return [
@@ -56,26 +65,41 @@ class Sandbox:
             "--proc", "/proc", "--dev", "/dev",
             "--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", BUILD_DIR,
             "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUILD_DIR, "--",
-            "prlimit", f"--as={self.limits.memory_bytes}", f"--fsize={self.limits.scratch_bytes}",
-            f"--nproc={self.limits.processes}", f"--cpu={self.limits.cpu_s}", "--core=0", "--", *argv,
+            "prlimit", f"--as={self.limits.memory_bytes}", f"--fsize={self.limits.file_bytes}",
+            f"--nproc={self.limits.processes}", f"--cpu={self.limits.cpu_s}", "--core=0", "--",
+            "sh", "-euc", script, "sandbox", *arguments,
         ]  # fmt: skip
 
-    def run(self, script: str, *arguments: str, input_bytes: bytes, deadline: Deadline) -> Completed:
-        """Run a shell script of this program with `arguments` as $1, $2, ...; the status is the caller's.
 
-        Raises HostError when the sandbox itself cannot be set up, DeadlinePassed.
-        """
-        find_program("bwrap", hint="apt-get install bubblewrap")
-        argv = self.command(["sh", "-euc", script, "sandbox", *arguments])
-        done = run(argv, input_bytes=input_bytes, deadline=deadline, check=False)
-        error = done.stderr.decode(errors="replace")
-        if done.returncode != 0 and error.startswith("bwrap: "):
-            raise HostError(
-                "the sandbox for building patches cannot be set up here",
-                hint="bubblewrap needs user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
-                evidence=[error.strip()],
-            )
-        return done
+def run_sandboxed(argv: Sequence[str], *, input_bytes: bytes, deadline: Deadline) -> Completed:
+    """Run a `Sandbox.command`; its status is for the caller to judge.
+
+    Raises HostError when the sandbox itself cannot be set up, and DeadlinePassed.
+    """
+    find_program("bwrap", hint="apt-get install bubblewrap")
+    with ExitStack() as stack:
+        given, result, log = (stack.enter_context(_memory_file(name)) for name in ("input", "result", "log"))
+        given.write(input_bytes)
+        given.flush()
+        descriptors = [stream.fileno() for stream in (given, result, log)]
+        names = [f"/proc/self/fd/{descriptor}" for descriptor in descriptors]
+        done = run(
+            ["sh", "-c", _REDIRECT, *names, *argv], pass_fds=descriptors, deadline=deadline, check=False
+        )
+        done = Completed(done.returncode, result.read(), log.read())
+    error = done.stderr.decode(errors="replace")
+    if done.returncode != 0 and error.startswith("bwrap: "):
+        raise HostError(
+            "the sandbox for building patches cannot be set up here",
+            hint="bubblewrap needs user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
+            evidence=[error.strip()],
+        )
+    return done
+
+
+def _memory_file(name: str) -> IO[bytes]:
+    """A file in memory. Unlike a pipe it obeys the limit on file sizes: no Makefile can fill our memory."""
+    return os.fdopen(os.memfd_create(f"oomlab-{name}"), "w+b")
 
 
 def _merged_usr_links() -> list[str]:

@@ -131,10 +131,14 @@ class Assembler:
                 draft.take(kind, line)
                 return
         if kind in _STARTS_ORPHAN:
-            for draft in list(self._open):
-                if draft.family == "orphan" and _same_caller(draft, line):
-                    self._finish(draft)
-            self._add(Draft("orphan", line)).take(kind, line)
+            self._orphan(kind, line)
+
+    def _orphan(self, kind: Kind, line: Line) -> None:
+        """Begins a report whose header is missing, or a dump that needs none."""
+        for draft in list(self._open):
+            if draft.family == "orphan" and _same_caller(draft, line):
+                self._finish(draft)
+        self._add(Draft("orphan", line)).take(kind, line)
 
     def _remark(self, kind: Kind, line: Line) -> None:
         draft = next(self._candidates(line), None)
@@ -187,6 +191,7 @@ class Assembler:
 _ROUTES: dict[Kind, Callable[[Assembler, Kind, Line], None]] = {
     **dict.fromkeys(_HEADERS, Assembler._open_report),
     **dict.fromkeys(_DUMP | _OOM_ONLY, Assembler._part),
+    Kind.NOMMU_FAILURE: Assembler._orphan,
     **dict.fromkeys((Kind.MARK, Kind.LMK, Kind.KERNEL_BUG, Kind.PANIC), Assembler._single),
     **dict.fromkeys((Kind.FRAME, Kind.CALL_TRACE), Assembler._stack),
     **dict.fromkeys((Kind.CPU, Kind.CPUSET), Assembler._named),

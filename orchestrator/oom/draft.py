@@ -17,12 +17,11 @@ from orchestrator.oom.fields import (
     word_after,
 )
 from orchestrator.oom.lines import Kind
-from orchestrator.oom.records import Buddy, EventType, Frame, MemoryEvent, Process, Zone
-from orchestrator.oom.stack import first_caller, parse_frame
+from orchestrator.oom.records import Buddy, EventType, MemoryEvent, Process, Zone
+from orchestrator.oom.stack import StackCollector
 from orchestrator.oom.transport import Line
 
 # Damaged or hostile input must not grow a report without bound.
-_MAX_FRAMES = 256
 _MAX_ZONES = 512
 _MAX_VICTIMS = 4096
 _COMM_MAX = 15
@@ -60,11 +59,7 @@ class Draft:
         self._fields: dict[str, object] = {}
         self._is_memcg = False
         self._selected: re.Match[str] | None = None
-        self._frames: list[Frame] = []
-        self._own_trace = False
-        self._trace_open = trace_open
-        self._stack_ended = False
-        self._foreign_frames = False
+        self._stack = StackCollector(trace_open=trace_open)
         self._memcg: dict[str, int | str] = {}
         self._zones: dict[str, Zone] = {}
         self._last_zone: str | None = None
@@ -139,6 +134,11 @@ class Draft:
             self._request(match["comm"], match["mask"], match["flags"], number_after("page order", text) or 0)
             self._notes.append("a vmalloc request: its pages were asked for one by one")
 
+    def _nommu_failure(self, text: str) -> None:
+        match = patterns.NOMMU_FAILURE.match(text)
+        if match is not None:
+            self._set("trigger", Process(comm=match["comm"], pid=pid_of(match["pid"])))
+
     def _request(self, comm: str | None, mask: str | None, flags: str | None, order: int | None) -> None:
         if comm is not None:
             self._set("trigger", Process(comm=tidy_comm(comm)))
@@ -167,28 +167,20 @@ class Draft:
 
     def _call_trace(self, _text: str) -> None:
         if self.over or self.dump_seen:
-            self._stack_ended = True
-        elif not self._own_trace:
-            # Frames before our own heading came from another CPU, and more of them may follow.
-            self._own_trace = True
-            self._foreign_frames = self._foreign_frames or bool(self._frames)
-            self._frames.clear()
+            self._stack.end()
+        else:
+            self._stack.heading()
 
     def _frame(self, text: str) -> None:
-        if self._trace_open and not self._own_trace:
-            self._foreign_frames = True
-            return
-        if self._stack_ended or self.over or len(self._frames) >= _MAX_FRAMES:
-            return
-        frame = parse_frame(text)
-        if frame is not None:
-            self._frames.append(frame)
-            self._is_memcg = self._is_memcg or (frame.sure and frame.function.startswith(_MEMCG_FRAMES))
+        frame = None if self.over else self._stack.add(text)
+        if frame is not None and frame.sure and frame.function.startswith(_MEMCG_FRAMES):
+            self._is_memcg = True
 
     # -- dump ------------------------------------------------------------------------------------
 
     def _dump(self, _text: str) -> None:
-        self.dump_seen = self._stack_ended = True
+        self.dump_seen = True
+        self._stack.end()
 
     def _zone(self, text: str) -> None:
         self._dump(text)
@@ -228,7 +220,7 @@ class Draft:
     def _memcg_usage(self, text: str) -> None:
         match = patterns.MEMCG_USAGE.match(text)
         if match and len(match["usage"]) <= 18 and len(match["limit"]) <= 19:
-            self._stack_ended = True
+            self._stack.end()
             self._memcg.setdefault("usage_kb", int(match["usage"]))
             self._memcg.setdefault("limit_kb", int(match["limit"]))
 
@@ -299,10 +291,8 @@ class Draft:
         kind = self._type()
         if kind is None:
             return None
-        caller = first_caller(self._frames)
         notes = list(self._notes)
-        if self._foreign_frames and self._frames:
-            caller = None
+        if self._stack.mixed:
             notes.append("frames of another CPU are mixed into the stack")
         fields = dict(self._fields)
         if self._victims and fields.get("chosen") == self._victims[0]:
@@ -316,8 +306,8 @@ class Draft:
                 "outcome": self._outcome(kind),
                 "victim": self._victim(),
                 "victims": tuple(self._victims) if len(self._victims) > 1 else None,
-                "stack": tuple(self._frames),
-                "stack_first_caller": caller,
+                "stack": tuple(self._stack.frames),
+                "stack_first_caller": self._stack.caller,
                 "memcg": self._memcg if self._memcg and self._is_memcg else None,
                 "zones": self._zones,
                 "buddy": self._buddy,
@@ -364,6 +354,7 @@ _HANDLERS: dict[Kind, Callable[[Draft, str], None]] = {
     Kind.OOM_HEADER: Draft._oom_header,
     Kind.ALLOC_FAILURE: Draft._alloc_failure,
     Kind.VMALLOC_FAILURE: Draft._vmalloc_failure,
+    Kind.NOMMU_FAILURE: Draft._nommu_failure,
     Kind.CPU: Draft._cpu,
     Kind.CPUSET: Draft._cpuset,
     Kind.CALL_TRACE: Draft._call_trace,

@@ -79,15 +79,21 @@ _NEVER = re.compile(r"(?!)")
 _LOOKS_WHOLE = {Kind.OTHER, Kind.OOM_HEADER, Kind.FRAME, Kind.ZONE, Kind.BUDDY, Kind.NODE, Kind.TOTALS}
 
 
-_CUT_VALUE = re.compile(r"^(?:\d+k?B\b|: )")
+# A terminal breaks at its width, also inside words and numbers; a mail program only at spaces. These are
+# places where no message has a space.
+_NO_SPACE = re.compile(
+    r"[_|*]\n\S|[a-z]=\n\S|0x[0-9a-f]*\n[0-9a-f]|[A-Za-z]\n_|\n[|):*=]|k\nB\b|\d\n\d*k?B\b|\d\n\d+[*]\d"
+    r"|:\n\d+k?B\b|:\n: |\([A-Z]*\n[A-Z]*\)|\d\n\d+ (?:PID|Comm):|[0-9a-f]\n[0-9a-f]+[,(]"
+)
 
 
 def _glue(left: str, right: str) -> str:
-    """Joins two pieces; a terminal that wraps at its width leaves no space, a mail program took one."""
-    cut_in_word = left.endswith(("_", "|")) or right.startswith(("|", ")"))
-    cut_in_value = left.endswith(":") and _CUT_VALUE.match(right) is not None
-    cut_in_unit = left.endswith("k") and right.startswith("B")
-    return left + right if cut_in_word or cut_in_value or cut_in_unit else f"{left} {right}"
+    """Joins two pieces, with a space unless the break was inside a word."""
+    if left.endswith("$"):
+        left = left[:-1]  # the mark of an editor for "goes on"
+        return left + right
+    seam = f"{left[-24:]}\n{right[:24]}"
+    return left + right if _NO_SPACE.search(seam) else f"{left} {right}"
 
 
 class Joiner:
@@ -138,6 +144,8 @@ class Joiner:
         if self._kind is Kind.OTHER:
             whole = kind is Kind.OOM_HEADER and not line.text.startswith("oom-killer:")
             return kind in _LOOKS_WHOLE and not whole and _completes_head(held, line.text)
+        if kind is Kind.OTHER and held.text.endswith("$"):
+            return True
         if kind is not Kind.OTHER or _COMPLETE.get(self._kind, _NEVER).search(held.text):
             return False
         return _CONTINUES.get(self._kind, _NEVER).search(line.text) is not None

@@ -23,6 +23,7 @@ class Kind(Enum):
     OOM_HEADER = auto()
     ALLOC_FAILURE = auto()
     VMALLOC_FAILURE = auto()
+    NOMMU_FAILURE = auto()
     CPU = auto()
     CPUSET = auto()
     CALL_TRACE = auto()
@@ -64,6 +65,10 @@ ALLOC_FAILURE = re.compile(
 VMALLOC_FAILURE = re.compile(
     r"^(?P<comm>.{1,64}?): vmalloc(?: error: size \d+|: allocation failure)[:,]?\s"
     rf".*?mode:\s*{_GFP}(?P<rest>.*)"
+)
+# A machine without MMU (mm/nommu.c) could not map; a memory dump follows.
+NOMMU_FAILURE = re.compile(
+    r"^Allocation of length \d+ from process (?P<pid>\d+) \((?P<comm>.{1,64}?)\) failed"
 )
 CPU = re.compile(
     r"^(?:CPU: ?\d+ (?:UID: ?\d+ )?PID: ?(?P<pid>\d+) Comm: |Pid: (?P<oldpid>\d+), comm: )(?P<comm>.{1,64}?)"
@@ -114,6 +119,7 @@ _ANCHORED = (
     ("aA", re.compile(r"^(?:active_anon|active|Active):\d+ "), Kind.TOTALS),
     ("N", re.compile(r"^Node \d+ active_anon:"), Kind.NODE),
     ("lp", re.compile(r"^(?:lowmem_reserve|protections?)\[\]:"), Kind.RESERVE),
+    ("A", NOMMU_FAILURE, Kind.NOMMU_FAILURE),
     ("T", re.compile(r"^Tasks state "), Kind.TASKS),
     ("T", re.compile(r"^Tasks in \S+ are going to be killed due to memory\.oom\.group"), Kind.MEMCG_GROUP),
     ("OM", NO_KILLABLE, Kind.NO_KILLABLE),

@@ -8,6 +8,8 @@ as a report is open. Memory is bounded: one line, a few lines of history, and th
 
 from __future__ import annotations
 
+import re
+
 from orchestrator.oom.assembler import Assembler
 from orchestrator.oom.joining import Joiner
 from orchestrator.oom.records import Event
@@ -31,6 +33,11 @@ _WAKE_WORDS = (
     b"Mem-",
     b"lowmemorykiller",
     b"lmkd",
+    b"Allocation of length",
+)
+# Rows of the task table and of cgroup statistics: the bulk of a report, and nothing in them is kept.
+_TABLE_ROW = re.compile(
+    rb"\[ *[0-9.]{5,20}\](?:\[ *[TC][0-9]+\])? (?:\[ *[0-9]+\] +[0-9]+ +[0-9]+ |[a-z_]{2,40} [0-9]+\r?$)"
 )
 # The start of a broken message stands in the line before the word, or two lines before it.
 _HISTORY_LINES = 3
@@ -128,7 +135,7 @@ class OomReader:
             self._assembler.rest()
 
     def _message(self, raw: bytes, number: int) -> None:
-        messages = read_line(raw, number)
+        messages = [] if _TABLE_ROW.match(raw) else read_line(raw, number)
         if not messages:
             self._flush()
         for message in messages:

@@ -10,6 +10,8 @@ from orchestrator.oom.records import Frame
 
 # "? foo+0x1/0x2 [mod]" behind any of: "[<addr>] ", "[sp] [pc] " (powerpc), "([<addr>] " (s390), "(" or
 # "[<addr>] (callee) from [<addr>] (" (32-bit ARM; the callee was the frame before: only the caller counts).
+# Damaged or hostile input must not grow a report without bound.
+_MAX_FRAMES = 256
 _ADDRESS = r"\[<?(?:0x)?[0-9a-f]{6,16}>?\]\s*"
 _PLAIN = re.compile(
     rf"^\(?(?:{_ADDRESS})*(?:\(?[\w.$]+\)? from (?:{_ADDRESS})?)?\(?"
@@ -75,3 +77,50 @@ def first_caller(frames: Sequence[Frame]) -> str | None:
             sure = sure[index:]
             break
     return next((frame.function for frame in sure if not is_allocator(frame.function)), None)
+
+
+class StackCollector:
+    """Gathers the frames of one report and notices when another CPU's stack is printed at the same time.
+
+    `trace_open`: a stack that is not ours was being printed when the report began.
+    """
+
+    def __init__(self, *, trace_open: bool) -> None:
+        self.frames: list[Frame] = []
+        self._trace_open = trace_open
+        self._headed = False
+        self._ended = False
+        self._foreign = False
+
+    @property
+    def mixed(self) -> bool:
+        """Whether frames of another stack are, or may be, among ours."""
+        return self._foreign and bool(self.frames)
+
+    @property
+    def caller(self) -> str | None:
+        """The first caller outside the allocator, unless frames are mixed up."""
+        return None if self.mixed else first_caller(self.frames)
+
+    def heading(self) -> None:
+        """A "Call Trace:" line: frames before our own one came from elsewhere, and more may follow."""
+        if not self._headed:
+            self._headed = True
+            self._foreign = self._foreign or bool(self.frames)
+            self.frames.clear()
+
+    def add(self, text: str) -> Frame | None:
+        """Takes a frame line; returns the frame if it was taken for ours."""
+        if self._trace_open and not self._headed:
+            self._foreign = True
+            return None
+        if self._ended or len(self.frames) >= _MAX_FRAMES:
+            return None
+        frame = parse_frame(text)
+        if frame is not None:
+            self.frames.append(frame)
+        return frame
+
+    def end(self) -> None:
+        """The part after the stack began: frames from now on are not ours."""
+        self._ended = True

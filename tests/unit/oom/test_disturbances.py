@@ -180,6 +180,28 @@ def test_mail_wrapping_of_real_reports(path: Path, width: int) -> None:
     assert essence(read_events(wrap(data, width))) == essence(read_events(data))
 
 
+@given(name=WHOLE_LINES, width=st.integers(40, 220))
+def test_a_terminal_that_breaks_inside_words_may_hide_values_but_changes_none(name: str, width: int) -> None:
+    data = CONTENTS[name]
+    broken = b"".join(
+        line[start : start + width] + b"\n"
+        for line in data.splitlines()
+        for start in range(0, max(len(line), 1), width)
+    )
+    for event, true in zip(
+        memory_events(read_events(broken)), memory_events(read_events(data)), strict=False
+    ):
+        if event.type != true.type:
+            break  # a report in between was hidden
+        for zone_name, zone in event.zones.items():
+            known = zone.model_dump(exclude_none=True).items()
+            assert known <= true.zones[zone_name].model_dump(exclude_none=True).items()
+        for zone_name, buddy in event.buddy.items():
+            assert buddy.sum_matches is not True or buddy == true.buddy[zone_name]
+        if event.victim is not None and true.victim is not None:
+            assert event.victim.pid == true.victim.pid
+
+
 noise_lines = st.one_of(
     st.sampled_from([line for line in ALARMING if b"mm pinned" not in line]),
     st.text(alphabet=st.characters(codec="ascii", exclude_characters="\n\r"), max_size=60).map(str.encode),

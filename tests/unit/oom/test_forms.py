@@ -130,3 +130,13 @@ def test_a_free_list_that_does_not_add_up_is_marked() -> None:
         "[ 1.0] Normal: 1*4kB (U) 1*8kB (M) = 16kB\n"
     )
     assert event.buddy["Normal"].sum_matches is False
+
+
+def test_a_machine_without_mmu_names_who_could_not_map() -> None:
+    event = only(
+        "[ 1.0] Allocation of length 1048576 from process 33 (sh) failed\n"
+        "[ 1.0] Mem-Info:\n"
+        "[ 1.0] DMA free:688kB min:352kB low:440kB high:528kB present:8192kB managed:6384kB\n"
+        "[ 1.0] DMA: 4*4kB (U) 2*8kB (U) = 32kB\n"
+    )
+    assert (event.type, event.trigger, event.outcome) == ("show-mem", Process(comm="sh", pid=33), None)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole command against bare QEMU: the same boots, side by side, in one run.
+
+    python -m benchmarks.whole_command [--repetitions N] [--blocks N] [SCENARIO]
+
+A repetition runs `oomlab run SCENARIO` with a warm cache, and the very QEMU commands of its trials
+with nothing around them, one after the other; which of the two goes first alternates. Times are
+compared within a repetition, for a shared machine changes its speed from minute to minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.accounted import cpu_s
+from orchestrator.deadline import Deadline
+from orchestrator.errors import OomlabError
+from orchestrator.guests.qemu.machine import Wiring, qemu_argv
+from orchestrator.journal import read_journal, trial_results
+from orchestrator.laboratory import Laboratory, open_laboratory
+from orchestrator.observer import Observer
+from orchestrator.paths import cache_dir
+from orchestrator.plan import plan_trials
+from orchestrator.process import Argument, run
+from orchestrator.report.live import live_observer
+from orchestrator.rundir import RunDirectory
+from orchestrator.scenario import load_scenario
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_ONE_SIDE_S = 600.0
+_WIDTH = 150
+_GOAL_ADDED_S = 1.0
+_GOAL_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side of a repetition took, in host seconds."""
+
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The whole command: `cpu_s` is all CPU time, guests included."""
+
+    side: Side
+    guests_cpu_s: float
+    trials_wall_s: float
+
+    @property
+    def own_cpu_s(self) -> float:
+        """CPU time of the tool itself, from interpreter start to exit."""
+        return self.side.cpu_s - self.guests_cpu_s
+
+    @property
+    def own_share(self) -> float:
+        """The tool's part of all CPU time."""
+        return self.own_cpu_s / self.side.cpu_s
+
+    @property
+    def around_trials_s(self) -> float:
+        """Wall time before the first power-on, between the trials and after the last."""
+        return self.side.wall_s - self.trials_wall_s
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """Both sides, measured one right after the other, and the load before."""
+
+    whole: Whole
+    bare: Side
+    load: float
+
+    @property
+    def added_s(self) -> float:
+        """What the harness adds to bare QEMU."""
+        return self.whole.side.wall_s - self.bare.wall_s
+
+
+def measure(body: Callable[[], None]) -> Side:
+    """Wall time, and CPU time of the children that `body` starts and waits for."""
+    cpu_before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
+    body()
+    return Side(time.monotonic() - started, cpu_s(resource.RUSAGE_CHILDREN) - cpu_before)
+
+
+def whole_command(scenario: str, blocks: int, scratch: Path) -> Whole:
+    """One run of the whole command; CommandFailed unless its expectations are met."""
+    out, account = scratch / "run", scratch / "children"
+    tool: list[Argument] = [sys.executable, "-P", "-m", "benchmarks.accounted", account]
+    argv = [*tool, "run", scenario, "--set", f"trials.blocks={blocks}", "--out", out]
+    env = {"PYTHONPATH": str(_CHECKOUT), "OOMLAB_CACHE": str(cache_dir())}
+    side = measure(lambda: _run(argv, env))
+    results = trial_results(read_journal(RunDirectory(out).journal))
+    return Whole(side, float(account.read_text()), sum(result.host_seconds for result in results))
+
+
+def bare_boots(laboratory: Laboratory, scratch: Path) -> Side:
+    """The boots of the scenario, console and control to files, nothing else."""
+    commands = [
+        qemu_argv(
+            laboratory.boot(planned),
+            Wiring(f"file,path={scratch}/console-{number}", f"file,path={scratch}/control-{number}"),
+        )
+        for number, planned in enumerate(plan_trials(laboratory.scenario))
+    ]
+
+    def boot_all() -> None:
+        for argv in commands:
+            # A guest that panics ends QEMU as any other end does, so the status says little.
+            run(argv, deadline=Deadline.after(_ONE_SIDE_S, "a bare guest powers off"), check=False)
+
+    return measure(boot_all)
+
+
+def repeat(scenario: str, laboratory: Laboratory, number: int) -> Repetition:
+    """Both sides once; the order alternates with `number`."""
+    blocks = laboratory.scenario.trials.blocks
+    with tempfile.TemporaryDirectory(prefix="oomlab-benchmark-") as directory:
+        scratch = Path(directory)
+        load = os.getloadavg()[0]
+        if number % 2:
+            whole = whole_command(scenario, blocks, scratch)
+            return Repetition(whole, bare_boots(laboratory, scratch), load)
+        bare = bare_boots(laboratory, scratch)
+        return Repetition(whole_command(scenario, blocks, scratch), bare, load)
+
+
+def _run(argv: Sequence[Argument], env: dict[str, str]) -> None:
+    run(argv, env=env, deadline=Deadline.after(_ONE_SIDE_S, "the whole command ends"))
+
+
+def _warm(scenario: str, blocks: int, observer: Observer) -> Laboratory:
+    """Everything the scenario needs, fetched, built and probed: what follows finds it in the cache."""
+    loaded = load_scenario(Path(scenario), [f"trials.blocks={blocks}"])
+    return open_laboratory(loaded.scenario, observer)
+
+
+def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
+    """One line a repetition and their medians."""
+    columns: list[tuple[str, Callable[[Repetition], float], str]] = [
+        ("whole command s", lambda r: r.whole.side.wall_s, ".2f"),
+        ("bare QEMU s", lambda r: r.bare.wall_s, ".2f"),
+        ("added s", lambda r: r.added_s, "+.2f"),
+        ("ratio", lambda r: r.whole.side.wall_s / r.bare.wall_s, ".3f"),
+        ("outside trials s", lambda r: r.whole.around_trials_s, ".2f"),
+        ("tool CPU s", lambda r: r.whole.own_cpu_s, ".2f"),
+        ("all CPU s", lambda r: r.whole.side.cpu_s, ".2f"),
+        ("bare CPU s", lambda r: r.bare.cpu_s, ".2f"),
+        ("tool share", lambda r: r.whole.own_share, ".1%"),
+        ("load", lambda r: r.load, ".1f"),
+    ]
+    table = Table()
+    table.add_column("repetition")
+    for title, _, _ in columns:
+        table.add_column(title, justify="right")
+    for number, repetition in enumerate(repetitions, 1):
+        table.add_row(str(number), *(format(value(repetition), form) for _, value, form in columns))
+    table.add_section()
+    medians = [statistics.median(map(value, repetitions)) for _, value, _ in columns]
+    table.add_row(
+        "median", *(format(median, form) for median, (_, _, form) in zip(medians, columns, strict=True))
+    )
+    console.print(table)
+    console.print(f"goals: added below {_GOAL_ADDED_S:.0f} s, tool share below {_GOAL_SHARE:.0%}")
+
+
+def main() -> None:
+    """Measure and print; the table goes to stdout, progress to stderr."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.whole_command")
+    parser.add_argument("scenario", nargs="?", default="binder-order3", help="default: binder-order3")
+    parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="default: 5")
+    parser.add_argument(
+        "--blocks", type=int, default=1, metavar="N", help="boots of each variant; default: 1"
+    )
+    options = parser.parse_args()
+    people = Console(stderr=True, highlight=False)
+    repetitions = []
+    try:
+        with live_observer(people) as observer:
+            laboratory = _warm(options.scenario, options.blocks, observer)
+            for number in range(1, options.repetitions + 1):
+                observer.say(f"repetition {number} of {options.repetitions}")
+                repetitions.append(repeat(options.scenario, laboratory, number))
+    except OomlabError as error:
+        people.print(f"error: {error.message}", *error.evidence, sep="\n", markup=False)
+        sys.exit(error.exit_code)
+    print_table(repetitions, Console(highlight=False, width=_WIDTH))
+
+
+if __name__ == "__main__":
+    main()

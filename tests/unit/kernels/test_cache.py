@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cache: whole entries or none, made once, damage noticed, space accounted for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DeadlinePassed, HostError
+from orchestrator.kernels.cache import Cache, CacheEntry, key_of
+
+Maker = Callable[[Path], dict[str, str]]
+
+
+def make_file(content: bytes = b"x" * 100) -> Maker:
+    def make(directory: Path) -> dict[str, str]:
+        (directory / "file").write_bytes(content)
+        return {"compiler": "cc"}
+
+    return make
+
+
+def never(_: Path) -> dict[str, str]:
+    raise AssertionError("made again")
+
+
+def obtain(cache: Cache, number: int, make: Maker, need_bytes: int = 0) -> CacheEntry:
+    deadline = Deadline.after(10, "an entry")
+    return cache.obtain(
+        "kind", {"n": number}, make, what=f"entry {number}", need_bytes=need_bytes, deadline=deadline
+    )
+
+
+def leftovers(root: Path) -> list[Path]:
+    return [*(root / "tmp").iterdir(), *root.glob("store/*/*")]
+
+
+def test_an_entry_is_made_once_and_found_again(tmp_path: Path) -> None:
+    made = obtain(Cache(tmp_path), 1, make_file())
+    found = obtain(Cache(tmp_path), 1, never)
+    assert found.file("file").read_bytes() == b"x" * 100
+    assert found.meta == made.meta
+    assert found.meta.facts == {"compiler": "cc"}
+    assert found.size_bytes == 100
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.text(), json_values, max_size=5))
+def test_keys_do_not_depend_on_the_order_of_names(recipe: dict[str, object]) -> None:
+    backwards = dict(reversed(recipe.items()))
+    assert key_of("a", recipe) == key_of("a", backwards)
+    assert key_of("a", recipe) != key_of("b", recipe)
+    assert key_of("a", recipe) != key_of("a", {**recipe, "another": 1, "": 2, "x" * 50: 3})
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    def make(directory: Path) -> dict[str, str]:
+        (directory / "half").write_bytes(b"x")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        obtain(Cache(tmp_path), 1, make)
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_how_to_free_space(tmp_path: Path, number: int) -> None:
+    def make(directory: Path) -> dict[str, str]:
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(HostError, match="no space left in the cache") as caught:
+        obtain(Cache(tmp_path), 1, make)
+    assert "oomlab images prune" in caught.value.hint
+    assert leftovers(tmp_path) == []
+
+
+def test_too_little_space_is_noticed_before_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "orchestrator.kernels.cache.shutil.disk_usage", lambda _: SimpleNamespace(free=5_000_000)
+    )
+    with pytest.raises(HostError, match="80 MB needed, 5 MB free") as caught:
+        obtain(Cache(tmp_path), 1, never, need_bytes=80_000_000)
+    assert "oomlab images prune" in caught.value.hint
+
+
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    def make(directory: Path) -> dict[str, str]:
+        raise PermissionError(errno.EACCES, "no")
+
+    with pytest.raises(PermissionError):
+        obtain(Cache(tmp_path), 1, make)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "remove", "meta"])
+def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str) -> None:
+    entry = obtain(Cache(tmp_path), 1, make_file())
+    if damage == "truncate":
+        entry.file("file").write_bytes(b"x")
+    elif damage == "remove":
+        entry.file("file").unlink()
+    else:
+        entry.file("meta.json").write_text("{")
+    again = obtain(Cache(tmp_path), 1, make_file(b"y" * 50))
+    assert again.file("file").read_bytes() == b"y" * 50
+
+
+def test_a_changed_byte_is_found_when_checksums_are_asked_for(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    entry = obtain(cache, 1, make_file())
+    entry.file("file").write_bytes(b"y" * 100)
+    assert entry.is_whole()
+    assert not entry.is_whole(checksums=True)
+    assert cache.find_file("kind", "file", entry.sha256("file")) is None
+
+
+def test_a_file_is_found_by_its_checksum(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    entry = obtain(cache, 1, make_file())
+    found = cache.find_file("kind", "file", entry.sha256("file"))
+    assert found is not None
+    assert found.path == entry.path
+    assert cache.find_file("other", "file", entry.sha256("file")) is None
+
+
+def test_two_at_once_make_it_once(tmp_path: Path) -> None:
+    barrier = Barrier(4)
+    made: list[int] = []
+
+    def make(directory: Path) -> dict[str, str]:
+        made.append(1)
+        return make_file()(directory)
+
+    def one(_: int) -> bytes:
+        barrier.wait()
+        return obtain(Cache(tmp_path), 1, make).file("file").read_bytes()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(one, range(4))) == {b"x" * 100}
+    assert made == [1]
+
+
+def test_a_lock_that_stays_taken_is_a_deadline(tmp_path: Path) -> None:
+    first, second = Cache(tmp_path), Cache(tmp_path)
+    soon = Deadline.after(0.05, "the other")
+    with (
+        first.lock("name", Deadline.after(10, "a")),
+        pytest.raises(DeadlinePassed, match="another oomlab"),
+        second.lock("name", soon),
+    ):
+        raise AssertionError
+
+
+def aged(entry: CacheEntry, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(entry.file("meta.json"), (then, then))
+
+
+def test_prune_by_age(tmp_path: Path) -> None:
+    old, new = (obtain(Cache(tmp_path), number, make_file()) for number in (1, 2))
+    aged(old, 1000)
+    pruned = Cache(tmp_path).prune(unused_for_s=500)
+    assert [entry.key for entry in pruned.removed] == [old.key]
+    assert [entry.key for entry in Cache(tmp_path).entries()] == [new.key]
+
+
+def test_prune_to_a_size_takes_the_least_recently_used_first(tmp_path: Path) -> None:
+    entries = [obtain(Cache(tmp_path), number, make_file()) for number in range(4)]
+    for age, entry in enumerate(entries):
+        aged(entry, 1000 - age)
+    Cache(tmp_path).prune(keep_bytes=250)
+    assert [entry.key for entry in Cache(tmp_path).entries()] == [entry.key for entry in entries[2:]]
+
+
+def test_use_makes_young(tmp_path: Path) -> None:
+    entry = obtain(Cache(tmp_path), 1, make_file())
+    aged(entry, 1000)
+    obtain(Cache(tmp_path), 1, never)
+    assert Cache(tmp_path).prune(unused_for_s=500).removed == ()
+
+
+def test_what_another_run_uses_stays(tmp_path: Path) -> None:
+    running = Cache(tmp_path)
+    entry = obtain(running, 1, make_file())
+    pruned = Cache(tmp_path).prune(everything=True)
+    assert [kept.key for kept in pruned.in_use] == [entry.key]
+    assert entry.file("file").exists()
+    del running
+    assert len(Cache(tmp_path).prune(everything=True).removed) == 1
+    assert leftovers(tmp_path) == []
+
+
+def test_prune_sweeps_what_killed_runs_left(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    with cache.scratch() as alive:
+        dead = tmp_path / "tmp" / "dead"
+        dead.mkdir()
+        for path in (alive, dead):
+            os.utime(path, (0, 0))
+        cache.prune(everything=True)
+        assert alive.exists()
+        assert not dead.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HostError, match="cannot write to the cache"):
+        obtain(Cache(tmp_path / "file"), 1, never)

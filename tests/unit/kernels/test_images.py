@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes are checked before anything is fetched, and a plan starts nothing."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InputError
+from orchestrator.kernels.images import VariantRecipe, check_variants, prepare_images
+from orchestrator.kernels.module import first_errors
+from orchestrator.kernels.planned import planned_commands
+from orchestrator.paths import cache_dir, resource_dir
+
+SCOPE = "drivers/android"
+SHIPPED = resource_dir("images") / "patches" / "binder-kvcalloc-6.1.patch"
+PLAIN = VariantRecipe("kcalloc", "debian-6.1")
+PATCHED = VariantRecipe("kvcalloc", "debian-6.1", SCOPE, (SHIPPED,))
+
+
+@pytest.fixture(autouse=True)
+def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("orchestrator.process.subprocess.Popen", refuse)
+
+
+def test_an_unpatched_variant_is_built_like_the_patched_one_beside_it() -> None:
+    assert [item.build_scope for item in check_variants("arm64", [PLAIN, PATCHED])] == [SCOPE, SCOPE]
+
+
+def test_alone_it_is_the_distribution_s_own() -> None:
+    assert [item.build_scope for item in check_variants("arm64", [PLAIN])] == [None]
+
+
+def test_a_scope_without_patches_is_built() -> None:
+    recipe = VariantRecipe("rebuilt", "debian-6.1", SCOPE)
+    assert [item.build_scope for item in check_variants("arm64", [recipe])] == [SCOPE]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (VariantRecipe("a", "debian-7"), "unknown base"),
+        (VariantRecipe("a", "debian-6.1", "mm"), "scope 'mm'"),
+        (VariantRecipe("a", "debian-6.1", None, (SHIPPED,)), "patches but no scope"),
+        (VariantRecipe("a", "debian-6.1", SCOPE, (Path("none.patch"),)), "cannot read the patch none.patch"),
+        (VariantRecipe("../a", "debian-6.1"), "cannot be used as the name"),
+        (VariantRecipe("common", "debian-6.1"), "cannot be used as the name"),
+    ],
+)
+def test_bad_recipes_are_refused_before_anything_is_fetched(recipe: VariantRecipe, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        prepare_images("arm64", [recipe], progress=print)
+    assert message in caught.value.message
+    assert not cache_dir().joinpath("store").exists()
+
+
+def test_a_plan_can_be_pasted_line_by_line() -> None:
+    plan = planned_commands("arm64", [PLAIN, PATCHED])
+    assert all("\n" not in line and shlex.split(line) for line in plan.commands)
+    text = "\n".join(plan.commands)
+    for word in ("apt-get -c", "linux-image-arm64:arm64", "patch -p1", "bwrap --unshare-all", "cpio -o"):
+        assert word in text
+    assert plan.images["kcalloc"] == plan.images["kvcalloc"]
+    assert not cache_dir().joinpath("planned").exists()
+
+
+def test_a_plan_without_scope_builds_no_module() -> None:
+    text = "\n".join(planned_commands("x86_64", [PLAIN]).commands)
+    assert "linux-image-amd64:amd64" in text
+    assert "make" not in text
+    assert "linux-source" not in text
+
+
+@pytest.mark.parametrize("name", ["binder-kvcalloc-6.1.patch", "binder-kcalloc-6.12.patch"])
+def test_shipped_patches_say_their_licence_and_stay_in_scope(name: str) -> None:
+    file = SHIPPED.with_name(name)
+    assert file.read_text().startswith("SPDX-License-Identifier: GPL-2.0\n")
+    base = "debian-6.12" if "6.12" in name else "debian-6.1"
+    check_variants("arm64", [VariantRecipe("a", base, SCOPE, (file,))])
+
+
+def test_the_first_errors_of_a_log_come_first() -> None:
+    log = ["CC a.o", "a.c:1: error: no", "a.c:2: error: nor this", "make: *** Error 1"]
+    assert first_errors(log) == log[1:]
+    assert first_errors(["a", "b"]) == ["a", "b"]
