@@ -57,7 +57,7 @@ static bool prepare(const struct recipe *recipe)
 	if (recipe->mode != MODE_SHELL && failed("trigger", trigger_prepare(recipe)))
 		return false;
 	if (recipe->mode == MODE_BLOCK && !park_prepare()) {
-		emit_error("park", errno, "no pvpanic device");
+		emit_error("park", errno, "no watchdog to pause the machine");
 		return false;
 	}
 	if (failed("bystanders", bystanders_start(recipe)))

@@ -130,8 +130,8 @@ def cpu_model(arch: Arch, accelerator: Accelerator) -> str:
 def qemu_argv(boot: Boot, wiring: Wiring, ram: GuestRam | None = None) -> list[str]:
     """The whole QEMU command for one boot; with private `ram` it waits for a template's state.
 
-    The pvpanic device is how a guest pauses itself for its snapshot: a `stop` from the host
-    would land at another instant each time.
+    The watchdog is how a guest has itself paused for its snapshot: a `stop` from the host would
+    land at another instant each time. Only a guest that parks ever starts it.
     """
     machine = MACHINES[boot.arch]
     argv = [
@@ -151,7 +151,7 @@ def qemu_argv(boot: Boot, wiring: Wiring, ram: GuestRam | None = None) -> list[s
         "-serial", "chardev:console",
         "-chardev", _chardev(wiring.control, "control"),
         *machine.control_args,
-        "-device", "pvpanic-pci", "-action", "panic=pause",
+        "-device", "i6300esb", "-action", "watchdog=pause",
     ]  # fmt: skip
     if ram is not None:
         argv += ["-object", _ram_object(boot, ram)]

@@ -32,7 +32,7 @@ class Monitor:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
         self._client = QMPClient("oomlab")
-        self._parked = EventListener("GUEST_PANICKED")
+        self._parked = EventListener("STOP")
         self._client.register_listener(self._parked)
         # A guest that ends closes the connection; that is no news worth a log line.
         self._client.logger.setLevel("CRITICAL")
@@ -46,7 +46,7 @@ class Monitor:
         self._call(self._client.connect(self._connection), deadline)
 
     def await_parked(self, deadline: Deadline) -> None:
-        """Wait until the guest has paused itself through its pvpanic device."""
+        """Wait until the guest's watchdog has paused it."""
         self._call(self._parked.get(), deadline)
 
     def save(self, state_fd: int, deadline: Deadline) -> None:
