@@ -9,6 +9,7 @@ as a report is open. Memory is bounded: one line, a few lines of history, and th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from orchestrator.oom.assembler import Assembler
 from orchestrator.oom.joining import Joiner
@@ -159,8 +160,14 @@ def _next_hit(buffer: bytes, position: int, end: int, next_hits: dict[bytes, int
     return first
 
 
+def read_chunks(chunks: Iterable[bytes]) -> Iterator[Event]:
+    """All events of a stream (a file read piece by piece, say), each as soon as it ended."""
+    reader = OomReader()
+    for chunk in chunks:
+        yield from reader.feed(chunk)
+    yield from reader.close()
+
+
 def read_events(data: bytes) -> list[Event]:
     """All events in one text, in the order in which they begin."""
-    reader = OomReader()
-    events = reader.feed(data) + reader.close()
-    return sorted(events, key=lambda event: event.line)
+    return sorted(read_chunks([data]), key=lambda event: event.line)
