@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 
 from orchestrator import __version__
 from orchestrator.errors import ExitCode, HostError, InputError, OomlabError
-from orchestrator.interrupts import end_in_order
+from orchestrator.interrupts import end_in_order, ignore_more
 
 if TYPE_CHECKING:
     from orchestrator.scenario import LoadedScenario
@@ -43,6 +43,7 @@ class _Commands(TyperGroup):
             _print_error(error)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
+            ignore_more()
             _people.print("interrupted")
             sys.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:

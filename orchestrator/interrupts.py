@@ -7,6 +7,7 @@ import signal
 import time
 from types import FrameType
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DEAF_S = 10.0
 """Longer than ending children and removing temporary files takes. Not for ever: Python drops an
 exception that arrives inside a finalizer, and then the user must be able to ask again."""
@@ -29,6 +30,12 @@ def end_in_order() -> None:
     What the parent made this program ignore (`nohup`, a background job) stays ignored.
     """
     interrupt = _Interrupt()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, interrupt)
+
+
+def ignore_more() -> None:
+    """For the last steps: the interpreter, while it ends, would make signals deadly again."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

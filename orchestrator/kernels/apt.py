@@ -101,7 +101,7 @@ def config_text(root: Path, architectures: Sequence[str], *, as_root: bool) -> s
         f'Dir::State::lists "{root}/state/lists";',
         f'Dir::Cache "{root}/cache";',
         'Dir::Cache::pkgcache "pkgcache.bin";',
-        'Dir::Cache::srcpkgcache "srcpkgcache.bin";',
+        'Dir::Cache::srcpkgcache "";',
         f'Dir::Etc::sourcelist "{root}/debian.sources";',
         'Dir::Etc::sourceparts "/dev/null";',
         'Dir::Etc::preferences "/dev/null";',

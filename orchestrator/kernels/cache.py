@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
+from orchestrator.kernels.scratch import memory_parent, scratch_directory, sweep
 
 _META = "meta.json"
 _FREE_HINT = "free space, remove old entries with `oomlab images prune`, or set OOMLAB_CACHE to another place"
@@ -191,21 +191,16 @@ class Cache:
             lock.release()
 
     @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """An empty directory on the cache's file system that is gone afterwards.
+    def scratch(self, *, memory_bytes: int = 0) -> Iterator[Path]:
+        """An empty directory that is gone afterwards.
 
+        It is on the cache's file system, so that what is made there can be renamed into the cache; or, for
+        `memory_bytes` of many small files, in memory where there is room.
         Errors of a full disk inside the block become a HostError that says what to do.
         """
-        parent = self._directory("tmp")
-        with _explain_full_disk(self.root):
-            path = Path(tempfile.mkdtemp(dir=parent))
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)  # tells `prune` that somebody works in here
-                yield path
-            finally:
-                shutil.rmtree(path, ignore_errors=True)
-                os.close(descriptor)
+        parent = memory_parent(memory_bytes) if memory_bytes else None
+        with _explain_full_disk(self.root), scratch_directory(parent or self._directory("tmp")) as path:
+            yield path
 
     def require_space(self, need_bytes: int, what: str) -> None:
         """HostError when the cache's file system has less than `need_bytes` free."""
@@ -287,16 +282,10 @@ class Cache:
             os.close(descriptor)
 
     def _sweep(self) -> None:
-        """Remove scratch directories whose owner was killed: their lock is free."""
-        for path in self._directory("tmp").iterdir():
-            with suppress(OSError):
-                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if time.time() - path.stat().st_mtime > 60:  # its owner may be just before its lock
-                        shutil.rmtree(path, ignore_errors=True)
-                finally:
-                    os.close(descriptor)
+        sweep(self._directory("tmp"))
+        in_memory = memory_parent(0)
+        if in_memory is not None:
+            sweep(in_memory)
 
     def _entry_paths(self) -> Iterable[Path]:
         return sorted((self.root / "store").glob("*/*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import HostError
+from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.kernels import unpack
 from orchestrator.kernels.apt import INDEX_MAX_AGE_S, Apt, ArchiveMovedOn, deb_file_name, host_architecture
-from orchestrator.kernels.bases import Arch, Base
+from orchestrator.kernels.bases import ARCHS, Arch, Base
 from orchestrator.kernels.cache import Cache, CacheEntry, Make, file_sha256
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.resolve import ResolvedBase, resolve
@@ -125,7 +126,7 @@ def fetch_base(
         if found is not None:
             return found
     deadline = Deadline.after(_FETCH_S, f"{base.name} for {arch.name}")
-    with cache.lock(f"fetch-{arch.name}", deadline):
+    with cache.lock(_lock_name(arch.name), deadline):
         host = host_architecture()
         apt = Apt(cache.root / "apt" / arch.debian, list(dict.fromkeys([arch.debian, host])))
         fetch = _Fetch(cache, apt, base, arch, host, scope, progress, deadline, start_over=refresh)
@@ -136,6 +137,22 @@ def fetch_base(
             reraise=True,
         )
         return retrying(fetch.attempt)
+
+
+def forget_archive(cache: Cache) -> None:
+    """Remove the package index and the recorded versions, unless another run is fetching."""
+    with ExitStack() as stack:
+        try:
+            for arch in ARCHS:
+                stack.enter_context(cache.lock(_lock_name(arch), Deadline.after(0.1, "a running download")))
+        except DeadlinePassed:
+            return
+        for name in ("apt", "bases"):
+            shutil.rmtree(cache.root / name, ignore_errors=True)
+
+
+def _lock_name(arch_name: str) -> str:
+    return f"fetch-{arch_name}"
 
 
 @dataclass

@@ -15,7 +15,7 @@ from orchestrator.kernels import module as modules
 from orchestrator.kernels.agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.bases import Arch, Base, find_base, find_scope
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
-from orchestrator.kernels.fetch import FetchedBase, fetch_base, recorded_base
+from orchestrator.kernels.fetch import FetchedBase, fetch_base, forget_archive, recorded_base
 from orchestrator.kernels.fetch import find_base as find_fetched
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
@@ -119,8 +119,15 @@ def list_images() -> list[CacheEntry]:
 def prune_images(
     *, unused_for_s: float | None = None, keep_bytes: int | None = None, everything: bool = False
 ) -> Pruned:
-    """Remove entries: unused for so long, the oldest beyond a total size, or all; see `Cache.prune`."""
-    return _cache(cache_dir()).prune(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
+    """Remove entries: unused for so long, the oldest beyond a total size, or all; see `Cache.prune`.
+
+    With all entries go the package index and the choice of versions: the next run takes the newest.
+    """
+    cache = _cache(cache_dir())
+    pruned = cache.prune(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
+    if everything and not pruned.in_use:
+        forget_archive(cache)
+    return pruned
 
 
 def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[CheckedVariant]:

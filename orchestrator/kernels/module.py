@@ -26,7 +26,8 @@ MODULE_FILE = "binder_linux.ko"
 LOG_FILE = "build.log"
 
 _BUILD_S = 300.0
-_NEED_BYTES = 150_000_000
+_NEED_BYTES = 10_000_000
+_HEADERS_BYTES = 150_000_000
 _FORMAT = 1
 _LOG_BYTES = 1_000_000
 _EVIDENCE_LINES = 30
@@ -73,7 +74,7 @@ def headers_tree(cache: Cache, fetched: FetchedBase) -> Iterator[Path]:
     """A `/usr/src` with the headers of a base, unpacked for as long as builds need it."""
     assert fetched.headers is not None
     debs = [fetched.headers.file(name) for name in fetched.headers.meta.files]
-    with cache.scratch() as scratch:
+    with cache.scratch(memory_bytes=_HEADERS_BYTES) as scratch:
         unpack.unpack_headers(debs, scratch)
         yield scratch / "src"
 

@@ -113,8 +113,8 @@ class Joiner:
         """Takes the next line; returns the messages that are complete now."""
         kind = classify(line.text, line.source)
         held = self._held
-        if held is not None and self._belongs(held, line, kind):
-            text = held.text + line.text if held.continues else _glue(held.text, line.text)
+        text = None if held is None else self._joined(held, line, kind)
+        if held is not None and text is not None:
             self._held = held._replace(text=text, continues=line.continues)
             self._kind = classify(text, held.source)
             self._pieces += 1
@@ -134,28 +134,35 @@ class Joiner:
         self._held = None
         return done
 
-    def _belongs(self, held: Line, line: Line, kind: Kind) -> bool:
+    def _joined(self, held: Line, line: Line, kind: Kind) -> str | None:
+        """The held text with this line added; None when the line is a message of its own."""
         if self._pieces >= _MAX_PIECES or len(held.text) + len(line.text) > _MAX_LENGTH:
-            return False
+            return None
         if held.continues:
-            return True
+            return held.text + line.text
         if line.stamped:
-            return False
+            return None
         if self._kind is Kind.OTHER:
             whole = kind is Kind.OOM_HEADER and not line.text.startswith("oom-killer:")
-            return kind in _LOOKS_WHOLE and not whole and _completes_head(held, line.text)
-        if kind is Kind.OTHER and held.text.endswith("$"):
+            return _completed_head(held, line.text) if kind in _LOOKS_WHOLE and not whole else None
+        if kind is not Kind.OTHER or not self._goes_on(held.text, line.text):
+            return None
+        return _glue(held.text, line.text)
+
+    def _goes_on(self, text: str, piece: str) -> bool:
+        if text.endswith("$"):
             return True
-        if kind is not Kind.OTHER or _COMPLETE.get(self._kind, _NEVER).search(held.text):
+        if _COMPLETE.get(self._kind, _NEVER).search(text):
             return False
-        return _CONTINUES.get(self._kind, _NEVER).search(line.text) is not None
+        return _CONTINUES.get(self._kind, _NEVER).search(piece) is not None
 
 
-def _completes_head(head: Line, piece: str) -> bool:
-    """Whether an unrecognisable head becomes a message, or comes nearer to one, with this piece."""
+def _completed_head(head: Line, piece: str) -> str | None:
+    """An unrecognisable head with this piece, if that makes it a message or brings it nearer to one."""
     joined = _glue(head.text, piece)
-    if classify(joined, head.source) is not Kind.OTHER:
-        return True
+    for text in (joined, head.text + piece):
+        if classify(text, head.source) is not Kind.OTHER:
+            return text
     fits = _CONTINUES[Kind.OOM_HEADER].search(piece) or _CONTINUES[Kind.ALLOC_FAILURE].search(piece)
     nearer = fits is not None or _NEARER.search(joined) is not None
-    return nearer and _is_head(joined)
+    return joined if nearer and _is_head(joined) else None

@@ -9,31 +9,32 @@ as a report is open. Memory is bounded: one line, a few lines of history, and th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from orchestrator.oom.assembler import Assembler
 from orchestrator.oom.joining import Joiner
 from orchestrator.oom.records import Event
 from orchestrator.oom.transport import MAX_LINE_BYTES, read_line
 
-# Every message that can begin an event contains one of these whole, even when a mail program broke it in two;
-# "kB" is in zone, cgroup usage and kill lines. Rare words: a false alarm costs a look at four lines.
+# Every message that can begin an event contains one of these whole, even when a mail program broke it in
+# two. Few and short, for each is a pass over the bytes.
 _WAKE_WORDS = (
-    b"oom-kill",
-    b"invoked oom",
-    b"oomlab: ",
+    b"oom",
     b"kB",
-    b"page alloc",
-    b"allocation failure",
+    b"llocation",
     b"vmalloc error",
     b"ut of ",
-    b"no killable",
     b"panic",
     b"BUG",
     b"Oops",
-    b"Mem-",
+    b"Mem-Info",
     b"lowmemorykiller",
-    b"lmkd",
-    b"Allocation of length",
+)
+# A line with such a word must also look like a part of a report: a close look costs far more than this one.
+_WAKE_LINE = re.compile(
+    rb"oom-kill|invoked oom|oomlab: |(?:free|boost|min|low|high|anon|rss|vm|vsz):[0-9]+kB|usage [0-9]+kB"
+    rb"|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
+    rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at)|Oops|Mem-Info|lowmemorykiller"
 )
 # Rows of the task table and of cgroup statistics: the bulk of a report, and nothing in them is kept.
 _TABLE_ROW = re.compile(
@@ -100,9 +101,10 @@ class OomReader:
                 self._skip(buffer, position, end)
                 return end
             start = buffer.rfind(b"\n", position, hit) + 1 or position
-            if hit - start < MAX_LINE_BYTES:
+            newline = buffer.index(b"\n", hit)
+            if _WAKE_LINE.search(buffer, start, min(newline, start + MAX_LINE_BYTES)):
                 break
-            search_from = buffer.index(b"\n", hit) + 1
+            search_from = newline + 1
         self._skip(buffer, position, start)
         self._wake()
         return start
@@ -158,8 +160,14 @@ def _next_hit(buffer: bytes, position: int, end: int, next_hits: dict[bytes, int
     return first
 
 
+def read_chunks(chunks: Iterable[bytes]) -> Iterator[Event]:
+    """All events of a stream (a file read piece by piece, say), each as soon as it ended."""
+    reader = OomReader()
+    for chunk in chunks:
+        yield from reader.feed(chunk)
+    yield from reader.close()
+
+
 def read_events(data: bytes) -> list[Event]:
     """All events in one text, in the order in which they begin."""
-    reader = OomReader()
-    events = reader.feed(data) + reader.close()
-    return sorted(events, key=lambda event: event.line)
+    return sorted(read_chunks([data]), key=lambda event: event.line)

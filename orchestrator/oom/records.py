@@ -7,6 +7,7 @@ was not in the text. Sizes are kB as the kernel prints them (1 kB = 1024 bytes).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -145,6 +146,18 @@ class Mark(Record):
     line: int = Field(ge=1)
     time_s: float | None = None
     text: str
+
+
+def summary(events: Iterable[MemoryEvent]) -> dict[str, Any]:
+    """The JSON object for people's scripts: the events and their counts by the counting rules."""
+    listed = list(events)
+    types = [event.type for event in listed]
+    return {
+        "events": [event.as_json() for event in listed],
+        "oom_events": types.count("oom") + types.count("memcg-oom"),
+        "alloc_failure_warnings": types.count("alloc-failure"),
+        "lmk_kills": types.count("lmk-kill"),
+    }
 
 
 Event = Annotated[MemoryEvent | Panic | KernelBug | Mark, Field(discriminator="type")]

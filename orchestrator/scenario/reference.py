@@ -49,15 +49,20 @@ def reference_text() -> str:
 
 def renewed(page: str) -> str:
     """`page` with the part between the markers made anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{reference_text()}\n{END}{after}"
+    return replaced(page, BEGIN, END, reference_text())
+
+
+def replaced(page: str, begin: str, end: str, text: str) -> str:
+    """`page` with `text` for what stands between the lines `begin` and `end`."""
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{text}\n{end}{after}"
 
 
 def _section(title: str, model: dict[str, Any]) -> str:
     rows = [
         f"| `{key}` | {_values(node)} | {_default(key, node, model)} | {_example(key, node)} |"
-        f" {_cell(node.get('description', ''))} |"
+        f" {cell(node.get('description', ''))} |"
         for key, node in model["properties"].items()
     ]
     about = " ".join(model.get("description", "").split())
@@ -118,10 +123,11 @@ def _example(key: str, node: dict[str, Any]) -> str:
 
 def _flow(value: Any) -> str:
     text = yaml_text({"x": value}, flow=True).strip()
-    return _cell(text.removeprefix("{x: ").removesuffix("}").replace("[ ", "["))
+    return cell(text.removeprefix("{x: ").removesuffix("}").replace("[ ", "["))
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text as it may stand in a table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 

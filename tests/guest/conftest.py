@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -26,12 +27,20 @@ from orchestrator.trial import PhaseBudgets, TrialSetup, run_trial
 
 COMMAND_S = 600.0
 
+_PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
+
 
 class Quiet:
     """An observer that says nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_: None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _orphans_become_ours() -> None:
+    """Whatever outlives the tool that started it becomes a child of the tests, and is seen (prctl(2))."""
+    assert ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +52,15 @@ def _no_guest_is_left() -> Iterator[None]:
 
 def qemu_pids() -> list[int]:
     """QEMU processes that descend from this test process."""
-    return [pid for pid in _descendants(os.getpid()) if _name(pid).startswith("qemu-system")]
+    return [pid for pid in descendants(os.getpid()) if process_name(pid).startswith("qemu-system")]
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """All processes below a process that still run; zombies do not count."""
+    return [child for child in _all_below(pid) if _state(child) not in ("Z", "X", "")]
+
+
+def _all_below(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task").glob("*/children")
     found: list[int] = []
     for file in children:
@@ -55,11 +69,19 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         for child in direct:
-            found += [child, *_descendants(child)]
+            found += [child, *_all_below(child)]
     return found
 
 
-def _name(pid: int) -> str:
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def process_name(pid: int) -> str:
+    """The name of a process, "" when it is gone."""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
@@ -71,15 +93,15 @@ class Oomlab:
 
     def __init__(self, checkout: Path, directory: Path) -> None:
         self.directory = directory
-        self._environment = {"PYTHONPATH": str(checkout)}
+        self.environment = {"PYTHONPATH": str(checkout)}
         if "OOMLAB_CACHE" in os.environ:
-            self._environment["OOMLAB_CACHE"] = os.environ["OOMLAB_CACHE"]
+            self.environment["OOMLAB_CACHE"] = os.environ["OOMLAB_CACHE"]
 
     def __call__(self, *arguments: str | Path) -> Completed:
         return run(
             [sys.executable, "-m", "orchestrator", *arguments],
             cwd=self.directory,
-            env=self._environment,
+            env=self.environment,
             deadline=Deadline.after(COMMAND_S, f"oomlab {' '.join(map(str, arguments))}"),
             check=False,
         )
@@ -88,7 +110,7 @@ class Oomlab:
     def started(self, *arguments: str | Path) -> Iterator[Child]:
         """The command while it runs; its messages are at `stderr`."""
         argv = [sys.executable, "-m", "orchestrator", *arguments]
-        with start(argv, cwd=self.directory, env=self._environment, stderr=-1) as child:
+        with start(argv, cwd=self.directory, env=self.environment, stderr=-1) as child:
             yield child
 
 

@@ -154,7 +154,11 @@ def _await_answer(lines: queue.SimpleQueue[bytes | None], deadline: Deadline) ->
             raise DeadlinePassed(f"not in time: {deadline.what}") from None
         if line is None:
             return None
-        if isinstance(record := parse_record(line), ProbeResult):
+        try:
+            record = parse_record(line)
+        except ValueError as error:
+            raise HostError(f"the probe guest does not speak sense: {error}") from None
+        if isinstance(record, ProbeResult):
             return record
 
 

@@ -110,8 +110,9 @@ class Monitor:
         future: Future[_T] = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(deadline.remaining())
-        except (QMPError, OSError, EOFError, asyncio.CancelledError) as error:
-            raise HostError(f"QEMU's monitor failed: {error}") from error
-        except TimeoutError:
+        except TimeoutError:  # first, for it is an OSError too
             future.cancel()
             raise HostError(f"QEMU's monitor did not answer: {deadline.what}") from None
+        except (QMPError, OSError, EOFError, asyncio.CancelledError, AssertionError) as error:
+            # The library asserts that a session it has just established still runs; QEMU may be dead.
+            raise HostError(f"QEMU's monitor failed: {str(error) or type(error).__name__}") from error

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.kernels.cache import Cache, CacheEntry, key_of
+from orchestrator.kernels.images import prune_images
+from orchestrator.paths import cache_dir
 
 Maker = Callable[[Path], dict[str, str]]
 
@@ -218,6 +220,27 @@ def test_prune_sweeps_what_killed_runs_left(tmp_path: Path) -> None:
         cache.prune(everything=True)
         assert alive.exists()
         assert not dead.exists()
+
+
+def test_scratch_in_memory_is_private_and_goes_away(tmp_path: Path) -> None:
+    with Cache(tmp_path).scratch(memory_bytes=1000) as path:
+        assert path.stat().st_mode & 0o777 == 0o700
+        assert path.parent.stat().st_mode & 0o077 == 0 or path.is_relative_to(tmp_path)
+    assert not path.exists()
+
+
+def test_without_room_in_memory_scratch_is_on_disk(tmp_path: Path) -> None:
+    with Cache(tmp_path).scratch(memory_bytes=1 << 60) as path:
+        assert path.is_relative_to(tmp_path)
+
+
+def test_pruning_everything_forgets_versions_and_index() -> None:
+    for name in ("apt", "bases"):
+        (cache_dir() / name).mkdir(parents=True)
+    prune_images(unused_for_s=1)
+    assert (cache_dir() / "apt").exists()
+    prune_images(everything=True)
+    assert not any((cache_dir() / name).exists() for name in ("apt", "bases"))
 
 
 def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.oom.reader import read_events
-from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.oom.diagnosis import diagnose
+from orchestrator.oom.reader import OomReader, read_events
+from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic, summary
 from tests.unit.oom.texts import console, console_paths, each_line, essence, memory_events, read_in_chunks
 
 STAMP = re.compile(rb"^\[ *(\d+)\.(\d+)\] ?(.*)$")
@@ -38,6 +39,35 @@ def test_oom_mark_warning_manual_oom_and_memory_dump() -> None:
     assert (manual.order, manual.outcome) == (-1, "no killable process")
     assert isinstance(dump, MemoryEvent)
     assert dump.outcome is None
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "zone"),
+    [
+        ("6.1-arm64-binder-order3", 3, "Node 0 DMA"),
+        ("6.1-x86_64-binder-order3", 3, "Node 0 DMA32"),
+        ("6.1-arm64-binder-order1", 1, "Node 0 DMA"),
+    ],
+)
+def test_the_binder_oom_between_the_agents_marks(name: str, order: int, zone: str) -> None:
+    events = read_events(console(name))
+    oom, *later = memory_events(events)
+    # The dying trigger's own request goes on and fails: a warning, and no second OOM.
+    assert [event.type for event in later] in ([], ["alloc-failure"])
+    assert (oom.order, oom.outcome) == (order, "killed")
+    assert oom.stack_first_caller == "binder_alloc_mmap_handler"
+    finding = diagnose(oom)
+    assert finding.cause == "fragmentation"
+    assert zone in [entry.name for entry in finding.zones if entry.above_min]
+    marks = {event.text: event.line for event in events if isinstance(event, Mark)}
+    assert marks["phase trigger"] < oom.line < marks["phase after"]
+
+
+def test_counts_for_scripts() -> None:
+    found = summary(memory_events(read_events(console("6.1-arm64-oom"))))
+    assert (found["oom_events"], found["alloc_failure_warnings"], found["lmk_kills"]) == (2, 1, 0)
+    assert [event["type"] for event in found["events"]] == ["oom", "alloc-failure", "oom", "show-mem"]
+    assert found["events"][0]["victim"] == {"comm": "tail", "pid": 85}
 
 
 def test_a_victim_that_fails_to_allocate_is_a_warning_of_its_own() -> None:
@@ -99,8 +129,6 @@ def test_a_kernel_bug_is_reported_and_is_no_oom() -> None:
 
 
 def test_an_event_is_out_before_the_input_ends() -> None:
-    from orchestrator.oom.reader import OomReader
-
     reader = OomReader()
     data = console("6.1-arm64-oom")
     cut = data.index(b"oomlab: phase trigger")

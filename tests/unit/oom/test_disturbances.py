@@ -194,12 +194,12 @@ def test_a_terminal_that_breaks_inside_words_may_hide_values_but_changes_none(na
         if event.type != true.type:
             break  # a report in between was hidden
         for zone_name, zone in event.zones.items():
-            known = zone.model_dump(exclude_none=True).items()
+            # A list of bare numbers does not show where one of them was broken.
+            known = zone.model_dump(exclude_none=True, exclude={"lowmem_reserve_pages"}).items()
             assert known <= true.zones[zone_name].model_dump(exclude_none=True).items()
         for zone_name, buddy in event.buddy.items():
             assert buddy.sum_matches is not True or buddy == true.buddy[zone_name]
-        if event.victim is not None and true.victim is not None:
-            assert event.victim.pid == true.victim.pid
+        assert event.victim is None or b"Killed process %d " % (event.victim.pid or 0) in data
 
 
 noise_lines = st.one_of(
@@ -264,3 +264,13 @@ def test_reports_of_two_cpus_in_any_mixture(choices: list[bool]) -> None:
     together = essence(read_events(b"\n".join(mixed)))
     assert sorted(together, key=str) == sorted(apart, key=str)
     assert len(together) == 2
+
+
+@pytest.mark.parametrize("length", [16_383, 16_384, 16_385, 16_390, 50_000])
+@pytest.mark.parametrize("size", [1_000, 16_384, 100_000])
+def test_a_long_line_hides_only_itself(length: int, size: int) -> None:
+    kill = b"[ 1.5] Out of memory: Killed process 7 (x) total-vm:1kB, anon-rss:1kB, file-rss:1kB\n"
+    data = b"a" * length + b"\n" + kill + b"oom-kill " + b"b" * length + kill + kill
+    events = read_in_chunks(data, size)
+    assert events == read_events(data)
+    assert [event.line for event in events] == [2, 4]

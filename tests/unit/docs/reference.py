@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of docs/ that are made from the code: fields of a run's files, and the command line.
+
+`python -m tests.unit.docs.reference` renews them; a test finds pages that are not current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from typer.core import TyperArgument, TyperGroup
+
+from orchestrator.cli import app
+from orchestrator.scenario.reference import cell, replaced
+from orchestrator.schemas import json_schema
+from tests.unit.docs.meanings import MEANINGS
+
+BEGIN = "<!-- made by tests/unit/docs/reference.py -->"
+END = "<!-- made: end -->"
+
+# Where each record stands, in the order of a reader. Scenarios have a page of their own.
+SECTIONS = {
+    "RunManifest": "`manifest.json`",
+    "HostFacts": "`manifest.json`: `host`",
+    "AcceleratorReport": "`manifest.json`: `accelerator`",
+    "ArtefactManifest": "`manifest.json`: `artefacts.BASE`",
+    "Package": "`artefacts.BASE.packages[N]`",
+    "VariantArtefacts": "`artefacts.BASE.variants[N]`",
+    "PatchFile": "`artefacts.BASE.variants[N].patches[N]`",
+    "RunStarted": "`journal.jsonl`: `run-started`",
+    "TrialStarted": "`journal.jsonl`: `trial-started`",
+    "EventRecorded": "`journal.jsonl`: `event`",
+    "TrialEnded": "`journal.jsonl`: `trial-ended`",
+    "RunEnded": "`journal.jsonl`: `run-ended`",
+    "TrialResult": "`trial-ended`: `result`",
+    "TargetState": "`result.target`",
+    "MmapSummary": "`result.mmaps`",
+    "LatencySummary": "`result.mmaps.latency`",
+    "RequestPaths": "`result.requests`",
+    "Victim": "`result.victims[N]`",
+    "MemorySample": "`result.memory[N]`",
+    "ZoneState": "`result.memory[N].zones.ZONE`",
+    "MemoryEvent": "An event: `event.event`, `result.first_oom`, `first_oom` of a verdict",
+    "Process": "`trigger`, `victim`, `chosen` of an event",
+    "Frame": "`stack[N]` of an event",
+    "Zone": "`zones.ZONE` of an event",
+    "Buddy": "`buddy.ZONE` of an event",
+    "Memcg": "`memcg` of an event",
+    "Verdict": "`verdict.json`",
+    "VariantVerdict": "`verdict.json`: `variants.NAME`",
+    "MmapTotals": "`variants.NAME.mmaps`",
+}
+FORMATS = ("manifest", "journal", "verdict")
+
+
+def models() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of every record of a run's own files, by the name of its model."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in FORMATS:
+        schema = json_schema(name)
+        found |= schema.get("$defs", {})
+        if "properties" in schema:
+            found[schema["title"]] = schema
+    return {name: model for name, model in found.items() if name not in scenario_models()}
+
+
+def scenario_models() -> set[str]:
+    """Names that docs/scenarios.md explains."""
+    return {"Scenario", *json_schema("scenario")["$defs"]} - {"Outcome"}
+
+
+def fields_reference() -> str:
+    """One table a record: every field with its type and meaning."""
+    known = models()
+    return "\n".join(_section(name, title, known) for name, title in SECTIONS.items())
+
+
+def _section(name: str, title: str, known: dict[str, dict[str, Any]]) -> str:
+    model = known[name]
+    rows = [
+        f"| `{field}` | {_type(node, known)} | {cell(meaning(name, field, node))} |"
+        for field, node in model["properties"].items()
+    ]
+    about = " ".join(model.get("description", "").split())
+    return "\n".join(
+        [f"### {title}", "", about, "", "| field | type | meaning |", "| --- | --- | --- |", *rows, ""]
+    )
+
+
+def meaning(model: str, field: str, node: dict[str, Any]) -> str:
+    """What the model itself says of a field, else what is written down for the page."""
+    return str(node.get("description") or MEANINGS.get(f"{model}.{field}") or MEANINGS.get(field, ""))
+
+
+def _type(node: dict[str, Any], known: dict[str, dict[str, Any]]) -> str:
+    if "anyOf" in node:
+        return " or ".join(_type(choice, known) for choice in node["anyOf"])
+    if "const" in node or "enum" in node:
+        return ", ".join(f"`{value}`" for value in node.get("enum", [node.get("const")]))
+    if "$ref" in node:
+        return _named(str(node["$ref"]).rsplit("/", 1)[-1], known)
+    match node.get("type"):
+        case "array" if "prefixItems" in node:
+            return f"[{', '.join(_type(item, known) for item in node['prefixItems'])}]"
+        case "array":
+            return f"list of {_type(node['items'], known)}"
+        case "object":
+            return f"by name: {_type(node['additionalProperties'], known)}"
+        case "string":
+            return "UTC time" if node.get("format") == "date-time" else "text"
+        case kind:
+            return {"integer": "whole number", "boolean": "`true`, `false`"}.get(str(kind), str(kind))
+
+
+def _named(name: str, known: dict[str, dict[str, Any]]) -> str:
+    if name == "Scenario":
+        return "a [scenario](scenarios.md#all-keys)"
+    return "record" if name in SECTIONS else _type(known[name], known)
+
+
+def commands_reference() -> str:
+    """Every command with its arguments, options and what it says of itself."""
+    root = typer.main.get_command(app)
+    return "\n".join(_command(path, command) for path, command in commands("oomlab", root))
+
+
+def commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """`command` and all below it, with the words that call them."""
+    yield path, command
+    if isinstance(command, TyperGroup):
+        for name, below in command.commands.items():
+            yield from commands(f"{path} {name}", below)
+
+
+def _command(path: str, command: Any) -> str:
+    shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    usage = [path, "COMMAND"] if isinstance(command, TyperGroup) else [path, *map(_usage, shown)]
+    lines = [
+        f"### `{path}`",
+        "",
+        " ".join((command.help or "").split()),
+        "",
+        "```text",
+        " ".join(usage),
+        "```",
+        "",
+    ]
+    rows = [
+        f"| {_names(parameter)} | {cell(getattr(parameter, 'help', None) or '')} |" for parameter in shown
+    ]
+    if rows:
+        lines += ["| argument or option | meaning |", "| --- | --- |", *rows, ""]
+    return "\n".join(lines)
+
+
+def _usage(parameter: Any) -> str:
+    if isinstance(parameter, TyperArgument):
+        return _metavar(parameter)
+    value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
+    return f"[{parameter.opts[0]}{value}]{'...' if parameter.multiple else ''}"
+
+
+def _names(parameter: Any) -> str:
+    if isinstance(parameter, TyperArgument):
+        return f"`{_metavar(parameter)}`"
+    value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
+    return ", ".join(f"`{name}{value}`" for name in parameter.opts)
+
+
+def _metavar(parameter: Any) -> str:
+    return parameter.metavar or (parameter.name or "").upper()
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "run-directory.md": fields_reference,
+    "command-line.md": commands_reference,
+}
+"""Pages of docs/ with a part that is made, and what makes it."""
+
+
+def renew(docs: Path) -> None:
+    """Make that part anew in every page."""
+    for name, make in PAGES.items():
+        page = docs / name
+        page.write_text(replaced(page.read_text(encoding="utf-8"), BEGIN, END, make()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    renew(Path(__file__).resolve().parents[3] / "docs")
