@@ -214,7 +214,8 @@ class End(_Record):
 
 
 ControlRecord = Annotated[
-    Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded | BystandersStarted | TriggerStart
+    Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded
+    | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | TriggerEnd | Mmaps | Requests | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),

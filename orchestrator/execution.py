@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -44,8 +43,6 @@ class Execution:
         self._stop = StopSwitch()
         self._common = Surroundings(laboratory.budgets, self._stop, laboratory.mapping_bytes)
         self._telling = threading.Lock()
-        self._block_numbers = itertools.count(directory.next_number("blocks"))
-        self._trial_numbers = itertools.count(directory.next_number("trials"))
         self._failure: BaseException | None = None
 
     def prove(self, planned: PlannedBlock) -> bool:
@@ -117,7 +114,7 @@ class Execution:
     @contextmanager
     def _raised(self, job: BlockJob) -> Iterator[Block]:
         planned = job.planned
-        label = GuestLabel(planned, next(self._block_numbers), job.attempt)
+        label = GuestLabel(planned, planned.index, job.attempt)
         entry = BlockStarted(
             number=label.number, block=planned.number, variants=planned.variants, attempt=job.attempt
         )
@@ -132,16 +129,14 @@ class Execution:
             yield block
 
     def _trial(self, block: Block, planned: PlannedTrial, attempt: int) -> TrialResult:
-        label = GuestLabel(planned, next(self._trial_numbers), attempt)
+        label = GuestLabel(planned, planned.number, attempt)
         entry = TrialStarted(
             trial=label.number, block=planned.block, variant=planned.variant, attempt=attempt
         )
         with self._told(entry):
             self._observer.guest_started(label)
         directory = self._directory.make("trials", label.number)
-        result = run_trial(
-            block, planned, label.number, attempt, directory, self._common, self._observers(label)
-        )
+        result = run_trial(block, planned, attempt, directory, self._common, self._observers(label))
         with self._told(TrialEnded(result=result)):
             self._observer.trial_ended(label, result)
         return result

@@ -84,8 +84,8 @@ def judge_block(
 def judge(
     planned: PlannedTrial,
     *,
-    trial: int,
     attempt: int,
+    directory: str,
     mapping_bytes: int | None,
     fingerprint: str | None,
     evidence: Evidence,
@@ -100,7 +100,8 @@ def judge(
     counted = _oom_kills(evidence)
     hello = evidence.last(Hello)
     return TrialResult(
-        trial=trial,
+        trial=planned.number,
+        directory=directory,
         block=planned.block,
         attempt=attempt,
         variant=planned.variant,

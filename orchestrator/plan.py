@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,10 @@ PROOF_BLOCK = 0
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One fork of a block: `fork` counts the forks of one variant from 1."""
+    """One fork of a block: `fork` counts the forks of one variant from 1.
+
+    `number` is its place in the plan: its name in the run directory, whatever runs first.
+    """
 
     block: int
     variant: str
@@ -27,6 +31,7 @@ class PlannedTrial:
     mode: Mode
     fork: int = 1
     clock: Clock = "realtime"
+    number: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class PlannedBlock:
     clock: Clock
     variants: tuple[str, ...]
     trials: tuple[PlannedTrial, ...]
+    index: int = 1
+    """Its place in the plan: its name in the run directory."""
 
 
 def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
@@ -53,7 +60,16 @@ def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
     busier) machine. `hard: forbidden` puts one throw-away boot first.
     """
     order = random.Random(scenario.trials.seed)
-    return [block for clock in scenario.trials.clock for block in _pass(scenario, clock, order)]
+    blocks = [block for clock in scenario.trials.clock for block in _pass(scenario, clock, order)]
+    numbers = itertools.count(1)
+    return [
+        replace(block, index=index, trials=_numbered(block.trials, numbers))
+        for index, block in enumerate(blocks, start=1)
+    ]
+
+
+def _numbered(trials: Sequence[PlannedTrial], numbers: Iterator[int]) -> tuple[PlannedTrial, ...]:
+    return tuple(replace(trial, number=next(numbers)) for trial in trials)
 
 
 def block_seed(scenario: Scenario, block: int) -> int:

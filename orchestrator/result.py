@@ -89,7 +89,8 @@ class BlockResult(_Frozen):
 class TrialResult(_Frozen):
     """One trial, judged."""
 
-    trial: int
+    trial: int = Field(description="its place in the plan")
+    directory: str = Field(description="its directory under trials/")
     block: int
     attempt: int
     variant: str

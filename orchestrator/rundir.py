@@ -86,15 +86,17 @@ class RunDirectory:
             ) from None
 
     def make(self, kind: Literal["blocks", "trials"], number: int) -> Path:
-        """A fresh directory for one guest's files."""
-        directory = self.path / kind / f"{number:04d}"
-        directory.mkdir(parents=True)
-        return directory
-
-    def next_number(self, kind: Literal["blocks", "trials"]) -> int:
-        """The first number that no guest of the run has had."""
-        taken = [int(path.name) for path in (self.path / kind).glob("[0-9]*") if path.name.isdigit()]
-        return max(taken, default=0) + 1
+        """A fresh directory for one guest's files: NNNN, or NNNN-2 and so on for a further attempt."""
+        attempt = 1
+        while True:
+            name = f"{number:04d}" if attempt == 1 else f"{number:04d}-{attempt}"
+            directory = self.path / kind / name
+            try:
+                directory.mkdir(parents=True)
+            except FileExistsError:
+                attempt += 1
+            else:
+                return directory
 
 
 def create_run_directory(out: Path | None, scenario_name: str) -> RunDirectory:

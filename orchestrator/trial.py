@@ -104,7 +104,6 @@ def raise_block(
 def run_trial(
     block: Block,
     planned: PlannedTrial,
-    trial: int,
     attempt: int,
     directory: Path,
     common: Surroundings,
@@ -132,8 +131,8 @@ def run_trial(
     evidence.host_seconds = time.monotonic() - started
     return judge(
         planned,
-        trial=trial,
         attempt=attempt,
+        directory=directory.name,
         mapping_bytes=common.mapping_bytes,
         fingerprint=block.result.fingerprint,
         evidence=evidence,

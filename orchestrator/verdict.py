@@ -129,7 +129,7 @@ def compute_verdict(
         cpu_model=cpu_model,
         variants=passes[0].variants,
         passes=passes,
-        repeated=sum(attempt > 1 for attempt in _attempts(blocks, results)),
+        repeated=sum(block.attempt > 1 for block in blocks) + len(results) - len(final),
         missing=tuple(missing),
         disagreements=tuple(
             f"trial {result.trial} ({result.variant}): {result.disagreement}"
@@ -148,13 +148,6 @@ def _key(result: TrialResult) -> _Key:
 
 def _last_attempts(results: Sequence[TrialResult]) -> dict[_Key, TrialResult]:
     return {_key(result): result for result in results}
-
-
-def _attempts(blocks: Sequence[BlockResult], results: Sequence[TrialResult]) -> list[int]:
-    """Attempt numbers of every guest, each counted once: a failed block's trials share its attempt."""
-    return [block.attempt for block in blocks] + [
-        result.attempt for result in results if result.private_memory_kb is not None
-    ]
 
 
 def _pass(

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from orchestrator.control import ControlRecord, parse_record
-from orchestrator.judge import Ending, Evidence, judge
+from orchestrator.evidence import Ending, Evidence
+from orchestrator.judge import judge
 from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
 from orchestrator.recipe import Mode
@@ -100,9 +101,16 @@ def console(text: str) -> list[ConsoleEvent]:
 
 def judged(
     control: list[ControlRecord], text: str = "", *, ending: Ending = Ending.EXITED, mode: Mode = Mode.TRIAL,
-    variant: str = "kcalloc", block: int = 1, trial: int = 1,
+    variant: str = "kcalloc", block: int = 1, trial: int = 1, attempt: int = 1,
 ) -> TrialResult:  # fmt: skip
     """The result of a trial with this evidence."""
     evidence = Evidence(control=control, console=console(text), ending=ending, ending_detail="so it ended")
-    planned = PlannedTrial(block, variant, 1, mode)
-    return judge(planned, trial=trial, attempt=1, mapping_bytes=MAPPING_BYTES, evidence=evidence)
+    planned = PlannedTrial(block, variant, 1, mode, number=trial)
+    return judge(
+        planned,
+        attempt=attempt,
+        directory=f"{trial:04d}",
+        mapping_bytes=MAPPING_BYTES,
+        fingerprint="f",
+        evidence=evidence,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.judge import Ending
+from orchestrator.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.recipe import Mode
 from tests.unit.core.evidence import (

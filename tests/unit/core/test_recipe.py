@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.plan import block_seed, plan_trials
-from orchestrator.recipe import Mode, probe_recipe, trial_recipe
+from orchestrator.plan import block_seed, plan_blocks
+from orchestrator.recipe import Mode, block_recipe, probe_recipe
 from orchestrator.scenario import Scenario, load_text
 
 TEXT = """
@@ -44,7 +44,7 @@ def words(line: str) -> dict[str, str]:
 
 def recipe(subject: Scenario, mode: Mode = Mode.TRIAL, slowdown: float = 1.0) -> dict[str, str]:
     return words(
-        trial_recipe(subject, mode=mode, variant="b", seed=42, control_tty="ttyS0", slowdown=slowdown)
+        block_recipe(subject, mode=mode, variants=["b"], seed=42, control_tty="ttyS0", slowdown=slowdown)
     )
 
 
@@ -77,7 +77,7 @@ def test_a_trial_with_everything() -> None:
 
 def test_a_command_is_encoded_so_that_no_shell_or_kernel_splits_it() -> None:
     subject = scenario(trigger="{kind: command, command: 'echo \"a b\" | cat = %', stop: end}")
-    line = trial_recipe(subject, mode=Mode.TRIAL, variant="a", seed=1, control_tty="ttyS0", slowdown=1.0)
+    line = block_recipe(subject, mode=Mode.TRIAL, variants=["a"], seed=1, control_tty="ttyS0", slowdown=1.0)
     assert words(line)["command"] == "echo%20%22a%20b%22%20%7C%20cat%20%3D%20%25"
     assert words(line)["stop"] == "end"
 
@@ -87,25 +87,69 @@ def test_forbidden_is_proven_on_a_boot_of_its_own_and_unchecked_in_trials() -> N
     assert recipe(subject)["hard"] == "unchecked"
     proof = recipe(subject, Mode.PROOF)
     assert (proof["mode"], proof["hard"], proof["trigger"]) == ("trial", "prove", "none")
-    modes = [trial.mode for trial in plan_trials(subject)]
-    assert modes == [Mode.PROOF] + [Mode.TRIAL] * 6
+    modes = [block.mode for block in plan_blocks(subject)]
+    assert modes == [Mode.PROOF] + [Mode.BLOCK] * 3
+
+
+def test_a_block_is_told_all_that_its_forks_may_choose_from() -> None:
+    line = block_recipe(
+        scenario(), mode=Mode.BLOCK, variants=["a", "b"], seed=1, control_tty="ttyS0", slowdown=1.0
+    )
+    assert words(line)["mode"] == "block"
+    assert words(line)["variants"] == "a,b"
+    assert "variant" not in words(line)
 
 
 def test_a_probe_needs_little() -> None:
     assert probe_recipe("ttyS1") == "oomlab.protocol=1 oomlab.mode=probe oomlab.control=ttyS1"
 
 
-def test_blocks_hold_every_variant_once_with_one_seed() -> None:
-    subject = scenario()
-    planned = plan_trials(subject)
-    for block in (1, 2, 3):
-        members = [trial for trial in planned if trial.block == block]
-        assert sorted(trial.variant for trial in members) == ["a", "b"]
-        assert {trial.seed for trial in members} == {block_seed(subject, block)}
-    assert len({trial.seed for trial in planned}) == 3
+def test_blocks_hold_every_variant_and_fork_once_with_one_seed() -> None:
+    subject = load_text(
+        TEXT.replace("HARD", "required").replace("TRIGGER", MMAP).replace("blocks: 3", "blocks: 3, forks: 2"),
+        Path("example.yaml"),
+    ).scenario
+    planned = plan_blocks(subject)
+    assert [block.number for block in planned] == [1, 2, 3]
+    for block in planned:
+        assert sorted((trial.variant, trial.fork) for trial in block.trials) == [
+            ("a", 1), ("a", 2), ("b", 1), ("b", 2),
+        ]  # fmt: skip
+        assert {trial.seed for trial in block.trials} == {block_seed(subject, block.number)}
+    assert len({block.seed for block in planned}) == 3
+    assert [trial.number for block in planned for trial in block.trials] == list(range(1, 13))
+
+
+def test_never_all_of_one_variant_first() -> None:
+    text = TEXT.replace("HARD", "required").replace("TRIGGER", MMAP).replace("blocks: 3", "blocks: 20")
+    orders = {
+        tuple(trial.variant for trial in block.trials)
+        for block in plan_blocks(load_text(text, Path("x")).scenario)
+    }
+    assert orders == {("a", "b"), ("b", "a")}
+
+
+def test_variants_with_other_kernels_get_blocks_of_their_own() -> None:
+    text = (
+        TEXT.replace("HARD", "required")
+        .replace("TRIGGER", MMAP)
+        .replace("b: {base: debian-6.1}", "b: {base: debian-6.12}")
+    )
+    planned = plan_blocks(load_text(text, Path("x")).scenario)
+    assert sorted((block.number, block.variants) for block in planned) == [
+        (number, (name,)) for number in (1, 2, 3) for name in ("a", "b")
+    ]
+
+
+def test_each_clock_is_a_pass_and_a_deterministic_block_has_one_fork() -> None:
+    text = TEXT.replace("HARD", "required").replace("TRIGGER", MMAP)
+    text = text.replace("blocks: 3", "blocks: 2, forks: 5, clock: [realtime, deterministic]")
+    planned = plan_blocks(load_text(text, Path("x")).scenario)
+    assert [block.clock for block in planned] == ["realtime"] * 2 + ["deterministic"] * 2
+    assert [len(block.trials) for block in planned] == [10, 10, 2, 2]
 
 
 def test_plans_repeat_with_the_seed_and_only_with_it() -> None:
-    assert plan_trials(scenario()) == plan_trials(scenario())
+    assert plan_blocks(scenario()) == plan_blocks(scenario())
     other = scenario().model_copy(update={"trials": scenario().trials.model_copy(update={"seed": 8})})
-    assert plan_trials(other) != plan_trials(scenario())
+    assert plan_blocks(other) != plan_blocks(scenario())

@@ -8,13 +8,22 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode
-from orchestrator.judge import Ending
+from orchestrator.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.recipe import Mode
-from orchestrator.result import RequestPaths, TrialResult
+from orchestrator.result import BlockResult, RequestPaths, TrialResult
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.verdict import Verdict, compute_verdict
-from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, passed, target, trigger_end, trigger_start
+from tests.unit.core.evidence import (
+    OOM_CONSOLE,
+    hello,
+    judged,
+    passed,
+    record,
+    target,
+    trigger_end,
+    trigger_start,
+)
 
 TEXT = """
 name: example
@@ -45,7 +54,7 @@ def survived(variant: str = "kvcalloc", block: int = 1) -> TrialResult:
 
 
 def verdict(subject: Scenario, *results: TrialResult) -> Verdict:
-    return compute_verdict(subject, results, clock="realtime", accelerator="tcg", cpu_model="cortex-a76")
+    return compute_verdict(subject, [], results, accelerator="tcg", cpu_model="cortex-a76")
 
 
 def test_as_expected() -> None:
@@ -147,3 +156,46 @@ def test_a_kernel_bug_fails_even_a_passed_trial() -> None:
 def test_verdicts_survive_json() -> None:
     answer = verdict(scenario(), oomed(), survived())
     assert Verdict.model_validate_json(answer.model_dump_json()) == answer
+
+
+def raised(block: int, fingerprint: str | None, attempt: int = 1, *, frozen: bool = True) -> BlockResult:
+    return BlockResult(
+        block=block,
+        attempt=attempt,
+        mode=Mode.BLOCK,
+        clock="realtime",
+        variants=("kcalloc", "kvcalloc"),
+        seed=1,
+        frozen=frozen,
+        host_seconds=1.0,
+        fingerprint=fingerprint,
+        ram_sha256=None,
+        target=None,
+        memory=(),
+    )
+
+
+def test_blocks_with_equal_memory_are_one_state() -> None:
+    blocks = [raised(1, "x"), raised(2, "y"), raised(3, "x"), raised(4, None, frozen=False)]
+    results = [trial for block in (1, 2, 3) for trial in (oomed(block=block), survived(block=block))]
+    each = compute_verdict(scenario(), blocks, results, accelerator="tcg", cpu_model="x").passes[0]
+    assert (each.blocks, each.distinct_states, each.paired) == (3, 2, True)
+
+
+def test_a_block_that_had_to_be_raised_again_is_told() -> None:
+    blocks = [raised(1, None, frozen=False), raised(1, "x", attempt=2)]
+    answer = compute_verdict(scenario(), blocks, [oomed(), survived()], accelerator="tcg", cpu_model="x")
+    assert (answer.expectations_met, answer.repeated) == (True, 1)
+
+
+def test_deterministic_figures_are_instructions_in_a_table_of_their_own() -> None:
+    subject = load_text(TEXT + "trials: {clock: [realtime, deterministic]}", Path("x")).scenario
+    mmaps = record("mmaps", process=0, first=0, latency_ns=[4000] * 600, errno=[0] * 600)
+    control = [*passed()[:3], mmaps, *passed()[3:]]
+    results = [judged(control, variant=name) for name in ("kcalloc", "kvcalloc")]
+    results += [result.model_copy(update={"clock": "deterministic"}) for result in results]
+    answer = compute_verdict(subject, [], results, accelerator="tcg", cpu_model="x")
+    units = [(each.clock, each.variants["kcalloc"].mmaps.p50) for each in answer.passes]
+    assert units == [("realtime", 4.0), ("deterministic", 1000.0)]
+    assert answer.passes[1].variants["kcalloc"].mmaps.latency_unit == "instructions"
+    assert answer.variants == answer.passes[0].variants
