@@ -14,7 +14,7 @@ import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -52,10 +52,10 @@ class _Commands(TyperGroup):
             _people.print("interrupted")
             sys.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:
-            _drop_stdout()  # its reader has seen enough: nobody is left to tell
+            _drop(sys.stdout)  # its reader has seen enough: nobody is left to tell
             sys.exit(ExitCode.COULD_NOT_RUN)
         except OSError as error:
-            _drop_stdout()  # which may be what is full
+            _drop(sys.stdout)  # which may be what is full
             _print_error(HostError(_os_words(error)))
             sys.exit(ExitCode.COULD_NOT_RUN)
 
@@ -74,6 +74,7 @@ class _People(Console):
     def on_broken_pipe(self) -> None:
         """Called by rich while BrokenPipeError is handled."""
         self.quiet = True
+        _drop(sys.stderr)
 
 
 app = typer.Typer(
@@ -353,9 +354,9 @@ def _os_words(error: OSError) -> str:
     return words if error.filename is None else f"{os.fsdecode(error.filename)}: {words}"
 
 
-def _drop_stdout() -> None:
+def _drop(stream: TextIO) -> None:
     """What could not be written must not be tried again at the interpreter's end."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
