@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_accelerator
 from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, kernel_command_line
+from orchestrator.host import qemu_version
 from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.observer import Observer
@@ -92,6 +93,7 @@ def open_laboratory(
 ) -> Laboratory:
     """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails."""
     arch = scenario.device.arch
+    qemu_version(MACHINES[arch].program)  # to fail now, not after minutes of downloads
     images = prepare_images(arch, variant_recipes(scenario), progress=observer.say, pins=pins)
     first = next(iter(images.values()))
     accelerator = find_accelerator(arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say)

@@ -31,7 +31,7 @@ _HEADERS_BYTES = 150_000_000
 _FORMAT = 1
 _LOG_BYTES = 1_000_000
 _EVIDENCE_LINES = 30
-_TELLING = re.compile(r"\b(error|undefined|not found|No such file|Error \d+)\b")
+_TELLING = re.compile(r"\b(error|undefined|not found|No such file|Error \d+)\b|: \*\*\* ")
 
 # $1 scope, $2 release, $3 ARCH, $4 compiler prefix, $5 compiler, $6 module.
 # Everything a Makefile prints goes to the log; standard output is for the module alone.
