@@ -32,7 +32,7 @@ from orchestrator.journal import read_journal, trial_results
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.observer import Observer
 from orchestrator.paths import cache_dir
-from orchestrator.plan import plan_trials
+from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.process import Argument, run
 from orchestrator.report.live import live_observer
 from orchestrator.rundir import RunDirectory
@@ -116,7 +116,7 @@ def bare_boots(laboratory: Laboratory, scratch: Path) -> Side:
             laboratory.boot(planned),
             Wiring(f"file,path={scratch}/console-{number}", f"file,path={scratch}/control-{number}"),
         )
-        for number, planned in enumerate(plan_trials(laboratory.scenario))
+        for number, planned in enumerate(by_hand(plan_blocks(laboratory.scenario)))
     ]
 
     def boot_all() -> None:

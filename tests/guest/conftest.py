@@ -16,14 +16,14 @@ import pytest
 
 from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
-from orchestrator.guests.qemu.machine import Boot
 from orchestrator.laboratory import Laboratory, open_laboratory
-from orchestrator.plan import plan_trials
+from orchestrator.plan import plan_blocks
 from orchestrator.process import Child, Completed, run, start
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 from orchestrator.scenario import load_scenario
-from orchestrator.trial import PhaseBudgets, TrialSetup, run_trial
+from orchestrator.trial import Observers, Surroundings, raise_block, run_trial
+from orchestrator.watch import PhaseBudgets, StopSwitch
 
 COMMAND_S = 600.0
 
@@ -127,27 +127,36 @@ def laboratory() -> Laboratory:
 
 
 class Trial:
-    """Runs single trials of `binder-order3`, changed as a test wants."""
+    """Runs single trials of `binder-order3`, changed as a test wants: a block and one fork of it."""
 
     def __init__(self, laboratory: Laboratory, directory: Path) -> None:
         self.laboratory = laboratory
         self.directory = directory
 
     def __call__(
-        self, *overrides: str, variant: str = "kcalloc", change: Callable[[str], str] = str,
-        budgets: PhaseBudgets | None = None, on_record: Callable[[ControlRecord], None] = lambda _: None,
-    ) -> TrialResult:  # fmt: skip
+        self,
+        *overrides: str,
+        variant: str = "kcalloc",
+        change: Callable[[str], str] = str,
+        budgets: PhaseBudgets | None = None,
+        on_record: Callable[[ControlRecord], None] = lambda _: None,
+    ) -> TrialResult:
         """One trial; `change` rewrites the kernel command line."""
-        scenario = load_scenario(Path("binder-order3"), overrides).scenario
-        laboratory = Laboratory(scenario, self.laboratory.images, self.laboratory.accelerator)
-        planned = next(trial for trial in plan_trials(scenario) if trial.variant == variant)
-        boot: Boot = laboratory.boot(planned)
+        scenario = load_scenario(Path("binder-order3"), ("trials={blocks: 1}", *overrides)).scenario
+        laboratory = replace(self.laboratory, scenario=scenario)
+        planned = plan_blocks(scenario)[0]
+        boot = laboratory.boot(planned)
         boot = replace(boot, command_line=change(boot.command_line))
-        self.directory.mkdir(exist_ok=True)
-        setup = TrialSetup(
-            planned, 1, 1, boot, budgets or laboratory.budgets, self.directory, laboratory.mapping_bytes
-        )
-        return run_trial(setup, on_record=on_record, on_event=_ignore)
+        common = Surroundings(budgets or laboratory.budgets, StopSwitch(), laboratory.mapping_bytes)
+        observers = Observers(on_record, _ignore)
+        block_directory, self.directory = self.directory / "block", self.directory / "trial"
+        for directory in (block_directory, self.directory):
+            directory.mkdir(parents=True)
+        with raise_block(planned, boot, block_directory, 1, common, observers) as block:
+            trial = next(trial for trial in planned.trials if trial.variant == variant)
+            if block.snapshot is None:
+                self.directory = block_directory
+            return run_trial(block, trial, 1, self.directory, common, observers)
 
 
 def _ignore(event: ConsoleEvent) -> None:

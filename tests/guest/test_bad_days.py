@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.control import ControlRecord, TriggerStart
 from orchestrator.outcome import Outcome
-from orchestrator.trial import PhaseBudgets
+from orchestrator.watch import PhaseBudgets
 from tests.guest.conftest import Trial, signal_guests
 
 pytestmark = pytest.mark.guest
@@ -83,7 +83,7 @@ def test_a_guest_that_vanishes_is_lost(trial: Trial) -> None:
 
 
 def test_a_kernel_without_the_driver_is_no_evidence(trial: Trial) -> None:
-    result = trial(*UNPRESSED, change=lambda line: line.replace("variant=kcalloc", "variant=nothing"))
+    result = trial(*UNPRESSED, change=lambda line: line.replace("variants=kcalloc", "variants=nothing"))
     assert result.outcome is Outcome.HARNESS_ERROR
     assert "module" in result.why
 

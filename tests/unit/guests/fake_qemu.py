@@ -18,9 +18,11 @@ ONE_WORD = {{
     "-display": "none", "-machine": "q35|virt", "-accel": "kvm|tcg", "-cpu": "host|max|cortex-a76",
     "-sandbox": r"on(,(obsolete|elevateprivileges|spawn|resourcecontrol)=deny)*", "-smp": r"\\d+",
     "-m": r"\\d+k", "-nic": "none", "-kernel": ".+", "-initrd": ".+", "-append": ".+",
-    "-serial": "chardev:(console|control)", "-device": "pci-serial,chardev=control",
+    "-serial": "chardev:(console|control)", "-device": "pci-serial,chardev=control|i6300esb",
+    "-action": "watchdog=pause",
     "-mon": "chardev=monitor,mode=control",
-    "-chardev": r"(file,id=(console|control),path=/proc/self/fd/\\d+|socket,id=monitor,fd=\\d+)",
+    "-chardev": r"(file,id=console,path=/proc/self/fd/\\d+"
+    r"|stdio,id=control,signal=off|socket,id=monitor,fd=\\d+)",
 }}
 ALONE = {{"-nodefaults", "-no-user-config", "-no-reboot"}}
 
@@ -57,6 +59,7 @@ for option, value in given:
     if option == "-chardev":
         kind, identity, place = value.split(",")
         lines[identity.removeprefix("id=")] = place.partition("=")[2]
+lines["control"] = "/proc/self/fd/1"
 with open(STARTED, "a") as log:
     log.write(accelerator + "\\n")
 behaviour = BEHAVIOUR[accelerator]

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.guests.qemu.machine import Arch, Boot, Wiring, kernel_command_line, qemu_argv
+from orchestrator.guests.qemu.machine import Arch, Boot, GuestRam, Wiring, kernel_command_line, qemu_argv
 
 ARM64 = (
     "qemu-system-aarch64 -nodefaults -no-user-config -display none -no-reboot"
@@ -16,7 +17,8 @@ ARM64 = (
     " -machine virt -accel tcg -cpu cortex-a76 -smp 1 -m 262144k -nic none"
     " -kernel /k/vmlinuz -initrd /k/initramfs -append LINE"
     " -chardev file,id=console,path=/proc/self/fd/5 -serial chardev:console"
-    " -chardev file,id=control,path=/proc/self/fd/6 -device pci-serial,chardev=control"
+    " -chardev stdio,id=control,signal=off -device pci-serial,chardev=control"
+    " -device i6300esb -action watchdog=pause"
     " -chardev socket,id=monitor,fd=7 -mon chardev=monitor,mode=control"
 )
 X86_64 = (
@@ -26,6 +28,7 @@ X86_64 = (
     " -kernel /k/vmlinuz -initrd /k/initramfs -append LINE"
     " -chardev stdio,id=console,signal=off -serial chardev:console"
     " -chardev file,id=control,path=/dev/stderr -serial chardev:control"
+    " -device i6300esb -action watchdog=pause"
 )
 
 
@@ -42,8 +45,21 @@ def boot(arch: Arch, cpus: int, accelerator: str) -> Boot:
 
 
 def test_arm64_in_a_run() -> None:
-    wiring = Wiring("file,path=/proc/self/fd/5", "file,path=/proc/self/fd/6", "socket,fd=7")
+    wiring = Wiring.piped("file,path=/proc/self/fd/5", 7)
     assert qemu_argv(boot("arm64", 1, "tcg"), wiring) == ARM64.split(" ")
+
+
+def test_a_template_and_its_fork() -> None:
+    wiring = Wiring.piped("file,path=/proc/self/fd/5", 7)
+    subject = replace(boot("arm64", 1, "tcg"), clock="deterministic")
+    template = qemu_argv(subject, wiring, GuestRam(9, private=False))
+    fork = qemu_argv(subject, wiring, GuestRam(9, private=True))
+    ram = "memory-backend-file,id=ram,size=262144k,mem-path=/proc/self/fd/9,share="
+    assert [word for word in template if word not in fork] == [ram + "on"]
+    assert [word for word in fork if word not in template] == [ram + "off", "-incoming", "defer"]
+    assert template[template.index("-machine") + 1] == "virt,dtb-randomness=off,memory-backend=ram"
+    assert template[template.index("-icount") + 1] == "shift=2,sleep=off"
+    assert template[template.index("-rtc") + 1] == "base=2026-01-01T00:00:00,clock=vm"
 
 
 def test_x86_64_by_hand() -> None:
