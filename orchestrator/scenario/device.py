@@ -56,7 +56,7 @@ def _sysctl_value(value: Any) -> Any:
 
 
 def _kernel_word(value: str) -> str:
-    if not re.fullmatch(r"[\x21-\x7e]{1,200}", value) or value == "--":
+    if not re.fullmatch(r"[\x21-\x7e]{1,1000}", value) or value == "--":
         raise ValueError(f"one word of the kernel command line without spaces, not {value[:80]!r}")
     if value == "quiet":
         raise ValueError("'quiet' is not possible here: the console must show every kernel message")
