@@ -86,7 +86,7 @@ def finished_run(tmp_path: Path) -> RunDirectory:
     directory.path.mkdir()
     manifest = RunManifest(
         oomlab_version=__version__, python_version="3.11.2", started=datetime.now(UTC), command="oomlab run",
-        scenario_file="x.yaml", overrides=(), scenario=scenario, seed=1, host=host_facts(), clock="realtime",
+        scenario_file="x.yaml", overrides=(), scenario=scenario, seed=1, host=host_facts(),
         accelerator=AcceleratorReport(
             accelerator="tcg", reason="", qemu_version="7.2.0", cpu_model="max", boot_s=3, loops_per_s=1
         ),
