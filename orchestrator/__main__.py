@@ -1,6 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m orchestrator` is `oomlab`."""
 
-from orchestrator.cli import main
+import sys
 
-main()
+from orchestrator.errors import ExitCode
+from orchestrator.interrupts import end_in_order
+
+
+def _start() -> None:
+    """The command line. Ctrl-C while it is still being imported needs no traceback either."""
+    end_in_order()
+    try:
+        from orchestrator.cli import main
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    main()
+
+
+_start()
