@@ -12,9 +12,10 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -27,6 +28,7 @@ from orchestrator.interrupts import end_in_order, ignore_more
 
 if TYPE_CHECKING:
     from orchestrator.scenario import LoadedScenario
+    from orchestrator.verdict import Verdict
 
 _GARBAGE_THRESHOLD = 50_000
 """New objects until the collector looks for cycles; Python's own 700 suit a program that is small."""
@@ -131,7 +133,10 @@ def _root(
 
 @app.command(epilog=_EPILOG)
 def run(
-    scenario: ScenarioArgument,
+    scenario: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SCENARIO]", help="a scenario file, or the name of a shipped one"),
+    ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
     out: Annotated[
@@ -147,16 +152,33 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print every command, one a line, and start nothing")
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="go on with a run that was cut short: only its missing trials are made"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a scenario to its verdict.
+    """Run a scenario to its verdict, or go on with a run that was cut short.
 
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
     """
     from orchestrator.dryrun import dry_run_commands
     from orchestrator.report.live import live_observer
-    from orchestrator.run import RunOptions, run_scenario
+    from orchestrator.run import RunOptions, resume_run, run_scenario
 
+    if resume is not None:
+        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--out": out,
+                 "--artefacts-from": artefacts_from, "--dry-run": dry_run}  # fmt: skip
+        _refuse_with_resume(name for name, value in given.items() if value)
+        with live_observer(_people) as observer:
+            directory, verdict = resume_run(resume, observer, jobs=jobs)
+        _conclude(directory.path, verdict, as_json=as_json)
+    if scenario is None:
+        raise InputError(
+            "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
+        )
     loaded = _load(scenario, override, patch)
     if dry_run:
         for command in dry_run_commands(loaded.scenario):
@@ -171,11 +193,21 @@ def run(
     )
     with live_observer(_people) as observer:
         directory, verdict = run_scenario(loaded, observer, options)
-    _report(directory.path, _people)
-    _people.print(Text(f"Everything is in {directory.path}"), soft_wrap=True)
-    if as_json:
-        typer.echo(verdict.model_dump_json(indent=2))
-    raise typer.Exit(verdict.exit_code)
+    _conclude(directory.path, verdict, as_json=as_json)
+
+
+@app.command()
+def clean(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN...]", help="run directories  [default: runs/*]")
+    ] = None,
+) -> None:
+    """End processes and remove temporary files that crashed runs left; a run at work is left alone."""
+    from orchestrator.clean import clean_up
+
+    data = _Data(highlight=False)
+    for line in clean_up(runs):
+        data.print(Text(line), soft_wrap=True)
 
 
 @app.command(epilog=_EPILOG)
@@ -329,6 +361,23 @@ def _load(scenario: Path, overrides: list[str] | None, patches: list[Path] | Non
     for warning in loaded.warnings:
         _people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     return loaded
+
+
+def _refuse_with_resume(given: Iterable[str]) -> None:
+    names = list(given)
+    if names:
+        raise InputError(
+            f"{', '.join(names)} cannot be given with --resume",
+            hint="a run is resumed as it began: its manifest says with what",
+        )
+
+
+def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
+    _report(run_directory, _people)
+    _people.print(Text(f"Everything is in {run_directory}"), soft_wrap=True)
+    if as_json:
+        typer.echo(verdict.model_dump_json(indent=2))
+    raise typer.Exit(verdict.exit_code)
 
 
 def _report(run_directory: Path, console: Console) -> None:

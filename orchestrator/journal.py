@@ -2,14 +2,18 @@
 """The append-only record of a run, and reading it back.
 
 A record is one JSON object a line, on disk before the run goes on: a crash at any point loses
-at most the trial in flight. A last line that was cut off is dropped when reading.
+at most the trial in flight. A last line that was cut off is dropped when reading, and taken off
+the file before anything is appended.
 """
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from orchestrator.errors import HostError, InputError
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.result import BlockResult, TrialResult
+
+FORMAT = 1
+"""Format of the journals that this program writes; newer ones are refused."""
 
 
 class _Entry(BaseModel):
@@ -33,6 +40,15 @@ class RunStarted(_Entry):
     kind: Literal["run-started"] = "run-started"
     scenario: str
     planned: int
+    format: int = Field(FORMAT, description="format of this journal")
+
+
+class RunResumed(_Entry):
+    """A run that was cut short goes on: `--resume`."""
+
+    kind: Literal["run-resumed"] = "run-resumed"
+    oomlab_version: str = Field(description="version of the program that goes on")
+    missing: int = Field(description="trials still to be made; those in flight at the cut are among them")
 
 
 class BlockStarted(_Entry):
@@ -87,7 +103,9 @@ class RunEnded(_Entry):
     detail: str = ""
 
 
-Entry = RunStarted | BlockStarted | BlockEnded | TrialStarted | EventRecorded | TrialEnded | RunEnded
+Entry = (
+    RunStarted | RunResumed | BlockStarted | BlockEnded | TrialStarted | EventRecorded | TrialEnded | RunEnded
+)
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
 
 
@@ -98,24 +116,57 @@ class Journal:
         self._descriptor = descriptor
 
     def append(self, entry: Entry) -> None:
-        """Add one record; it is on disk when this returns. HostError when the disk is full."""
+        """Add one record; it is on disk when this returns. HostError when the disk is full.
+
+        A record that does not fit is taken back, so that a later one does not follow half a line.
+        """
         line = entry.model_dump_json().encode() + b"\n"
+        size_bytes = os.fstat(self._descriptor).st_size
         try:
             while line:
                 line = line[os.write(self._descriptor, line) :]
             os.fsync(self._descriptor)
         except OSError as error:
-            raise HostError(f"the journal cannot be written: {error.strerror}") from None
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, size_bytes)
+            raise HostError(
+                f"the journal cannot be written: {error.strerror}",
+                hint="free space; `oomlab run --resume RUN` goes on from there",
+            ) from None
 
 
 @contextmanager
 def open_journal(path: Path) -> Iterator[Journal]:
-    """The journal at `path`, for appending."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    """The journal at `path`, for appending by this process alone.
+
+    Raises InputError while another process has it open: two writers would run every trial twice.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
+        _lock(descriptor, path)
+        _drop_cut_off_line(descriptor)
         yield Journal(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(
+            f"another oomlab is at work on {path.parent}", hint="wait for it, or interrupt it"
+        ) from None
+
+
+def _drop_cut_off_line(descriptor: int) -> None:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return
+    whole = os.pread(descriptor, status.st_size, 0)
+    end = whole.rfind(b"\n") + 1
+    if end != len(whole):
+        os.ftruncate(descriptor, end)
 
 
 def read_journal(path: Path) -> list[Entry]:
@@ -124,6 +175,7 @@ def read_journal(path: Path) -> list[Entry]:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", hint="is this a run directory?") from None
+    _require_known_format(path, lines)
     entries = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline was cut off
         try:
@@ -132,6 +184,18 @@ def read_journal(path: Path) -> list[Entry]:
             first = error.errors(include_url=False)[0]
             raise InputError(f"{path}:{number}: no journal record: {first['msg']}") from None
     return entries
+
+
+def _require_known_format(path: Path, lines: list[bytes]) -> None:
+    """A format of later times is told from damage by what the first record says of itself."""
+    with suppress(ValueError):
+        first = json.loads(lines[0]) if len(lines) > 1 else {}
+        found = first.get("format", FORMAT) if isinstance(first, dict) else FORMAT
+        if isinstance(found, int) and found > FORMAT:
+            raise InputError(
+                f"{path} has format {found}; this oomlab knows formats up to {FORMAT}",
+                hint="use the version of oomlab that made it, or a newer one",
+            )
 
 
 def block_results(entries: list[Entry]) -> list[BlockResult]:

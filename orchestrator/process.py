@@ -14,13 +14,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
@@ -40,6 +40,9 @@ _libc = ctypes.CDLL(None)
 # The parent-death signal is bound to the *thread* that forked, so all children are started
 # from one thread that lives as long as the program.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+
+Witness = Callable[[int, str], None]
+_witnesses: list[Witness] = []
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def start(
     program = find_program(os.fspath(argv[0]), hint="install it; `./oomlab` does so on Debian")
     command = [program, *(os.fspath(argument) for argument in argv[1:])]
     future = _spawner.submit(
-        subprocess.Popen,
+        _spawn,
         command,
         cwd=cwd,
         env=environment(env),
@@ -141,6 +144,30 @@ def start(
         yield child
     finally:
         _end(child, group=not foreground)
+
+
+@contextmanager
+def witnessed(witness: Witness) -> Iterator[None]:
+    """Within the block `witness` is told pid and program of every child before it is used.
+
+    What it raises ends the child and comes out of `start`.
+    """
+    _witnesses.append(witness)
+    try:
+        yield
+    finally:
+        _witnesses.remove(witness)
+
+
+def _spawn(command: Sequence[str], **options: Any) -> Child:
+    child = subprocess.Popen(command, **options)
+    try:
+        for witness in _witnesses:
+            witness(child.pid, command[0])
+    except BaseException:
+        _end(child, group=options["start_new_session"])
+        raise
+    return child
 
 
 def _die_with(parent_pid: int) -> None:

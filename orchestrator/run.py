@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole run: from a loaded scenario to a run directory with a verdict in it."""
+"""A whole run: from a loaded scenario, or a run that was cut short, to a directory with a verdict in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host import host_facts
 from orchestrator.journal import (
+    Journal,
     RunEnded,
+    RunResumed,
     RunStarted,
     block_results,
     open_journal,
@@ -26,11 +28,13 @@ from orchestrator.journal import (
 )
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.laboratory import Laboratory, open_laboratory
+from orchestrator.ledger import kept_ledger
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
 from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode
+from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory
 from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario
 from orchestrator.schedule import Schedule
@@ -69,39 +73,69 @@ def run_scenario(
     capacity = find_capacity(loaded.scenario.device, jobs=options.jobs)
     directory = create_run_directory(options.out, loaded.scenario.name)
     directory.save(directory.manifest, _manifest(loaded, laboratory, blocks, options))
-    _execute(directory, laboratory, blocks, capacity, observer)
-    verdict = judge_run(directory)
-    directory.save(directory.verdict, verdict)
-    return directory, verdict
+    with open_journal(directory.journal) as journal:
+        journal.append(RunStarted(scenario=loaded.scenario.name, planned=count_trials(blocks)))
+        return directory, _execute(directory, journal, laboratory, blocks, capacity, observer)
+
+
+def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tuple[RunDirectory, Verdict]:
+    """Make the missing trials of a run that was cut short, and come to the verdict.
+
+    A run that is finished is left as it is. Raises as run_scenario, and InputError when the run
+    cannot go on here.
+    """
+    directory = open_run_directory(path)
+    manifest = directory.load(directory.manifest, RunManifest)
+    with open_journal(directory.journal) as journal:
+        entries = read_journal(directory.journal)
+        blocks = remaining_blocks(manifest.scenario, entries)
+        if is_finished(entries) and not blocks:
+            observer.say(f"{path} is finished: there is nothing to resume")
+            return directory, _conclude(directory)
+        laboratory = reopen_laboratory(manifest, observer)
+        capacity = find_capacity(manifest.scenario.device, jobs=jobs)
+        if not entries:
+            journal.append(RunStarted(scenario=manifest.scenario.name, planned=count_trials(blocks)))
+        journal.append(RunResumed(oomlab_version=__version__, missing=count_trials(blocks)))
+        return directory, _execute(directory, journal, laboratory, blocks, capacity, observer)
 
 
 def _execute(
     directory: RunDirectory,
+    journal: Journal,
     laboratory: Laboratory,
     blocks: Sequence[PlannedBlock],
     capacity: Capacity,
     observer: Observer,
-) -> None:
+) -> Verdict:
     """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
-    with open_journal(directory.journal) as journal:
-        journal.append(RunStarted(scenario=laboratory.scenario.name, planned=count_trials(blocks)))
-        observer.run_planned(len(blocks), count_trials(blocks))
-        execution = Execution(laboratory, directory, journal, observer)
-        try:
+    observer.run_planned(len(blocks), count_trials(blocks))
+    execution = Execution(laboratory, directory, journal, observer)
+    try:
+        with kept_ledger(directory.ledger):
             for clock in laboratory.scenario.trials.clock:
                 _execute_pass(execution, [block for block in blocks if block.clock == clock], capacity)
-        except KeyboardInterrupt:
-            journal.append(RunEnded(reason="interrupted"))
-            directory.save(directory.verdict, judge_run(directory))
-            raise
-        except (OomlabError, OSError) as error:
-            with suppress(HostError):  # a full disk may be what ended the run
-                journal.append(RunEnded(reason="failed", detail=str(error)))
-            raise
-        journal.append(RunEnded(reason="finished"))
+    except KeyboardInterrupt:
+        journal.append(RunEnded(reason="interrupted"))
+        _conclude(directory)
+        raise
+    except (OomlabError, OSError) as error:
+        with suppress(HostError):  # a full disk may be what ended the run
+            journal.append(RunEnded(reason="failed", detail=str(error)))
+        raise
+    journal.append(RunEnded(reason="finished"))
+    return _conclude(directory)
+
+
+def _conclude(directory: RunDirectory) -> Verdict:
+    verdict = judge_run(directory)
+    directory.save(directory.verdict, verdict)
+    return verdict
 
 
 def _execute_pass(execution: Execution, blocks: Sequence[PlannedBlock], capacity: Capacity) -> None:
+    if not blocks:
+        return
     proofs = [block for block in blocks if block.mode is Mode.PROOF]
     if not all(execution.prove(proof) for proof in proofs):
         return  # the scenario's premise does not hold: its trials would mean nothing

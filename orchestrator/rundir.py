@@ -3,6 +3,7 @@
 
     manifest.json   what was run, on what, with which artefacts
     journal.jsonl   what happened, one JSON record a line, appended and flushed as it happens
+    ledger.jsonl    which processes were started, for `oomlab clean`
     verdict.json    what it says; can be recomputed from the two above
     blocks/NNNN/    one boot to the target: console.log, console.jsonl, control.jsonl, samples.jsonl, qemu.log
     trials/NNNN/    one fork of a block: the same files
@@ -56,6 +57,11 @@ class RunDirectory:
     def journal(self) -> Path:
         """What happened."""
         return self.path / "journal.jsonl"
+
+    @property
+    def ledger(self) -> Path:
+        """Which processes were started."""
+        return self.path / "ledger.jsonl"
 
     @property
     def verdict(self) -> Path:

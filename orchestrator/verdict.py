@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -95,6 +95,9 @@ class Verdict(_Frozen):
     repeated: int = Field(0, description="attempts without evidence that were made again")
     missing: tuple[str, ...] = Field((), description="why evidence is short")
     disagreements: tuple[str, ...] = Field((), description="where console and /proc/vmstat differ")
+    inexact_pairs: tuple[str, ...] = Field(
+        (), description="blocks that a resumed run had to raise again and whose memory came out otherwise"
+    )
 
     @property
     def exit_code(self) -> ExitCode:
@@ -114,6 +117,7 @@ def compute_verdict(
 ) -> Verdict:
     """The verdict of a run from what its blocks and trials came to (all attempts, in order)."""
     final = _last_attempts(results)
+    superseded = [result for result in results if final[_key(result)] is not result]
     trials = [result for result in final.values() if result.mode != Mode.PROOF]
     missing = _missing(scenario, final)
     passes = tuple(
@@ -129,13 +133,15 @@ def compute_verdict(
         cpu_model=cpu_model,
         variants=passes[0].variants,
         passes=passes,
-        repeated=sum(block.attempt > 1 for block in blocks) + len(results) - len(final),
+        repeated=sum(block.attempt > 1 for block in blocks)
+        + sum(result.outcome is not Outcome.INTERRUPTED for result in superseded),
         missing=tuple(missing),
         disagreements=tuple(
             f"trial {result.trial} ({result.variant}): {result.disagreement}"
             for result in trials
             if result.disagreement
         ),
+        inexact_pairs=tuple(_inexact_pairs(scenario, trials)),
     )
 
 
@@ -147,7 +153,22 @@ def _key(result: TrialResult) -> _Key:
 
 
 def _last_attempts(results: Sequence[TrialResult]) -> dict[_Key, TrialResult]:
-    return {_key(result): result for result in results}
+    """In the order of the plan: what ran first depends on the host, and on where a run was cut short."""
+    last = {_key(result): result for result in results}
+    return dict(sorted(last.items(), key=lambda item: item[1].trial))
+
+
+def _inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator[str]:
+    """Blocks that were raised again when the run was resumed, and came out otherwise."""
+    bases = {name: variant.base for name, variant in scenario.variants.items()}
+    states: dict[tuple[Clock, int, str], set[str]] = {}
+    for result in trials:
+        if result.fingerprint is not None:
+            key = (result.clock, result.block, bases[result.variant])
+            states.setdefault(key, set()).add(result.fingerprint)
+    for (clock, block, _), fingerprints in states.items():
+        if len(fingerprints) > 1:
+            yield f"block {block} ({clock}): its trials continue from {len(fingerprints)} memory states"
 
 
 def _pass(
@@ -160,7 +181,8 @@ def _pass(
     cpu_model: str,
 ) -> PassVerdict:
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
-    prints = [block.fingerprint for block in frozen]
+    # A block that was raised again for a resumed run is still one block.
+    prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
     return PassVerdict(
         clock=clock,
         accelerator=accelerator,

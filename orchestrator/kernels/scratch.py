@@ -7,13 +7,11 @@ import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 _SHARED_MEMORY = Path("/dev/shm")
-_GRACE_S = 60.0
 
 
 @contextmanager
@@ -22,27 +20,42 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
 
     It stays locked while its owner lives: that is how `sweep` tells what killed runs left behind.
     """
-    path = Path(tempfile.mkdtemp(dir=parent))
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with _locked(parent, fcntl.LOCK_SH):  # nobody sweeps between the making and its lock
+        path = Path(tempfile.mkdtemp(dir=parent))
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
         os.close(descriptor)
 
 
-def sweep(parent: Path) -> None:
-    """Remove the scratch directories below `parent` whose owner was killed."""
-    for path in parent.iterdir() if parent.is_dir() else ():
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if time.time() - path.stat().st_mtime > _GRACE_S:  # its owner may be just before its lock
-                    shutil.rmtree(path, ignore_errors=True)
-            finally:
-                os.close(descriptor)
+def sweep(parent: Path) -> list[Path]:
+    """Remove the scratch directories below `parent` whose owner was killed; which they were."""
+    if not parent.is_dir():
+        return []
+    with _locked(parent, fcntl.LOCK_EX):
+        return [path for path in sorted(parent.iterdir()) if _remove_orphan(path)]
+
+
+def _remove_orphan(path: Path) -> bool:
+    try:
+        with _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError:  # its owner lives, or it is no directory
+        return False
+    return not path.exists()
+
+
+@contextmanager
+def _locked(directory: Path, operation: int) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, operation)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def memory_parent(need_bytes: int) -> Path | None:

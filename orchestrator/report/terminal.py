@@ -112,6 +112,9 @@ def _print_remarks(verdict: Verdict, console: Console) -> None:
             console.print(Text(f"{name} asked for its page arrays with {flags}"), soft_wrap=True)
     if verdict.repeated:
         console.print(Text(f"{_count('trial', verdict.repeated)} gave no evidence and had to be run again"))
+    for pair in verdict.inexact_pairs:
+        line = f"{pair}: the run was cut short in between, so this pair is not exact"
+        console.print(Text(line, style="yellow"), soft_wrap=True)
     for disagreement in verdict.disagreements:
         console.print(Text(f"disagreement: {disagreement}", style="yellow"), soft_wrap=True)
 

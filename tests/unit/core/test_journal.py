@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from orchestrator.errors import HostError, InputError
 from orchestrator.journal import (
     Entry,
     RunEnded,
+    RunResumed,
     RunStarted,
     TrialEnded,
     TrialStarted,
@@ -56,6 +59,53 @@ def entries_of(count: int, whole: bytes, tmp_path: Path) -> list[Entry]:
     path = tmp_path / "reference.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in whole.split(b"\n")[:count]))
     return read_journal(path)
+
+
+def test_a_cut_off_last_line_is_taken_off_before_anything_is_appended(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with open_journal(path) as journal:
+        for entry in entries():
+            journal.append(entry)
+    whole, resumed = path.read_bytes(), RunResumed(oomlab_version="1", missing=2)
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        before = read_journal(path)
+        with open_journal(path) as journal:
+            journal.append(resumed)
+        assert read_journal(path) == [*before, resumed]
+
+
+def test_only_one_process_writes_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with open_journal(path), pytest.raises(InputError, match="another oomlab is at work"), open_journal(path):
+        pass
+    with open_journal(path):
+        pass
+
+
+def test_a_record_that_does_not_fit_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = tmp_path / "journal.jsonl", os.write
+    first, second = RunStarted(scenario="x", planned=1), RunEnded(reason="failed")
+
+    def half(descriptor: int, data: bytes) -> int:
+        write(descriptor, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with open_journal(path) as journal:
+        journal.append(first)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", half)
+            with pytest.raises(HostError, match="No space left"):
+                journal.append(first)
+        journal.append(second)
+    assert read_journal(path) == [first, second]
+
+
+def test_a_journal_of_later_times_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"kind": "run-started", "format": 2, "what": "we cannot know"}\n')
+    with pytest.raises(InputError, match="has format 2; this oomlab knows formats up to 1"):
+        read_journal(path)
 
 
 def test_garbage_in_the_middle_is_named_by_its_line(tmp_path: Path) -> None:

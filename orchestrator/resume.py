@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Going on with a run that was cut short: what is missing, and whether this is the place to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator.errors import InputError, OomlabError
+from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.host import HostFacts, host_facts
+from orchestrator.journal import Entry, RunEnded, trial_results
+from orchestrator.laboratory import Laboratory, open_laboratory
+from orchestrator.manifest import RunManifest
+from orchestrator.observer import Observer
+from orchestrator.outcome import Outcome
+from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
+from orchestrator.recipe import Mode
+from orchestrator.result import TrialResult
+from orchestrator.scenario.models import Scenario
+
+
+def remaining_blocks(scenario: Scenario, entries: Sequence[Entry]) -> list[PlannedBlock]:
+    """The part of the plan without a result yet, in the plan's order. Pure.
+
+    A trial that was in flight, or interrupted, is made again; so is one without evidence that an
+    undisturbed run would have repeated. Blocks keep number, seed and variants, and thereby the
+    words their guests are booted with. InputError when the results are of another plan.
+    """
+    blocks = plan_blocks(scenario)
+    results = trial_results(list(entries))
+    _require_same_plan(blocks, results)
+    settled = {result.trial: result for result in results if _is_settled(result)}
+    refuted = {
+        result.clock
+        for result in settled.values()
+        if result.mode == Mode.PROOF and result.outcome is not Outcome.PASSED
+    }
+    left = [
+        replace(block, trials=tuple(trial for trial in block.trials if trial.number not in settled))
+        for block in blocks
+        if block.clock not in refuted  # the premise of its trials does not hold
+    ]
+    return [block for block in left if block.trials]
+
+
+def is_finished(entries: Sequence[Entry]) -> bool:
+    """True when the last word on the run is that it came to its end."""
+    ends = [entry for entry in entries if isinstance(entry, RunEnded)]
+    return bool(ends) and ends[-1] is entries[-1] and ends[-1].reason == "finished"
+
+
+def reopen_laboratory(manifest: RunManifest, observer: Observer) -> Laboratory:
+    """The laboratory that the run began in: the recorded artefacts, accelerator and deadlines.
+
+    Raises InputError when this host or its cache would not give the same: figures of different
+    machines must not meet in one run.
+    """
+    try:
+        pins = list(manifest.artefacts.values())
+        laboratory = open_laboratory(manifest.scenario, observer, pins=pins)
+    except OomlabError as error:
+        raise InputError(
+            f"the run cannot go on as it began: {error.message}",
+            hint="restore what is missing (another OOMLAB_CACHE?), or begin a new run",
+            evidence=error.evidence,
+        ) from None
+    differences = host_differences(manifest, laboratory.accelerator, host_facts())
+    if differences:
+        raise InputError(
+            "this is not the machine that the run began on, and figures of two machines do not mix: "
+            + "; ".join(differences),
+            hint="resume it there, or begin a new run",
+        )
+    # The recorded speed of the host is part of the words on the guests' command lines.
+    return replace(laboratory, accelerator=manifest.accelerator)
+
+
+def host_differences(manifest: RunManifest, accelerator: AcceleratorReport, host: HostFacts) -> list[str]:
+    """What would make figures of this machine differ from those of the run's first part."""
+    before = manifest.accelerator
+    pairs: list[tuple[str, str, str]] = [
+        ("accelerator", before.accelerator, accelerator.accelerator),
+        ("QEMU", before.qemu_version, accelerator.qemu_version),
+        ("the guests' CPU", before.cpu_model, accelerator.cpu_model),
+    ]
+    if "realtime" in manifest.scenario.trials.clock:
+        pairs.append(("the host's CPU", manifest.host.cpu_model, host.cpu_model))
+    return [f"{what} was {then}, here it is {now}" for what, then, now in pairs if then != now]
+
+
+def _is_settled(result: TrialResult) -> bool:
+    if result.outcome is Outcome.INTERRUPTED:
+        return False
+    return not result.outcome.is_repeatable or result.attempt >= MAX_ATTEMPTS
+
+
+def _require_same_plan(blocks: Sequence[PlannedBlock], results: Sequence[TrialResult]) -> None:
+    planned = {
+        trial.number: (trial.block, trial.variant, trial.fork, trial.clock)
+        for block in blocks
+        for trial in block.trials
+    }
+    for result in results:
+        if planned.get(result.trial) != (result.block, result.variant, result.fork, result.clock):
+            raise InputError(
+                f"trial {result.trial} of the journal is not the one that this oomlab would plan",
+                hint="resume it with the version of oomlab that began it",
+            )
