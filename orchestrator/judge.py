@@ -65,6 +65,7 @@ def judge_block(
     ram_sha256: str | None,
 ) -> BlockResult:
     """What bringing a block to its target came to."""
+    hello = evidence.last(Hello)
     return BlockResult(
         block=planned.number,
         attempt=attempt,
@@ -75,6 +76,7 @@ def judge_block(
         frozen=evidence.frozen,
         host_seconds=round(evidence.host_seconds, 3),
         fingerprint=fingerprint or None,
+        shuffled=hello.shuffled if hello else None,
         ram_sha256=ram_sha256,
         target=_target(evidence.last(TargetRecord)),
         memory=_memory(evidence),
