@@ -29,6 +29,7 @@ class Hello(_Record):
     page_size_bytes: int
     cpus: int
     mem_total_kb: int
+    shuffled: bool | None = None
 
 
 class Phase(_Record):
@@ -203,7 +204,7 @@ class Note(_Record):
     """Something worth knowing that does not end the trial."""
 
     event: Literal["note"]
-    text: str = ""
+    text: str
 
 
 class End(_Record):

@@ -55,18 +55,18 @@ class BlockStarted(_Entry):
     """A guest is about to be powered on; `number` names its directory under blocks/."""
 
     kind: Literal["block-started"] = "block-started"
-    number: int
-    block: int
-    variants: tuple[str, ...]
-    attempt: int
+    number: int = Field(description="its place in the plan, and the name of its directory under `blocks/`")
+    block: int = Field(description="its number in the scenario; 0 for the proof boot of `hard: forbidden`")
+    variants: tuple[str, ...] = Field(description="the variants that fork from it")
+    attempt: int = Field(description="1, or more for a repetition")
 
 
 class BlockEnded(_Entry):
     """A block is at its target and frozen, or failed."""
 
     kind: Literal["block-ended"] = "block-ended"
-    number: int
-    result: BlockResult
+    number: int = Field(description="its place in the plan, as in `block-started`")
+    result: BlockResult = Field(description="the block; below")
 
 
 class TrialStarted(_Entry):
@@ -83,8 +83,8 @@ class EventRecorded(_Entry):
     """An OOM, allocation failure or the like was read from a guest's console."""
 
     kind: Literal["event"] = "event"
-    where: Literal["block", "trial"]
-    number: int
+    where: Literal["block", "trial"] = Field(description="whose console it is")
+    number: int = Field(description="place of that block or trial in the plan")
     event: MemoryEvent
 
 

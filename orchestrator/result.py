@@ -72,18 +72,21 @@ class Victim(_Frozen):
 class BlockResult(_Frozen):
     """One boot brought (or not) to its target."""
 
-    block: int
-    attempt: int
-    mode: str
-    clock: Clock
+    block: int = Field(description="its number in the scenario; 0 for the proof boot of `hard: forbidden`")
+    attempt: int = Field(description="1, or more for a repetition")
+    mode: str = Field(description="`block`, or `proof` for the throw-away boot of `hard: forbidden`")
+    clock: Clock = Field(description="what time passed in the guest")
     variants: tuple[str, ...] = Field(description="the variants that fork from it")
-    seed: int
+    seed: int = Field(description="64-bit seed of its randomness, drawn from the scenario's")
     frozen: bool = Field(description="the target was reached and forks can run on from it")
-    host_seconds: float
+    host_seconds: float = Field(description="from power-on to the frozen target, on the host's clock")
     fingerprint: str | None = Field(description="of where free memory lies; equal ones are one state")
+    shuffled: bool | None = Field(
+        None, description="the guest's kernel shuffled its free lists, so that blocks differ; null: not known"
+    )
     ram_sha256: str | None = Field(description="of the whole memory, under the deterministic clock")
-    target: TargetState | None
-    memory: tuple[MemorySample, ...]
+    target: TargetState | None = Field(description="the state that pressure ended in")
+    memory: tuple[MemorySample, ...] = Field(description="the guest's memory before and at the target")
 
 
 class TrialResult(_Frozen):
@@ -94,15 +97,15 @@ class TrialResult(_Frozen):
     block: int
     attempt: int
     variant: str
-    fork: int = 1
-    clock: Clock = "realtime"
+    fork: int = Field(1, description="which of the variant's forks of this block, from 1")
+    clock: Clock = Field("realtime", description="what time passed in the guest")
     mode: str
     seed: int
     fingerprint: str | None = Field(None, description="of the block's memory at the target")
     outcome: Outcome
     panicked: bool = False
     why: str = Field(description="one sentence: what decided the outcome")
-    host_seconds: float = Field(description="from power-on to the end of QEMU, on the host's clock")
+    host_seconds: float = Field(description="from the start of its QEMU to its end, on the host's clock")
     private_memory_kb: int | None = Field(
         None, description="memory of the host that was this fork's alone when its trigger ended"
     )

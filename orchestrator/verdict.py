@@ -35,15 +35,18 @@ _LATENCY_UNITS: dict[Clock, tuple[LatencyUnit, float]] = {
 
 
 class MmapTotals(_Frozen):
-    """mmaps of all of a variant's trials; p50 and p99 are the medians over its trials."""
+    """mmaps of all of a variant's trials."""
 
     ok: int = 0
     failed: int = 0
     unfinished: int = Field(0, description="in flight when the trigger died")
-    latency_unit: LatencyUnit = "us"
-    p50: float | None = None
-    p99: float | None = None
-    max: float | None = None
+    latency_unit: LatencyUnit = Field(
+        "us",
+        description="of the next three: guest microseconds, or instructions under the deterministic clock",
+    )
+    p50: float | None = Field(None, description="median over the trials of each trial's median")
+    p99: float | None = Field(None, description="the same of the 99th percentile")
+    max: float | None = Field(None, description="the slowest mmap of all")
 
 
 class VariantVerdict(_Frozen):
@@ -68,10 +71,10 @@ class VariantVerdict(_Frozen):
 class PassVerdict(_Frozen):
     """All trials under one clock: figures of different clocks never meet in one comparison."""
 
-    clock: Clock
-    accelerator: str
-    cpu_model: str
-    variants: dict[str, VariantVerdict]
+    clock: Clock = Field(description="what time passed in the guests")
+    accelerator: str = Field(description="what ran the guests")
+    cpu_model: str = Field(description="CPU that QEMU gave the guests")
+    variants: dict[str, VariantVerdict] = Field(description="by name, in the order of the scenario")
     blocks: int = Field(description="blocks that reached their target")
     distinct_states: int | None = Field(
         description="different places of free memory among them: blocks with equal ones are one sample"
@@ -91,7 +94,7 @@ class Verdict(_Frozen):
     accelerator: str
     cpu_model: str
     variants: dict[str, VariantVerdict]
-    passes: tuple[PassVerdict, ...]
+    passes: tuple[PassVerdict, ...] = Field(description="one for each clock; below")
     repeated: int = Field(0, description="attempts without evidence that were made again")
     missing: tuple[str, ...] = Field((), description="why evidence is short")
     disagreements: tuple[str, ...] = Field((), description="where console and /proc/vmstat differ")

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,10 @@
 
 static struct child children[CHILD_LIMIT];
 static int count;
+
+/* What the kernel's OOM reports call them: at most 15 characters (TASK_COMM_LEN). */
+static const char *const names[] = { "oomlab-trigger", "oomlab-bystand", "oomlab-holder",
+				     "oomlab-shell" };
 
 void child_set_adj(int adj)
 {
@@ -32,6 +37,7 @@ struct child *child_start(enum child_role role, int index, int adj, int (*body)(
 	if (pid < 0)
 		return NULL;
 	if (pid == 0) {
+		prctl(PR_SET_NAME, names[role]);
 		child_set_adj(adj);
 		_exit(body(argument));
 	}

@@ -99,6 +99,15 @@ bool guest_sysctls(const struct recipe *recipe)
 	return true;
 }
 
+/* mm/shuffle.c. A kernel without it has no such file. */
+static bool shuffled(void)
+{
+	char text[8];
+
+	return file_read("/sys/module/page_alloc/parameters/shuffle", text, sizeof(text)) > 0 &&
+	       text[0] == 'Y';
+}
+
 void guest_hello(const struct recipe *recipe)
 {
 	static const char *const modes[] = { "trial", "probe", "shell", "block" };
@@ -113,6 +122,7 @@ void guest_hello(const struct recipe *recipe)
 	emit_number("page_size_bytes", sysconf(_SC_PAGESIZE));
 	emit_number("cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	emit_number("mem_total_kb", memory_meminfo_kb("MemTotal"));
+	emit_flag("shuffled", shuffled());
 	emit_end();
 }
 

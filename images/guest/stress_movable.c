@@ -2,6 +2,7 @@
 #include "stress_movable.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -13,8 +14,24 @@
 
 /* sysinfo(2) is asked once in so many pages. */
 #define STRIDE 16
-/* Holes are punched in passes over all pages: number % 8 == spread[pass]. */
+/*
+ * Page cache is punched in passes over all pages: number % 8 == spread[pass]. Anonymous pages
+ * go by their frames: frame % 8 == residues[pass].
+ *
+ * Of frames the first in each order-3 block comes last. Whether an order-3 request of someone
+ * who cannot reclaim is served hangs on one attempt of light compaction, and that starts where the
+ * last one gave up unless __reset_isolation_suitable() (mm/compaction.c) moves both scanners
+ * back to the ends of the zone. To see whether that is worth while __reset_isolation_pfn() looks
+ * at every eighth frame of a pageblock only (1 << PAGE_ALLOC_COSTLY_ORDER), from its first. If
+ * no free page is among those, the scanners stay stuck in the middle and the kernel kills; if there
+ * are, it compacts. Page numbers are not frame numbers, so holes by number left it to chance.
+ *
+ * Odd residues before even ones: two odd frames are never buddies, so up to half of memory is
+ * given back as single pages.
+ */
 #define PASSES 8
+/* Frames are read so many at a time, right before their pages are given back. */
+#define WINDOW 4096
 
 static struct {
 	struct movable_plan plan;
@@ -28,6 +45,8 @@ static struct {
 } movable;
 
 static const unsigned spread[PASSES] = { 0, 4, 2, 6, 1, 5, 3, 7 };
+static uint32_t residues[PASSES] = { 1, 3, 5, 7, 2, 4, 6, 0 };
+static uint64_t frames[WINDOW];
 
 void stress_movable_plan(const struct movable_plan *plan, uint64_t seed)
 {
@@ -41,6 +60,10 @@ static void prepare(void)
 	int64_t total_kb = memory_meminfo_kb("MemTotal");
 
 	movable.shift = (unsigned)rng_below(&rng, PASSES);
+	rng_shuffle(&rng, residues, 4);
+	rng_shuffle(&rng, residues + 4, 3);
+	/* Makes the buffer this process's own while there is memory for it. */
+	memset(frames, 0xff, sizeof(frames));
 	movable.expected_kb = memory_quick_free_kb();
 	if (movable.plan.anonymous && !anonymous_reserve((uint64_t)(total_kb / memory_page_kb()) * 4))
 		_exit(1);
@@ -98,39 +121,76 @@ static void fill(const struct holder_order *order, struct holder_answer *answer)
 	answer->exhausted = answer->done_kb < order->amount;
 }
 
-/* Page cache alone is punched itself; beside anonymous memory it stays, to be reclaimable. */
-static void give_page(uint64_t number)
+static int64_t wanted_pages(const struct holder_order *order)
 {
-	if (movable.plan.anonymous)
-		anonymous_give(number);
-	else
-		page_cache_give(number);
-	movable.given++;
+	return (order->amount + memory_page_kb() - 1) / memory_page_kb();
 }
 
-static uint64_t count_pages(void)
-{
-	return movable.plan.anonymous ? anonymous_count() : page_cache_count();
-}
-
-static void punch(const struct holder_order *order, struct holder_answer *answer)
+/* Gives back up to `wanted` pages of one window; those already given have no frame. */
+static int64_t punch_window(uint64_t first, size_t count, uint32_t residue, int64_t wanted)
 {
 	int64_t pages = 0;
 
-	while (pages * memory_page_kb() < order->amount && movable.pass < PASSES) {
+	for (size_t i = 0; i < count && pages < wanted; i++) {
+		if (!frames[i] || frames[i] % PASSES != residue)
+			continue;
+		anonymous_give(first + i);
+		pages++;
+	}
+	return pages;
+}
+
+/* From the start each time: compaction may have moved pages since the last order. */
+static void punch_anonymous(const struct holder_order *order, struct holder_answer *answer)
+{
+	int64_t pages = 0, wanted = wanted_pages(order);
+	uint64_t all = anonymous_count();
+
+	for (unsigned pass = 0; pass < PASSES && pages < wanted; pass++) {
+		for (uint64_t first = 0; first < all && pages < wanted; first += WINDOW) {
+			size_t count = all - first < WINDOW ? (size_t)(all - first) : WINDOW;
+
+			if (!anonymous_frames(first, count, frames)) {
+				answer->error = errno;
+				wanted = pages;
+				break;
+			}
+			pages += punch_window(first, count, residues[pass], wanted - pages);
+		}
+	}
+	movable.given += pages;
+	answer->done_kb = pages * memory_page_kb();
+	answer->exhausted = answer->done_kb < order->amount;
+}
+
+static void punch_page_cache(const struct holder_order *order, struct holder_answer *answer)
+{
+	int64_t pages = 0, wanted = wanted_pages(order);
+
+	while (pages < wanted && movable.pass < PASSES) {
 		uint64_t number = movable.at + (spread[movable.pass] + movable.shift) % PASSES;
 
-		if (number >= count_pages()) {
+		if (number >= page_cache_count()) {
 			movable.pass++;
 			movable.at = 0;
 			continue;
 		}
-		give_page(number);
+		page_cache_give(number);
 		movable.at += PASSES;
 		pages++;
 	}
+	movable.given += pages;
 	answer->done_kb = pages * memory_page_kb();
 	answer->exhausted = movable.pass >= PASSES;
+}
+
+/* Page cache alone is punched itself; beside anonymous memory it stays, to be reclaimable. */
+static void punch(const struct holder_order *order, struct holder_answer *answer)
+{
+	if (movable.plan.anonymous)
+		punch_anonymous(order, answer);
+	else
+		punch_page_cache(order, answer);
 }
 
 static void execute(const struct holder_order *order, struct holder_answer *answer)

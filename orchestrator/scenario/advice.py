@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.binder import page_array_order
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.models import BinderMmap, Fragmentation, Scenario, Variant
-from orchestrator.units import MIB
 
-_ELEMENT_BYTES = 32
-"""sizeof(struct binder_lru_page) on 64-bit kernels, 4.14 to 6.13 (drivers/android/binder_alloc.h)."""
-_BINDER_MAX_BYTES = 4 * MIB
-"""binder_alloc_mmap_handler() uses no more of a mapping than SZ_4M."""
 _MOVABLE = frozenset({"anonymous", "page_cache"})
 
 
@@ -37,18 +33,6 @@ class Need:
     units: int
 
 
-def array_order(mapping_bytes: int, page_bytes: int) -> int:
-    """Order of the smallest block that the page array of one binder mapping can come from.
-
-    Up to two pages the array is a slab object (KMALLOC_MAX_CACHE_SIZE, include/linux/slab.h), rounded
-    up to a power of two. Its slab may be larger, but falls back to the smallest order that holds one
-    object (allocate_slab(), mm/slub.c). Larger arrays come from the page allocator directly.
-    """
-    pages = -(-min(mapping_bytes, _BINDER_MAX_BYTES) // page_bytes)
-    array_pages = -(-pages * _ELEMENT_BYTES // page_bytes)
-    return (array_pages - 1).bit_length()
-
-
 def trigger_need(trigger: BinderMmap, page_bytes: int) -> Need:
     """What the mmaps of `trigger` need on a kernel with pages of `page_bytes`.
 
@@ -56,7 +40,7 @@ def trigger_need(trigger: BinderMmap, page_bytes: int) -> Need:
     Released mappings need no more than one for each process.
     """
     at_once = trigger.count if trigger.hold else trigger.processes
-    return Need(array_order(trigger.size, page_bytes), at_once)
+    return Need(page_array_order(trigger.size, page_bytes), at_once)
 
 
 def most_units(scenario: Scenario, order: int, page_bytes: int) -> int:

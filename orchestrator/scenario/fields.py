@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -143,6 +144,21 @@ def each_once(what: str, key: Callable[[Any], object]) -> AfterValidator:
 
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 """The name of a scenario or variant; it becomes part of file names."""
+
+
+_CONTROL = frozenset({"Cc", "Zl", "Zp"})
+
+
+def _printable(value: str) -> str:
+    """YAML takes some control characters for the end of a line, terminals for commands."""
+    for character in value:
+        if unicodedata.category(character) in _CONTROL and character not in "\n\t":
+            raise ValueError(f"holds the control character U+{ord(character):04X}")
+    return value
+
+
+Prose = Annotated[str, AfterValidator(_printable)]
+"""Text for people or a shell: no control characters but new lines and tabs."""
 
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 """How many of something: at least one."""

@@ -11,7 +11,16 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
-from orchestrator.scenario.fields import Cross, Duration, Model, Name, duration_between, each_once, refuse
+from orchestrator.scenario.fields import (
+    Cross,
+    Duration,
+    Model,
+    Name,
+    Prose,
+    duration_between,
+    each_once,
+    refuse,
+)
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
@@ -87,7 +96,7 @@ class Scenario(Model):
     """A device, kernels, a memory state, a load, and what is expected to happen."""
 
     name: Name = Field(description="name of the scenario and of its runs", examples=["binder-order3"])
-    description: Annotated[str, Field(max_length=4000)] | None = Field(
+    description: Annotated[Prose, Field(max_length=4000)] | None = Field(
         None, description="what the scenario shows, for people", examples=["kcalloc dies at order 3"]
     )
     device: Device = Field(

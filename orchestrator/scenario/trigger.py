@@ -13,6 +13,7 @@ from orchestrator.scenario.fields import (
     Duration,
     Model,
     OomScoreAdj,
+    Prose,
     Size,
     duration_between,
     refuse,
@@ -61,7 +62,7 @@ class Command(Model):
     """Any command, run by the guest's shell."""
 
     kind: Literal["command"] = Field(description="a shell command", examples=["command"])
-    command: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] = Field(
+    command: Annotated[Prose, StringConstraints(min_length=1, max_length=500)] = Field(
         description="what `busybox sh -c` runs in the guest",
         examples=["dd if=/dev/zero of=/dev/null bs=1M count=64"],
     )

@@ -1,42 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patches and Makefiles of all kinds against the real kernel source, in the real sandbox.
+"""Patches of all kinds against the real kernel source.
 
 Uses the user's cache: what is there is not downloaded again.
 """
 
 from __future__ import annotations
 
-import difflib
-import os
 import shutil
-import socket
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import DeadlinePassed, HostError, InputError
-from orchestrator.kernels import fetch, module
+from orchestrator.errors import InputError
+from orchestrator.kernels import fetch
 from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.cache import Cache, file_sha256
 from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images, prepare_probe
-from orchestrator.kernels.module import MODULE_FILE, ModuleRecipe
+from orchestrator.kernels.module import MODULE_FILE
 from orchestrator.kernels.patch import Patch, apply_patch, read_patch
-from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
-from orchestrator.kernels.toolchain import find_compiler
-from orchestrator.kernels.tree import TreeFile, read_tree
+from orchestrator.kernels.tree import read_tree
 from orchestrator.paths import cache_dir, resource_dir
 from orchestrator.process import run, start
+from tests.build.conftest import SCOPE, Workbench, quiet
 
 pytestmark = pytest.mark.build
 
-SCOPE = "drivers/android"
-MAKEFILE = f"{SCOPE}/Makefile"
-TINY = '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n'
 ALL_BASES = [
     ("debian-6.1", "arm64"),
     ("debian-6.12", "arm64"),
@@ -49,71 +40,6 @@ ALL_BASES = [
 def shipped(base: str) -> Path:
     name = "binder-kvcalloc-6.1.patch" if base == "debian-6.1" else "binder-kcalloc-6.12.patch"
     return resource_dir("images") / "patches" / name
-
-
-def quiet(_: str) -> None:
-    """Progress nobody reads."""
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """debian-6.1 for arm64, unpacked and ready to build modules."""
-
-    cache: Cache
-    fetched: fetch.FetchedBase
-    headers: Path
-    source: dict[str, TreeFile]
-    scratch: Path
-
-    def patch(self, path: str, new: str | None, *, old: str | None = None) -> Path:
-        """A patch file that replaces the text of a source file."""
-        if old is None:
-            old = self.source[path].content.decode() if path in self.source else ""
-        lines = difflib.unified_diff(
-            old.splitlines(keepends=True),
-            (new or "").splitlines(keepends=True),
-            f"a/{path}" if old else "/dev/null",
-            f"b/{path}" if new is not None else "/dev/null",
-        )
-        return self.text("".join(lines))
-
-    def text(self, text: str) -> Path:
-        """A patch file of this text."""
-        file = self.scratch / "test.patch"
-        file.write_text(text)
-        return file
-
-    def tiny(self, *makefile: str) -> Path:
-        """A patch that makes the driver a tiny module, quickly built, and adds lines to its Makefile."""
-        old = self.source[MAKEFILE].content.decode()
-        new = "\n".join(["obj-m += binder_linux.o", "binder_linux-y := tiny.o", *makefile, ""])
-        text = self.patch(MAKEFILE, new, old=old).read_text()
-        return self.text(text + self.patch(f"{SCOPE}/tiny.c", TINY).read_text())
-
-    def build(self, patch: Path) -> Path:
-        """Build the module with a patch, in a cache of its own; the directory of module and log."""
-        base, arch = find_base("debian-6.1", "arm64")
-        recipe = ModuleRecipe("test", base, arch, SCOPE, (read_patch(patch),))
-        cache = Cache(self.scratch / "cache")
-        compiler = find_compiler(arch, base.compiler_major)
-        return module.build_module(cache, self.fetched, recipe, compiler, self.headers, quiet).path
-
-
-@pytest.fixture(scope="session")
-def shared() -> Iterator[Workbench]:
-    cache = Cache(cache_dir())
-    base, arch = find_base("debian-6.1", "arm64")
-    fetched = fetch.fetch_base(cache, base, arch, scope=SCOPE, progress=quiet)
-    assert fetched.source is not None
-    with ExitStack() as stack:
-        headers = stack.enter_context(module.headers_tree(cache, fetched))
-        scratch = stack.enter_context(cache.scratch())
-        yield Workbench(cache, fetched, headers, read_tree(fetched.source.path, SCOPE), scratch)
-
-
-@pytest.fixture
-def bench(shared: Workbench, tmp_path: Path) -> Workbench:
-    return replace(shared, scratch=tmp_path)
 
 
 def prepare(base: str, arch: str) -> dict[str, GuestImages]:
@@ -266,123 +192,6 @@ def test_the_tree_is_checked_even_if_the_headers_were_overlooked(
         apply_patch(Patch("test.patch", text.encode()), bench.source, SCOPE, target="debian-6.1")
 
 
-@dataclass(frozen=True)
-class Escape:
-    """What a Makefile that tried to get out of the sandbox had to say, and where it tried."""
-
-    places: list[str]
-    secrets: list[str]
-    said: dict[str, str]
-    connected: bool
-
-
-@pytest.fixture(scope="session")
-def escape(shared: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Escape:
-    tmp_path = tmp_path_factory.mktemp("escape")
-    secret = tmp_path / "secret"
-    secret.write_text("the secret")
-    roots = ["/usr", "/usr/src", "/etc", "/root", "/home", "", "/dev", str(tmp_path), str(Path.home())]
-    places = [f"{root}/oomlab-was-here" for root in roots]
-    secrets = ["/etc/passwd", "/etc/hostname", "/root", "/home", "/var", "/proc/1/root/etc/passwd"]
-    secrets += [str(secret), str(cache_dir()), str(Path.home())]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"/dev/tcp/127.0.0.1/{listener.getsockname()[1]}"
-        tries = {"inside": "echo x >/build/inside", "network": f"bash -c 'echo x >{address}'"}
-        tries |= {f"write {place}": f"echo x >{place}" for place in places}
-        tries |= {f"read {place}": f"ls -d {place}" for place in secrets}
-        lines = [
-            f"$(info tried {name}: $(shell ({command}) >/dev/null 2>&1 && echo worked || echo failed))"
-            for name, command in tries.items()
-        ]
-        log = (
-            replace(shared, scratch=tmp_path).build(shared_tiny(shared, tmp_path, lines)) / "build.log"
-        ).read_text()
-        listener.settimeout(0.1)
-        connected = True
-        try:
-            listener.accept()[0].close()
-        except TimeoutError:
-            connected = False
-    words = [
-        line.removeprefix("tried ").rpartition(": ") for line in log.splitlines() if line.startswith("tried ")
-    ]
-    return Escape(places, secrets, {name: outcome for name, _, outcome in words}, connected)
-
-
-def shared_tiny(shared: Workbench, tmp_path: Path, lines: list[str]) -> Path:
-    return replace(shared, scratch=tmp_path).tiny(*lines)
-
-
-def test_a_makefile_can_write_into_its_own_tree(escape: Escape) -> None:
-    assert escape.said["inside"] == "worked"
-
-
-def test_a_makefile_cannot_write_outside(escape: Escape) -> None:
-    assert {escape.said[f"write {place}"] for place in escape.places} == {"failed"}
-    assert not any(_exists(Path(place)) for place in escape.places)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except PermissionError:  # then nothing of ours could be there either
-        return False
-
-
-def test_a_makefile_sees_no_home_and_no_host_files(escape: Escape) -> None:
-    assert {escape.said[f"read {place}"] for place in escape.secrets} == {"failed"}
-
-
-def test_a_makefile_cannot_reach_the_network(escape: Escape) -> None:
-    assert escape.said["network"] == "failed"
-    assert not escape.connected
-
-
-def test_a_makefile_cannot_pass_a_link_off_as_the_module(bench: Workbench) -> None:
-    link = f"$(shell ln -s /etc/ld.so.cache /build/{SCOPE}/binder_linux.ko)"
-    with pytest.raises(InputError, match="does not build"):
-        bench.build(bench.tiny("obj-m :=", link))
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        "cat /dev/zero",
-        "cat /dev/zero >&2",
-        "cat /dev/zero >/tmp/x; cat /dev/zero >/tmp/y; cat /dev/zero >/build/z",
-    ],
-)
-def test_output_and_scratch_are_limited(script: str) -> None:
-    limits = replace(Sandbox().limits, file_bytes=1_000_000, scratch_bytes=1_000_000)
-    deadline = Deadline.after(60, "the sandbox")
-    done = run_sandboxed(Sandbox(limits=limits).command(script), input_bytes=b"", deadline=deadline)
-    assert done.returncode != 0
-    assert len(done.stdout) + len(done.stderr) < 1_100_000
-
-
-def test_a_build_that_hangs_is_ended_with_all_its_processes() -> None:
-    marker = "98765.4321"
-    argv = Sandbox().command(f"setsid sleep {marker} & exec sleep {marker}")
-    with pytest.raises(DeadlinePassed):
-        run_sandboxed(argv, input_bytes=b"", deadline=Deadline.after(1, "the sandbox"))
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if marker in _read(path)]
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().replace("\0", " ")
-    except OSError:
-        return ""
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="the kernel holds only ordinary users to RLIMIT_NPROC")
-def test_a_fork_bomb_ends_at_the_limit() -> None:
-    limits = replace(Sandbox().limits, processes=32)
-    argv = Sandbox(limits=limits).command("for i in $(seq 200); do sleep 30 & done; wait")
-    done = run_sandboxed(argv, input_bytes=b"", deadline=Deadline.after(20, "the sandbox"))
-    assert b"ork" in done.stderr
-
-
 TWO_AT_ONCE = """
 import sys
 from pathlib import Path
@@ -419,9 +228,3 @@ def test_two_runs_at_once_build_once(bench: Workbench, tmp_path: Path, checkout:
     text = "".join(path.read_text() for path in tmp_path.glob("log?"))
     assert codes == [0, 0], text
     assert text.count("building binder_linux") == 1
-
-
-def test_a_sandbox_that_cannot_be_set_up_is_the_host_s_fault() -> None:
-    argv = Sandbox(read_only={Path("/no/such/directory"): "/x"}).command("true")
-    with pytest.raises(HostError, match="sandbox"):
-        run_sandboxed(argv, input_bytes=b"", deadline=Deadline.after(10, "the sandbox"))

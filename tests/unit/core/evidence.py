@@ -19,9 +19,9 @@ MAPPING_BYTES = 4 << 20
 
 OOM_CONSOLE = """\
 [    5.100000] oomlab: phase trigger
-[    5.200000] init invoked oom-killer: gfp_mask=0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), order=3, \
-oom_score_adj=0
-[    5.200100] CPU: 0 PID: 90 Comm: init Not tainted 6.1.0-56-arm64 #1  Debian 6.1.192-2
+[    5.200000] oomlab-trigger invoked oom-killer: gfp_mask=0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), \
+order=3, oom_score_adj=0
+[    5.200100] CPU: 0 PID: 90 Comm: oomlab-trigger Not tainted 6.1.0-56-arm64 #1  Debian 6.1.192-2
 [    5.200200] Hardware name: linux,dummy-virt (DT)
 [    5.200300] Call trace:
 [    5.200400]  dump_backtrace+0xe4/0x140
@@ -37,7 +37,7 @@ oom_score_adj=0
 [    5.201400]  binder_mmap+0x98/0x120 [binder_linux]
 [    5.201500] Mem-Info:
 [    5.201600] active_anon:84 inactive_anon:460 isolated_anon:0
-[    5.209000] Out of memory: Killed process 90 (init) total-vm:100kB, anon-rss:4kB, file-rss:0kB, \
+[    5.209000] Out of memory: Killed process 90 (oomlab-trigger) total-vm:100kB, anon-rss:4kB, file-rss:0kB, \
 shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0
 """
 PANIC_CONSOLE = """\
@@ -64,6 +64,7 @@ def hello() -> ControlRecord:
         page_size_bytes=4096,
         cpus=1,
         mem_total_kb=229508,
+        shuffled=True,
     )
 
 

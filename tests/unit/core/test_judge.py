@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.evidence import Ending
+from orchestrator.evidence import Ending, Evidence
+from orchestrator.judge import judge_block
 from orchestrator.outcome import Outcome
+from orchestrator.plan import PlannedBlock
 from orchestrator.recipe import Mode
+from orchestrator.result import BlockResult
 from tests.unit.core.evidence import (
     DEADLOCK_CONSOLE,
     OOM_CONSOLE,
@@ -23,9 +26,9 @@ from tests.unit.core.evidence import (
 
 FAILURE_CONSOLE = """\
 [    5.100000] oomlab: phase trigger
-[    5.200000] init: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), \
-nodemask=(null),cpuset=/,mems_allowed=0
-[    5.200100] CPU: 0 PID: 90 Comm: init Not tainted 6.1.0-56-arm64 #1  Debian 6.1.192-2
+[    5.200000] oomlab-trigger: page allocation failure: order:4, \
+mode:0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), nodemask=(null),cpuset=/,mems_allowed=0
+[    5.200100] CPU: 0 PID: 90 Comm: oomlab-trigger Not tainted 6.1.0-56-arm64 #1  Debian 6.1.192-2
 [    5.201300]  binder_alloc_mmap_handler+0x88/0x1f0 [binder_linux]
 """
 
@@ -149,3 +152,12 @@ def test_a_kernel_bug_is_kept() -> None:
     result = judged(passed(), "[    5.100000] oomlab: phase trigger\n" + bug)
     assert result.kernel_bugs
     assert "sleeping function" in result.kernel_bugs[0]
+
+
+def test_a_block_says_whether_its_kernel_shuffled_free_memory() -> None:
+    def block(evidence: Evidence) -> BlockResult:
+        planned = PlannedBlock(1, 7, Mode.BLOCK, "realtime", ("kcalloc",), ())
+        return judge_block(planned, attempt=1, evidence=evidence, fingerprint=None, ram_sha256=None)
+
+    assert block(Evidence(control=[hello(), target()], frozen=True)).shuffled is True
+    assert block(Evidence()).shuffled is None

@@ -48,7 +48,8 @@ def test_no_file_names_a_package_host(checkout: Path) -> None:
 
 
 def test_no_file_knows_the_machine_it_was_written_on(checkout: Path) -> None:
-    places = {checkout, Path.home()} - {Path("/")}
+    # The administrator's home is no machine's secret: sandbox tests and commands speak of it.
+    places = {checkout, Path.home()} - {Path("/"), Path("/root")}
     here = re.compile(r"(?<![\w.])(?:" + "|".join(re.escape(str(place)) for place in places) + r")(?![\w.-])")
     # The Vagrantfile does know its machine: it makes it, and the tests run there, too.
     found = {str(path) for path, text in tree.texts(checkout) if here.search(text)}

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures in a trial's evidence: mmaps, requests, counters, memory. Pure."""
+
+from __future__ import annotations
+
+import errno
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from orchestrator.binder import page_array_bytes
+from orchestrator.control import (
+    Hello,
+    Mmaps,
+    Requests,
+    Sample,
+    TargetRecord,
+    TriggerEnd,
+    TriggerStart,
+    VmallocInfo,
+)  # fmt: skip
+from orchestrator.errors import InputError
+from orchestrator.evidence import Evidence
+from orchestrator.memory.sample import MemorySample, build_sample
+from orchestrator.memory.vmstat import delta, parse_vmstat
+from orchestrator.requests import summarise_requests
+from orchestrator.result import LatencySummary, MmapSummary, RequestPaths, TargetState
+
+
+def target_state(record: TargetRecord | None) -> TargetState | None:
+    """The state that pressure ended in; None when the guest never told."""
+    if record is None:
+        return None
+    before = record.units_before_compaction
+    return TargetState(
+        reached=record.reached,
+        reason=record.reason,
+        free_kb=record.free_kb,
+        usable_units=tuple(record.units),
+        usable_units_before_compaction=tuple(before) if before is not None else None,
+        elapsed_ms=record.elapsed_ms,
+    )
+
+
+def mmap_summary(evidence: Evidence) -> MmapSummary | None:
+    """What the trigger's mmaps came to; None without a binder trigger that was seen to end."""
+    start, end = evidence.last(TriggerStart), evidence.last(TriggerEnd)
+    if start is None or end is None or start.kind != "binder-mmap":
+        return None
+    served: list[int] = []
+    errnos: Counter[str] = Counter()
+    for chunk in evidence.every(Mmaps):
+        for latency_ns, code in zip(chunk.latency_ns, chunk.errno, strict=True):
+            if code == 0:
+                served.append(latency_ns)
+            else:
+                errnos[errno_name(code)] += 1
+    return MmapSummary(
+        planned=start.count, ok=end.ok, failed=end.failed, unfinished=end.unfinished, errnos=dict(errnos),
+        latency=_latency(served),
+    )  # fmt: skip
+
+
+def _latency(served_ns: Sequence[int]) -> LatencySummary | None:
+    if not served_ns:
+        return None
+    if len(served_ns) == 1:
+        only = served_ns[0]
+        return LatencySummary(count=1, p50_ns=only, p99_ns=only, max_ns=only)
+    percentiles = statistics.quantiles(served_ns, n=100, method="inclusive")
+    return LatencySummary(
+        count=len(served_ns),
+        p50_ns=round(percentiles[49]),
+        p99_ns=round(percentiles[98]),
+        max_ns=max(served_ns),
+    )
+
+
+def request_paths(evidence: Evidence, mapping_bytes: int | None) -> RequestPaths | None:
+    """How the trigger's page-array requests were served; None without a trace of them.
+
+    `mapping_bytes` is the size of its mmaps, None for other triggers.
+    """
+    hello = evidence.last(Hello)
+    if hello is None:
+        return None
+    array = None if mapping_bytes is None else page_array_bytes(mapping_bytes, hello.page_size_bytes)
+    tables = {record.table: record.text for record in evidence.every(Requests)}
+    return summarise_requests(tables, evidence.last(VmallocInfo), release=hello.release, array_bytes=array)
+
+
+def vmstat_over_trigger(evidence: Evidence) -> dict[str, int]:
+    """Counters of /proc/vmstat that moved between the trigger's start and the last samples."""
+    texts = {record.when: record.text for record in evidence.every(Sample) if record.file == "vmstat"}
+    if "trigger" not in texts or "after" not in texts:
+        return {}
+    moved = delta(parse_vmstat(texts["trigger"]), parse_vmstat(texts["after"]))
+    return {name: count for name, count in moved.items() if count}
+
+
+def memory_samples(evidence: Evidence) -> tuple[MemorySample, ...]:
+    """The guest's own memory samples, those inherited from its block left out."""
+    hello = evidence.last(Hello)
+    if hello is None:
+        return ()
+    samples = []
+    for when in ("before", "target", "after"):
+        records = [
+            record
+            for record in evidence.control[evidence.inherited_records :]
+            if isinstance(record, Sample) and record.when == when
+        ]
+        texts = {record.file: record.text for record in records}
+        with suppress(InputError):  # a file that a dying guest sent in part: samples.jsonl keeps it
+            if texts:
+                samples.append(build_sample(when, records[-1].t_us, hello.page_size_bytes, texts))
+    return tuple(samples)
+
+
+def errno_name(code: int) -> str:
+    """12 -> "ENOMEM"; the number itself when it has no name."""
+    return errno.errorcode.get(code, str(code))
