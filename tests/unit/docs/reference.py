@@ -31,6 +31,7 @@ SECTIONS = {
     "VariantArtefacts": "`artefacts.BASE.variants[N]`",
     "PatchFile": "`artefacts.BASE.variants[N].patches[N]`",
     "RunStarted": "`journal.jsonl`: `run-started`",
+    "RunResumed": "`journal.jsonl`: `run-resumed`",
     "BlockStarted": "`journal.jsonl`: `block-started`",
     "BlockEnded": "`journal.jsonl`: `block-ended`",
     "TrialStarted": "`journal.jsonl`: `trial-started`",
