@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import struct
 import termios
 import threading
@@ -22,7 +23,7 @@ import pexpect.fdpexpect
 _PIPE_BYTES = 1 << 20
 """The most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size by default)."""
 _CHUNK_BYTES = 1 << 16
-_GATHER_S = 0.02
+_GATHER_MS = 20
 """QEMU writes a guest's line byte by byte; waking up for every few of them would cost more CPU time
 than all else that is done with them. The pipe holds far more than a guest says in this time."""
 
@@ -75,7 +76,9 @@ class Pump(threading.Thread):
             read_fd, timeout=None, maxread=_CHUNK_BYTES, use_poll=True
         )
         self._sink = sink
-        self._gathering = threading.Event()  # nobody sets it: it is the interval between two looks
+        # Asked for no event, poll(2) still reports a hang-up: the interval ends with the guest.
+        self._hang_up = select.poll()
+        self._hang_up.register(read_fd, 0)
         self.failure: Exception | None = None
 
     def run(self) -> None:
@@ -87,7 +90,7 @@ class Pump(threading.Thread):
                 self._deliver(b"")
                 return
             self._deliver(chunk)
-            self._gathering.wait(_GATHER_S)
+            self._hang_up.poll(_GATHER_MS)
 
     def _deliver(self, chunk: bytes) -> None:
         if self.failure is None:

@@ -55,11 +55,18 @@ def test_a_template_and_its_fork() -> None:
     template = qemu_argv(subject, wiring, GuestRam(9, private=False))
     fork = qemu_argv(subject, wiring, GuestRam(9, private=True))
     ram = "memory-backend-file,id=ram,size=262144k,mem-path=/proc/self/fd/9,share="
-    assert [word for word in template if word not in fork] == [ram + "on"]
+    # The kernel is in the template's memory; QEMU would keep a copy of its image for each fork.
+    loaded = ["-kernel", "/k/vmlinuz", "-initrd", "/k/initramfs", "-append", "LINE"]
+    assert [word for word in template if word not in fork] == [*loaded, ram + "on"]
     assert [word for word in fork if word not in template] == [ram + "off", "-incoming", "defer"]
     assert template[template.index("-machine") + 1] == "virt,dtb-randomness=off,memory-backend=ram"
     assert template[template.index("-icount") + 1] == "shift=2,sleep=off"
     assert template[template.index("-rtc") + 1] == "base=2026-01-01T00:00:00,clock=vm"
+
+
+def test_an_x86_64_fork_has_the_option_rom_of_its_template() -> None:
+    fork = qemu_argv(boot("x86_64", 2, "tcg"), Wiring.paste_ready(), GuestRam(9, private=True))
+    assert "-kernel" in fork
 
 
 def test_x86_64_by_hand() -> None:
