@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,6 +25,7 @@ from typer.core import TyperGroup
 from orchestrator import __version__
 from orchestrator.errors import ExitCode, HostError, InputError, OomlabError
 from orchestrator.interrupts import end_in_order, ignore_more
+from orchestrator.report.streams import Data, People, drop
 
 if TYPE_CHECKING:
     from orchestrator.scenario import LoadedScenario
@@ -54,29 +55,12 @@ class _Commands(TyperGroup):
             _people.print("interrupted")
             sys.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:
-            _drop(sys.stdout)  # its reader has seen enough: nobody is left to tell
+            drop(sys.stdout)  # its reader has seen enough: nobody is left to tell
             sys.exit(ExitCode.COULD_NOT_RUN)
         except OSError as error:
-            _drop(sys.stdout)  # which may be what is full
+            drop(sys.stdout)  # which may be what is full
             _print_error(HostError(_os_words(error)))
             sys.exit(ExitCode.COULD_NOT_RUN)
-
-
-class _Data(Console):
-    """Tables on stdout. A reader that has gone is told to `_Commands`, not made exit code 1."""
-
-    def on_broken_pipe(self) -> None:
-        """Called by rich while BrokenPipeError is handled."""
-        raise BrokenPipeError
-
-
-class _People(Console):
-    """Text on stderr. When nobody reads it any more the run still goes on to its verdict."""
-
-    def on_broken_pipe(self) -> None:
-        """Called by rich while BrokenPipeError is handled."""
-        self.quiet = True
-        _drop(sys.stderr)
 
 
 app = typer.Typer(
@@ -93,7 +77,7 @@ app = typer.Typer(
 images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
 
-_people = _People(stderr=True, highlight=False)
+_people = People(stderr=True, highlight=False)
 
 ScenarioArgument = Annotated[
     Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")
@@ -205,7 +189,7 @@ def clean(
     """End processes and remove temporary files that crashed runs left; a run at work is left alone."""
     from orchestrator.clean import clean_up
 
-    data = _Data(highlight=False)
+    data = Data(highlight=False)
     for line in clean_up(runs):
         data.print(Text(line), soft_wrap=True)
 
@@ -223,7 +207,7 @@ def report(
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:
-        _report(run_directory, _Data(highlight=False))
+        _report(run_directory, Data(highlight=False))
     raise typer.Exit(verdict.exit_code)
 
 
@@ -277,7 +261,7 @@ def images_list() -> None:
     from orchestrator.kernels.images import list_images
     from orchestrator.report.images import print_images
 
-    print_images(list_images(), _Data(highlight=False))
+    print_images(list_images(), Data(highlight=False))
 
 
 @images_app.command("prune")
@@ -303,7 +287,7 @@ def images_prune(
     except ValueError as error:
         raise InputError(str(error)) from None
     pruned = prune_images(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
-    print_pruned(pruned, _Data(highlight=False))
+    print_pruned(pruned, Data(highlight=False))
 
 
 @images_app.command("build")
@@ -408,11 +392,3 @@ def _print_error(error: OomlabError) -> None:
 def _os_words(error: OSError) -> str:
     words = error.strerror or str(error)
     return words if error.filename is None else f"{os.fsdecode(error.filename)}: {words}"
-
-
-def _drop(stream: TextIO) -> None:
-    """What could not be written must not be tried again at the interpreter's end."""
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
