@@ -60,6 +60,7 @@ def parts_of(resolved: ResolvedBase, scope: str | None) -> tuple[Part, ...]:
             "format": _FORMAT,
             "deb": resolved.image.sha256,
             "modules": [*unpack.COMMON_MODULES, *unpack.DRIVER_MODULES],
+            **({"bzimage": "unpacked"} if resolved.arch == "x86_64" else {}),
         },
         (resolved.image,),
         lambda debs, directory: unpack.unpack_kernel(debs[0], directory),

@@ -13,7 +13,7 @@ from typing import IO, cast
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.kernels import kmod
+from orchestrator.kernels import bzimage, kmod
 from orchestrator.process import run, start
 
 COMMON_MODULES = ("configfs", "null_blk", "zsmalloc", "zram")
@@ -47,6 +47,7 @@ def deb_members(deb: Path) -> Iterator[tarfile.TarFile]:
 def unpack_kernel(deb: Path, directory: Path) -> dict[str, str]:
     """`vmlinuz`, `config`, `modules/*.ko` and their load order out of an image package.
 
+    `vmlinuz` is what QEMU is to start: a bzImage is unpacked if it can be.
     Returns the facts of the entry. HostError when the kernel lacks the driver under test.
     """
     contents, builtin = _read_kernel(deb, frozenset())
@@ -61,7 +62,8 @@ def unpack_kernel(deb: Path, directory: Path) -> dict[str, str]:
     modules.mkdir()
     for path, content in contents.items():
         if not kmod.is_module(path):
-            (directory / PurePosixPath(path).name.partition("-")[0]).write_bytes(content)
+            name = PurePosixPath(path).name.partition("-")[0]
+            (directory / name).write_bytes(bzimage.unpacked(content) if name == "vmlinuz" else content)
         elif kmod.module_name(path) in order:
             (modules / f"{kmod.module_name(path)}.ko").write_bytes(kmod.decompress(path, content))
     common = [name for name in order if name not in DRIVER_MODULES]
