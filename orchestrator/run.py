@@ -156,8 +156,7 @@ def judge_run(directory: RunDirectory) -> Verdict:
         manifest.scenario,
         block_results(entries),
         trial_results(entries),
-        accelerator=manifest.accelerator.accelerator,
-        cpu_model=manifest.accelerator.cpu_model,
+        accelerators=manifest.accelerators,
     )
 
 
@@ -174,7 +173,7 @@ def _manifest(
         scenario=loaded.scenario,
         seed=loaded.scenario.trials.seed,
         host=host_facts(),
-        accelerator=laboratory.accelerator,
+        accelerators=dict(laboratory.accelerators),
         artefacts={images.manifest.base: images.manifest for images in laboratory.images.values()},
         qemu_commands={
             block.variants[0]: paste_ready(qemu_argv(laboratory.boot(block), Wiring.paste_ready()))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.errors import ExitCode
 from orchestrator.expectations import unmet
+from orchestrator.guests.qemu.accelerator import AcceleratorReport
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
@@ -115,8 +116,7 @@ def compute_verdict(
     blocks: Sequence[BlockResult],
     results: Sequence[TrialResult],
     *,
-    accelerator: str,
-    cpu_model: str,
+    accelerators: Mapping[Clock, AcceleratorReport],
 ) -> Verdict:
     """The verdict of a run from what its blocks and trials came to (all attempts, in order)."""
     final = _last_attempts(results)
@@ -124,16 +124,15 @@ def compute_verdict(
     trials = [result for result in final.values() if result.mode != Mode.PROOF]
     missing = _missing(scenario, final)
     passes = tuple(
-        _pass(scenario, clock, blocks, trials, accelerator=accelerator, cpu_model=cpu_model)
-        for clock in scenario.trials.clock
+        _pass(scenario, clock, blocks, trials, accelerators[clock]) for clock in scenario.trials.clock
     )
     unmet = [verdict.unmet for each in passes for verdict in each.variants.values()]
     return Verdict(
         scenario=scenario.name,
         expectations_met=None if missing else not any(unmet),
         clock=passes[0].clock,
-        accelerator=accelerator,
-        cpu_model=cpu_model,
+        accelerator=passes[0].accelerator,
+        cpu_model=passes[0].cpu_model,
         variants=passes[0].variants,
         passes=passes,
         repeated=sum(block.attempt > 1 for block in blocks)
@@ -179,17 +178,15 @@ def _pass(
     clock: Clock,
     blocks: Sequence[BlockResult],
     trials: Sequence[TrialResult],
-    *,
-    accelerator: str,
-    cpu_model: str,
+    accelerator: AcceleratorReport,
 ) -> PassVerdict:
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
     # A block that was raised again for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
     return PassVerdict(
         clock=clock,
-        accelerator=accelerator,
-        cpu_model=cpu_model,
+        accelerator=accelerator.accelerator,
+        cpu_model=accelerator.cpu_model,
         variants={
             name: _variant(
                 [result for result in trials if result.variant == name and result.clock == clock],

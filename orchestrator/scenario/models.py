@@ -131,7 +131,14 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        refuse([*_name_problems(self), *_size_problems(self), *_trigger_problems(self)])
+        refuse(
+            [
+                *_name_problems(self),
+                *_size_problems(self),
+                *_trigger_problems(self),
+                *_clock_problems(self),
+            ]
+        )
         return self
 
 
@@ -216,3 +223,13 @@ def _trigger_problems(scenario: Scenario) -> list[Cross]:
         if expectation.killed == "bystander" and scenario.bystanders is None:
             found.append(Cross(("expectations", name, "killed"), "the scenario has no bystanders"))
     return found
+
+
+def _clock_problems(scenario: Scenario) -> list[Cross]:
+    if "deterministic" not in scenario.trials.clock or scenario.device.cpus == 1:
+        return []
+    what = (
+        "the deterministic clock counts the instructions of one processor (QEMU's icount):"
+        " with several, which of them runs next would be the host's doing"
+    )
+    return [Cross(("device", "cpus"), what, "1")]
