@@ -81,6 +81,10 @@ class PassVerdict(_Frozen):
         description="different places of free memory among them: blocks with equal ones are one sample"
     )
     paired: bool = Field(description="all variants fork from the same blocks")
+    private_memory_median_kb: int | None = Field(
+        None, description="memory of the host that was one fork's alone when its trigger ended: the median"
+    )
+    private_memory_largest_kb: int | None = Field(None, description="the same of the fork that took most")
 
 
 class Verdict(_Frozen):
@@ -192,13 +196,25 @@ def _pass(
                 [result for result in trials if result.variant == name and result.clock == clock],
                 scenario.expectations.get(name),
                 clock,
+                timed=clock == "deterministic" or scenario.trials.timing,
             )
             for name in scenario.variants
         },
         blocks=len({block.block for block in frozen}),
         distinct_states=None if None in prints else len(set(prints)),
         paired=len(shares_kernel(scenario)) == 1,
+        **_private_memory([result for result in trials if result.clock == clock]),
     )
+
+
+def _private_memory(trials: Sequence[TrialResult]) -> dict[str, int]:
+    measured_kb = [result.private_memory_kb for result in trials if result.private_memory_kb is not None]
+    if not measured_kb:
+        return {}
+    return {
+        "private_memory_median_kb": round(statistics.median(measured_kb)),
+        "private_memory_largest_kb": max(measured_kb),
+    }
 
 
 def _missing(scenario: Scenario, final: Mapping[_Key, TrialResult]) -> list[str]:
@@ -223,7 +239,9 @@ def _trial_name(scenario: Scenario, clock: Clock, block: int, variant: str, fork
     return name + (f" ({clock})" if len(scenario.trials.clock) > 1 else "")
 
 
-def _variant(results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock) -> VariantVerdict:
+def _variant(
+    results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock, *, timed: bool
+) -> VariantVerdict:
     requests = [result.requests for result in results if result.requests is not None]
     targets = [result.target for result in results if result.target is not None]
     evidence = [result for result in results if result.outcome.is_evidence]
@@ -231,7 +249,7 @@ def _variant(results: Sequence[TrialResult], expectation: Expectation | None, cl
         trials=len(results),
         outcomes=dict(Counter(result.outcome for result in results)),
         oom_events=sum(result.oom_events for result in results),
-        mmaps=_mmap_totals(results, clock),
+        mmaps=_mmap_totals(results, clock, timed=timed),
         contiguous=sum(request.contiguous for request in requests),
         fell_back=sum(request.fell_back for request in requests),
         gfp_flags=tuple(sorted({flags for request in requests for flags in request.gfp_flags})),
@@ -249,9 +267,10 @@ def _unmet(expectation: Expectation | None, evidence: Sequence[TrialResult]) -> 
     )
 
 
-def _mmap_totals(results: Sequence[TrialResult], clock: Clock) -> MmapTotals:
+def _mmap_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool) -> MmapTotals:
+    """`timed` is False where guests disturbed one another: then there are no latencies."""
     summaries = [result.mmaps for result in results if result.mmaps is not None]
-    latencies = [summary.latency for summary in summaries if summary.latency is not None]
+    latencies = [summary.latency for summary in summaries if timed and summary.latency is not None]
     unit, per_ns = _LATENCY_UNITS[clock]
 
     def median(values_ns: list[int]) -> float | None:

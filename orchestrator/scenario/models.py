@@ -82,6 +82,12 @@ class Trials(Model):
         " instructions, and runs repeat bit for bit. A list runs both, each with a table of its own",
         examples=["deterministic"],
     )
+    timing: Annotated[bool, Field(strict=True)] = Field(
+        True,
+        description="trials take turns, so that their latencies mean something. false: they run side by side"
+        " on all cores, and the verdict has no latencies. The deterministic clock needs no turns",
+        examples=[False],
+    )
 
 
 class Deadlines(Model):
