@@ -18,9 +18,9 @@
  * Page cache is punched in passes over all pages: number % 8 == spread[pass]. Anonymous pages
  * go by their frames: frame % 8 == residues[pass].
  *
- * Of frames the first of each order-3 block comes last. Where reclaim makes no progress, one attempt at
- * light compaction decides whether an order-3 request is served. It starts where the last one gave
- * up, unless __reset_isolation_suitable() (mm/compaction.c) has found it blocks to begin anew with:
+ * Of frames the first of each order-3 block comes last. Where reclaim makes no progress, one
+ * attempt at light compaction decides whether an order-3 request is served. It starts where the
+ * last one gave up, unless __reset_isolation_suitable() (mm/compaction.c) has found it blocks to begin anew with:
  * from the bottom of the zone one to take pages from, from the top one to put them into. The
  * latter must show a free page, and __reset_isolation_pfn() looks at every eighth frame of a
  * block only (1 << PAGE_ALLOC_COSTLY_ORDER), from its first. If none of those is free, both
