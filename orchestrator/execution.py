@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
 from orchestrator.control import ControlRecord
@@ -57,20 +58,15 @@ class Execution:
 
     def run(self, schedule: Schedule, *, workers: int) -> None:
         """Work through the schedule; KeyboardInterrupt ends every guest, then goes on up."""
-        threads = [
-            threading.Thread(target=self._work, args=(schedule,), name=f"worker-{number}")
-            for number in range(workers)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        except KeyboardInterrupt:
-            self.interrupt(schedule)
-            for thread in threads:
-                thread.join()
-            raise
+        # Not Thread.join(): interrupted, it takes the thread for ended until Python 3.13 (bpo-46726).
+        with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
+            working = [pool.submit(self._work, schedule) for _ in range(workers)]
+            try:
+                wait(working)
+            except KeyboardInterrupt:
+                self.interrupt(schedule)
+                wait(working)
+                raise
         if self._failure is not None:
             raise self._failure
 

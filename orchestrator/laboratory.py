@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_accelerator
-from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, kernel_command_line
+from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_accelerator, find_emulator
+from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, Clock, kernel_command_line
 from orchestrator.host import qemu_version
 from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest
@@ -55,22 +55,22 @@ def block_boot(
 
 @dataclass(frozen=True)
 class Laboratory:
-    """What a scenario needs on this host: images per variant, and a believed accelerator."""
+    """What a scenario needs on this host: images per variant, and a believed accelerator per clock."""
 
     scenario: Scenario
     images: Mapping[str, GuestImages]
-    accelerator: AcceleratorReport
+    accelerators: Mapping[Clock, AcceleratorReport]
 
     def boot(self, planned: PlannedBlock) -> Boot:
         """The power-on of one block (or shell, or proof)."""
-        images = self.images[planned.variants[0]]
+        images, accelerator = self.images[planned.variants[0]], self.accelerators[planned.clock]
         return block_boot(
             self.scenario,
             planned,
             kernel=images.kernel,
             initramfs=images.initramfs,
-            accelerator=self.accelerator.accelerator,
-            slowdown=self.accelerator.slowdown,
+            accelerator=accelerator.accelerator,
+            slowdown=accelerator.slowdown,
         )
 
     @property
@@ -82,22 +82,35 @@ class Laboratory:
     @property
     def budgets(self) -> PhaseBudgets:
         """The scenario's deadlines in this host's seconds."""
-        deadlines, slowdown = self.scenario.deadlines, self.accelerator.slowdown
+        deadlines = self.scenario.deadlines
+        slowdown = max(report.slowdown for report in self.accelerators.values())
         return PhaseBudgets(
             deadlines.boot * slowdown, deadlines.target * slowdown, deadlines.trigger * slowdown
         )
 
 
 def open_laboratory(
-    scenario: Scenario, observer: Observer, *, pins: Sequence[ArtefactManifest] = ()
+    scenario: Scenario,
+    observer: Observer,
+    *,
+    pins: Sequence[ArtefactManifest] = (),
+    clocks: Sequence[Clock] = (),
 ) -> Laboratory:
-    """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails."""
+    """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails.
+
+    `clocks` are those its guests will run under, if not the scenario's own.
+    """
     arch = scenario.device.arch
     qemu_version(MACHINES[arch].program)  # to fail now, not after minutes of downloads
     images = prepare_images(arch, variant_recipes(scenario), progress=observer.say, pins=pins)
     first = next(iter(images.values()))
-    accelerator = find_accelerator(arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say)
-    return Laboratory(scenario, images, accelerator)
+    find: dict[Clock, Callable[..., AcceleratorReport]]
+    find = {"realtime": find_accelerator, "deterministic": find_emulator}
+    accelerators = {
+        clock: find[clock](arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say)
+        for clock in clocks or scenario.trials.clock
+    }
+    return Laboratory(scenario, images, accelerators)
 
 
 def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.scenario.models import Scenario
@@ -27,6 +28,6 @@ class RunManifest(BaseModel):
     scenario: Scenario
     seed: int
     host: HostFacts
-    accelerator: AcceleratorReport
+    accelerators: dict[Clock, AcceleratorReport] = Field(description="what ran the guests, by clock")
     artefacts: dict[str, ArtefactManifest] = Field(description="by base")
     qemu_commands: dict[str, str] = Field(description="by variant, block 1 without snapshots; paste-ready")

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host import HostFacts, host_facts
 from orchestrator.journal import Entry, RunEnded, trial_results
 from orchestrator.laboratory import Laboratory, open_laboratory
@@ -65,7 +66,7 @@ def reopen_laboratory(manifest: RunManifest, observer: Observer) -> Laboratory:
             hint="restore what is missing (another OOMLAB_CACHE?), or begin a new run",
             evidence=error.evidence,
         ) from None
-    differences = host_differences(manifest, laboratory.accelerator, host_facts())
+    differences = host_differences(manifest, laboratory.accelerators, host_facts())
     if differences:
         raise InputError(
             "this is not the machine that the run began on, and figures of two machines do not mix: "
@@ -73,20 +74,25 @@ def reopen_laboratory(manifest: RunManifest, observer: Observer) -> Laboratory:
             hint="resume it there, or begin a new run",
         )
     # The recorded speed of the host is part of the words on the guests' command lines.
-    return replace(laboratory, accelerator=manifest.accelerator)
+    return replace(laboratory, accelerators=manifest.accelerators)
 
 
-def host_differences(manifest: RunManifest, accelerator: AcceleratorReport, host: HostFacts) -> list[str]:
+def host_differences(
+    manifest: RunManifest, accelerators: Mapping[Clock, AcceleratorReport], host: HostFacts
+) -> list[str]:
     """What would make figures of this machine differ from those of the run's first part."""
-    before = manifest.accelerator
-    pairs: list[tuple[str, str, str]] = [
-        ("accelerator", before.accelerator, accelerator.accelerator),
-        ("QEMU", before.qemu_version, accelerator.qemu_version),
-        ("the guests' CPU", before.cpu_model, accelerator.cpu_model),
-    ]
+    pairs: list[tuple[str, str, str]] = []
+    for clock, before in manifest.accelerators.items():
+        now = accelerators[clock]
+        pairs += [
+            ("accelerator", before.accelerator, now.accelerator),
+            ("QEMU", before.qemu_version, now.qemu_version),
+            ("the guests' CPU", before.cpu_model, now.cpu_model),
+        ]
     if "realtime" in manifest.scenario.trials.clock:
         pairs.append(("the host's CPU", manifest.host.cpu_model, host.cpu_model))
-    return [f"{what} was {then}, here it is {now}" for what, then, now in pairs if then != now]
+    found = (f"{what} was {then}, here it is {here}" for what, then, here in pairs if then != here)
+    return list(dict.fromkeys(found))
 
 
 def _is_settled(result: TrialResult) -> bool:

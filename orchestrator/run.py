@@ -114,7 +114,10 @@ def _execute(
     try:
         with kept_ledger(directory.ledger):
             for clock in laboratory.scenario.trials.clock:
-                _execute_pass(execution, [block for block in blocks if block.clock == clock], capacity)
+                # Guest time under the deterministic clock does not depend on what else the host does.
+                alone = clock == "realtime" and laboratory.scenario.trials.timing
+                own = [block for block in blocks if block.clock == clock]
+                _execute_pass(execution, own, capacity, exclusive_trials=alone)
     except KeyboardInterrupt:
         journal.append(RunEnded(reason="interrupted"))
         _conclude(directory)
@@ -133,7 +136,9 @@ def _conclude(directory: RunDirectory) -> Verdict:
     return verdict
 
 
-def _execute_pass(execution: Execution, blocks: Sequence[PlannedBlock], capacity: Capacity) -> None:
+def _execute_pass(
+    execution: Execution, blocks: Sequence[PlannedBlock], capacity: Capacity, *, exclusive_trials: bool
+) -> None:
     if not blocks:
         return
     proofs = [block for block in blocks if block.mode is Mode.PROOF]
@@ -142,8 +147,7 @@ def _execute_pass(execution: Execution, blocks: Sequence[PlannedBlock], capacity
     schedule = Schedule(
         [block for block in blocks if block.mode is not Mode.PROOF],
         slots=capacity.guests,
-        # Guest time under the deterministic clock does not depend on what else the host does.
-        exclusive_trials=blocks[0].clock == "realtime",
+        exclusive_trials=exclusive_trials,
     )
     execution.run(schedule, workers=capacity.workers)
 
@@ -156,8 +160,7 @@ def judge_run(directory: RunDirectory) -> Verdict:
         manifest.scenario,
         block_results(entries),
         trial_results(entries),
-        accelerator=manifest.accelerator.accelerator,
-        cpu_model=manifest.accelerator.cpu_model,
+        accelerators=manifest.accelerators,
     )
 
 
@@ -174,7 +177,7 @@ def _manifest(
         scenario=loaded.scenario,
         seed=loaded.scenario.trials.seed,
         host=host_facts(),
-        accelerator=laboratory.accelerator,
+        accelerators=dict(laboratory.accelerators),
         artefacts={images.manifest.base: images.manifest for images in laboratory.images.values()},
         qemu_commands={
             block.variants[0]: paste_ready(qemu_argv(laboratory.boot(block), Wiring.paste_ready()))

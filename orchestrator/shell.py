@@ -53,7 +53,7 @@ def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> S
         raise InputError(
             f"the scenario has no variant '{name}'", hint=f"it has {', '.join(scenario.variants)}"
         )
-    laboratory = open_laboratory(scenario, observer)
+    laboratory = open_laboratory(scenario, observer, clocks=("realtime",))
     planned = PlannedBlock(1, block_seed(scenario, 1), Mode.SHELL, "realtime", (name,), ())
     observer.say("booting; the shell opens once memory is in the wanted state, `exit` ends the guest")
     return ShellSession(laboratory.boot(planned))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.errors import ExitCode
 from orchestrator.expectations import unmet
+from orchestrator.guests.qemu.accelerator import AcceleratorReport
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
@@ -80,6 +81,10 @@ class PassVerdict(_Frozen):
         description="different places of free memory among them: blocks with equal ones are one sample"
     )
     paired: bool = Field(description="all variants fork from the same blocks")
+    private_memory_median_kb: int | None = Field(
+        None, description="memory of the host that was one fork's alone when its trigger ended: the median"
+    )
+    private_memory_largest_kb: int | None = Field(None, description="the same of the fork that took most")
 
 
 class Verdict(_Frozen):
@@ -115,8 +120,7 @@ def compute_verdict(
     blocks: Sequence[BlockResult],
     results: Sequence[TrialResult],
     *,
-    accelerator: str,
-    cpu_model: str,
+    accelerators: Mapping[Clock, AcceleratorReport],
 ) -> Verdict:
     """The verdict of a run from what its blocks and trials came to (all attempts, in order)."""
     final = _last_attempts(results)
@@ -124,16 +128,15 @@ def compute_verdict(
     trials = [result for result in final.values() if result.mode != Mode.PROOF]
     missing = _missing(scenario, final)
     passes = tuple(
-        _pass(scenario, clock, blocks, trials, accelerator=accelerator, cpu_model=cpu_model)
-        for clock in scenario.trials.clock
+        _pass(scenario, clock, blocks, trials, accelerators[clock]) for clock in scenario.trials.clock
     )
     unmet = [verdict.unmet for each in passes for verdict in each.variants.values()]
     return Verdict(
         scenario=scenario.name,
         expectations_met=None if missing else not any(unmet),
         clock=passes[0].clock,
-        accelerator=accelerator,
-        cpu_model=cpu_model,
+        accelerator=passes[0].accelerator,
+        cpu_model=passes[0].cpu_model,
         variants=passes[0].variants,
         passes=passes,
         repeated=sum(block.attempt > 1 for block in blocks)
@@ -179,29 +182,39 @@ def _pass(
     clock: Clock,
     blocks: Sequence[BlockResult],
     trials: Sequence[TrialResult],
-    *,
-    accelerator: str,
-    cpu_model: str,
+    accelerator: AcceleratorReport,
 ) -> PassVerdict:
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
     # A block that was raised again for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
     return PassVerdict(
         clock=clock,
-        accelerator=accelerator,
-        cpu_model=cpu_model,
+        accelerator=accelerator.accelerator,
+        cpu_model=accelerator.cpu_model,
         variants={
             name: _variant(
                 [result for result in trials if result.variant == name and result.clock == clock],
                 scenario.expectations.get(name),
                 clock,
+                timed=clock == "deterministic" or scenario.trials.timing,
             )
             for name in scenario.variants
         },
         blocks=len({block.block for block in frozen}),
         distinct_states=None if None in prints else len(set(prints)),
         paired=len(shares_kernel(scenario)) == 1,
+        **_private_memory([result for result in trials if result.clock == clock]),
     )
+
+
+def _private_memory(trials: Sequence[TrialResult]) -> dict[str, int]:
+    measured_kb = [result.private_memory_kb for result in trials if result.private_memory_kb is not None]
+    if not measured_kb:
+        return {}
+    return {
+        "private_memory_median_kb": round(statistics.median(measured_kb)),
+        "private_memory_largest_kb": max(measured_kb),
+    }
 
 
 def _missing(scenario: Scenario, final: Mapping[_Key, TrialResult]) -> list[str]:
@@ -226,7 +239,9 @@ def _trial_name(scenario: Scenario, clock: Clock, block: int, variant: str, fork
     return name + (f" ({clock})" if len(scenario.trials.clock) > 1 else "")
 
 
-def _variant(results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock) -> VariantVerdict:
+def _variant(
+    results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock, *, timed: bool
+) -> VariantVerdict:
     requests = [result.requests for result in results if result.requests is not None]
     targets = [result.target for result in results if result.target is not None]
     evidence = [result for result in results if result.outcome.is_evidence]
@@ -234,7 +249,7 @@ def _variant(results: Sequence[TrialResult], expectation: Expectation | None, cl
         trials=len(results),
         outcomes=dict(Counter(result.outcome for result in results)),
         oom_events=sum(result.oom_events for result in results),
-        mmaps=_mmap_totals(results, clock),
+        mmaps=_mmap_totals(results, clock, timed=timed),
         contiguous=sum(request.contiguous for request in requests),
         fell_back=sum(request.fell_back for request in requests),
         gfp_flags=tuple(sorted({flags for request in requests for flags in request.gfp_flags})),
@@ -252,9 +267,10 @@ def _unmet(expectation: Expectation | None, evidence: Sequence[TrialResult]) -> 
     )
 
 
-def _mmap_totals(results: Sequence[TrialResult], clock: Clock) -> MmapTotals:
+def _mmap_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool) -> MmapTotals:
+    """`timed` is False where guests disturbed one another: then there are no latencies."""
     summaries = [result.mmaps for result in results if result.mmaps is not None]
-    latencies = [summary.latency for summary in summaries if summary.latency is not None]
+    latencies = [summary.latency for summary in summaries if timed and summary.latency is not None]
     unit, per_ns = _LATENCY_UNITS[clock]
 
     def median(values_ns: list[int]) -> float | None:

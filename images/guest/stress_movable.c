@@ -18,13 +18,14 @@
  * Page cache is punched in passes over all pages: number % 8 == spread[pass]. Anonymous pages
  * go by their frames: frame % 8 == residues[pass].
  *
- * Of frames the first in each order-3 block comes last. Whether an order-3 request of someone
- * who cannot reclaim is served hangs on one attempt of light compaction, and that starts where the
- * last one gave up unless __reset_isolation_suitable() (mm/compaction.c) moves both scanners
- * back to the ends of the zone. To see whether that is worth while __reset_isolation_pfn() looks
- * at every eighth frame of a pageblock only (1 << PAGE_ALLOC_COSTLY_ORDER), from its first. If
- * no free page is among those, the scanners stay stuck in the middle and the kernel kills; if there
- * are, it compacts. Page numbers are not frame numbers, so holes by number left it to chance.
+ * Of frames the first of each order-3 block comes last. Where reclaim makes no progress, one
+ * attempt at light compaction decides whether an order-3 request is served. It starts where the
+ * last one gave up, unless __reset_isolation_suitable() (mm/compaction.c) has found it blocks to begin anew with:
+ * from the bottom of the zone one to take pages from, from the top one to put them into. The
+ * latter must show a free page, and __reset_isolation_pfn() looks at every eighth frame of a
+ * block only (1 << PAGE_ALLOC_COSTLY_ORDER), from its first. If none of those is free, both
+ * scanners are left in the middle of the zone with nothing between them, and the kernel kills; if
+ * some are, it compacts. Page numbers are not frame numbers: holes by number left it to chance.
  *
  * Odd residues before even ones: two odd frames are never buddies, so up to half of memory is
  * given back as single pages.

@@ -54,6 +54,11 @@ def _sample_line(each: PassVerdict) -> str:
             if each.paired
             else "; the variants have different kernels, so their blocks are not paired"
         )
+    if each.private_memory_median_kb and each.private_memory_largest_kb:
+        line += (
+            f"\na fork took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own (median), "
+            f"{each.private_memory_largest_kb / 1024:.0f} MiB at most"
+        )
     return line
 
 

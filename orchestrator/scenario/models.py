@@ -82,6 +82,12 @@ class Trials(Model):
         " instructions, and runs repeat bit for bit. A list runs both, each with a table of its own",
         examples=["deterministic"],
     )
+    timing: Annotated[bool, Field(strict=True)] = Field(
+        True,
+        description="trials take turns, so that their latencies mean something. false: they run side by side"
+        " on all cores, and the verdict has no latencies. The deterministic clock needs no turns",
+        examples=[False],
+    )
 
 
 class Deadlines(Model):
@@ -131,7 +137,14 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        refuse([*_name_problems(self), *_size_problems(self), *_trigger_problems(self)])
+        refuse(
+            [
+                *_name_problems(self),
+                *_size_problems(self),
+                *_trigger_problems(self),
+                *_clock_problems(self),
+            ]
+        )
         return self
 
 
@@ -216,3 +229,13 @@ def _trigger_problems(scenario: Scenario) -> list[Cross]:
         if expectation.killed == "bystander" and scenario.bystanders is None:
             found.append(Cross(("expectations", name, "killed"), "the scenario has no bystanders"))
     return found
+
+
+def _clock_problems(scenario: Scenario) -> list[Cross]:
+    if "deterministic" not in scenario.trials.clock or scenario.device.cpus == 1:
+        return []
+    what = (
+        "the deterministic clock counts the instructions of one processor (QEMU's icount):"
+        " with several, which of them runs next would be the host's doing"
+    )
+    return [Cross(("device", "cpus"), what, "1")]

@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
-from orchestrator.journal import RunEnded, TrialStarted, read_journal, trial_results
+from orchestrator.journal import RunEnded, TrialStarted, block_results, read_journal, trial_results
 from orchestrator.kernels.cache import Cache, file_sha256
 from orchestrator.manifest import RunManifest
 from orchestrator.outcome import Outcome
@@ -145,7 +145,18 @@ def run_of(session: Session) -> Iterator[Path]:
 
 
 def outcomes(run: Path) -> list[Outcome]:
-    return [result.outcome for result in trial_results(read_journal(run / "journal.jsonl"))]
+    """Of all trials. Each that was begun must have been judged."""
+    entries = read_journal(run / "journal.jsonl")
+    results = trial_results(entries)
+    assert len(results) == sum(isinstance(entry, TrialStarted) for entry in entries)
+    return [result.outcome for result in results]
+
+
+def check_block_was_cut_off(run: Path) -> None:
+    """The guest that all trials fork from did not get to its target, and nothing came after it."""
+    (block,) = block_results(read_journal(run / "journal.jsonl"))
+    assert not block.frozen
+    assert set(outcomes(run)) <= {Outcome.INTERRUPTED}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -153,7 +164,7 @@ def test_while_booting(session: Session, laboratory: object, run_of: Path, numbe
     session.interrupt(
         ": booting", "run", "binder-order3", "--out", "run", *ENDLESS, signals=[number], until=powered_on
     )
-    assert outcomes(run_of) == [Outcome.INTERRUPTED]
+    check_block_was_cut_off(run_of)
 
 
 def test_while_fragmenting_and_again_while_cleaning_up(
@@ -163,8 +174,8 @@ def test_while_fragmenting_and_again_while_cleaning_up(
         ": fragmenting memory", "run", "binder-order3", "--out", "run",
         signals=[signal.SIGINT, signal.SIGINT, signal.SIGTERM],
     )  # fmt: skip
-    assert outcomes(run_of) == [Outcome.INTERRUPTED]
-    assert (run_of / "trials/0001/samples.jsonl").read_text()
+    check_block_was_cut_off(run_of)
+    assert (run_of / "blocks/0001/samples.jsonl").read_text()
 
 
 def test_while_the_trigger_runs(session: Session, laboratory: object, run_of: Path) -> None:

@@ -15,6 +15,7 @@ import queue
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -71,14 +72,34 @@ def find_accelerator(
 ) -> AcceleratorReport:
     """KVM if a guest boots with it, else TCG and why. HostError when neither boots."""
     version = qemu_version(MACHINES[arch].program)
-    cached = _cache_file(arch, version)
+    probe = partial(_probe_all, arch, kernel, initramfs, version)
+    return _remembered(_cache_file(arch, version), probe, arch, say)
+
+
+def find_emulator(
+    arch: Arch, *, kernel: Path, initramfs: Path, say: Callable[[str], None]
+) -> AcceleratorReport:
+    """TCG, also where KVM works: the deterministic clock counts instructions. HostError as above."""
+    report = find_accelerator(arch, kernel=kernel, initramfs=initramfs, say=say)
+    if report.accelerator != "tcg":
+        say("the deterministic clock counts instructions, which KVM cannot do: its guests are emulated (TCG)")
+        version = report.qemu_version
+        probe = partial(_probe, arch, "tcg", kernel, initramfs, version, "KVM counts no instructions")
+        cached = _cache_file(arch, version)
+        report = _remembered(cached.with_stem(f"{cached.stem}-tcg"), probe, f"{arch} without KVM", say)
+    return report.model_copy(update={"cpu_model": cpu_model(arch, "tcg", "deterministic")})
+
+
+def _remembered(
+    cached: Path, probe: Callable[[], AcceleratorReport], what: str, say: Callable[[str], None]
+) -> AcceleratorReport:
     try:
         return AcceleratorReport.model_validate_json(cached.read_bytes())
     except (OSError, ValidationError):
         pass  # no answer yet, or one from another version of this program
-    say(f"probing the accelerator for {arch} guests (once per host and QEMU version)")
-    report = _probe_all(arch, kernel, initramfs, version)
-    say(f"accelerator for {arch}: {report.accelerator} ({report.reason})")
+    say(f"probing the accelerator for {what} guests (once per host and QEMU version)")
+    report = probe()
+    say(f"accelerator for {what}: {report.accelerator} ({report.reason})")
     cached.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(cached, report.model_dump_json().encode())
     return report

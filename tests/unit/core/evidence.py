@@ -8,6 +8,8 @@ from typing import Any
 
 from orchestrator.control import ControlRecord, parse_record
 from orchestrator.evidence import Ending, Evidence
+from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judge import judge
 from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
@@ -16,6 +18,11 @@ from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 
 MAPPING_BYTES = 4 << 20
+
+TCG = AcceleratorReport(
+    accelerator="tcg", reason="", qemu_version="7.2.0", cpu_model="max", boot_s=3, loops_per_s=1
+)
+ACCELERATORS: dict[Clock, AcceleratorReport] = {"realtime": TCG, "deterministic": TCG}
 
 OOM_CONSOLE = """\
 [    5.100000] oomlab: phase trigger

@@ -17,7 +17,6 @@ import pytest
 from orchestrator import __version__
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode
-from orchestrator.guests.qemu.accelerator import AcceleratorReport
 from orchestrator.host import host_facts
 from orchestrator.journal import RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.kernels.manifest import ArtefactManifest
@@ -25,7 +24,7 @@ from orchestrator.manifest import RunManifest
 from orchestrator.process import Completed, start
 from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import load_scenario
-from tests.unit.core.evidence import judged, passed
+from tests.unit.core.evidence import TCG, judged, passed
 
 SPOILT = """\
 name: spoilt
@@ -81,15 +80,13 @@ def refusal(done: Completed) -> str:
 @pytest.fixture
 def finished_run(tmp_path: Path) -> RunDirectory:
     """A run directory of one passed trial each, made without a guest."""
-    scenario = load_scenario(Path("binder-order3"), ["expectations={}"]).scenario
+    scenario = load_scenario(Path("binder-order3"), ["expectations={}", "trials.blocks=1"]).scenario
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     manifest = RunManifest(
         oomlab_version=__version__, python_version="3.11.2", started=datetime.now(UTC), command="oomlab run",
         scenario_file="x.yaml", overrides=(), scenario=scenario, seed=1, host=host_facts(),
-        accelerator=AcceleratorReport(
-            accelerator="tcg", reason="", qemu_version="7.2.0", cpu_model="max", boot_s=3, loops_per_s=1
-        ),
+        accelerators={"realtime": TCG},
         artefacts={"debian-6.1": ARTEFACTS}, qemu_commands={},
     )  # fmt: skip
     directory.save(directory.manifest, manifest)
@@ -208,7 +205,7 @@ def test_a_damaged_journal_is_refused(
 
 
 def old(manifest: dict[str, Any]) -> None:
-    del manifest["accelerator"]
+    del manifest["accelerators"]
     manifest["oomlab_version"] = "0.0.1"
 
 
@@ -221,7 +218,7 @@ def inconsistent(manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "what"), [(old, "accelerator: Field required"), (of_the_future, "colour: Extra inputs")]
+    ("change", "what"), [(old, "accelerators: Field required"), (of_the_future, "colour: Extra inputs")]
 )
 def test_a_manifest_of_another_version_is_refused(
     command: Command, finished_run: RunDirectory, change: Any, what: str

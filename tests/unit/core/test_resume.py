@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import InputError
 from orchestrator.evidence import Ending
 from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host import HostFacts
 from orchestrator.journal import Entry, RunEnded, RunStarted, TrialEnded
 from orchestrator.manifest import RunManifest
@@ -125,7 +126,7 @@ def test_the_verdict_does_not_tell_where_the_run_was_cut() -> None:
     cut = [ended(planned[0]).result, ended(planned[4], Outcome.INTERRUPTED).result, *reversed(whole[1:])]
     blocks = [raised(number, f"{number}") for number in (1, 2, 3)]
     verdicts = [
-        compute_verdict(subject, given, results, accelerator="tcg", cpu_model="x")
+        compute_verdict(subject, given, results, accelerators=REPORTS)
         for given, results in ((blocks, whole), ([*blocks, blocks[1]], cut))
     ]
     assert verdicts[0] == verdicts[1]
@@ -135,7 +136,7 @@ def test_a_block_that_came_out_otherwise_is_no_exact_pair() -> None:
     subject = scenario("{blocks: 2}")
     results = [ended(trial, fingerprint="f").result for trial in trials_of(subject)]
     results[-1] = results[-1].model_copy(update={"fingerprint": "another"})
-    verdict = compute_verdict(subject, [], results, accelerator="tcg", cpu_model="x")
+    verdict = compute_verdict(subject, [], results, accelerators=REPORTS)
     assert verdict.inexact_pairs == ("block 2 (realtime): its trials continue from 2 memory states",)
     assert verdict.expectations_met is True
 
@@ -144,7 +145,7 @@ def manifest(trials: str) -> RunManifest:
     return RunManifest(
         oomlab_version="1", python_version="3", started=datetime.now(UTC), command="oomlab run x",
         scenario_file="x.yaml", overrides=(), scenario=scenario(trials), seed=1, host=HOST,
-        accelerator=REPORT, artefacts={}, qemu_commands={},
+        accelerators=dict.fromkeys(scenario(trials).trials.clock, REPORT), artefacts={}, qemu_commands={},
     )  # fmt: skip
 
 
@@ -152,16 +153,18 @@ HOST = HostFacts(system="Debian", kernel="6.1", architecture="x86_64", cpu_model
 REPORT = AcceleratorReport(
     accelerator="tcg", reason="", qemu_version="7.2.0", cpu_model="cortex-a76", boot_s=3, loops_per_s=1
 )
+REPORTS: dict[Clock, AcceleratorReport] = {"realtime": REPORT, "deterministic": REPORT}
 
 
 def test_another_machine_is_told_by_what_would_change_the_figures() -> None:
     realtime, deterministic = manifest("{}"), manifest("{clock: deterministic}")
-    assert host_differences(realtime, REPORT, HOST) == []
+    assert host_differences(realtime, REPORTS, HOST) == []
     elsewhere = HOST.model_copy(update={"cpu_model": "Xeon", "memory_kb": 2})
-    assert host_differences(realtime, REPORT, elsewhere) == ["the host's CPU was EPYC, here it is Xeon"]
-    assert host_differences(deterministic, REPORT, elsewhere) == []
+    assert host_differences(realtime, REPORTS, elsewhere) == ["the host's CPU was EPYC, here it is Xeon"]
+    assert host_differences(deterministic, REPORTS, elsewhere) == []
     newer = REPORT.model_copy(update={"qemu_version": "8.0.0", "accelerator": "kvm", "boot_s": 1})
-    assert host_differences(deterministic, newer, HOST) == [
+    both: dict[Clock, AcceleratorReport] = {"realtime": newer, "deterministic": newer}
+    assert host_differences(manifest("{clock: [realtime, deterministic]}"), both, HOST) == [
         "accelerator was tcg, here it is kvm",
         "QEMU was 7.2.0, here it is 8.0.0",
     ]

@@ -9,12 +9,14 @@ import pytest
 
 from orchestrator.errors import ExitCode
 from orchestrator.evidence import Ending
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.recipe import Mode
 from orchestrator.result import BlockResult, RequestPaths, TrialResult
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.verdict import Verdict, compute_verdict
 from tests.unit.core.evidence import (
+    ACCELERATORS,
     OOM_CONSOLE,
     hello,
     judged,
@@ -54,7 +56,7 @@ def survived(variant: str = "kvcalloc", block: int = 1) -> TrialResult:
 
 
 def verdict(subject: Scenario, *results: TrialResult) -> Verdict:
-    return compute_verdict(subject, [], results, accelerator="tcg", cpu_model="cortex-a76")
+    return compute_verdict(subject, [], results, accelerators=ACCELERATORS)
 
 
 def test_as_expected() -> None:
@@ -178,13 +180,13 @@ def raised(block: int, fingerprint: str | None, attempt: int = 1, *, frozen: boo
 def test_blocks_with_equal_memory_are_one_state() -> None:
     blocks = [raised(1, "x"), raised(2, "y"), raised(3, "x"), raised(4, None, frozen=False)]
     results = [trial for block in (1, 2, 3) for trial in (oomed(block=block), survived(block=block))]
-    each = compute_verdict(scenario(), blocks, results, accelerator="tcg", cpu_model="x").passes[0]
+    each = compute_verdict(scenario(), blocks, results, accelerators=ACCELERATORS).passes[0]
     assert (each.blocks, each.distinct_states, each.paired) == (3, 2, True)
 
 
 def test_a_block_that_had_to_be_raised_again_is_told() -> None:
     blocks = [raised(1, None, frozen=False), raised(1, "x", attempt=2)]
-    answer = compute_verdict(scenario(), blocks, [oomed(), survived()], accelerator="tcg", cpu_model="x")
+    answer = compute_verdict(scenario(), blocks, [oomed(), survived()], accelerators=ACCELERATORS)
     assert (answer.expectations_met, answer.repeated) == (True, 1)
 
 
@@ -194,8 +196,27 @@ def test_deterministic_figures_are_instructions_in_a_table_of_their_own() -> Non
     control = [*passed()[:3], mmaps, *passed()[3:]]
     results = [judged(control, variant=name) for name in ("kcalloc", "kvcalloc")]
     results += [result.model_copy(update={"clock": "deterministic"}) for result in results]
-    answer = compute_verdict(subject, [], results, accelerator="tcg", cpu_model="x")
+    answer = compute_verdict(subject, [], results, accelerators=ACCELERATORS)
     units = [(each.clock, each.variants["kcalloc"].mmaps.p50) for each in answer.passes]
     assert units == [("realtime", 4.0), ("deterministic", 1000.0)]
     assert answer.passes[1].variants["kcalloc"].mmaps.latency_unit == "instructions"
     assert answer.variants == answer.passes[0].variants
+
+
+@pytest.mark.parametrize(("clock", "timed"), [("realtime", False), ("deterministic", True)])
+def test_trials_that_disturb_one_another_have_no_latencies(clock: Clock, timed: bool) -> None:
+    mmaps = record("mmaps", process=0, first=0, latency_ns=[4000] * 600, errno=[0] * 600)
+    result = judged([*passed()[:3], mmaps, *passed()[3:]], variant="kcalloc")
+    subject = scenario(f"trials: {{timing: false, clock: {clock}}}")
+    totals = verdict(subject, result.model_copy(update={"clock": clock})).variants["kcalloc"].mmaps
+    assert totals.ok == 600
+    assert (totals.p50 is not None, totals.max is not None) == (timed, timed)
+
+
+def test_the_private_memory_of_forks_is_summed_up() -> None:
+    results = [
+        survived(block=number).model_copy(update={"private_memory_kb": size_kb})
+        for number, size_kb in enumerate([60_000, None, 90_000, 70_000], start=1)
+    ]
+    answer = verdict(scenario("trials: {blocks: 4}"), *results).passes[0]
+    assert (answer.private_memory_median_kb, answer.private_memory_largest_kb) == (70_000, 90_000)

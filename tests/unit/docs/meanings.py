@@ -89,7 +89,6 @@ MEANINGS = {
     "Process.pid": "null where the log gives the name alone",
     "RunEnded.detail": "what failed",
     "RunEnded.reason": "how the run ended",
-    "RunManifest.accelerator": "what ran the guests",
     "RunManifest.host": "the machine",
     "RunManifest.oomlab_version": "version of this program",
     "RunManifest.overrides": "`--set` options as given; `scenario` has them applied",

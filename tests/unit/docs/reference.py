@@ -25,7 +25,7 @@ END = "<!-- made: end -->"
 SECTIONS = {
     "RunManifest": "`manifest.json`",
     "HostFacts": "`manifest.json`: `host`",
-    "AcceleratorReport": "`manifest.json`: `accelerator`",
+    "AcceleratorReport": "`manifest.json`: `accelerators.CLOCK`",
     "ArtefactManifest": "`manifest.json`: `artefacts.BASE`",
     "Package": "`artefacts.BASE.packages[N]`",
     "VariantArtefacts": "`artefacts.BASE.variants[N]`",

@@ -62,6 +62,7 @@ def test_a_template_and_its_fork() -> None:
     assert template[template.index("-machine") + 1] == "virt,dtb-randomness=off,memory-backend=ram"
     assert template[template.index("-icount") + 1] == "shift=2,sleep=off"
     assert template[template.index("-rtc") + 1] == "base=2026-01-01T00:00:00,clock=vm"
+    assert template[template.index("-seed") + 1] == "1"
 
 
 def test_an_x86_64_fork_has_the_option_rom_of_its_template() -> None:
@@ -86,3 +87,9 @@ def test_a_line_that_the_kernel_would_cut_is_refused() -> None:
     kernel_command_line("x86_64", cma_bytes=0, extra=[], recipe="x" * longest)
     with pytest.raises(InputError, match="1 bytes too long"):
         kernel_command_line("x86_64", cma_bytes=0, extra=[], recipe="x" * (longest + 1))
+
+
+def test_the_deterministic_clock_takes_the_random_instructions_away() -> None:
+    subject = replace(boot("x86_64", 1, "tcg"), clock="deterministic")
+    argv = qemu_argv(subject, Wiring.paste_ready())
+    assert argv[argv.index("-cpu") + 1] == "max,rdrand=off,rdseed=off"

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A saved mail as numbered lines with their quoting level: MIME, format=flowed, HTML and entities undone.
+
+Formats: RFC 2045 (MIME), RFC 3676 (format=flowed), mboxrd. Never raises on any bytes.
+"""
+
+from __future__ import annotations
+
+import email
+import html
+import itertools
+import quopri
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from email.header import decode_header, make_header
+from email.message import Message as Part
+from html.parser import HTMLParser
+
+_FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S+ [^\n]*\d{4}\r?\n")
+_HEADER = re.compile(r"^([A-Za-z][A-Za-z-]*):")
+_MAIL_HEADERS = {"from", "subject", "date", "mime-version", "content-type", "message-id", "received", "to"}
+_QUOTE = re.compile(r"^ ?>(?:[ ]?>)*")
+_ENTITY = re.compile(r"&(?:gt|lt|amp|quot|apos|nbsp|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_MOST = 0.9
+_MAX_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line without its quoting. `number` counts from 1 in the decoded text of the file."""
+
+    number: int
+    depth: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One mail, or the part of a file that is none: its lines, and what was undone to get them."""
+
+    subject: str
+    lines: tuple[Line, ...]
+    undone: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All lines without quoting."""
+        return "".join(f"{line.text}\n" for line in self.lines)
+
+    @property
+    def depths(self) -> list[int]:
+        """The quoting levels that occur, the least quoted first."""
+        return sorted({line.depth for line in self.lines})
+
+
+@dataclass(frozen=True)
+class _Body:
+    """The text of one MIME part."""
+
+    text: str
+    undone: tuple[str, ...] = ()
+    flowed: bool = False
+    delete_space: bool = False
+
+
+def read_messages(data: bytes) -> list[Message]:
+    """The mails in a file: one, an mbox, or plain text of any origin."""
+    starts = [match.start() for match in _FROM_LINE.finditer(data)]
+    edges = sorted({0, *starts, len(data)})
+    messages: list[Message] = []
+    first = 1
+    for begin, end in itertools.pairwise(edges):
+        message = _read_one(data[begin:end], first)
+        first += len(message.lines)
+        messages.append(message)
+    return messages
+
+
+def _read_one(data: bytes, first: int) -> Message:
+    head = data.partition(b"\n")[2] if data.startswith(b"From ") else data
+    subject = ""
+    if _has_mail_headers(head):
+        parsed = email.message_from_bytes(head)
+        subject = _decoded_header(parsed.get("Subject", ""))
+        bodies = list(_bodies(parsed))
+        sender = _decoded_header(parsed.get("From", ""))
+        heading = [f"From: {sender}", f"Subject: {subject}", ""]
+    else:
+        bodies, heading = [_plain(_decode(data, None))], []
+        subject = _first_subject(bodies[0].text)
+    lines: list[Line] = [Line(first + index, 0, text) for index, text in enumerate(heading)]
+    for body in bodies:
+        lines += _lines_of(body, first + len(lines))
+    undone = tuple(dict.fromkeys(word for body in bodies for word in body.undone))
+    return Message(subject, tuple(lines), undone)
+
+
+def _has_mail_headers(data: bytes) -> bool:
+    """At least two well-known header fields at the start, and nothing else before the empty line."""
+    block = re.split(rb"\r?\n\r?\n", data[:65536], maxsplit=1)[0].decode("latin-1")
+    found = 0
+    for line in block.splitlines():
+        header = _HEADER.match(line)
+        if header is None and not line.startswith((" ", "\t")):
+            return False
+        found += header is not None and header[1].lower() in _MAIL_HEADERS
+    return found >= 2
+
+
+def _first_subject(text: str) -> str:
+    match = re.search(r"^(?:Subject: )?((?:Re: )*\[[^\]\n]*PATCH[^\]\n]*\][^\n]*)", text, re.MULTILINE)
+    return match[1].strip() if match else ""
+
+
+def _decoded_header(value: object) -> str:
+    text = re.sub(r"\s*\r?\n\s+", " ", str(value))
+    try:
+        return str(make_header(decode_header(text)))
+    except (ValueError, LookupError):
+        return text
+
+
+def _bodies(parsed: Part) -> Iterator[_Body]:
+    """The text parts; HTML only where no plain text says the same."""
+    parts = [part for part in parsed.walk() if not part.is_multipart()]
+    texts = [part for part in parts if _is_text(part)]
+    plain = [part for part in texts if part.get_content_subtype() != "html"]
+    for part in plain or texts:
+        payload = part.get_payload(decode=True)
+        data = payload if isinstance(payload, bytes) else b""
+        encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+        undone = (f"{encoding} decoded",) if encoding in ("base64", "quoted-printable") else ()
+        text = _decode(data, part.get_content_charset())
+        if part.get_content_subtype() == "html":
+            yield _Body(_from_html(text), (*undone, "HTML taken off"))
+        elif str(part.get_param("format", "")).lower() == "flowed":
+            delete_space = str(part.get_param("delsp", "")).lower() == "yes"
+            yield _Body(text, (*undone, "format=flowed undone"), flowed=True, delete_space=delete_space)
+        else:
+            body = _plain(text)
+            yield _Body(body.text, (*undone, *body.undone))
+
+
+def _is_text(part: Part) -> bool:
+    name = part.get_filename() or ""
+    return part.get_content_maintype() == "text" or name.endswith((".patch", ".diff", ".txt"))
+
+
+def _decode(data: bytes, charset: str | None) -> str:
+    for name in (charset, "utf-8"):
+        try:
+            return data.decode(name) if name else data.decode()
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return data.decode("latin-1")
+
+
+def _plain(text: str) -> _Body:
+    """Text without MIME headers, as archives and people save it."""
+    undone: list[str] = []
+    if re.match(r"\s*<(?:!DOCTYPE html|html|pre)\b", text, re.IGNORECASE):
+        return _Body(_from_html(text), ("HTML taken off",))
+    if len(re.findall(r"=\r?$", text, re.MULTILINE)) >= 2 and re.search(r"=(?:3D|20|09|C2|E2)", text):
+        text = _decode(quopri.decodestring(text.encode()), None)
+        undone.append("quoted-printable decoded")
+    entities = len(re.findall("&[gl]t;", text))
+    if entities and entities > len(re.findall("[<>]", text)):
+        text = _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text)
+        undone.append("HTML entities undone")
+    return _Body(text, tuple(undone))
+
+
+class _Html(HTMLParser):
+    """The text of a page; a quotation gets its marks back."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self._quotes = 0
+        self._hidden = 0
+        self._preformatted = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        """Called by the parser."""
+        self._quotes = min(self._quotes + (tag == "blockquote"), _MAX_DEPTH)
+        self._hidden += tag in ("script", "style", "title")
+        self._preformatted += tag == "pre"
+        if tag in ("br", "p", "div", "tr", "blockquote"):
+            self.pieces.append("\n" + "> " * self._quotes)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Called by the parser."""
+        self._quotes = max(0, self._quotes - (tag == "blockquote"))
+        self._hidden = max(0, self._hidden - (tag in ("script", "style", "title")))
+        self._preformatted = max(0, self._preformatted - (tag == "pre"))
+        if tag in ("blockquote", "pre"):
+            self.pieces.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        """Called by the parser."""
+        if self._hidden:
+            return
+        text = data.replace("\xa0", " ")
+        if not self._preformatted:
+            text = text.replace("\r", "").replace("\n", "" if self._quotes else "\n")
+        self.pieces.append(text)
+
+
+def _from_html(text: str) -> str:
+    parser = _Html()
+    parser.feed(text)
+    parser.close()
+    return "".join(parser.pieces)
+
+
+def _lines_of(body: _Body, first: int) -> list[Line]:
+    texts = body.text.replace("\r\n", "\n").split("\n")
+    if texts and not texts[-1]:
+        texts.pop()
+    split = [_split_quote(text) for text in texts]
+    if body.flowed:
+        return list(_unflow(split, first, body.delete_space))
+    stripped = _depths_with_space(split)
+    return [
+        Line(first + index, depth, text[1:] if depth in stripped and text.startswith(" ") else text)
+        for index, (depth, text) in enumerate(split)
+    ]
+
+
+def _split_quote(text: str) -> tuple[int, str]:
+    match = _QUOTE.match(text)
+    return (min(match[0].count(">"), _MAX_DEPTH), text[match.end() :]) if match else (0, text)
+
+
+def _depths_with_space(split: Iterable[tuple[int, str]]) -> set[int]:
+    """The levels whose marks are followed by a space of the quoting program, not of the text."""
+    filled: dict[int, list[bool]] = {}
+    for depth, text in split:
+        if depth and text:
+            filled.setdefault(depth, []).append(text.startswith(" "))
+    return {depth for depth, spaces in filled.items() if sum(spaces) >= _MOST * len(spaces)}
+
+
+def _unflow(split: Iterable[tuple[int, str]], first: int, delete_space: bool) -> Iterator[Line]:
+    """Joins soft line breaks and takes off the stuffed space (RFC 3676, 4.1 to 4.4)."""
+    open_line: Line | None = None
+    for offset, (depth, stuffed) in enumerate(split):
+        text = stuffed.removeprefix(" ")
+        if open_line is not None and open_line.depth == depth and text != "-- ":
+            line = Line(open_line.number, depth, open_line.text + text)
+        else:
+            if open_line is not None:
+                yield open_line
+            line = Line(first + offset, depth, text)
+        if text.endswith(" ") and text != "-- ":
+            open_line = Line(line.number, depth, line.text[:-1] if delete_space else line.text)
+        else:
+            open_line = None
+            yield line
+    if open_line is not None:
+        yield open_line

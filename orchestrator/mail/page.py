@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contents of a mail as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.mail.comparison import Comparison, RowPair, one_way_mb_s
+from orchestrator.mail.contents import Contents
+from orchestrator.mail.table import Table
+from orchestrator.oom.explain import explain
+
+_MAX_SHOWN = 50
+
+
+def page(contents: Contents) -> Iterator[str]:
+    """Lines, without markup; control characters of the mail made visible."""
+    for line in _lines(contents):
+        yield "".join(char if char.isprintable() else "?" for char in line)
+
+
+def _lines(contents: Contents) -> Iterator[str]:
+    for message in contents.messages[:_MAX_SHOWN]:
+        if message.subject:
+            yield f"Mail: {message.subject}"
+        if message.undone:
+            yield f"  undone: {', '.join(message.undone)}"
+    yield from _reports(contents)
+    yield from _tables(contents)
+
+
+def _reports(contents: Contents) -> Iterator[str]:
+    yield ""
+    yield f"OOM reports: {len(contents.reports) or 'none'}"
+    for event in contents.reports[:_MAX_SHOWN]:
+        yield f"  line {event.line}: {event.type}"
+        yield from (f"    {line}" for line in explain(event))
+
+
+def _tables(contents: Contents) -> Iterator[str]:
+    yield ""
+    yield f"Benchmark tables: {len(contents.tables) or 'none'}"
+    for table in contents.tables[:_MAX_SHOWN]:
+        yield from _table(table)
+    for comparison in contents.comparisons[:_MAX_SHOWN]:
+        yield ""
+        yield from _comparison(comparison)
+
+
+def _table(table: Table) -> Iterator[str]:
+    title = f", after '{table.title}'" if table.title else ""
+    yield f"  line {table.line}: {table.label or 'no label'}{title}, {len(table.rows)} rows"
+
+
+def _comparison(item: Comparison) -> Iterator[str]:
+    yield f"  {item.changed} against {item.base} ({item.how}); above 1 means that {item.changed} is faster"
+    width = max(len(pair.name) for pair in item.pairs)
+    width = min(max(width, len("geometric mean")), 60)
+    yield f"  {'':{width}}   Time    CPU  Iterations  printed  one way MB/s {item.changed} / {item.base}"
+    for pair in item.pairs[:_MAX_SHOWN]:
+        yield _pair(pair, width)
+    printed = f"{item.printed_mean:8.3f}" if item.printed_mean else f"{'-':>8}"
+    yield f"  {'geometric mean':{width}}  {item.time_mean:5.3f}  {item.cpu_mean:5.3f}  {'':10} {printed}"
+    for warning in item.warnings:
+        yield f"  warning: {warning}"
+
+
+def _pair(pair: RowPair, width: int) -> str:
+    printed = f"{pair.printed_ratio:8.3f}" if pair.printed_ratio else f"{'-':>8}"
+    rates = [one_way_mb_s(row) for row in (pair.changed, pair.base)]
+    shown = " / ".join(f"{rate:.1f}" if rate else "-" for rate in rates)
+    return (
+        f"  {pair.name[:width]:{width}}  {pair.time_ratio:5.3f}  {pair.cpu_ratio:5.3f}  "
+        f"{pair.iterations_ratio:10.3f} {printed}  {shown}"
+    )

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the deterministic clock asks for, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.guests.qemu import accelerator
+from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_emulator
+from orchestrator.guests.qemu.machine import MACHINES, Clock, Wiring, qemu_argv
+from orchestrator.laboratory import block_boot
+from orchestrator.plan import plan_blocks
+from orchestrator.scenario import Scenario, ScenarioInvalid, load_text
+
+TEXT = """
+name: example
+device: {arch: ARCH, memory: 256MiB, cpus: 1}
+variants:
+  kcalloc: {base: debian-6.1}
+trigger: {kind: binder-mmap, size: 4MiB, count: 600}
+trials: {blocks: 1, forks: 2, clock: [realtime, deterministic]}
+"""
+
+
+def scenario(arch: str = "arm64", *overrides: str) -> Scenario:
+    return load_text(TEXT.replace("ARCH", arch), Path("example.yaml"), overrides).scenario
+
+
+@pytest.mark.parametrize("clock", ["deterministic", "[realtime, deterministic]"])
+def test_several_processors_are_refused_where_they_are_asked_for(clock: str) -> None:
+    text = TEXT.replace("ARCH", "arm64").replace("cpus: 1", "cpus: 2")
+    text = text.replace("[realtime, deterministic]", clock)
+    with pytest.raises(ScenarioInvalid) as caught:
+        load_text(text, Path("example.yaml"))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (3, 39)
+    assert "one processor" in problem.what
+    assert problem.nearest == "1"
+
+
+def test_several_processors_are_free_to_use_in_real_time() -> None:
+    assert scenario("arm64", "device.cpus=4", "trials.clock=realtime").device.cpus == 4
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86_64"])
+def test_no_word_of_a_deterministic_boot_depends_on_the_host(arch: str) -> None:
+    """Two hosts, one of them slow and with KVM: the same command for the deterministic pass."""
+    subject = scenario(arch)
+    block = next(block for block in plan_blocks(subject) if block.clock == "deterministic")
+    boots = [
+        block_boot(
+            subject, block, kernel=Path("/k"), initramfs=Path("/i"), accelerator="tcg", slowdown=slowdown
+        )
+        for slowdown in (1.0, 7.5)
+    ]
+    first, second = (qemu_argv(boot, Wiring.paste_ready()) for boot in boots)
+    assert first == second
+    assert first[first.index("-rtc") + 1] == "base=2026-01-01T00:00:00,clock=vm"
+    assert first[first.index("-smp") + 1] == "1"
+    assert not {"host", "kvm"} & set(first)
+
+
+def test_realtime_deadlines_follow_the_host() -> None:
+    subject = scenario()
+    block = plan_blocks(subject)[0]
+    lines = {
+        block_boot(
+            subject, block, kernel=Path("/k"), initramfs=Path("/i"), accelerator="tcg", slowdown=slowdown
+        ).command_line
+        for slowdown in (1.0, 7.5)
+    }
+    assert len(lines) == 2
+
+
+def test_forks_are_one_under_the_deterministic_clock() -> None:
+    per_clock = {block.clock: len(block.trials) for block in plan_blocks(scenario())}
+    assert per_clock == {"realtime": 2, "deterministic": 1}
+
+
+def report(name: str) -> AcceleratorReport:
+    return AcceleratorReport.model_validate(
+        {"accelerator": name, "reason": "r", "qemu_version": "7.2", "cpu_model": "x", "boot_s": 3,
+         "loops_per_s": 1}
+    )  # fmt: skip
+
+
+def test_the_deterministic_clock_emulates_also_where_kvm_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OOMLAB_CACHE", str(tmp_path))
+    said: list[str] = []
+    probed: list[str] = []
+
+    def probe(_arch: str, name: str, *_: object) -> AcceleratorReport:
+        probed.append(name)
+        return report(name)
+
+    monkeypatch.setattr(accelerator, "find_accelerator", lambda *_, **__: report("kvm"))
+    monkeypatch.setattr(accelerator, "_probe", probe)
+    for _ in range(2):
+        found = find_emulator("x86_64", kernel=Path("/k"), initramfs=Path("/i"), say=said.append)
+        assert (found.accelerator, found.cpu_model) == ("tcg", MACHINES["x86_64"].deterministic_cpu)
+    assert probed == ["tcg"], "the answer is kept"
+    assert "KVM" in said[0]
+    assert "TCG" in said[0]
+
+
+def test_where_only_emulation_works_nothing_is_probed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(accelerator, "find_accelerator", lambda *_, **__: report("tcg"))
+    found = find_emulator("arm64", kernel=Path("/k"), initramfs=Path("/i"), say=said.append)
+    assert (found.accelerator, found.cpu_model, said) == ("tcg", "cortex-a76", [])
+
+
+def test_a_later_qemu_has_no_randomness_of_its_own_either() -> None:
+    subject = scenario("x86_64")
+    block = plan_blocks(subject)[1]
+    boot = block_boot(
+        subject, block, kernel=Path("/k"), initramfs=Path("/i"), accelerator="tcg", slowdown=1.0
+    )
+    by_clock = {clock: qemu_argv(replace(boot, clock=clock), Wiring.paste_ready()) for clock in CLOCKS}
+    assert "-seed" in by_clock["deterministic"]
+    assert "-seed" not in by_clock["realtime"]
+
+
+CLOCKS: tuple[Clock, ...] = ("realtime", "deterministic")
