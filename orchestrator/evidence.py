@@ -38,6 +38,9 @@ class Evidence:
     host_seconds: float = 0.0
     private_memory_kb: int = 0
     frozen: bool = False
+    garbage_lines: int = 0
+    """Lines of the control line that were no records."""
+    first_garbage: str = ""
     inherited_records: int = 0
 
     @classmethod
@@ -48,6 +51,8 @@ class Evidence:
             console=list(block.console),
             ending=block.ending,
             ending_detail=block.ending_detail,
+            garbage_lines=block.garbage_lines,
+            first_garbage=block.first_garbage,
             inherited_records=len(block.control),
         )
 

@@ -124,7 +124,7 @@ def judge(
         ),
         vmstat_delta=vmstat_over_trigger(evidence),
         memory=memory_samples(evidence),
-        notes=tuple(record.text for record in evidence.every(Note) if record.text),
+        notes=_notes(evidence),
     )
 
 
@@ -134,6 +134,8 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.INTERRUPTED, "interrupted on the host"
     if evidence.ending is Ending.HARNESS_FAILED:
         return Outcome.HARNESS_ERROR, evidence.ending_detail
+    if evidence.garbage_lines and evidence.last(End) is None and not _died_on_console(evidence):
+        return Outcome.HARNESS_ERROR, f"the control line carried garbage: {evidence.first_garbage}"
     if error is not None and not _ooms(evidence.console):
         return Outcome.HARNESS_ERROR, f"the guest agent failed at {error.where}: {error.message}"
     if evidence.last(Hello) is None:
@@ -143,6 +145,11 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
     if not evidence.triggered:
         return Outcome.TARGET_MISSED, _missed(evidence)
     return _decide_triggered(evidence)
+
+
+def _died_on_console(evidence: Evidence) -> bool:
+    """The console alone tells how it ended, whatever became of the control line."""
+    return any(_panics(event) for event in evidence.console) or bool(_ooms(evidence.console))
 
 
 def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
@@ -200,6 +207,15 @@ def _missed(evidence: Evidence) -> str:
         return f"the guest ended in phase {where}: {evidence.ending_detail}"
     units = ", ".join(f"order {order}: {count}" for order, count in enumerate(target.units) if order < 5)
     return f"{target.reason or 'the deadline passed'} at {target.free_kb} kB free, usable units {units}"
+
+
+def _notes(evidence: Evidence) -> tuple[str, ...]:
+    notes = [record.text for record in evidence.every(Note) if record.text]
+    if evidence.garbage_lines:
+        notes.append(
+            f"{evidence.garbage_lines} lines on the control line were no records: {evidence.first_garbage}"
+        )
+    return tuple(notes)
 
 
 def _ooms(events: Sequence[ConsoleEvent]) -> list[MemoryEvent]:

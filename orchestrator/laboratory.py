@@ -84,9 +84,11 @@ class Laboratory:
         """The scenario's deadlines in this host's seconds."""
         deadlines = self.scenario.deadlines
         slowdown = max(report.slowdown for report in self.accelerators.values())
+        pause_s = self.scenario.trigger.pause if isinstance(self.scenario.trigger, BinderMmap) else 0.0
         return PhaseBudgets(
-            deadlines.boot * slowdown, deadlines.target * slowdown, deadlines.trigger * slowdown
-        )
+            deadlines.boot * slowdown, deadlines.target * slowdown, deadlines.trigger * slowdown,
+            silence_s=(PhaseBudgets.silence_s + 2 * pause_s) * slowdown,
+        )  # fmt: skip
 
 
 def open_laboratory(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,39 @@ ConsoleEvent = MemoryEvent | Panic | KernelBug | Mark
 
 _LONGEST_LINE_BYTES = 1 << 20
 """A line without end is cut here, so that a babbling guest cannot fill the host's memory."""
+_MOST_BYTES = 64 << 20
+"""What is kept of a serial line in each file. A whole trial says some 100 KiB; `yes` in a guest fills
+a disk."""
+_RECORD_START = b'{"event":'
+
+
+class CappedFile:
+    """A file that ends with a visible mark where there was more than it may hold."""
+
+    def __init__(self, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
+        self._file = path.open("wb")
+        self._room_bytes = most_bytes
+        self._left_out_bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """True once something has been left out."""
+        return self._left_out_bytes > 0
+
+    def write(self, data: bytes) -> None:
+        """Add `data` whole, or nothing of it; nothing follows what was left out. OSError if disk is full."""
+        if self.full or len(data) > self._room_bytes:
+            self._left_out_bytes += len(data)
+            return
+        self._room_bytes -= len(data)
+        self._file.write(data)
+        self._file.flush()
+
+    def close(self, mark: Callable[[str], bytes]) -> None:
+        """End the file; `mark` makes the last line if something is missing."""
+        with self._file:
+            if self.full:
+                self._file.write(mark(f"oomlab: {self._left_out_bytes} more bytes were not kept"))
 
 
 class LineSplitter:
@@ -41,18 +74,30 @@ class LineSplitter:
 
 
 class ConsoleRecorder:
-    """Sink of the console pump: writes `console.log` and `console.jsonl`, reads OOM events."""
+    """Sink of the console pump: writes `console.log` and `console.jsonl`, reads OOM events.
 
-    def __init__(self, directory: Path, on_event: Callable[[ConsoleEvent], None]) -> None:
+    Events are read to the last one, also where the files are full.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        on_event: Callable[[ConsoleEvent], None],
+        *,
+        most_bytes: int = _MOST_BYTES,
+    ) -> None:
         self._directory = directory
         self._on_event = on_event
+        self._most_bytes = most_bytes
         self._reader = OomReader()
         self._lines = LineSplitter()
         self._files = ExitStack()
 
     def __enter__(self) -> Self:
-        self._raw = self._files.enter_context((self._directory / "console.log").open("wb"))
-        self._stamped = self._files.enter_context((self._directory / "console.jsonl").open("w"))
+        self._raw = CappedFile(self._directory / "console.log", most_bytes=self._most_bytes)
+        self._files.callback(self._raw.close, lambda text: f"\n[{text}]\n".encode())
+        self._stamped = CappedFile(self._directory / "console.jsonl", most_bytes=self._most_bytes)
+        self._files.callback(self._stamped.close, _stamped)
         return self
 
     def __exit__(
@@ -63,28 +108,39 @@ class ConsoleRecorder:
     def __call__(self, chunk: bytes) -> None:
         """Record one chunk (b"" at the end) and pass on the events it completes."""
         self._raw.write(chunk)
-        self._raw.flush()
-        now_s = round(time.time(), 6)
-        for line in self._lines.feed(chunk):
-            record = {"host_time_s": now_s, "line": line.decode(errors="backslashreplace")}
-            self._stamped.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self._stamped.flush()
+        if self._stamped.full:
+            self._stamped.write(chunk)  # is counted, and spared the work on every line
+        else:
+            lines = self._lines.feed(chunk)
+            self._stamped.write(b"".join(_stamped(line.decode(errors="backslashreplace")) for line in lines))
         for event in self._reader.feed(chunk) if chunk else self._reader.close():
             self._on_event(event)
+
+
+def _stamped(line: str) -> bytes:
+    record = {"host_time_s": round(time.time(), 6), "line": line}
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
 class ControlRecorder:
     """Sink of the control pump: writes `control.jsonl` and `samples.jsonl`, passes records on."""
 
-    def __init__(self, directory: Path, on_record: Callable[[ControlRecord | ValueError], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        on_record: Callable[[ControlRecord | ValueError], None],
+        *,
+        most_bytes: int = _MOST_BYTES,
+    ) -> None:
         self._directory = directory
         self._on_record = on_record
+        self._most_bytes = most_bytes
         self._lines = LineSplitter()
         self._files = ExitStack()
 
     def __enter__(self) -> Self:
-        self._control = self._files.enter_context((self._directory / "control.jsonl").open("wb"))
-        self._samples = self._files.enter_context((self._directory / "samples.jsonl").open("wb"))
+        self._control = self._capped("control.jsonl")
+        self._samples = self._capped("samples.jsonl")
         return self
 
     def __exit__(
@@ -100,12 +156,25 @@ class ControlRecorder:
             record = _parse(line)
             file = self._samples if isinstance(record, Sample) else self._control
             file.write(line + b"\n")
-            file.flush()
             self._on_record(record)
+
+    def _capped(self, name: str) -> CappedFile:
+        file = CappedFile(self._directory / name, most_bytes=self._most_bytes)
+        self._files.callback(file.close, lambda text: f"{text}\n".encode())
+        return file
 
 
 def _parse(line: bytes) -> ControlRecord | ValueError:
     try:
         return parse_record(line)
     except ValueError as error:
-        return error
+        return _behind_garbage(line) or error
+
+
+def _behind_garbage(line: bytes) -> ControlRecord | None:
+    """The record that begins in the midst of a line: something wrote there without ending its own line."""
+    start = line.rfind(_RECORD_START)
+    if start > 0:
+        with suppress(ValueError):
+            return parse_record(line[start:])
+    return None

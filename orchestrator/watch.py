@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.control import ControlRecord, Hello, Parked, Phase, TriggerEnd
+from orchestrator.control import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
@@ -23,6 +23,7 @@ _PANIC_GRACE_S = 2.0
 _GUEST_REPORTS_FIRST_S = 10.0
 """The guest watches its own budgets; the host's deadline is for guests that no longer can."""
 _AFTER_S = 60.0
+_SILENCE_S = 20.0
 _REGISTERS_S = 2.0
 _CONSOLE_EVENTS = (MemoryEvent, Panic, KernelBug, Mark)
 
@@ -38,6 +39,8 @@ class PhaseBudgets:
     target_s: float
     trigger_s: float
     after_s: float = _AFTER_S
+    silence_s: float = _SILENCE_S
+    """How long the binder trigger, which tells how far it has come, may tell nothing."""
 
 
 class _LineClosed:
@@ -105,6 +108,7 @@ class Watch:
         self._directory = directory
         self._budgets = budgets
         self._deadline = first
+        self._progress: Deadline | None = None
         self._on_record = on_record
         self._on_event = on_event
 
@@ -152,10 +156,11 @@ class Watch:
 
     def _next(self, guest: QemuGuest) -> Item | None:
         """The next thing that came in; None when the watch is over."""
+        due = self._due()
         try:
-            item = self.inbox.get(timeout=self._deadline.remaining())
+            item = self.inbox.get(timeout=due.remaining())
         except queue.Empty:
-            self._overdue(guest)
+            self._overdue(guest, due)
             return None
         if isinstance(item, _Stopped):
             self.evidence.ending = Ending.INTERRUPTED
@@ -171,13 +176,23 @@ class Watch:
         self._take(item)
         return item
 
+    def _due(self) -> Deadline:
+        """What must come next: the end of the phase, or a sign that the trigger gets on."""
+        if self._progress is None or self._deadline.at_s < self._progress.at_s:
+            return self._deadline
+        return self._progress
+
     def _take(self, item: ControlRecord | ValueError | ConsoleEvent) -> None:
         if isinstance(item, ValueError):
-            self.evidence.ending = Ending.HARNESS_FAILED
-            self.evidence.ending_detail = f"the control line carried garbage: {item}"
+            # What the guest under test wrote there may have cost a record or none: the judge decides.
+            self.evidence.garbage_lines += 1
+            self.evidence.first_garbage = self.evidence.first_garbage or str(item)
         elif isinstance(item, _CONSOLE_EVENTS):
             self.evidence.console.append(item)
+            if self._progress is not None and isinstance(item, MemoryEvent):
+                self._await_progress()  # a kernel that kills is not one that hangs
             if isinstance(item, Panic):
+                self._progress = None
                 self._deadline = self._deadline.sooner(_PANIC_GRACE_S, "the end after the panic")
             self._on_event(item)
         else:
@@ -195,13 +210,25 @@ class Watch:
             self._deadline = Deadline.after(budget_s, "the trigger ends")
         elif isinstance(record, TriggerEnd) or (isinstance(record, Phase) and record.name == "after"):
             self._deadline = Deadline.after(budgets.after_s, "the guest reports and powers off")
+            self._progress = None
+        if isinstance(record, TriggerStart):
+            # A command tells nothing while it runs: there the phase's deadline is all there is.
+            self._progress = None
+            if record.kind == "binder-mmap":
+                self._await_progress()
+        elif self._progress is not None:
+            self._await_progress()
 
-    def _overdue(self, guest: QemuGuest) -> None:
+    def _await_progress(self) -> None:
+        silence_s = self._budgets.silence_s
+        self._progress = Deadline.after(silence_s, f"the trigger gets on (nothing for {silence_s:.0f} s)")
+
+    def _overdue(self, guest: QemuGuest, due: Deadline) -> None:
         if any(isinstance(event, Panic) for event in self.evidence.console):
             self.evidence.ending_detail = "ended after its panic"
             return
         self.evidence.ending = Ending.OVERDUE
-        self.evidence.ending_detail = f"not in time: {self._deadline.what}"
+        self.evidence.ending_detail = f"not in time: {due.what}"
         try:
             registers = guest.monitor.registers(Deadline.after(_REGISTERS_S, "CPU registers"))
         except HostError as error:
