@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import resource
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +96,34 @@ def test_a_target_out_of_reach_tells_what_was_reached(trial: Trial) -> None:
     assert result.target is not None
     assert not result.target.reached
     assert result.target.usable_units
+
+
+def resident_kb() -> int:
+    """Memory of this process, which records what its guests say."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() // 1024
+
+
+def test_a_console_flooded_at_full_speed_does_no_harm(trial: Trial) -> None:
+    before_kb = resident_kb()
+    result = trial(*command("timeout 10 yes all work and no play > /dev/console; true"))
+    assert result.outcome is Outcome.PASSED, result.why
+    assert resident_kb() - before_kb < 64 << 10
+    assert console(trial).count("all work and no play") > 1000
+    assert (trial.directory / "console.jsonl").stat().st_size <= (64 << 20) + 200
+
+
+def test_binary_garbage_and_escape_codes_on_the_console(trial: Trial) -> None:
+    result = trial(*command("head -c 100000 /dev/urandom > /dev/console; echo bye > /dev/console"))
+    assert result.outcome is Outcome.PASSED, result.why
+
+
+def test_garbage_on_the_control_line_costs_no_verdict(trial: Trial) -> None:
+    result = trial(
+        *command("echo hello > /dev/ttyS0; head -c 3000 /dev/urandom > /dev/ttyS0; printf x > /dev/ttyS0")
+    )
+    assert result.outcome is Outcome.PASSED, result.why
+    assert any("were no records" in note for note in result.notes)
 
 
 def test_a_command_that_ends_well_passes(trial: Trial) -> None:

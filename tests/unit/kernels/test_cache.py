@@ -171,6 +171,15 @@ def test_a_lock_that_stays_taken_is_a_deadline(tmp_path: Path) -> None:
         raise AssertionError
 
 
+def test_one_flipped_bit_is_not_handed_out_but_made_again(tmp_path: Path) -> None:
+    file = obtain(Cache(tmp_path), 1, make_file()).file("file")
+    sound = file.read_bytes()
+    file.write_bytes(bytes([sound[0] ^ 1]) + sound[1:])
+    assert Cache(tmp_path).find("kind", {"n": 1}) is None
+    assert obtain(Cache(tmp_path), 1, make_file()).file("file").read_bytes() == sound
+    assert not list((tmp_path / "tmp").iterdir())
+
+
 def aged(entry: CacheEntry, seconds: float) -> None:
     then = time.time() - seconds
     os.utime(entry.file("meta.json"), (then, then))
