@@ -29,7 +29,7 @@ from orchestrator.mail.command import mail
 from orchestrator.report.streams import Data, People, drop
 
 if TYPE_CHECKING:
-    from orchestrator.scenario import LoadedScenario
+    from orchestrator.scenario import LoadedScenario, Repeat
     from orchestrator.verdict import Verdict
 
 _GARBAGE_THRESHOLD = 50_000
@@ -124,6 +124,13 @@ def run(
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
+    again: Annotated[
+        bool,
+        typer.Option("--aa", help="A/A control: run one variant twice under two names, and nothing else"),
+    ] = False,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="which variant for --aa  [default: the first]")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="run directory, new or empty  [default: runs/SCENARIO-TIME]")
     ] = None,
@@ -152,10 +159,12 @@ def run(
     from orchestrator.dryrun import dry_run_commands
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, resume_run, run_scenario
+    from orchestrator.scenario import Repeat
 
     if resume is not None:
-        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--out": out,
-                 "--artefacts-from": artefacts_from, "--dry-run": dry_run}  # fmt: skip
+        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,
+                 "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
+                 "--dry-run": dry_run}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         with live_observer(_people) as observer:
             directory, verdict = resume_run(resume, observer, jobs=jobs)
@@ -164,7 +173,9 @@ def run(
         raise InputError(
             "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
         )
-    loaded = _load(scenario, override, patch)
+    if variant is not None and not again:
+        raise InputError("--variant chooses the variant of --aa, which is missing")
+    loaded = _load(scenario, override, patch, Repeat(variant) if again else None)
     if dry_run:
         for command in dry_run_commands(loaded.scenario):
             typer.echo(command)
@@ -363,10 +374,12 @@ def _leave_garbage_alone() -> None:
     atexit.register(gc.freeze)
 
 
-def _load(scenario: Path, overrides: list[str] | None, patches: list[Path] | None) -> LoadedScenario:
+def _load(
+    scenario: Path, overrides: list[str] | None, patches: list[Path] | None, repeat: Repeat | None = None
+) -> LoadedScenario:
     from orchestrator.scenario import load_scenario
 
-    loaded = load_scenario(scenario, overrides or (), patches or ())
+    loaded = load_scenario(scenario, overrides or (), patches or (), repeat)
     for warning in loaded.warnings:
         _people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     return loaded
