@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a mail's patches: verdicts for every base, doubts, and files to run them from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import InputError
+from orchestrator.kernels.cache import Cache
+from orchestrator.mail.bases import Checked, Progress, check_all, load_sources
+from orchestrator.mail.contents import Contents
+from orchestrator.mail.diff import FoundPatch
+from orchestrator.mail.notes import notes
+from orchestrator.mail.verdict import Kind
+from orchestrator.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One patch: its number in the mail (from 1), doubts, and the verdict for every base."""
+
+    number: int
+    patch: FoundPatch
+    notes: tuple[str, ...]
+    checked: tuple[Checked, ...]
+
+
+@dataclass(frozen=True)
+class Review:
+    """All patches; `failures` name bases whose source could not be had."""
+
+    patches: tuple[Reviewed, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+def review(contents: Contents, arch: str, progress: Progress) -> Review:
+    """Checks the patches against every base of an architecture; fetches sources that are not cached."""
+    if not contents.patches:
+        return Review()
+    cache = Cache(cache_dir())
+    sources, failures = load_sources(cache, arch, progress)
+    columns = [check_all(contents.patches, source) for source in sources]
+    reviewed = [
+        Reviewed(
+            number,
+            patch,
+            tuple(notes(patch, contents.reports)),
+            tuple(column[number - 1] for column in columns),
+        )
+        for number, patch in enumerate(contents.patches, 1)
+    ]
+    return Review(tuple(reviewed), tuple(failures))
+
+
+def write_patches(result: Review, directory: Path) -> list[Path]:
+    """Every restored patch as a file of its own, and the reverse where a base has the change already."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return [_write(directory / name, text) for name, text in patch_files(result)]
+    except OSError as error:
+        raise InputError(f"cannot write to {directory}: {error.strerror}") from None
+
+
+def patch_files(result: Review) -> Iterator[tuple[str, str]]:
+    """Name and text of every restored patch."""
+    for item in result.patches:
+        for checked in item.checked:
+            if checked.verdict.text:
+                yield file_name(item, checked), _file_text(item, checked)
+
+
+def file_name(item: Reviewed, checked: Checked) -> str:
+    """A name made of nothing but letters, digits, dots and dashes."""
+    words = re.sub(r"\[[^\]]*\]|^Re: ", "", item.patch.subject)
+    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:50].strip("-") or "patch"
+    reverse = "-reverse" if checked.verdict.kind is Kind.ALREADY else ""
+    return f"{item.number:02}-{slug}-{checked.base}{reverse}.patch"
+
+
+def _file_text(item: Reviewed, checked: Checked) -> str:
+    what = "reverse of the patch" if checked.verdict.kind is Kind.ALREADY else "patch"
+    subject = _plain(item.patch.subject) or "a patch without a subject"
+    lines = [f"{subject}", "", f"The {what}, restored from a mail for {checked.base}."]
+    if checked.follows:
+        lines.append(f"Comes after: {', '.join(map(str, checked.follows))}.")
+    lines += [f"- {_plain(remark)}" for remark in checked.verdict.remarks]
+    return "\n".join([*lines, "---", checked.verdict.text])
+
+
+def _plain(text: str) -> str:
+    """Printable, and nothing that a reader of patches could take for a header."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return re.sub(r"^(?=---|\+\+\+|diff |Index:|rename |copy |@@)", " ", shown)
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    return path
+
+
+def review_json(result: Review) -> dict[str, Any]:
+    """The part of the JSON object about patches."""
+    return {
+        "patches": [_patch_json(item) for item in result.patches],
+        "bases_not_checked": list(result.failures),
+    }
+
+
+def _patch_json(item: Reviewed) -> dict[str, Any]:
+    patch = item.patch
+    return {
+        "number": item.number,
+        "line": patch.line,
+        "quoted": patch.depth,
+        "subject": patch.subject,
+        "files": [file.path for file in patch.files],
+        "hunks": sum(len(file.hunks) for file in patch.files),
+        "missing": list(patch.missing),
+        "notes": list(item.notes),
+        "bases": [
+            {
+                "base": checked.base,
+                "verdict": checked.verdict.kind.value,
+                "remarks": list(checked.verdict.remarks),
+                "follows": list(checked.follows),
+                "patch": checked.verdict.text or None,
+                "reverse": checked.verdict.kind is Kind.ALREADY,
+                "rebuilt_lines": [
+                    {"path": path, "line": line} for path, line in sorted(checked.verdict.rebuilt)
+                ],
+            }
+            for checked in item.checked
+        ],
+    }
