@@ -26,6 +26,7 @@ from orchestrator import __version__
 from orchestrator.errors import ExitCode, HostError, InputError, OomlabError
 from orchestrator.interrupts import end_in_order, ignore_more
 from orchestrator.mail.command import mail
+from orchestrator.oom_command import oom
 from orchestrator.report.streams import Data, People, drop
 
 if TYPE_CHECKING:
@@ -321,27 +322,7 @@ def images_build(
 
 
 app.command()(mail)
-
-
-@app.command("oom", epilog="Exit codes: 0 everything was read, 2 a file could not be, 130 interrupted.")
-def oom_reports(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...|-", help="logs or mails; `-` is stdin")],
-    page_size: Annotated[
-        str, typer.Option(metavar="SIZE", help="page size of kernels whose reports do not show it")
-    ] = "4KiB",
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
-    """Explain every OOM kill, allocation failure, low-memory-killer kill and memory dump in a text.
-
-    Example: dmesg | oomlab oom -
-    """
-    from orchestrator.oom_command import explain_files
-
-    problems = explain_files(files, sys.stdin.buffer, sys.stdout, page_size=page_size, as_json=as_json)
-    for problem in problems:
-        _print_error(problem)
-    if problems:
-        raise typer.Exit(ExitCode.BAD_INPUT)
+app.command(epilog="Exit codes: 0 everything was read, 2 something could not be, 130 interrupted.")(oom)
 
 
 @app.command("test")
