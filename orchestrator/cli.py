@@ -28,6 +28,8 @@ from orchestrator.interrupts import end_in_order, ignore_more
 from orchestrator.mail.command import mail
 from orchestrator.oom_command import oom
 from orchestrator.report.streams import Data, People, drop
+from orchestrator.search.command import EPILOG as SEARCH_EPILOG
+from orchestrator.search.command import is_search, search, show_search
 
 if TYPE_CHECKING:
     from orchestrator.scenario import LoadedScenario, Repeat
@@ -106,6 +108,7 @@ class SchemaName(StrEnum):
     MANIFEST = "manifest"
     JOURNAL = "journal"
     VERDICT = "verdict"
+    SEARCH = "search"
 
 
 @app.callback(invoke_without_command=True)
@@ -212,16 +215,21 @@ def report(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show a run's verdict again, from its directory alone."""
+    """Show a run's verdict (or a search's result) again, from its directory alone."""
     from orchestrator.run import judge_run
     from orchestrator.rundir import open_run_directory
 
+    if is_search(run_directory):
+        show_search(run_directory, Data(highlight=False), as_json=as_json)
     verdict = judge_run(open_run_directory(run_directory))
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:
         _report(run_directory, Data(highlight=False))
     raise typer.Exit(verdict.exit_code)
+
+
+app.command(epilog=SEARCH_EPILOG)(search)
 
 
 @app.command()
