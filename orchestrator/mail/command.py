@@ -19,6 +19,10 @@ def mail(
         Path | None,
         typer.Option(metavar="DIR", help="write the restored patches there, for `oomlab run --patch`"),
     ] = None,
+    checkpatch: Annotated[
+        bool,
+        typer.Option("--checkpatch/--no-checkpatch", help="run each base's own checkpatch.pl --strict, too"),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="print what was found as JSON on stdout")] = False,
 ) -> None:
     """Show what a mail contains: OOM reports, benchmark tables, patches.
@@ -32,7 +36,7 @@ def mail(
     contents = read_contents(load_mail(file))
     if contents.empty:
         raise InputError(f"{file} holds no OOM report, no benchmark table and no patch")
-    result = review(contents, arch, lambda text: typer.echo(text, err=True))
+    result = review(contents, arch, lambda text: typer.echo(text, err=True), with_checkpatch=checkpatch)
     if as_json:
         typer.echo(json.dumps({**contents_json(contents), **review_json(result)}, indent=2))
     else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from orchestrator.mail.bases import Checked
 from orchestrator.mail.comparison import Comparison, RowPair, one_way_mb_s
 from orchestrator.mail.contents import Contents
-from orchestrator.mail.review import Review, Reviewed
+from orchestrator.mail.review import Review, Reviewed, Style
 from orchestrator.mail.table import Table
 from orchestrator.mail.verdict import Kind
 from orchestrator.oom.explain import explain
@@ -98,6 +98,8 @@ def _patch(item: Reviewed) -> Iterator[str]:
     yield from (f"     note: {note}" for note in item.notes)
     for checked in item.checked:
         yield from _checked(checked)
+    for style in item.style:
+        yield from _style(style)
 
 
 def _checked(checked: Checked) -> Iterator[str]:
@@ -106,3 +108,14 @@ def _checked(checked: Checked) -> Iterator[str]:
     reverse = "; its reverse is offered, to compare with" if verdict.kind is Kind.ALREADY else ""
     yield f"     {checked.base}: {verdict.kind.value}{follows}{reverse}"
     yield from (f"       - {remark}" for remark in verdict.remarks[:_MAX_SHOWN])
+
+
+def _style(style: Style) -> Iterator[str]:
+    name = f"checkpatch --strict of {style.base}"
+    if style.failure:
+        yield f"     {name}: not run: {style.failure}"
+        return
+    yield f"     {name}: {len(style.findings) or 'no'} finding{'s' * (len(style.findings) != 1)}"
+    for finding in style.findings[:_MAX_SHOWN]:
+        level = finding.level if finding.judgeable else "not judgeable: restored"
+        yield f"       - {finding.path}:{finding.line}: {level}: {finding.text} ({finding.kind})"

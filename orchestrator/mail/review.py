@@ -4,19 +4,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import InputError
+from orchestrator.errors import InputError, OomlabError
 from orchestrator.kernels.cache import Cache
-from orchestrator.mail.bases import Checked, Progress, check_all, load_sources
+from orchestrator.mail.bases import BaseSource, Checked, Progress, check_all, load_sources
+from orchestrator.mail.checkpatch import Finding, obtain_checkpatch, run_checkpatch
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.mail.notes import notes
 from orchestrator.mail.verdict import Kind
 from orchestrator.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a base's checkpatch says of the patch restored for it, or why it could not be asked."""
+
+    base: str
+    findings: tuple[Finding, ...] = ()
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,7 @@ class Reviewed:
     patch: FoundPatch
     notes: tuple[str, ...]
     checked: tuple[Checked, ...]
+    style: tuple[Style, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Review:
     failures: tuple[str, ...] = ()
 
 
-def review(contents: Contents, arch: str, progress: Progress) -> Review:
+def review(contents: Contents, arch: str, progress: Progress, *, with_checkpatch: bool) -> Review:
     """Checks the patches against every base of an architecture; fetches sources that are not cached."""
     if not contents.patches:
         return Review()
@@ -50,10 +61,25 @@ def review(contents: Contents, arch: str, progress: Progress) -> Review:
             patch,
             tuple(notes(patch, contents.reports)),
             tuple(column[number - 1] for column in columns),
+            tuple(_styles(cache, sources, [column[number - 1] for column in columns], progress))
+            if with_checkpatch
+            else (),
         )
         for number, patch in enumerate(contents.patches, 1)
     ]
     return Review(tuple(reviewed), tuple(failures))
+
+
+def _styles(
+    cache: Cache, sources: Sequence[BaseSource], checked: Sequence[Checked], progress: Progress
+) -> Iterator[Style]:
+    for source, item in zip(sources, checked, strict=True):
+        if item.verdict.kind in (Kind.APPLIES, Kind.ADAPTED) and item.verdict.text:
+            try:
+                entry = obtain_checkpatch(cache, source.resolved, progress)
+                yield Style(source.name, tuple(run_checkpatch(entry, item.verdict)))
+            except OomlabError as error:
+                yield Style(source.name, failure=error.message)
 
 
 def write_patches(result: Review, directory: Path) -> list[Path]:
@@ -134,5 +160,13 @@ def _patch_json(item: Reviewed) -> dict[str, Any]:
                 ],
             }
             for checked in item.checked
+        ],
+        "checkpatch": [
+            {
+                "base": style.base,
+                "failure": style.failure or None,
+                "findings": [asdict(finding) for finding in style.findings],
+            }
+            for style in item.style
         ],
     }
