@@ -26,10 +26,13 @@ from orchestrator import __version__
 from orchestrator.errors import ExitCode, HostError, InputError, OomlabError
 from orchestrator.interrupts import end_in_order, ignore_more
 from orchestrator.mail.command import mail
+from orchestrator.oom_command import oom
 from orchestrator.report.streams import Data, People, drop
+from orchestrator.search.command import EPILOG as SEARCH_EPILOG
+from orchestrator.search.command import is_search, search, show_search
 
 if TYPE_CHECKING:
-    from orchestrator.scenario import LoadedScenario
+    from orchestrator.scenario import LoadedScenario, Repeat
     from orchestrator.verdict import Verdict
 
 _GARBAGE_THRESHOLD = 50_000
@@ -105,6 +108,7 @@ class SchemaName(StrEnum):
     MANIFEST = "manifest"
     JOURNAL = "journal"
     VERDICT = "verdict"
+    SEARCH = "search"
 
 
 @app.callback(invoke_without_command=True)
@@ -124,6 +128,13 @@ def run(
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
+    again: Annotated[
+        bool,
+        typer.Option("--aa", help="A/A control: run one variant twice under two names, and nothing else"),
+    ] = False,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="which variant for --aa  [default: the first]")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="run directory, new or empty  [default: runs/SCENARIO-TIME]")
     ] = None,
@@ -152,10 +163,12 @@ def run(
     from orchestrator.dryrun import dry_run_commands
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, resume_run, run_scenario
+    from orchestrator.scenario import Repeat
 
     if resume is not None:
-        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--out": out,
-                 "--artefacts-from": artefacts_from, "--dry-run": dry_run}  # fmt: skip
+        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,
+                 "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
+                 "--dry-run": dry_run}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         with live_observer(_people) as observer:
             directory, verdict = resume_run(resume, observer, jobs=jobs)
@@ -164,7 +177,9 @@ def run(
         raise InputError(
             "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
         )
-    loaded = _load(scenario, override, patch)
+    if variant is not None and not again:
+        raise InputError("--variant chooses the variant of --aa, which is missing")
+    loaded = _load(scenario, override, patch, Repeat(variant) if again else None)
     if dry_run:
         for command in dry_run_commands(loaded.scenario):
             typer.echo(command)
@@ -200,16 +215,21 @@ def report(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show a run's verdict again, from its directory alone."""
+    """Show a run's verdict (or a search's result) again, from its directory alone."""
     from orchestrator.run import judge_run
     from orchestrator.rundir import open_run_directory
 
+    if is_search(run_directory):
+        show_search(run_directory, Data(highlight=False), as_json=as_json)
     verdict = judge_run(open_run_directory(run_directory))
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:
         _report(run_directory, Data(highlight=False))
     raise typer.Exit(verdict.exit_code)
+
+
+app.command(epilog=SEARCH_EPILOG)(search)
 
 
 @app.command()
@@ -310,27 +330,7 @@ def images_build(
 
 
 app.command()(mail)
-
-
-@app.command("oom", epilog="Exit codes: 0 everything was read, 2 a file could not be, 130 interrupted.")
-def oom_reports(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...|-", help="logs or mails; `-` is stdin")],
-    page_size: Annotated[
-        str, typer.Option(metavar="SIZE", help="page size of kernels whose reports do not show it")
-    ] = "4KiB",
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
-    """Explain every OOM kill, allocation failure, low-memory-killer kill and memory dump in a text.
-
-    Example: dmesg | oomlab oom -
-    """
-    from orchestrator.oom_command import explain_files
-
-    problems = explain_files(files, sys.stdin.buffer, sys.stdout, page_size=page_size, as_json=as_json)
-    for problem in problems:
-        _print_error(problem)
-    if problems:
-        raise typer.Exit(ExitCode.BAD_INPUT)
+app.command(epilog="Exit codes: 0 everything was read, 2 something could not be, 130 interrupted.")(oom)
 
 
 @app.command("test")
@@ -363,10 +363,12 @@ def _leave_garbage_alone() -> None:
     atexit.register(gc.freeze)
 
 
-def _load(scenario: Path, overrides: list[str] | None, patches: list[Path] | None) -> LoadedScenario:
+def _load(
+    scenario: Path, overrides: list[str] | None, patches: list[Path] | None, repeat: Repeat | None = None
+) -> LoadedScenario:
     from orchestrator.scenario import load_scenario
 
-    loaded = load_scenario(scenario, overrides or (), patches or ())
+    loaded = load_scenario(scenario, overrides or (), patches or (), repeat)
     for warning in loaded.warnings:
         _people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     return loaded

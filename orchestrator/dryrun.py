@@ -6,7 +6,7 @@ from __future__ import annotations
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.laboratory import block_boot, variant_recipes
-from orchestrator.plan import by_hand, plan_blocks
+from orchestrator.plan import by_hand, modules_of, plan_blocks
 from orchestrator.process import paste_ready
 from orchestrator.scenario.models import Scenario
 
@@ -22,11 +22,12 @@ def dry_run_commands(scenario: Scenario) -> list[str]:
         block_boot(
             scenario,
             block,
-            kernel=plan.images[block.variants[0]].kernel,
-            initramfs=plan.images[block.variants[0]].initramfs,
+            kernel=plan.images[module].kernel,
+            initramfs=plan.images[module].initramfs,
             accelerator="tcg",
             slowdown=1.0,
         )
         for block in by_hand(plan_blocks(scenario))
+        for module in modules_of(scenario, block.variants)
     ]
     return [*plan.commands, *(paste_ready(qemu_argv(boot, Wiring.paste_ready())) for boot in boots)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
 from orchestrator.control import ControlRecord
+from orchestrator.interrupts import held_back
 from orchestrator.journal import (
     BlockEnded,
     BlockStarted,
@@ -60,8 +61,10 @@ class Execution:
         """Work through the schedule; KeyboardInterrupt ends every guest, then goes on up."""
         # Not Thread.join(): interrupted, it takes the thread for ended until Python 3.13 (bpo-46726).
         with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
-            working = [pool.submit(self._work, schedule) for _ in range(workers)]
+            working: list[Future[None]] = []
             try:
+                with held_back():  # a submit() that is cut short loses sight of its thread
+                    working += [pool.submit(self._work, schedule) for _ in range(workers)]
                 wait(working)
             except KeyboardInterrupt:
                 self.interrupt(schedule)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -16,12 +18,25 @@ exception that arrives inside a finalizer, and then the user must be able to ask
 class _Interrupt:
     def __init__(self) -> None:
         self._deaf_until_s = 0.0
+        self._pending = False
+        self.held = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        self._pending = True
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Raise KeyboardInterrupt if a signal came, unless that is held back or one came just before."""
+        if self.held or not self._pending:
+            return
+        self._pending = False
         now_s = time.monotonic()
         if now_s >= self._deaf_until_s:
             self._deaf_until_s = now_s + _DEAF_S
             raise KeyboardInterrupt
+
+
+_interrupt = _Interrupt()
 
 
 def end_in_order() -> None:
@@ -29,10 +44,20 @@ def end_in_order() -> None:
 
     What the parent made this program ignore (`nohup`, a background job) stays ignored.
     """
-    interrupt = _Interrupt()
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
+            signal.signal(number, _interrupt)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Within the block an interrupt waits for the block's end: for steps that must not be cut in two."""
+    _interrupt.held = True
+    try:
+        yield
+    finally:
+        _interrupt.held = False
+    _interrupt.deliver()
 
 
 def ignore_more() -> None:

@@ -13,7 +13,7 @@ from orchestrator.host import qemu_version
 from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.observer import Observer
-from orchestrator.plan import PlannedBlock
+from orchestrator.plan import PlannedBlock, modules_of
 from orchestrator.recipe import block_recipe
 from orchestrator.scenario.models import BinderMmap, Scenario
 from orchestrator.watch import PhaseBudgets
@@ -42,7 +42,7 @@ def block_boot(
     recipe = block_recipe(
         scenario,
         mode=planned.mode,
-        variants=planned.variants,
+        variants=modules_of(scenario, planned.variants),
         seed=planned.seed,
         control_tty=MACHINES[device.arch].control_tty,
         slowdown=1.0 if planned.clock == "deterministic" else slowdown,
@@ -63,7 +63,8 @@ class Laboratory:
 
     def boot(self, planned: PlannedBlock) -> Boot:
         """The power-on of one block (or shell, or proof)."""
-        images, accelerator = self.images[planned.variants[0]], self.accelerators[planned.clock]
+        (module, *_) = modules_of(self.scenario, planned.variants)
+        images, accelerator = self.images[module], self.accelerators[planned.clock]
         return block_boot(
             self.scenario,
             planned,
@@ -116,8 +117,9 @@ def open_laboratory(
 
 
 def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:
-    """The scenario's variants as the kernels room wants them."""
+    """The scenario's variants as the kernels room wants them: a twin needs nothing of its own."""
     return [
         VariantRecipe(name, variant.base, variant.scope, tuple(variant.patches))
         for name, variant in scenario.variants.items()
+        if variant.twin_of is None
     ]

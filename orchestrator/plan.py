@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.guests.qemu.machine import Clock
@@ -23,6 +23,7 @@ class PlannedTrial:
     """One fork of a block: `fork` counts the forks of one variant from 1.
 
     `number` is its place in the plan: its name in the run directory, whatever runs first.
+    `module` is the place of its module among those that its block's guest was told of.
     """
 
     block: int
@@ -32,6 +33,7 @@ class PlannedTrial:
     fork: int = 1
     clock: Clock = "realtime"
     number: int = 1
+    module: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,14 @@ def shares_kernel(scenario: Scenario) -> list[tuple[str, ...]]:
     ]
 
 
+def modules_of(scenario: Scenario, variants: Iterable[str]) -> tuple[str, ...]:
+    """The driver modules of `variants` by the names that guests know, each once.
+
+    A twin's is its original's: a guest that knew its second name would differ by that name.
+    """
+    return tuple(dict.fromkeys(scenario.variants[name].twin_of or name for name in variants))
+
+
 def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[PlannedBlock]:
     groups = shares_kernel(scenario)
     fragmentation = scenario.fragmentation
@@ -94,11 +104,15 @@ def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[Pl
         seed = block_seed(scenario, number)
         order.shuffle(groups)
         for group in groups:
+            modules = modules_of(scenario, group)
             trials = [
-                PlannedTrial(number, name, seed, Mode.TRIAL, fork, clock)
+                PlannedTrial(
+                    number, name, seed, Mode.TRIAL, fork, clock,
+                    module=modules.index(scenario.variants[name].twin_of or name),
+                )
                 for name in group
                 for fork in range(1, forks_of(scenario, clock) + 1)
-            ]
+            ]  # fmt: skip
             order.shuffle(trials)
             yield PlannedBlock(number, seed, Mode.BLOCK, clock, group, tuple(trials))
 

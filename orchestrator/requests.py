@@ -21,6 +21,9 @@ from orchestrator.result import RequestPaths
 _ROW = re.compile(r"^\{(?P<keys>.*)\}\s*hitcount:\s*(?P<hits>\d+)\s*$")
 _SYMBOL = re.compile(r"^\[[0-9a-f]+\]\s*")
 _NORETRY = "__GFP_NORETRY"
+_ALLOCATOR = "__kmalloc"
+"""In 6.12 a large kmalloc is traced twice (mm/slub.c): by __kmalloc_large_node_noprof(), which takes
+its caller within the allocator for the call site, and by that caller for its own."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,13 @@ def summarise_requests(
 
 
 def _array_requests(tables: Mapping[str, str], name: str, array_bytes: int | None) -> list[HistogramRow]:
-    rows = parse_histogram(tables.get(name, ""))
-    return [row for row in rows if array_bytes is not None and row.number("bytes_req") == array_bytes]
+    return [
+        row
+        for row in parse_histogram(tables.get(name, ""))
+        if array_bytes is not None
+        and row.number("bytes_req") == array_bytes
+        and not row.keys.get("call_site", "").startswith(_ALLOCATOR)
+    ]
 
 
 def _page_orders(tables: Mapping[str, str], series: KernelSeries) -> dict[str, int]:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.capacity import Capacity, find_capacity
+from orchestrator.control_group import first_difference
 from orchestrator.errors import HostError, OomlabError
 from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
@@ -161,6 +163,7 @@ def judge_run(directory: RunDirectory) -> Verdict:
         block_results(entries),
         trial_results(entries),
         accelerators=manifest.accelerators,
+        check_transcripts=partial(first_difference, directory.trials),
     )
 
 

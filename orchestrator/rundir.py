@@ -68,6 +68,11 @@ class RunDirectory:
         """What it says."""
         return self.path / "verdict.json"
 
+    @property
+    def trials(self) -> Path:
+        """One directory for each trial."""
+        return self.path / "trials"
+
     def save(self, path: Path, model: BaseModel) -> None:
         """Write a model as JSON, atomically. HostError when the disk is full."""
         try:

@@ -118,7 +118,7 @@ def run_trial(
     snapshot = block.snapshot
     if snapshot is not None:
         evidence.ending, evidence.ending_detail = Ending.EXITED, ""
-        message = f"{block.planned.variants.index(planned.variant)}\n".encode()
+        message = f"{planned.module}\n".encode()
 
         def start(log: Path, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
             return fork(

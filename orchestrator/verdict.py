@@ -10,13 +10,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
 from orchestrator.errors import ExitCode
 from orchestrator.expectations import unmet
 from orchestrator.guests.qemu.accelerator import AcceleratorReport
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
-from orchestrator.plan import plan_blocks, shares_kernel
+from orchestrator.plan import forks_of, plan_blocks, shares_kernel
 from orchestrator.recipe import Mode
 from orchestrator.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Expectation, Scenario
@@ -81,6 +82,11 @@ class PassVerdict(_Frozen):
         description="different places of free memory among them: blocks with equal ones are one sample"
     )
     paired: bool = Field(description="all variants fork from the same blocks")
+    forks: int = Field(
+        description="trials of each variant from a block; one under the deterministic clock, whatever the"
+        " scenario says: a second would repeat the first"
+    )
+    controls: tuple[ControlGroup, ...] = Field((), description="variants and their twins: A/A; below")
     private_memory_median_kb: int | None = Field(
         None, description="memory of the host that was one fork's alone when its trigger ended: the median"
     )
@@ -121,16 +127,22 @@ def compute_verdict(
     results: Sequence[TrialResult],
     *,
     accelerators: Mapping[Clock, AcceleratorReport],
+    check_transcripts: TranscriptCheck = lambda _one, _other: None,
 ) -> Verdict:
-    """The verdict of a run from what its blocks and trials came to (all attempts, in order)."""
+    """The verdict of a run from what its blocks and trials came to (all attempts, in order).
+
+    `check_transcripts` compares what the guests of an A/A control said, which results do not hold.
+    """
     final = _last_attempts(results)
     superseded = [result for result in results if final[_key(result)] is not result]
     trials = [result for result in final.values() if result.mode != Mode.PROOF]
     missing = _missing(scenario, final)
     passes = tuple(
-        _pass(scenario, clock, blocks, trials, accelerators[clock]) for clock in scenario.trials.clock
+        _pass(scenario, clock, blocks, trials, accelerators[clock], check_transcripts)
+        for clock in scenario.trials.clock
     )
-    unmet = [verdict.unmet for each in passes for verdict in each.variants.values()]
+    unmet = [bool(verdict.unmet) for each in passes for verdict in each.variants.values()]
+    unmet += [control.identical is False for each in passes for control in each.controls]
     return Verdict(
         scenario=scenario.name,
         expectations_met=None if missing else not any(unmet),
@@ -183,6 +195,7 @@ def _pass(
     blocks: Sequence[BlockResult],
     trials: Sequence[TrialResult],
     accelerator: AcceleratorReport,
+    check_transcripts: TranscriptCheck,
 ) -> PassVerdict:
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
     # A block that was raised again for a resumed run is still one block.
@@ -203,6 +216,8 @@ def _pass(
         blocks=len({block.block for block in frozen}),
         distinct_states=None if None in prints else len(set(prints)),
         paired=len(shares_kernel(scenario)) == 1,
+        forks=forks_of(scenario, clock),
+        controls=control_groups(scenario, clock, trials, check_transcripts),
         **_private_memory([result for result in trials if result.clock == clock]),
     )
 

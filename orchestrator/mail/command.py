@@ -9,11 +9,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.errors import InputError
+from orchestrator.errors import ExitCode, InputError
 
 
 def mail(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a mail or thread as saved: text, mbox, HTML")],
+    arch: Annotated[str, typer.Option(help="check patches against the bases of this architecture")] = "arm64",
+    write_patch: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="write the restored patches there, for `oomlab run --patch`"),
+    ] = None,
+    checkpatch: Annotated[
+        bool,
+        typer.Option("--checkpatch/--no-checkpatch", help="run each base's own checkpatch.pl --strict, too"),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="print what was found as JSON on stdout")] = False,
 ) -> None:
     """Show what a mail contains: OOM reports, benchmark tables, patches.
@@ -22,12 +31,19 @@ def mail(
     """
     from orchestrator.mail.contents import contents_json, load_mail, read_contents
     from orchestrator.mail.page import page
+    from orchestrator.mail.review import review, review_json, write_patches
 
     contents = read_contents(load_mail(file))
     if contents.empty:
         raise InputError(f"{file} holds no OOM report, no benchmark table and no patch")
+    result = review(contents, arch, lambda text: typer.echo(text, err=True), with_checkpatch=checkpatch)
     if as_json:
-        typer.echo(json.dumps(contents_json(contents), indent=2))
-        return
-    for line in page(contents):
-        typer.echo(line)
+        typer.echo(json.dumps({**contents_json(contents), **review_json(result)}, indent=2))
+    else:
+        for line in page(contents, result):
+            typer.echo(line)
+    if write_patch is not None:
+        for path in write_patches(result, write_patch):
+            typer.echo(f"wrote {path}", err=True)
+    if result.failures:
+        raise typer.Exit(ExitCode.COULD_NOT_RUN)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
@@ -119,14 +120,18 @@ def _compare(first: Table, second: Table, added: str, removed: str) -> Compariso
 
 def _roles(first: Table, second: Table, added: str, removed: str) -> tuple[Table, Table, str]:
     """Base, changed, and the reason: the patch's own words, else the order of the tables."""
-    scores = [
-        bool(table.label) and table.label in added and table.label not in removed for table in (first, second)
-    ]
+    scores = [_adds(table.label, added, removed) for table in (first, second)]
     if scores == [True, False]:
         return second, first, f"the patch adds '{first.label}'"
     if scores == [False, True]:
         return first, second, f"the patch adds '{second.label}'"
     return first, second, "assumed from the order: the first is the base"
+
+
+def _adds(label: str, added: str, removed: str) -> bool:
+    """The label is a word that only the added lines have."""
+    word = re.compile(rf"\b{re.escape(label)}\b")
+    return bool(label) and bool(word.search(added)) and not word.search(removed)
 
 
 def _printed_ratio(base: Row, changed: Row) -> float | None:

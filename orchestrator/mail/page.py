@@ -5,21 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.mail.bases import Checked
 from orchestrator.mail.comparison import Comparison, RowPair, one_way_mb_s
 from orchestrator.mail.contents import Contents
+from orchestrator.mail.review import Review, Reviewed, Style
 from orchestrator.mail.table import Table
+from orchestrator.mail.verdict import Kind
 from orchestrator.oom.explain import explain
 
 _MAX_SHOWN = 50
 
 
-def page(contents: Contents) -> Iterator[str]:
+def page(contents: Contents, result: Review) -> Iterator[str]:
     """Lines, without markup; control characters of the mail made visible."""
-    for line in _lines(contents):
+    for line in _lines(contents, result):
         yield "".join(char if char.isprintable() else "?" for char in line)
 
 
-def _lines(contents: Contents) -> Iterator[str]:
+def _lines(contents: Contents, result: Review) -> Iterator[str]:
     for message in contents.messages[:_MAX_SHOWN]:
         if message.subject:
             yield f"Mail: {message.subject}"
@@ -27,6 +30,7 @@ def _lines(contents: Contents) -> Iterator[str]:
             yield f"  undone: {', '.join(message.undone)}"
     yield from _reports(contents)
     yield from _tables(contents)
+    yield from _patches(result)
 
 
 def _reports(contents: Contents) -> Iterator[str]:
@@ -73,3 +77,45 @@ def _pair(pair: RowPair, width: int) -> str:
         f"  {pair.name[:width]:{width}}  {pair.time_ratio:5.3f}  {pair.cpu_ratio:5.3f}  "
         f"{pair.iterations_ratio:10.3f} {printed}  {shown}"
     )
+
+
+def _patches(result: Review) -> Iterator[str]:
+    yield ""
+    yield f"Patches: {len(result.patches) or 'none'}"
+    for item in result.patches[:_MAX_SHOWN]:
+        yield from _patch(item)
+    for failure in result.failures:
+        yield f"  not checked: {failure}"
+
+
+def _patch(item: Reviewed) -> Iterator[str]:
+    patch = item.patch
+    paths = ", ".join(dict.fromkeys(file.path for file in patch.files))
+    quoted = f", quoted {patch.depth} deep" if patch.depth else ""
+    hunks = sum(len(file.hunks) for file in patch.files)
+    yield f"  {item.number}. line {patch.line}{quoted}: {patch.subject or 'no subject'}"
+    yield f"     {hunks} hunks, +{len(patch.added)} -{len(patch.removed)}: {paths[:500]}"
+    yield from (f"     note: {note}" for note in item.notes)
+    for checked in item.checked:
+        yield from _checked(checked)
+    for style in item.style:
+        yield from _style(style)
+
+
+def _checked(checked: Checked) -> Iterator[str]:
+    verdict = checked.verdict
+    follows = f", after patch {', '.join(map(str, checked.follows))}" if checked.follows else ""
+    reverse = "; its reverse is offered, to compare with" if verdict.kind is Kind.ALREADY else ""
+    yield f"     {checked.base}: {verdict.kind.value}{follows}{reverse}"
+    yield from (f"       - {remark}" for remark in verdict.remarks[:_MAX_SHOWN])
+
+
+def _style(style: Style) -> Iterator[str]:
+    name = f"checkpatch --strict of {style.base}"
+    if style.failure:
+        yield f"     {name}: not run: {style.failure}"
+        return
+    yield f"     {name}: {len(style.findings) or 'no'} finding{'s' * (len(style.findings) != 1)}"
+    for finding in style.findings[:_MAX_SHOWN]:
+        level = finding.level if finding.judgeable else "not judgeable: restored"
+        yield f"       - {finding.path}:{finding.line}: {level}: {finding.text} ({finding.kind})"

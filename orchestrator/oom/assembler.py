@@ -57,6 +57,11 @@ class Assembler:
         """Whether nothing is under construction."""
         return not self._open
 
+    @property
+    def open_since(self) -> int | None:
+        """Number of the first line of the oldest report under construction; None when idle."""
+        return min((draft.line for draft in self._open), default=None)
+
     def drain(self) -> list[Event]:
         """The records finished since the last call."""
         events, self._events = self._events, []

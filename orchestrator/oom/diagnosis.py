@@ -4,14 +4,16 @@
 Follows `__zone_watermark_ok` (mm/page_alloc.c): a zone serves a request of order n when its free memory,
 less what is set aside, stays above the *min* watermark and the lowmem reserve, and, for n > 0, when
 a block of order n or more lies in a list that the request may use. CMA blocks serve movable requests only,
-highatomic blocks serve neither. The dump is printed a moment after the failure: it can show more than
-there was then.
+highatomic blocks only GFP_ATOMIC, which may also go below *min*: half of it for __GFP_HIGH, and a quarter
+of the rest for a request that cannot wait. The dump is printed a moment after the failure: it can show
+more than there was then.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.records import Buddy, MemoryEvent, Record, Zone
 
 Cause = Literal["fragmentation", "shortage", "cgroup-limit", "not-visible", "unknown"]
@@ -30,11 +32,15 @@ class ZoneFinding(Record):
     high_kb: int | None
     above_min: bool | None
     """Whether single pages could be had: free memory above min and reserve."""
+    set_aside_kb: int = 0
+    """Free memory that this request may not use: the highatomic reserve, CMA."""
+    needed_kb: int | None = None
+    """What must stay free: min, as far as it holds for this request, and the lowmem reserve."""
     blocks: tuple[int, ...] = ()
     usable_blocks: int | None = None
     """Blocks of the order or more in usable lists (an upper bound when lists are mixed); None: not shown."""
     reserved_blocks: int = 0
-    """Blocks of the order or more that are CMA or highatomic only."""
+    """Blocks of the order or more in lists that the request may not use: CMA, highatomic."""
 
 
 class Diagnosis(Record):
@@ -67,12 +73,16 @@ def _zone_order(event: MemoryEvent) -> tuple[str, ...]:
 
 
 def _is_movable(event: MemoryEvent) -> bool:
-    return "MOVABLE" in (event.gfp_flags or "")
+    return any("MOVABLE" in flag for flag in _flags(event))
+
+
+def _flags(event: MemoryEvent) -> list[str]:
+    return printed_or_decoded(event.gfp_flags, event.gfp_mask, event.kernel).split("|")
 
 
 def _highest_zone(event: MemoryEvent) -> str:
     """The highest zone that the request may use (gfp_zone); Normal when the flags are not known."""
-    flags = (event.gfp_flags or "").split("|")
+    flags = _flags(event)
     names = _zone_order(event)
     if "GFP_DMA" in flags or "__GFP_DMA" in flags:
         return "DMA"
@@ -85,30 +95,50 @@ def _highest_zone(event: MemoryEvent) -> str:
 
 def _finding(name: str, zone: Zone, event: MemoryEvent, highest: str, names: tuple[str, ...]) -> ZoneFinding:
     buddy = event.buddy.get(name)
-    usable, reserved = _blocks_at(buddy, max(event.order or 0, 0), movable=_is_movable(event))
+    usable, reserved = _blocks_at(buddy, max(event.order or 0, 0), _usable_lists(event))
+    set_aside_kb = _set_aside_kb(zone, event)
+    own_request = name.split()[-1] == highest  # the reserve holds against requests for higher zones only
+    reserve_pages = 0 if own_request else _reserve_pages(zone, highest, names)
+    page_kb = buddy.smallest_block_kb if buddy else 4
+    needed_kb = None if zone.min_kb is None else _min_kb(zone.min_kb, event) + reserve_pages * page_kb
     return ZoneFinding(
         name=name,
         free_kb=zone.free_kb,
         min_kb=zone.min_kb,
         low_kb=zone.low_kb,
         high_kb=zone.high_kb,
-        above_min=_above_min(zone, buddy, event, highest, names),
+        above_min=None if needed_kb is None else zone.free_kb - set_aside_kb > needed_kb,
+        set_aside_kb=set_aside_kb,
+        needed_kb=needed_kb,
         blocks=buddy.counts if buddy else (),
         usable_blocks=usable,
         reserved_blocks=reserved,
     )
 
 
-def _above_min(
-    zone: Zone, buddy: Buddy | None, event: MemoryEvent, highest: str, names: tuple[str, ...]
-) -> bool | None:
-    if zone.min_kb is None:
-        return None
-    set_aside = zone.reserved_highatomic_kb or 0
-    if not _is_movable(event):
-        set_aside += zone.free_cma_kb or 0
-    page_kb = buddy.smallest_block_kb if buddy else 4
-    return zone.free_kb - set_aside > zone.min_kb + _reserve_pages(zone, highest, names) * page_kb
+def _is_atomic(event: MemoryEvent) -> bool:
+    flags = _flags(event)
+    return "GFP_ATOMIC" in flags and "__GFP_NOMEMALLOC" not in flags
+
+
+def _usable_lists(event: MemoryEvent) -> set[str]:
+    """Migrate types, by the letters of the kernel's dump, that may serve the request."""
+    return set("UME") | ({"C"} if _is_movable(event) else set()) | ({"H"} if _is_atomic(event) else set())
+
+
+def _set_aside_kb(zone: Zone, event: MemoryEvent) -> int:
+    highatomic_kb = 0 if _is_atomic(event) else zone.reserved_highatomic_kb or 0
+    return highatomic_kb + (0 if _is_movable(event) else zone.free_cma_kb or 0)
+
+
+def _min_kb(min_kb: int, event: MemoryEvent) -> int:
+    """The part of *min* that holds for this request."""
+    flags = _flags(event)
+    if "GFP_ATOMIC" in flags or "__GFP_HIGH" in flags:
+        min_kb -= min_kb // 2
+    if _is_atomic(event):
+        min_kb -= min_kb // 4
+    return min_kb
 
 
 def _reserve_pages(zone: Zone, highest: str, names: tuple[str, ...]) -> int:
@@ -124,14 +154,13 @@ def _reserve_pages(zone: Zone, highest: str, names: tuple[str, ...]) -> int:
     return reserve[min(index, len(reserve) - 1)]
 
 
-def _blocks_at(buddy: Buddy | None, order: int, *, movable: bool) -> tuple[int | None, int]:
-    """(usable, only CMA or highatomic) blocks of at least `order`; usable is None without a list."""
+def _blocks_at(buddy: Buddy | None, order: int, lists: set[str]) -> tuple[int | None, int]:
+    """(usable, only in other lists) blocks of at least `order`; usable is None without a free list."""
     if buddy is None:
         return None, 0
     usable = reserved = 0
     for count, types in list(zip(buddy.counts, buddy.migratetypes, strict=True))[order:]:
-        allowed = set(types) & set("UMEC" if movable else "UME")
-        if types and not allowed:
+        if types and not lists.intersection(types):
             reserved += count
         else:
             usable += count

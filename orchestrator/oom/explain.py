@@ -3,34 +3,44 @@
 
 from __future__ import annotations
 
+import re
+
 from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
-from orchestrator.oom.gfp import decode, series_of
+from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.records import MemoryEvent, Process
 from orchestrator.units import format_size
 
-_VERDICTS: dict[Cause, str] = {
+VERDICTS: dict[Cause, str] = {
     "fragmentation": "fragmentation: enough is free, but in pieces that are too small",
     "shortage": "plain shortage: free memory is at or below the min watermark",
     "cgroup-limit": "the limit of the cgroup, not the machine",
     "not-visible": "as printed this would have served it: memory came free since, or it was bound elsewhere",
     "unknown": "the text does not show enough to say why",
 }
+"""Causes in words."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def explain(event: MemoryEvent, page_size_bytes: int = 4096) -> list[str]:
     """Three lines of ASCII text; `page_size_bytes` is that of the kernel which printed the event."""
-    lines = [_request(event, page_size_bytes), _state(event), _outcome(event)]
-    return [line.encode("ascii", "backslashreplace").decode("ascii") for line in lines]
+    return [visible(line) for line in (request(event, page_size_bytes), _state(event), outcome(event))]
 
 
-def _request(event: MemoryEvent, page_size_bytes: int) -> str:
+def visible(text: str) -> str:
+    """The text in visible ASCII: nothing of what a log contains may reach a terminal as a command."""
+    escaped = text.encode("ascii", "backslashreplace").decode("ascii")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped)
+
+
+def request(event: MemoryEvent, page_size_bytes: int) -> str:
+    """Who asked for what, as a sentence."""
     if event.type == "show-mem":
         return "A memory dump that no failure asked for."
     if event.type == "lmk-kill":
         return "The low memory killer of user space or of an old Android kernel acted."
     if event.trigger is None:
         return "The head of the report is missing: it does not say who asked for memory."
-    who = _process(event.trigger)
+    who = process_name(event.trigger)
     if event.order == -1:
         return f"{who}: an OOM kill by hand (sysrq)."
     what = _what(event, page_size_bytes)
@@ -52,14 +62,8 @@ def _what(event: MemoryEvent, page_size_bytes: int) -> str:
 
 
 def _flags(event: MemoryEvent) -> str:
-    if event.gfp_flags:
-        return event.gfp_flags
-    if event.gfp_mask is None:
-        return ""
-    mask = int(event.gfp_mask, 16) if len(event.gfp_mask) <= 18 else 0
-    series = series_of(event.kernel or "")
-    names = decode(mask, series) if series and mask else ""
-    return names or f"gfp_mask {event.gfp_mask}"
+    names = printed_or_decoded(event.gfp_flags, event.gfp_mask, event.kernel)
+    return names or (f"gfp_mask {event.gfp_mask}" if event.gfp_mask else "")
 
 
 def _state(event: MemoryEvent) -> str:
@@ -73,7 +77,7 @@ def _state(event: MemoryEvent) -> str:
     head = _zones_text(finding)
     if event.type == "show-mem":
         return head + "."
-    return f"{head}; {_VERDICTS[finding.cause]}."
+    return f"{head}; {VERDICTS[finding.cause]}."
 
 
 def _cgroup_state(event: MemoryEvent) -> str:
@@ -111,22 +115,24 @@ def _blocks_text(zone: ZoneFinding, order: int | None) -> str:
     return text
 
 
-def _outcome(event: MemoryEvent) -> str:
+def outcome(event: MemoryEvent) -> str:
+    """Who died, as a sentence."""
     if event.type == "show-mem":
         return "Nobody died."
     if event.type == "alloc-failure":
         return "Nobody was killed: the request failed and the caller was told so."
     if event.victims:
-        names = ", ".join(_process(process) for process in event.victims[:6])
+        names = ", ".join(process_name(process) for process in event.victims[:6])
         more = f" and {len(event.victims) - 6} more" if len(event.victims) > 6 else ""
         return f"Killed as a group: {names}{more}."
     if event.victim is not None:
-        instead = f" in place of {_process(event.chosen)}" if event.chosen else ""
-        return f"Killed: {_process(event.victim)}{instead}."
+        instead = f" in place of {process_name(event.chosen)}" if event.chosen else ""
+        return f"Killed: {process_name(event.victim)}{instead}."
     if event.outcome is not None and event.outcome.startswith(("no killable", "panic")):
         return f"Nobody could be killed ({event.outcome})."
     return "Who was killed is not in the text."
 
 
-def _process(process: Process) -> str:
+def process_name(process: Process) -> str:
+    """Name and, where it is known, pid."""
     return process.comm if process.pid is None else f"{process.comm} (pid {process.pid})"

@@ -136,3 +136,12 @@ def mask_of(names: str, series: KernelSeries = "6.1") -> int:
     for name in filter(None, names.split("|")):
         mask |= int(name, 16) if name.startswith("0x") else table[name]
     return mask
+
+
+def printed_or_decoded(flags: str | None, mask: str | None, kernel: str | None) -> str:
+    """Flag names: as printed, else decoded where the kernel is known to number them so; "" if neither."""
+    if flags or mask is None:
+        return flags or ""
+    series = series_of(kernel or "")
+    number = int(mask, 16) if len(mask) <= 18 else 0
+    return decode(number, series) if series and number else ""

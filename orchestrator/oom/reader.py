@@ -56,6 +56,11 @@ class OomReader:
         self._number = 0
         self._history: list[bytes] = []
 
+    @property
+    def open_since(self) -> int | None:
+        """First line of the oldest event that has not ended: those to come do not begin before it."""
+        return self._assembler.open_since
+
     def feed(self, data: bytes) -> list[Event]:
         """Takes the next bytes, cut anywhere; returns the events that ended in them."""
         if self._skipping:

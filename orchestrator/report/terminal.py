@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.control_group import ControlGroup
 from orchestrator.oom.explain import explain
 from orchestrator.verdict import PassVerdict, VariantVerdict, Verdict
 
@@ -21,6 +22,8 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
     for each in verdict.passes:
         console.print(_table(verdict.scenario, each))
         console.print(Text(_sample_line(each)), soft_wrap=True)
+        for control in each.controls:
+            console.print(Text(_control_line(control)), soft_wrap=True)
     for name, variant in verdict.variants.items():
         if variant.first_oom is not None:
             console.print(Text(f"First OOM of {name}:", style="bold"))
@@ -54,12 +57,30 @@ def _sample_line(each: PassVerdict) -> str:
             if each.paired
             else "; the variants have different kernels, so their blocks are not paired"
         )
+    if each.clock == "deterministic":
+        line += "; one fork each, for a second would repeat it bit for bit"
     if each.private_memory_median_kb and each.private_memory_largest_kb:
         line += (
             f"\na fork took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own (median), "
             f"{each.private_memory_largest_kb / 1024:.0f} MiB at most"
         )
     return line
+
+
+def _control_line(control: ControlGroup) -> str:
+    """What the same module twice says about all other differences in the table."""
+    name, pairs = f"A/A {control.first}, {control.second}", _count_of("pair", control.pairs)
+    if control.difference is not None:
+        return f"{name}: NOT identical: {control.difference}"
+    if control.identical:
+        return f"{name}: identical ({pairs}: console, control records, samples, figures)"
+    if control.p50_percent is None:
+        return f"{name}: nothing to compare"
+    least, median, most = control.p50_percent
+    return (
+        f"{name}: mmap p50 differs by {least:+.1f} % to {most:+.1f} % (median {median:+.1f} %, {pairs})"
+        " with one and the same module: that much is chance"
+    )
 
 
 def _outcomes(variant: VariantVerdict) -> str:
@@ -131,7 +152,18 @@ def _conclusion(verdict: Verdict) -> Text:
     if verdict.expectations_met:
         return Text("Verdict: expectations met.", style="bold green")
     text = Text("Verdict: expectations NOT met.\n", style="bold red")
-    lines = [f"  {name}: {why}" for name, variant in verdict.variants.items() for why in variant.unmet]
+    lines = [
+        f"  {name}: {why}"
+        for each in verdict.passes
+        for name, variant in each.variants.items()
+        for why in variant.unmet
+    ]
+    lines += [
+        f"  {control.first} and {control.second} are the same module and not identical"
+        for each in verdict.passes
+        for control in each.controls
+        if control.identical is False
+    ]
     return text.append("\n".join(lines), style="not bold")
 
 

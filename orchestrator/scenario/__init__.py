@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from orchestrator.scenario.loader import LoadedScenario, load_scenario, load_text
+from orchestrator.scenario.loader import LoadedScenario, Repeat, load_scenario, load_text
 from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.problems import Problem, ScenarioInvalid
 
-__all__ = ["LoadedScenario", "Problem", "Scenario", "ScenarioInvalid", "load_scenario", "load_text"]
+__all__ = ["LoadedScenario", "Problem", "Repeat", "Scenario", "ScenarioInvalid", "load_scenario", "load_text"]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
 
-from orchestrator.scenario.fields import Cross, Model, Size, each_once, refuse, size_between
+from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
 from orchestrator.units import MIB
 
 GIB = 1024 * MIB
@@ -133,6 +133,12 @@ class Variant(Model):
         description="patch files applied to `scope` in this order; each is looked for beside the scenario"
         " file and then among the shipped ones",
         examples=[["binder-kvcalloc-6.1.patch"]],
+    )
+    twin_of: Name | None = Field(
+        None,
+        description="A/A control: this is that variant's very module under a second name. Under the"
+        " deterministic clock both must be identical; in real time they show what chance alone does",
+        examples=["kcalloc"],
     )
 
     @property

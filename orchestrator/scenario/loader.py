@@ -21,7 +21,7 @@ from orchestrator.scenario.files import (
     read_scenario_text,
 )
 from orchestrator.scenario.models import Scenario, unknown_variants
-from orchestrator.scenario.overrides import Override, apply_overrides, replace_variants
+from orchestrator.scenario.overrides import Override, apply_overrides, repeat_variant, replace_variants
 from orchestrator.scenario.problems import Problem, ScenarioInvalid
 from orchestrator.scenario.wording import Finding, findings, shown
 
@@ -43,18 +43,34 @@ class LoadedScenario:
     warnings: tuple[Problem, ...] = ()
 
 
-def load_scenario(path: Path, overrides: Sequence[str] = (), patches: Sequence[Path] = ()) -> LoadedScenario:
+@dataclass(frozen=True)
+class Repeat:
+    """A/A: run one variant twice under two names; the first one, or the one of this name."""
+
+    variant: str | None = None
+
+
+def load_scenario(
+    path: Path,
+    overrides: Sequence[str] = (),
+    patches: Sequence[Path] = (),
+    repeat: Repeat | None = None,
+) -> LoadedScenario:
     """The scenario in the file `path` (or the shipped one of that bare name).
 
-    `patches` replace the variants by `base` and `patched`; each "PATH=VALUE" of `overrides` then
-    replaces one field. Raises ScenarioInvalid with every problem found.
+    `patches` replace the variants by `base` and `patched`, `repeat` then leaves one and its twin; each
+    "PATH=VALUE" of `overrides` then replaces one field. Raises ScenarioInvalid with every problem found.
     """
     source = find_scenario(path)
-    return load_text(read_scenario_text(source), source, overrides, patches)
+    return load_text(read_scenario_text(source), source, overrides, patches, repeat)
 
 
 def load_text(
-    text: str, source: Path, overrides: Sequence[str] = (), patches: Sequence[Path] = ()
+    text: str,
+    source: Path,
+    overrides: Sequence[str] = (),
+    patches: Sequence[Path] = (),
+    repeat: Repeat | None = None,
 ) -> LoadedScenario:
     """As load_scenario, for `text` that stands (or might stand) in the file `source`."""
     document = read_document(text, str(source))
@@ -64,7 +80,9 @@ def load_text(
             document.complain(Place(1, 1), what)
         raise ScenarioInvalid(document.problems, hint=_HINT)
     origins = replace_variants(document.data, patches) if patches else []
+    twinless = repeat_variant(document.data, repeat.variant) if repeat is not None else []
     applied, problems = apply_overrides(document.data, overrides)
+    problems += twinless
     where = _Whereabouts(document, [*applied[::-1], *origins])
     problems += document.problems
     problems += where.problems(_resolve_patches(document.data, source.parent, where))

@@ -162,8 +162,25 @@ def _name_problems(scenario: Scenario) -> list[Cross]:
                     "debian-6.12",
                 )
             )
+    found += _twin_problems(scenario)
     strangers = unknown_variants(scenario.expectations, scenario.variants)
     return found + [replace(problem, path=("expectations", *problem.path)) for problem in strangers]
+
+
+def _twin_problems(scenario: Scenario) -> list[Cross]:
+    found: list[Cross] = []
+    for name, variant in scenario.variants.items():
+        if variant.twin_of is None:
+            continue
+        path = ("variants", name, "twin_of")
+        strangers = unknown_variants([variant.twin_of], scenario.variants)
+        found += [replace(problem, path=path) for problem in strangers]
+        original = scenario.variants.get(variant.twin_of)
+        if original is not None and original.twin_of is not None:
+            found.append(Cross(path, f"'{variant.twin_of}' is a twin itself", original.twin_of))
+        elif original is not None and variant.model_copy(update={"twin_of": None}) != original:
+            found.append(Cross(path, f"base, scope and patches are not those of '{variant.twin_of}'"))
+    return found
 
 
 def unknown_variants(names: Iterable[str], variants: Collection[str]) -> list[Cross]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.problems import Problem
 from orchestrator.scenario.shape import Shape, root_shape
 
+_AGAIN = "-again"
 DataPath = tuple[str | int, ...]
 
 
@@ -76,6 +78,36 @@ def replace_variants(data: dict[str, Any], patches: Sequence[Path]) -> list[Over
         Override(("variants", "patched", "patches", index), f"--patch {patch}")
         for index, patch in enumerate(patches)
     ]
+
+
+def repeat_variant(data: dict[str, Any], wanted: str | None) -> list[Problem]:
+    """A/A: leave one variant (the first, or `wanted`) and add its twin, with the same expectation.
+
+    Where the others of its base are built from source it is, too: the module stays the scenario's.
+    """
+    variants = data.get("variants")
+    if not isinstance(variants, dict) or not variants:
+        return []  # validation says what is wrong
+    name = next(iter(variants)) if wanted is None else wanted
+    original = variants.get(name)
+    if name not in variants:
+        what = f"no variant is called '{name}'; there are: {', '.join(map(str, variants))}"
+        return [Problem(f"--aa --variant {name}", None, None, what, nearest(name, variants))]
+    if not isinstance(original, dict):
+        return []
+    base = original.get("base")
+    others = [other for other in variants.values() if isinstance(other, dict) and other.get("base") == base]
+    scope = next((other["scope"] for other in others if other.get("scope")), None)
+    kept = original | ({"scope": scope} if scope else {})
+    kept.pop("twin_of", None)
+    twin = f"{name}{_AGAIN}"
+    data["variants"] = {name: kept, twin: {**deepcopy(kept), "twin_of": name}}
+    expectations = data.get("expectations")
+    if isinstance(expectations, dict):
+        data["expectations"] = {
+            each: deepcopy(expectations[name]) for each in (name, twin) if name in expectations
+        }
+    return []
 
 
 def _set(data: dict[str, Any], path_text: str, value: Any) -> DataPath:

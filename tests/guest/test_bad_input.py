@@ -22,7 +22,8 @@ from tests.guest.conftest import Oomlab
 
 pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("laboratory")]
 
-BRIEF = ("--set", "fragmentation=null", "--set", "trigger={kind: command, command: 'true'}",
+ONE = ("--set", "trials.blocks=1")
+BRIEF = (*ONE, "--set", "fragmentation=null", "--set", "trigger={kind: command, command: 'true'}",
          "--set", "expectations={}")  # fmt: skip
 
 OUTSIDE = """\
@@ -183,7 +184,7 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up_ends_the_run_at_once(oomlab: Oomlab, tiny: Path) -> None:
-    text = refused(oomlab("run", "binder-order3", "--out", tiny / "run"), ExitCode.COULD_NOT_RUN)
+    text = refused(oomlab("run", "binder-order3", "--out", tiny / "run", *ONE), ExitCode.COULD_NOT_RUN)
     assert "could not be recorded in" in text
     assert ": No space left on device" in text
     assert "choose another place with --out" in text

@@ -32,6 +32,7 @@ AGAIN_S = 0.15
 """How soon an impatient user presses Ctrl-C again."""
 PATIENCE_S = 180.0
 
+RUN = ("run", "binder-order3", "--out", "run", "--set", "trials.blocks=1")
 ENDLESS = ("--set", "fragmentation=null", "--set", "trigger={kind: command, command: 'sleep 600'}",
            "--set", "expectations={}")  # fmt: skip
 AT_ONCE = (*ENDLESS[:3], "trigger={kind: command, command: 'true'}", *ENDLESS[4:])
@@ -161,9 +162,7 @@ def check_block_was_cut_off(run: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_while_booting(session: Session, laboratory: object, run_of: Path, number: signal.Signals) -> None:
-    session.interrupt(
-        ": booting", "run", "binder-order3", "--out", "run", *ENDLESS, signals=[number], until=powered_on
-    )
+    session.interrupt(": booting", *RUN, *ENDLESS, signals=[number], until=powered_on)
     check_block_was_cut_off(run_of)
 
 
@@ -171,7 +170,7 @@ def test_while_fragmenting_and_again_while_cleaning_up(
     session: Session, laboratory: object, run_of: Path
 ) -> None:
     session.interrupt(
-        ": fragmenting memory", "run", "binder-order3", "--out", "run",
+        ": fragmenting memory", *RUN,
         signals=[signal.SIGINT, signal.SIGINT, signal.SIGTERM],
     )  # fmt: skip
     check_block_was_cut_off(run_of)
@@ -179,7 +178,7 @@ def test_while_fragmenting_and_again_while_cleaning_up(
 
 
 def test_while_the_trigger_runs(session: Session, laboratory: object, run_of: Path) -> None:
-    session.interrupt(": trigger running", "run", "binder-order3", "--out", "run", *ENDLESS)
+    session.interrupt(": trigger running", *RUN, *ENDLESS)
     assert outcomes(run_of) == [Outcome.INTERRUPTED]
     assert "oomlab: phase trigger" in (run_of / "trials/0001/console.log").read_text(errors="replace")
 
@@ -194,14 +193,14 @@ def test_while_collecting(session: Session, laboratory: object, run_of: Path) ->
         signal_guests(signal.SIGSTOP)
 
     session.interrupt(
-        ": trigger running", "run", "binder-order3", "--out", "run", *AT_ONCE,
+        ": trigger running", *RUN, *AT_ONCE,
         until=the_guest_is_held_at_its_report,
     )  # fmt: skip
     assert outcomes(run_of) == [Outcome.INTERRUPTED]
 
 
 def test_between_two_trials(session: Session, laboratory: object, run_of: Path) -> None:
-    session.interrupt(": passed after", "run", "binder-order3", "--out", "run", *AT_ONCE)
+    session.interrupt(": passed after", *RUN, *AT_ONCE)
     assert outcomes(run_of)[0] is Outcome.PASSED
     started = [entry for entry in read_journal(run_of / "journal.jsonl") if isinstance(entry, TrialStarted)]
     assert len(started) <= 2

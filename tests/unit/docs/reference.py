@@ -55,6 +55,7 @@ SECTIONS = {
     "Memcg": "`memcg` of an event",
     "Verdict": "`verdict.json`",
     "PassVerdict": "`verdict.json`: `passes[N]`",
+    "ControlGroup": "`passes[N].controls[N]`",
     "VariantVerdict": "`verdict.json`: `variants.NAME`",
     "MmapTotals": "`variants.NAME.mmaps`",
 }

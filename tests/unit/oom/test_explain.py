@@ -70,6 +70,40 @@ def test_the_lowmem_reserve_closes_a_lower_zone() -> None:
     assert [entry.above_min for entry in finding.zones] == [False, False]
 
 
+def test_the_reserve_of_a_zone_does_not_hold_against_requests_for_that_zone() -> None:
+    header = HEADER.replace("GFP_KERNEL|__GFP_COMP|__GFP_ZERO", "GFP_KERNEL|GFP_DMA")
+    (finding,) = diagnose(event(zone("Node 0 DMA", 5000, reserve="0 250 9000 9000"), header)).zones
+    assert (finding.needed_kb, finding.above_min) == (1000, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "needed_kb", "set_aside_kb", "usable_blocks"),
+    [
+        ("GFP_KERNEL", 1000, 4096, 0),
+        ("GFP_KERNEL|__GFP_HIGH", 500, 4096, 0),
+        ("GFP_ATOMIC", 375, 0, 4),
+        ("GFP_ATOMIC|__GFP_NOMEMALLOC", 500, 4096, 0),
+    ],
+)
+def test_urgent_requests_may_go_below_min_and_use_the_highatomic_reserve(
+    flags: str, needed_kb: int, set_aside_kb: int, usable_blocks: int
+) -> None:
+    header = HEADER.replace("GFP_KERNEL|__GFP_COMP|__GFP_ZERO", flags)
+    zones = zone("Normal", 5000, extra="reserved_highatomic:4096KB ") + blocks("Normal", HIGHATOMIC)
+    (finding,) = diagnose(event(zones, header)).zones
+    assert finding.needed_kb == needed_kb
+    assert finding.set_aside_kb == set_aside_kb
+    assert finding.usable_blocks == usable_blocks
+
+
+def test_flags_are_decoded_before_they_are_judged() -> None:
+    header = (
+        "[ 1.0] x: page allocation failure: order:0, mode:0x820\n"
+        "[ 1.0] CPU: 0 PID: 7 Comm: x Not tainted 6.12.0 #1\n"
+    )
+    assert diagnose(event(zone("Normal", 900), header)).zones[0].above_min
+
+
 def test_three_lines_of_a_fragmentation_oom() -> None:
     zones = zone("Normal", 11000) + blocks("Normal", HIGHATOMIC)
     kill = "[ 1.1] Out of memory: Killed process 5 (victim) total-vm:1kB, anon-rss:1kB, file-rss:0kB\n"

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A/A controls: one module under two names. What differs there is not the patch's doing.
+
+Under the deterministic clock nothing may differ; in real time the spread is what chance does.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.guests.qemu.machine import Clock
+from orchestrator.result import TrialResult
+from orchestrator.scenario.models import Scenario
+
+TRANSCRIPTS = ("console.log", "control.jsonl", "samples.jsonl")
+"""What a guest said, without any word of the host's."""
+
+_OF_THE_HOST = {
+    "trial", "directory", "attempt", "variant", "host_seconds", "private_memory_kb",
+}  # fmt: skip
+"""Fields of a result that are no figures of the guest."""
+_LONGEST_QUOTE_CHARS = 120
+_PERCENT = 100
+
+TranscriptCheck = Callable[[TrialResult, TrialResult], str | None]
+"""The first difference between what two trials' guests said, None when there is none."""
+
+
+class ControlGroup(BaseModel):
+    """A variant and its twin under one clock."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: str = Field(description="name of the variant")
+    second: str = Field(description="name of its twin")
+    pairs: int = Field(description="trials of the two that forked from the same memory")
+    identical: bool | None = Field(
+        description="under the deterministic clock: transcripts and figures are the same; null in real time"
+    )
+    difference: str | None = Field(None, description="the first difference, under the deterministic clock")
+    p50_percent: tuple[float, ...] | None = Field(
+        None,
+        description="in real time: by how much the twin's median latency differs from the variant's over the"
+        " pairs; least, median, most",
+    )
+
+
+def control_groups(
+    scenario: Scenario, clock: Clock, trials: Sequence[TrialResult], check: TranscriptCheck
+) -> tuple[ControlGroup, ...]:
+    """All controls of a scenario under one clock, from its trials' last attempts."""
+    return tuple(
+        _control_group(variant.twin_of, name, clock, trials, check)
+        for name, variant in scenario.variants.items()
+        if variant.twin_of is not None
+    )
+
+
+def _control_group(
+    first: str, second: str, clock: Clock, trials: Sequence[TrialResult], check: TranscriptCheck
+) -> ControlGroup:
+    pairs = _pairs(first, second, [trial for trial in trials if trial.clock == clock])
+    if clock == "realtime":
+        return ControlGroup(
+            first=first, second=second, pairs=len(pairs), identical=None, p50_percent=_spread(pairs)
+        )
+    found = (_difference(*pair, check) for pair in pairs)
+    difference = next((text for text in found if text is not None), None)
+    identical = difference is None if pairs else None
+    return ControlGroup(
+        first=first, second=second, pairs=len(pairs), identical=identical, difference=difference
+    )
+
+
+def _pairs(first: str, second: str, trials: Sequence[TrialResult]) -> list[tuple[TrialResult, TrialResult]]:
+    twins = {(trial.block, trial.fork): trial for trial in trials if trial.variant == second}
+    return [
+        (trial, twins[trial.block, trial.fork])
+        for trial in trials
+        if trial.variant == first and (trial.block, trial.fork) in twins
+    ]
+
+
+def _difference(one: TrialResult, other: TrialResult, check: TranscriptCheck) -> str | None:
+    text = check(one, other)
+    if text is None:
+        ours, theirs = (trial.model_dump(mode="json", exclude=_OF_THE_HOST) for trial in (one, other))
+        text = next(_unequal(ours, theirs, ""), None)
+    return None if text is None else f"trials {one.trial} and {other.trial}: {text}"
+
+
+def _unequal(one: Any, other: Any, path: str) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in {**one, **other}:
+            yield from _unequal(one.get(key), other.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(one, list) and isinstance(other, list):
+        for index, (ours, theirs) in enumerate(zip_longest(one, other)):
+            yield from _unequal(ours, theirs, f"{path}.{index}")
+    elif one != other:
+        yield f"{path}: {_quoted(one)} and {_quoted(other)}"
+
+
+def _spread(pairs: Sequence[tuple[TrialResult, TrialResult]]) -> tuple[float, float, float] | None:
+    percent = [
+        (theirs / ours - 1) * _PERCENT
+        for ours, theirs in ((_p50_ns(one), _p50_ns(other)) for one, other in pairs)
+        if ours and theirs
+    ]
+    if not percent:
+        return None
+    return round(min(percent), 1), round(statistics.median(percent), 1), round(max(percent), 1)
+
+
+def _p50_ns(trial: TrialResult) -> int | None:
+    latency = trial.mmaps.latency if trial.mmaps is not None else None
+    return None if latency is None else latency.p50_ns
+
+
+def first_difference(trials: Path, one: TrialResult, other: TrialResult) -> str | None:
+    """The first line in which the transcripts of two trials differ; `trials` holds their directories."""
+    for name in TRANSCRIPTS:
+        try:
+            ours, theirs = (
+                (trials / trial.directory / name).read_bytes().split(b"\n") for trial in (one, other)
+            )
+        except OSError as error:
+            return f"{name} cannot be compared: {error.strerror}"
+        for number, (left, right) in enumerate(zip_longest(ours, theirs, fillvalue=b""), start=1):
+            if left != right:
+                return f"{name} line {number}: {_quoted(left)} and {_quoted(right)}"
+    return None
+
+
+def _quoted(value: object) -> str:
+    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+    return repr(text[:_LONGEST_QUOTE_CHARS])

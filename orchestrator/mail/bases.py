@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The patches of a mail held against every base kernel: sources from the cache, proof by patch(1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.errors import InputError, OomlabError
+from orchestrator.kernels import fetch
+from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base
+from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.patch import Patch, apply_patch
+from orchestrator.kernels.resolve import ResolvedBase
+from orchestrator.kernels.tree import Tree, TreeFile, read_tree
+from orchestrator.mail.diff import FoundPatch
+from orchestrator.mail.source import SourceFile
+from orchestrator.mail.verdict import Files, Kind, Verdict, check
+
+SCOPE = "drivers/android"
+
+_GOOD = (Kind.APPLIES, Kind.ADAPTED)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BaseSource:
+    """The source of a base below `SCOPE`, and the packages it came from."""
+
+    name: str
+    resolved: ResolvedBase
+    files: Files
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A verdict on one base; `follows`: patches of the mail (from 1) that were applied before it."""
+
+    base: str
+    verdict: Verdict
+    follows: tuple[int, ...] = ()
+
+
+def load_sources(cache: Cache, arch_name: str, progress: Progress) -> tuple[list[BaseSource], list[str]]:
+    """Every base's source, and why others could not be had. Bases of one source package count once."""
+    if arch_name not in ARCHS:
+        raise InputError(f"unknown architecture '{arch_name}'", hint=f"known: {', '.join(ARCHS)}")
+    sources: list[BaseSource] = []
+    failures: list[str] = []
+    seen: set[str] = set()
+    for base in BASES.values():
+        if arch_name not in base.archs or base.source_package in seen:
+            continue
+        seen.add(base.source_package)
+        try:
+            sources.append(_load(cache, base, ARCHS[arch_name], progress))
+        except OomlabError as error:
+            failures.append(f"{base.name}: {error.message}")
+    return sources, failures
+
+
+def _load(cache: Cache, base: Base, arch: Arch, progress: Progress) -> BaseSource:
+    resolved = fetch.recorded_base(cache, base, arch)
+    entry = _cached_source(cache, resolved) if resolved else None
+    if resolved is None or entry is None:
+        fetched = fetch.fetch_base(cache, base, arch, scope=SCOPE, progress=progress)
+        resolved, entry = fetched.resolved, fetched.source
+    assert entry is not None
+    tree = read_tree(entry.path, SCOPE)
+    files = {
+        path: SourceFile(path, file.content.decode(errors="surrogateescape")) for path, file in tree.items()
+    }
+    return BaseSource(base.name, resolved, files)
+
+
+def _cached_source(cache: Cache, resolved: ResolvedBase) -> CacheEntry | None:
+    """Of all parts of a base only this one is needed here."""
+    part = next(part for part in fetch.parts_of(resolved, SCOPE) if part.kind == "source")
+    return cache.find(part.kind, part.recipe)
+
+
+def check_all(patches: Sequence[FoundPatch], source: BaseSource) -> list[Checked]:
+    """The verdict on every patch; what does not fit the plain base may fit on top of those before it."""
+    checked: list[Checked] = []
+    files, applied = source.files, tuple[int, ...]()
+    for number, patch in enumerate(patches, 1):
+        verdict = check(patch, source.files, SCOPE)
+        follows: tuple[int, ...] = ()
+        on_top = check(patch, files, SCOPE) if applied else verdict
+        if verdict.kind in (Kind.REFUSED, Kind.LACKS) and on_top.kind in _GOOD:
+            verdict, follows = on_top, applied
+        if verdict.text:
+            verdict = _proven(verdict, files if follows else source.files, source.name)
+        if verdict.kind in (*_GOOD, Kind.ALREADY) and on_top.kind in _GOOD:
+            files, applied = on_top.result, (*applied, number)
+        checked.append(Checked(source.name, verdict, follows))
+    return checked
+
+
+def _proven(verdict: Verdict, files: Files, target: str) -> Verdict:
+    """The same verdict after patch(1) has applied the restored patch with the expected result."""
+    patch = Patch("restored.patch", verdict.text.encode(errors="surrogateescape"))
+    try:
+        applied = apply_patch(patch, _tree(files), SCOPE, target=target)
+    except InputError as error:
+        return replace(verdict, kind=Kind.REFUSED, text="", remarks=(*verdict.remarks, error.message))
+    if applied.tree != _tree(verdict.result) or applied.remarks:
+        remark = "patch(1) makes something else of the restored patch"
+        return replace(verdict, kind=Kind.REFUSED, text="", remarks=(*verdict.remarks, remark))
+    return verdict
+
+
+def _tree(files: Files) -> Tree:
+    return {path: TreeFile(file.text.encode(errors="surrogateescape")) for path, file in files.items()}

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unified diffs in a mail's lines: where they begin and end, and what of them is missing.
+
+Format: the "Unified Format" of GNU diffutils and git's extended headers (git-diff(1)).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.mail.hunk import Hunk, shape
+from orchestrator.mail.message import Line, Message
+
+MAX_LINE_CHARS = 4000
+MAX_HUNKS = 5000
+
+_HUNK = re.compile(r"^\s*@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)$")
+_GIT = re.compile(r"^\s*diff --git (\S+)(?: (\S+))?\s*$")
+_OLD = re.compile(r"^\s*--- (?![\d,]+ ----)(\S[^\t]*?)\s*(?:\t.*)?$")
+_NEW = re.compile(r"^\s*\+\+\+ (\S[^\t]*?)\s*(?:\t.*)?$")
+_ODD = re.compile(r"^(rename|copy) (?:from|to) |^(?:old|new) mode \d|^(GIT binary patch|Binary files)")
+_END = re.compile(r"^\s*(?:-- ?|Index: .*|From [0-9a-f]{12,40} .*|_{10,})$")
+_SUMMARY = re.compile(
+    r"^\s*(\d{1,6}) files? changed(?:, (\d{1,7}) insertions?\(\+\))?(?:, (\d{1,7}) deletions?\(-\))?"
+)
+_SUBJECT = re.compile(r"^\s*(?:Subject: ?)?((?:Re: )?\[[^\]]{0,60}PATCH[^\]]{0,60}\].{0,300})$")
+_CUT = re.compile(
+    r"^\s*(?:\[\s*(?:\.\.\.|…|snip|cut|trimmed)\s*\]|\[?<?-*\s*(?:snip|8<)\s*-*>?\]?)\s*$", re.I
+)
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """The hunks of one file. A path is None where the diff says /dev/null."""
+
+    old_path: str | None
+    new_path: str | None
+    hunks: tuple[Hunk, ...]
+    odd: str = ""
+
+    @property
+    def path(self) -> str:
+        """The file, as the tree calls it before the patch (after it for a new one)."""
+        return self.old_path or self.new_path or ""
+
+
+@dataclass(frozen=True)
+class Diffstat:
+    """The summary line under a diffstat."""
+
+    files: int
+    insertions: int
+    deletions: int
+
+
+@dataclass(frozen=True)
+class FoundPatch:
+    """A patch as the mail holds it. `missing` tells what shows that it is not whole."""
+
+    line: int
+    depth: int
+    subject: str
+    files: tuple[FileDiff, ...]
+    diffstat: Diffstat | None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def added(self) -> list[str]:
+        """The lines it adds, as printed."""
+        return self._texts("+")
+
+    @property
+    def removed(self) -> list[str]:
+        """The lines it removes, as printed."""
+        return self._texts("-")
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two copies of one change, however mail spaced them."""
+        return tuple(
+            (file.path, kind, "".join(text.split()))
+            for file in self.files
+            for hunk in file.hunks
+            for kind, text in hunk.changes
+        )
+
+    def _texts(self, wanted: str) -> list[str]:
+        changes = (change for file in self.files for hunk in file.hunks for change in hunk.changes)
+        return [text for kind, text in changes if kind == wanted]
+
+
+@dataclass
+class _Draft:
+    """A patch while its lines are read."""
+
+    line: int
+    depth: int
+    subject: str
+    diffstat: Diffstat | None
+    files: list[FileDiff] = field(default_factory=list)
+    cut: bool = False
+
+
+def find_patches(message: Message) -> list[FoundPatch]:
+    """The patches in one mail, in their order; of equal copies (a quotation) only the most complete."""
+    found: list[FoundPatch] = []
+    for depth in message.depths:
+        lines = [line for line in message.lines if line.depth == depth]
+        found += [_finished(draft, message.subject) for draft in _Scanner(lines, depth).drafts()]
+    return _without_copies(found)
+
+
+def _without_copies(found: Sequence[FoundPatch]) -> list[FoundPatch]:
+    kept: list[FoundPatch] = []
+    for patch in sorted(found, key=lambda item: (len(item.missing), item.depth)):
+        changes = set(patch.identity)
+        if not any(changes <= set(other.identity) for other in kept):
+            kept.append(patch)
+    return sorted(kept, key=lambda item: item.line)
+
+
+class _Scanner:
+    """Goes through the lines of one quoting level."""
+
+    def __init__(self, lines: Sequence[Line], depth: int) -> None:
+        self._lines = [
+            line if len(line.text) <= MAX_LINE_CHARS else Line(line.number, depth, "") for line in lines
+        ]
+        self._depth = depth
+        self._at = 0
+
+    def drafts(self) -> Iterator[_Draft]:
+        """The patches, each with its files."""
+        current: _Draft | None = None
+        subject, stat, fresh = "", None, True
+        while self._at < len(self._lines):
+            text = self._lines[self._at].text
+            if self._is_file_start():
+                if current is None or fresh:
+                    if current is not None:
+                        yield current
+                    current = _Draft(self._lines[self._at].number, self._depth, subject, stat)
+                    subject, stat, fresh = "", None, False
+                current.files.append(self._file())
+                continue
+            if match := _SUBJECT.match(text):
+                subject, fresh = match[1].strip(), True
+            elif summary := _SUMMARY.match(text):
+                stat, fresh = Diffstat(*(int(number or 0) for number in summary.groups())), True
+            elif _END.match(text):
+                fresh = True
+            elif _CUT.match(text) and current is not None:
+                current.cut = True
+            self._at += 1
+        if current is not None:
+            yield current
+
+    def _text(self, ahead: int = 0) -> str:
+        index = self._at + ahead
+        return self._lines[index].text if index < len(self._lines) else ""
+
+    def _is_file_start(self, ahead: int = 0) -> bool:
+        text = self._text(ahead)
+        if _OLD.match(text) and _NEW.match(self._text(ahead + 1)):
+            return True
+        return _GIT.match(text) is not None
+
+    def _file(self) -> FileDiff:
+        """One file's headers and hunks; leaves the position behind them."""
+        old = new = None
+        odd = ""
+        if git := _GIT.match(self._text()):
+            old, new = _path(git[1]), _path(git[2] or git[1])
+            self._at += 1
+            while self._at < len(self._lines) and not self._is_file_start() and self._is_header():
+                match = _ODD.match(self._text())
+                odd = odd or (match[0].strip() if match else "")
+                self._at += 1
+        if _OLD.match(self._text()) and _NEW.match(self._text(1)):
+            old_match, new_match = _OLD.match(self._text()), _NEW.match(self._text(1))
+            assert old_match is not None
+            assert new_match is not None
+            old, new = _path(old_match[1]), _path(new_match[1])
+            self._at += 2
+        return FileDiff(old, new, tuple(self._hunks()), odd)
+
+    def _is_header(self) -> bool:
+        text = self._text()
+        return _HUNK.match(text) is None and re.match(
+            r"^\s*(?:index |old mode|new mode|new file|deleted file|similarity|dissimilarity|rename |copy "
+            r"|GIT binary|Binary files|\S+/\S+\s*$)", text
+        ) is not None  # fmt: skip
+
+    def _hunks(self) -> Iterator[Hunk]:
+        count = 0
+        while count < MAX_HUNKS:
+            ahead = 0
+            while not self._text(ahead).strip() and self._at + ahead < len(self._lines):
+                ahead += 1
+            match = _HUNK.match(self._text(ahead))
+            if match is None:
+                return
+            self._at += ahead
+            count += 1
+            yield self._hunk(match)
+
+    def _hunk(self, match: re.Match[str]) -> Hunk:
+        start = self._at
+        indent = len(match[0]) - len(match[0].lstrip())
+        self._at += 1
+        raw: list[str] = []
+        while self._at < len(self._lines) and not self._ends():
+            text = self._text()
+            raw.append(text[indent:] if not text[:indent].strip() else text.lstrip())
+            self._at += 1
+        numbers = [int(match[1]), int(match[2] or 1), int(match[3]), int(match[4] or 1)]
+        hunk = Hunk(
+            self._lines[start].number,
+            numbers[0],
+            numbers[1],
+            numbers[2],
+            numbers[3],
+            match[5].strip(),
+            tuple(raw),
+        )
+        shaped = shape(hunk)
+        if shaped is not None:
+            self._at = start + 1 + shaped.used
+        return hunk
+
+    def _ends(self) -> bool:
+        text = self._text()
+        if _HUNK.match(text) or _END.match(text) or _CUT.match(text):
+            return True
+        return self._is_file_start()
+
+
+def _path(name: str) -> str | None:
+    """The path without `a/` or `b/`, as `patch -p1` takes it."""
+    if name == "/dev/null":
+        return None
+    return name if name.startswith("/") else name.partition("/")[2] or name
+
+
+def _finished(draft: _Draft, subject: str) -> FoundPatch:
+    files = tuple(draft.files)
+    missing = list(_gaps(files))
+    if draft.cut:
+        missing.append("a mark says that text was cut out")
+    hunks = [hunk for file in files for hunk in file.hunks]
+    if draft.diffstat is not None and not missing:
+        missing += _against_stat(draft.diffstat, files, hunks)
+    return FoundPatch(
+        draft.line, draft.depth, draft.subject or subject, files, draft.diffstat, tuple(missing)
+    )
+
+
+def _gaps(files: Sequence[FileDiff]) -> Iterator[str]:
+    for file in files:
+        if not file.hunks and not file.odd:
+            yield f"{file.path}: no hunk"
+        shift = 0
+        for number, hunk in enumerate(file.hunks, 1):
+            name = f"{file.path}: hunk {number} (line {hunk.line})"
+            if shape(hunk) is None:
+                yield f"{name} has fewer lines than its header says"
+            elif file.old_path and file.new_path and hunk.new_start - hunk.old_start != shift:
+                yield f"{name} starts where it would only with another hunk before it"
+            shift = hunk.new_start - hunk.old_start + hunk.new_count - hunk.old_count
+
+
+def _against_stat(stat: Diffstat, files: Sequence[FileDiff], hunks: Sequence[Hunk]) -> Iterator[str]:
+    kinds = [kind for hunk in hunks for kind, _ in hunk.changes]
+    seen = Diffstat(len({file.path for file in files}), kinds.count("+"), kinds.count("-"))
+    if seen != stat:
+        yield (
+            f"the diffstat says {stat.files} files, +{stat.insertions} -{stat.deletions}; "
+            f"found {seen.files} files, +{seen.insertions} -{seen.deletions}"
+        )

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a mail's patches: verdicts for every base, doubts, and files to run them from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import InputError, OomlabError
+from orchestrator.kernels.cache import Cache
+from orchestrator.mail.bases import BaseSource, Checked, Progress, check_all, load_sources
+from orchestrator.mail.checkpatch import Finding, obtain_checkpatch, run_checkpatch
+from orchestrator.mail.contents import Contents
+from orchestrator.mail.diff import FoundPatch
+from orchestrator.mail.notes import notes
+from orchestrator.mail.verdict import Kind
+from orchestrator.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a base's checkpatch says of the patch restored for it, or why it could not be asked."""
+
+    base: str
+    findings: tuple[Finding, ...] = ()
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One patch: its number in the mail (from 1), doubts, and the verdict for every base."""
+
+    number: int
+    patch: FoundPatch
+    notes: tuple[str, ...]
+    checked: tuple[Checked, ...]
+    style: tuple[Style, ...] = ()
+
+
+@dataclass(frozen=True)
+class Review:
+    """All patches; `failures` name bases whose source could not be had."""
+
+    patches: tuple[Reviewed, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+def review(contents: Contents, arch: str, progress: Progress, *, with_checkpatch: bool) -> Review:
+    """Checks the patches against every base of an architecture; fetches sources that are not cached."""
+    if not contents.patches:
+        return Review()
+    cache = Cache(cache_dir())
+    sources, failures = load_sources(cache, arch, progress)
+    columns = [check_all(contents.patches, source) for source in sources]
+    reviewed = [
+        Reviewed(
+            number,
+            patch,
+            tuple(notes(patch, contents.reports)),
+            tuple(column[number - 1] for column in columns),
+            tuple(_styles(cache, sources, [column[number - 1] for column in columns], progress))
+            if with_checkpatch
+            else (),
+        )
+        for number, patch in enumerate(contents.patches, 1)
+    ]
+    return Review(tuple(reviewed), tuple(failures))
+
+
+def _styles(
+    cache: Cache, sources: Sequence[BaseSource], checked: Sequence[Checked], progress: Progress
+) -> Iterator[Style]:
+    for source, item in zip(sources, checked, strict=True):
+        if item.verdict.kind in (Kind.APPLIES, Kind.ADAPTED) and item.verdict.text:
+            try:
+                entry = obtain_checkpatch(cache, source.resolved, progress)
+                yield Style(source.name, tuple(run_checkpatch(entry, item.verdict)))
+            except OomlabError as error:
+                yield Style(source.name, failure=error.message)
+
+
+def write_patches(result: Review, directory: Path) -> list[Path]:
+    """Every restored patch as a file of its own, and the reverse where a base has the change already."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return [_write(directory / name, text) for name, text in patch_files(result)]
+    except OSError as error:
+        raise InputError(f"cannot write to {directory}: {error.strerror}") from None
+
+
+def patch_files(result: Review) -> Iterator[tuple[str, str]]:
+    """Name and text of every restored patch."""
+    for item in result.patches:
+        for checked in item.checked:
+            if checked.verdict.text:
+                yield file_name(item, checked), _file_text(item, checked)
+
+
+def file_name(item: Reviewed, checked: Checked) -> str:
+    """A name made of nothing but letters, digits, dots and dashes."""
+    words = re.sub(r"\[[^\]]*\]|^Re: ", "", item.patch.subject)
+    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:50].strip("-") or "patch"
+    reverse = "-reverse" if checked.verdict.kind is Kind.ALREADY else ""
+    return f"{item.number:02}-{slug}-{checked.base}{reverse}.patch"
+
+
+def _file_text(item: Reviewed, checked: Checked) -> str:
+    what = "reverse of the patch" if checked.verdict.kind is Kind.ALREADY else "patch"
+    subject = _plain(item.patch.subject) or "a patch without a subject"
+    lines = [f"{subject}", "", f"The {what}, restored from a mail for {checked.base}."]
+    if checked.follows:
+        lines.append(f"Comes after: {', '.join(map(str, checked.follows))}.")
+    lines += [f"- {_plain(remark)}" for remark in checked.verdict.remarks]
+    return "\n".join([*lines, "---", checked.verdict.text])
+
+
+def _plain(text: str) -> str:
+    """Printable, and nothing that a reader of patches could take for a header."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return re.sub(r"^(?=---|\+\+\+|diff |Index:|rename |copy |@@)", " ", shown)
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    return path
+
+
+def review_json(result: Review) -> dict[str, Any]:
+    """The part of the JSON object about patches."""
+    return {
+        "patches": [_patch_json(item) for item in result.patches],
+        "bases_not_checked": list(result.failures),
+    }
+
+
+def _patch_json(item: Reviewed) -> dict[str, Any]:
+    patch = item.patch
+    return {
+        "number": item.number,
+        "line": patch.line,
+        "quoted": patch.depth,
+        "subject": patch.subject,
+        "files": [file.path for file in patch.files],
+        "hunks": sum(len(file.hunks) for file in patch.files),
+        "missing": list(patch.missing),
+        "notes": list(item.notes),
+        "bases": [
+            {
+                "base": checked.base,
+                "verdict": checked.verdict.kind.value,
+                "remarks": list(checked.verdict.remarks),
+                "follows": list(checked.follows),
+                "patch": checked.verdict.text or None,
+                "reverse": checked.verdict.kind is Kind.ALREADY,
+                "rebuilt_lines": [
+                    {"path": path, "line": line} for path, line in sorted(checked.verdict.rebuilt)
+                ],
+            }
+            for checked in item.checked
+        ],
+        "checkpatch": [
+            {
+                "base": style.base,
+                "failure": style.failure or None,
+                "findings": [asdict(finding) for finding in style.findings],
+            }
+            for style in item.style
+        ],
+    }

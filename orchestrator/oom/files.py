@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files and stdin as streams of events.
+
+An event is given out when it has ended and nothing that began before it is still open; memory does not grow
+with the input. Compression by gzip (RFC 1952) and UTF-16 are undone on the way. What is no text is refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import heapq
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from orchestrator.errors import InputError
+from orchestrator.oom.explain import visible
+from orchestrator.oom.reader import OomReader
+from orchestrator.oom.records import Event, MemoryEvent
+from orchestrator.units import KIB, MIB
+
+STDIN = "-"
+_CHUNK_BYTES = 256 * KIB
+_SAMPLE_BYTES = MIB
+# Events that wait for one that began before them; more of them than any log has are let go out of order.
+_MAX_WAITING = 4096
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WINDOW = 31  # zlib: 15 bits, with gzip's header
+_OTHER_MAGIC = {
+    b"\xfd7zXZ": "xzcat",
+    b"BZh": "bzcat",
+    b"\x28\xb5\x2f\xfd": "zstdcat",
+    b"PK\x03\x04": "unzip -p",
+}
+# Bell, tabs, line ends, form feed, backspace and escape stand in logs of terminals.
+_NO_TEXT = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27})
+_TOO_MANY = 0.02
+_KERNEL_LINE = re.compile(rb"\[ *\d{1,6}\.\d{6}\][ \[]|(?:^|\n)<\d{1,3}>|\bkernel: ")
+
+
+class Sink(Protocol):
+    """Where events go."""
+
+    def event(self, file: str, event: MemoryEvent) -> None:
+        """One more event of `file`."""
+
+    def file_done(self, file: str, events: int) -> None:
+        """`file` has ended; it had so many events."""
+
+    def close(self) -> None:
+        """All files have ended."""
+
+
+def read_files(files: Sequence[str], stdin: BinaryIO, sink: Sink) -> list[InputError]:
+    """Reads every file ("-" is `stdin`) into the sink; returns what was wrong with those that were not read.
+
+    One bad file does not hide the others. Errors of the sink's own stream are raised.
+    """
+    problems = []
+    for file in files:
+        found = 0
+        try:
+            for event in _events_of(file, stdin):
+                sink.event(file, event)
+                found += 1
+        except InputError as error:
+            problems.append(error)
+        else:
+            sink.file_done(file, found)
+    sink.close()
+    return problems
+
+
+def _events_of(file: str, stdin: BinaryIO) -> Iterator[MemoryEvent]:
+    if file == STDIN:
+        yield from _checked_events(file, stdin)
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield from _checked_events(file, stream)
+    except OSError as error:
+        raise InputError(f"{shown(file)}: {error.strerror or error}") from None
+
+
+def _checked_events(file: str, stream: BinaryIO) -> Iterator[MemoryEvent]:
+    """The events; InputError when there were none because this is no text at all."""
+    sample = bytearray()
+    found = 0
+    for event in ordered_events(_sampled(_decoded(_unpacked(_raw(file, stream), file)), sample)):
+        yield event
+        found += 1
+    if not found:
+        _refuse_what_is_no_text(shown(file), bytes(sample))
+
+
+def ordered_events(chunks: Iterable[bytes]) -> Iterator[MemoryEvent]:
+    """Events in the order in which they begin, each as soon as that is certain.
+
+    An InputError of the chunks is raised after the events that came before it.
+    """
+    reader = OomReader()
+    queue = _Queue()
+    problem = None
+    try:
+        for chunk in chunks:
+            queue.add(reader.feed(chunk))
+            yield from queue.before(reader.open_since)
+    except InputError as error:
+        problem = error
+    queue.add(reader.close())
+    yield from queue.before(None)
+    if problem is not None:
+        raise problem
+
+
+class _Queue:
+    """Events that have ended, while one that began before them goes on."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, int, MemoryEvent]] = []
+        self._number = 0
+
+    def add(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, MemoryEvent):
+                heapq.heappush(self._waiting, (event.line, self._number, event))
+                self._number += 1
+
+    def before(self, line: int | None) -> Iterator[MemoryEvent]:
+        """Those that began before `line`; all of them when it is None."""
+        waiting = self._waiting
+        while waiting and (line is None or waiting[0][0] < line or len(waiting) > _MAX_WAITING):
+            yield heapq.heappop(waiting)[2]
+
+
+def _raw(file: str, stream: BinaryIO) -> Iterator[bytes]:
+    """Whatever is there at once, so that a log that is still being written is read as it comes."""
+    read = getattr(stream, "read1", stream.read)
+    while True:
+        try:
+            chunk = read(_CHUNK_BYTES)
+        except OSError as error:
+            raise InputError(f"{shown(file)}: {error.strerror or error}") from None
+        if not chunk:
+            return
+        yield chunk
+
+
+def _begin(chunks: Iterator[bytes], size: int) -> bytes:
+    """The first bytes, at least `size` of them unless the input is shorter."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= size:
+            break
+    return head
+
+
+def _unpacked(chunks: Iterator[bytes], file: str) -> Iterator[bytes]:
+    head = _begin(chunks, len(_GZIP_MAGIC))
+    if not head.startswith(_GZIP_MAGIC):
+        yield head
+        yield from chunks
+        return
+    try:
+        yield from _gunzip(head, chunks)
+    except zlib.error:
+        raise InputError(f"{shown(file)}: the compressed data are damaged") from None
+    except EOFError:
+        raise InputError(f"{shown(file)}: the compressed data end too early") from None
+
+
+def _gunzip(data: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """All members of a gzip file, in pieces of bounded size; what stands behind the last is left out."""
+    unzip = zlib.decompressobj(_GZIP_WINDOW)
+    while True:
+        piece = unzip.decompress(data, _CHUNK_BYTES)
+        yield piece
+        data = unzip.unconsumed_tail
+        if unzip.eof:
+            data = unzip.unused_data or next(chunks, b"")
+            if not data.startswith(_GZIP_MAGIC[: len(data)]) or not data:
+                return
+            unzip = zlib.decompressobj(_GZIP_WINDOW)
+        elif not data:
+            data = next(chunks, b"")
+            if not data and not piece:
+                raise EOFError
+
+
+def _decoded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """UTF-16, as shells of Windows write what a device prints, becomes UTF-8."""
+    head = _begin(chunks, len(codecs.BOM_UTF16_LE))
+    if not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield head
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+    yield decoder.decode(head).encode(errors="replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode(errors="replace")
+
+
+def _sampled(chunks: Iterable[bytes], sample: bytearray) -> Iterator[bytes]:
+    for chunk in chunks:
+        if len(sample) < _SAMPLE_BYTES:
+            sample += chunk[: _SAMPLE_BYTES - len(sample)]
+        yield chunk
+
+
+def _refuse_what_is_no_text(name: str, sample: bytes) -> None:
+    if not sample.strip(b"\0\t\n\v\f\r "):
+        raise InputError(f"{name}: empty" if not sample else f"{name}: nothing but white space or NUL bytes")
+    for magic, program in _OTHER_MAGIC.items():
+        if sample.startswith(magic):
+            hint = f"unpack it first: {program} FILE | oomlab oom -"
+            raise InputError(f"{name}: compressed, and not by gzip", hint=hint)
+    strange = len(sample) - len(sample.translate(None, _NO_TEXT))
+    if strange > _TOO_MANY * len(sample) and not _KERNEL_LINE.search(sample):
+        hint = "give it the kernel's log: a console, dmesg, logcat, a journal as text, a mail"
+        raise InputError(f"{name}: binary data without any kernel message", hint=hint)
+
+
+def shown(file: str) -> str:
+    """A file's name that is safe to print."""
+    return visible(os.fsencode(file).decode("utf-8", "backslashreplace"))

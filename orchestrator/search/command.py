@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `oomlab search`; what it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+SEARCH_FILE = "search.json"
+EPILOG = (
+    "Exit codes: 0 every tipping point is known as closely as asked, 2 bad input, 3 could not run, "
+    "4 not known that closely, 130 interrupted."
+)
+
+
+def search(
+    scenario: Annotated[
+        Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")
+    ],
+    vary: Annotated[
+        str,
+        typer.Option(metavar="FIELD=A..B", help="what to vary: any number or size of the scenario"),
+    ],
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="override a field, e.g. --set trials.forks=2"),
+    ] = None,
+    patch: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--patch",
+            metavar="FILE",
+            help="try your own change: the variants become `base` and `patched` (repeatable)",
+        ),
+    ] = None,
+    blocks: Annotated[
+        int, typer.Option(min=1, show_default=False, help="blocks at every value  [default: 3]")
+    ] = 3,
+    points: Annotated[
+        int, typer.Option(min=2, show_default=False, help="values to try at most  [default: 16]")
+    ] = 16,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="search intervals down to so many units  [default: a hundredth of the range]"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="directory, new or empty  [default: runs/search-SCENARIO-TIME]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print search.json on stdout")] = False,
+) -> None:
+    """Find where OOM begins, variant by variant, and the margin that a patch buys.
+
+    Example: oomlab search binder-order3 --vary trigger.count=20..600
+    """
+    from orchestrator.report.live import live_observer
+    from orchestrator.report.streams import People
+    from orchestrator.search.observer import SearchObserver
+    from orchestrator.search.search import Search, SearchOptions
+    from orchestrator.search.varied import parse_varied
+
+    options = SearchOptions(
+        command=shlex.join(["oomlab", *sys.argv[1:]]),
+        out=out,
+        overrides=override or (),
+        patches=patch or (),
+        jobs=jobs,
+        blocks=blocks,
+        points=points,
+        step=step,
+    )
+    people = People(stderr=True, highlight=False)
+    work = Search(scenario, parse_varied(vary), options)
+    with live_observer(people) as observer:
+        path, _ = work.run(SearchObserver(observer, quiet=not people.is_terminal))
+    people.print(f"Everything is in {path}", soft_wrap=True, markup=False)
+    show_search(path, people, as_json=as_json)
+
+
+def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn:
+    """Print the result that lies in a search's directory; ends the command with its exit code."""
+    from orchestrator.report.search import print_search
+    from orchestrator.rundir import RunDirectory
+    from orchestrator.search.result import SearchResult
+
+    result = RunDirectory(directory).load(directory / SEARCH_FILE, SearchResult)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        print_search(result, console)
+    raise typer.Exit(result.exit_code)
+
+
+def is_search(directory: Path) -> bool:
+    """True for the directory of a search, as opposed to a run's."""
+    return (directory / SEARCH_FILE).is_file()
