@@ -3,9 +3,10 @@
 
     python -m benchmarks.whole_command [--repetitions N] [--blocks N] [SCENARIO]
 
-A repetition runs `oomlab run SCENARIO` with a warm cache, and the very QEMU commands of its trials
-with nothing around them, one after the other; which of the two goes first alternates. Times are
-compared within a repetition, for a shared machine changes its speed from minute to minute.
+A repetition runs `oomlab run SCENARIO` with a warm cache, one fork of each variant, and the same
+trials as whole boots of bare QEMU with nothing around them; which of the two goes first alternates.
+The tool boots once for all variants and then forks, bare QEMU boots every variant. Times are compared
+within a repetition, for a shared machine changes its speed from minute to minute.
 """
 
 from __future__ import annotations
@@ -28,7 +29,14 @@ from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
-from orchestrator.journal import read_journal, trial_results
+from orchestrator.journal import (
+    BlockEnded,
+    BlockStarted,
+    Entry,
+    TrialEnded,
+    TrialStarted,
+    read_journal,
+)
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.observer import Observer
 from orchestrator.paths import cache_dir
@@ -59,7 +67,7 @@ class Whole:
 
     side: Side
     guests_cpu_s: float
-    trials_wall_s: float
+    guests_wall_s: float
 
     @property
     def own_cpu_s(self) -> float:
@@ -72,9 +80,9 @@ class Whole:
         return self.own_cpu_s / self.side.cpu_s
 
     @property
-    def around_trials_s(self) -> float:
-        """Wall time before the first power-on, between the trials and after the last."""
-        return self.side.wall_s - self.trials_wall_s
+    def around_guests_s(self) -> float:
+        """Wall time before the first power-on, between guests and after the last."""
+        return self.side.wall_s - self.guests_wall_s
 
 
 @dataclass(frozen=True)
@@ -102,22 +110,53 @@ def whole_command(scenario: str, blocks: int, scratch: Path) -> Whole:
     """One run of the whole command; CommandFailed unless its expectations are met."""
     out, account = scratch / "run", scratch / "children"
     tool: list[Argument] = [sys.executable, "-P", "-m", "benchmarks.accounted", account]
-    argv = [*tool, "run", scenario, "--set", f"trials.blocks={blocks}", "--out", out]
+    argv = [
+        *tool,
+        "run",
+        scenario,
+        "--set",
+        f"trials.blocks={blocks}",
+        "--set",
+        "trials.forks=1",
+        "--out",
+        out,
+    ]
     env = {"PYTHONPATH": str(_CHECKOUT), "OOMLAB_CACHE": str(cache_dir())}
     side = measure(lambda: _run(argv, env))
-    results = trial_results(read_journal(RunDirectory(out).journal))
-    return Whole(side, float(account.read_text()), sum(result.host_seconds for result in results))
+    return Whole(side, float(account.read_text()), guests_wall_s(read_journal(RunDirectory(out).journal)))
 
 
-def bare_boots(laboratory: Laboratory, scratch: Path) -> Side:
-    """The boots of the scenario, console and control to files, nothing else."""
-    commands = [
+def guests_wall_s(entries: Sequence[Entry]) -> float:
+    """Host seconds in which at least one guest was on, by the journal."""
+    on, since, total_s = 0, None, 0.0
+    for entry in entries:
+        if isinstance(entry, BlockStarted | TrialStarted):
+            since = since if on else entry.time
+            on += 1
+        elif isinstance(entry, BlockEnded | TrialEnded):
+            on -= 1
+            if not on and since is not None:
+                total_s += (entry.time - since).total_seconds()
+    return total_s
+
+
+def bare_commands(laboratory: Laboratory, scratch: Path, *, prefix: str = "") -> list[list[str]]:
+    """The boots of the scenario, straight through, console and control to files, nothing else."""
+    return [
         qemu_argv(
             laboratory.boot(planned),
-            Wiring(f"file,path={scratch}/console-{number}", f"file,path={scratch}/control-{number}"),
+            Wiring(
+                f"file,path={scratch}/{prefix}console-{number}",
+                f"file,path={scratch}/{prefix}control-{number}",
+            ),
         )
         for number, planned in enumerate(by_hand(plan_blocks(laboratory.scenario)))
     ]
+
+
+def bare_boots(laboratory: Laboratory, scratch: Path) -> Side:
+    """The same boots one after the other."""
+    commands = bare_commands(laboratory, scratch)
 
     def boot_all() -> None:
         for argv in commands:
@@ -146,7 +185,7 @@ def _run(argv: Sequence[Argument], env: dict[str, str]) -> None:
 
 def _warm(scenario: str, blocks: int, observer: Observer) -> Laboratory:
     """Everything the scenario needs, fetched, built and probed: what follows finds it in the cache."""
-    loaded = load_scenario(Path(scenario), [f"trials.blocks={blocks}"])
+    loaded = load_scenario(Path(scenario), [f"trials.blocks={blocks}", "trials.forks=1"])
     return open_laboratory(loaded.scenario, observer)
 
 
@@ -157,7 +196,7 @@ def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
         ("bare QEMU s", lambda r: r.bare.wall_s, ".2f"),
         ("added s", lambda r: r.added_s, "+.2f"),
         ("ratio", lambda r: r.whole.side.wall_s / r.bare.wall_s, ".3f"),
-        ("outside trials s", lambda r: r.whole.around_trials_s, ".2f"),
+        ("outside guests s", lambda r: r.whole.around_guests_s, ".2f"),
         ("tool CPU s", lambda r: r.whole.own_cpu_s, ".2f"),
         ("all CPU s", lambda r: r.whole.side.cpu_s, ".2f"),
         ("bare CPU s", lambda r: r.bare.cpu_s, ".2f"),
