@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deterministic clock: the same artefacts and seed give the same bytes, whatever the host does.
+
+One pair of runs serves most tests. Only the second one's host is loaded, and reads slowly.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator import channel
+from orchestrator.control_group import TRANSCRIPTS
+from orchestrator.deadline import Deadline
+from orchestrator.errors import ExitCode
+from orchestrator.guests.qemu.guest import power_on
+from orchestrator.journal import BlockEnded, read_journal, trial_results
+from orchestrator.laboratory import Laboratory, open_laboratory
+from orchestrator.manifest import RunManifest
+from orchestrator.plan import PlannedBlock, plan_blocks
+from orchestrator.process import start
+from orchestrator.result import BlockResult, TrialResult
+from orchestrator.run import RunOptions, run_scenario
+from orchestrator.rundir import RunDirectory
+from orchestrator.scenario import load_text
+from orchestrator.trial import Observers, Surroundings, raise_block
+from orchestrator.verdict import Verdict, compute_verdict
+from orchestrator.watch import StopSwitch
+from tests.guest.conftest import Quiet
+
+pytestmark = pytest.mark.guest
+
+LOOP_ROUNDS = 10_000
+"""Of the loop that tests/data/binder-extra-loop-6.1.patch adds to every mmap."""
+TEXT = """
+name: determinism
+device:
+  arch: arm64
+  memory: 128MiB
+  sysctls: {vm.watermark_boost_factor: 0, vm.compaction_proactiveness: 0}
+variants:
+  kcalloc: {base: debian-6.1}
+  again: {base: debian-6.1, twin_of: kcalloc}
+  kvcalloc: {base: debian-6.1, scope: drivers/android, patches: [binder-kvcalloc-6.1.patch]}
+  slower: {base: debian-6.1, scope: drivers/android, patches: [binder-extra-loop-6.1.patch]}
+fragmentation:
+  target: {usable_units: {order: 3, max: 150}, free: {min: 16MiB}, hard: required}
+  stressors: [pipes]
+trigger: {kind: binder-mmap, size: 4MiB, count: 200, hold: true}
+trials: {blocks: 2, seed: 3, clock: deterministic}
+expectations:
+  kcalloc: {outcome: oom, first_oom: {order: 3}}
+  again: {outcome: oom}
+  kvcalloc: {outcome: passed, mmaps_failed: 0}
+  slower: {outcome: oom}
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    directory: RunDirectory
+    verdict: Verdict
+    blocks: dict[int, BlockResult]
+    trials: dict[tuple[int, str], TrialResult]
+
+    def transcripts(self, kind: str, name: str) -> dict[str, bytes]:
+        """What one guest said, by file."""
+        return {file: (self.directory.path / kind / name / file).read_bytes() for file in TRANSCRIPTS}
+
+    def fork(self, block: int, variant: str) -> dict[str, bytes]:
+        """What the fork of a variant said."""
+        return self.transcripts("trials", self.trials[block, variant].directory)
+
+
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Run:
+    """A run on the host as it is."""
+    return finished(tmp_path_factory.mktemp("calm") / "run", checkout)
+
+
+@pytest.fixture(scope="session")
+def disturbed(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Run:
+    """The same on a busy host, which reads what guests say by and by."""
+    with pytest.MonkeyPatch.context() as patch, busy_processors(2):
+        # About 10 kB a second of some 60 kB a guest: always behind, and far from a full pipe.
+        patch.setattr(channel, "_CHUNK_BYTES", 512)
+        patch.setattr(channel, "_GATHER_MS", 50)
+        return finished(tmp_path_factory.mktemp("disturbed") / "run", checkout)
+
+
+def finished(directory: Path, checkout: Path) -> Run:
+    loaded = load_text(TEXT, checkout / "tests" / "data" / "determinism.yaml")
+    run, verdict = run_scenario(loaded, Quiet(), RunOptions(command="test", out=directory))
+    entries = read_journal(run.journal)
+    return Run(
+        run,
+        verdict,
+        {entry.number: entry.result for entry in entries if isinstance(entry, BlockEnded)},
+        {(trial.block, trial.variant): trial for trial in trial_results(entries)},
+    )
+
+
+@contextmanager
+def busy_processors(count: int) -> Iterator[None]:
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(start([sys.executable, "-c", "while True: pass"], stdout=None, stderr=None))
+        yield
+
+
+def test_every_trial_ends_as_expected(calm: Run, disturbed: Run) -> None:
+    assert calm.verdict.exit_code == disturbed.verdict.exit_code == ExitCode.MET
+    assert calm.verdict.cpu_model == "cortex-a76"
+    assert len(calm.trials) == len(disturbed.trials) == 8
+
+
+def test_blocks_are_the_same_to_the_last_byte_of_memory(calm: Run, disturbed: Run) -> None:
+    for number in (1, 2):
+        first, second = calm.blocks[number], disturbed.blocks[number]
+        assert first.ram_sha256 is not None
+        assert (first.ram_sha256, first.fingerprint) == (second.ram_sha256, second.fingerprint)
+        name = f"{number:04d}"
+        assert calm.transcripts("blocks", name) == disturbed.transcripts("blocks", name)
+
+
+@pytest.mark.parametrize("variant", ["kcalloc", "again", "kvcalloc", "slower"])
+def test_forks_say_the_same(calm: Run, disturbed: Run, variant: str) -> None:
+    for block in (1, 2):
+        assert calm.fork(block, variant) == disturbed.fork(block, variant)
+        assert all(calm.fork(block, variant).values()), "a transcript is empty"
+
+
+def test_verdicts_are_the_same_but_for_the_memory_that_the_host_gave(calm: Run, disturbed: Run) -> None:
+    assert guest_part(calm.verdict) == guest_part(disturbed.verdict)
+
+
+def guest_part(verdict: Verdict) -> Any:
+    host = {"private_memory_median_kb", "private_memory_largest_kb"}
+    return verdict.model_dump(mode="json", exclude={"passes": {"__all__": host}})
+
+
+def test_two_forks_of_one_snapshot_are_the_same(calm: Run, disturbed: Run) -> None:
+    for run in (calm, disturbed):
+        for block in (1, 2):
+            assert run.fork(block, "kcalloc") == run.fork(block, "again")
+        (control,) = run.verdict.passes[0].controls
+        assert (control.identical, control.pairs) == (True, 2)
+
+
+def test_every_guest_lives_on_the_same_day(calm: Run) -> None:
+    console = calm.transcripts("blocks", "0001")["console.log"]
+    assert b"setting system clock to 2026-01-01T00:00:01 UTC" in console
+
+
+def test_blocks_of_different_seeds_differ(calm: Run) -> None:
+    first, second = calm.blocks[1], calm.blocks[2]
+    assert first.seed != second.seed
+    assert first.fingerprint != second.fingerprint
+    assert first.ram_sha256 != second.ram_sha256
+    assert calm.verdict.passes[0].distinct_states == 2
+
+
+def test_one_state_is_one_sample_however_often_it_was_raised(calm: Run, disturbed: Run) -> None:
+    """The second run's block 1 has the seed of the first run's: as two blocks they are one state."""
+    blocks = [calm.blocks[1], disturbed.blocks[1].model_copy(update={"block": 2})]
+    manifest = calm.directory.load(calm.directory.manifest, RunManifest)
+    verdict = compute_verdict(manifest.scenario, blocks, [], accelerators=manifest.accelerators)
+    assert (verdict.passes[0].blocks, verdict.passes[0].distinct_states) == (2, 1)
+
+
+def test_an_injected_difference_shows_up_in_its_size(calm: Run) -> None:
+    """A turn of the loop is a nop and an addition, a comparison and a branch: two to four instructions."""
+    variants = calm.verdict.passes[0].variants
+    patched, base = variants["slower"].mmaps, variants["kcalloc"].mmaps
+    assert patched.latency_unit == base.latency_unit == "instructions"
+    assert patched.p50 is not None
+    assert base.p50 is not None
+    assert 2 * LOOP_ROUNDS < patched.p50 - base.p50 < 5 * LOOP_ROUNDS
+    for block in (1, 2):
+        assert calm.fork(block, "slower") != calm.fork(block, "kcalloc")
+
+
+def test_what_the_host_writes_down_names_clock_accelerator_and_cpu(calm: Run) -> None:
+    written = json.loads(calm.directory.verdict.read_text())
+    (each,) = written["passes"]
+    assert (each["clock"], each["accelerator"], each["cpu_model"]) == ("deterministic", "tcg", "cortex-a76")
+    manifest = calm.directory.load(calm.directory.manifest, RunManifest)
+    assert manifest.accelerators["deterministic"].qemu_version
+
+
+@pytest.fixture
+def realtime(calm: Run, checkout: Path) -> Laboratory:
+    """The same scenario in real time; the images are those of the runs."""
+    assert calm.verdict
+    scenario = load_text(TEXT, checkout / "tests" / "data" / "x", ["trials={blocks: 3, seed: 5}"]).scenario
+    return open_laboratory(scenario, Quiet())
+
+
+def test_realtime_blocks_are_distinct(realtime: Laboratory, tmp_path: Path) -> None:
+    common = Surroundings(realtime.budgets, StopSwitch(), realtime.mapping_bytes)
+    observers = Observers(_drop, _drop)
+
+    def fingerprint(planned: PlannedBlock) -> str | None:
+        directory = tmp_path / str(planned.number)
+        directory.mkdir()
+        with raise_block(planned, realtime.boot(planned), directory, 1, common, observers) as block:
+            return block.result.fingerprint
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(fingerprint, plan_blocks(realtime.scenario)))
+    assert None not in found
+    assert len(set(found)) == 3
+
+
+def test_a_message_that_the_uart_would_not_take_at_once_is_refused(
+    realtime: Laboratory, tmp_path: Path
+) -> None:
+    boot = realtime.boot(plan_blocks(realtime.scenario)[0])
+    deadline = Deadline.after(60, "the guest is told")
+    with power_on(
+        boot, log_path=tmp_path / "log", console_sink=_drop, control_sink=_drop, deadline=deadline
+    ) as guest:
+        with pytest.raises(ValueError, match="longer than 8 bytes"):
+            guest.tell(b"12345678\n", deadline)
+        assert guest.running
+
+
+def _drop(_: object) -> None:
+    pass
