@@ -46,7 +46,7 @@ _LINES = (
     "init: Service 'vendor.sensors-hal-{a}' (pid {b}) exited with status {a}",
 )
 _NEAR_MISSES = (
-    "oom_reaper: reaped process {b} (app), now anon-rss:0kB, file-rss:0kB, shmem-rss:{c}kB",
+    "ion: heap {a} shrunk by {b}kB, oom_score_adj of its owner is {c}",
     "zram0: detected capacity change from 0 to {b} kB",
     "init: cannot start 'system-boom-{a}': out of slots",
     "thermal: zone {a} panic threshold {b} not reached",

@@ -11,6 +11,7 @@ more than there was then.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from orchestrator.oom.gfp import printed_or_decoded
@@ -20,6 +21,9 @@ Cause = Literal["fragmentation", "shortage", "cgroup-limit", "not-visible", "unk
 
 _ZONES_64 = ("DMA", "DMA32", "Normal", "Movable", "Device")
 _ZONES_32 = ("DMA", "Normal", "HighMem", "Movable")
+
+_NODE = re.compile(r"Node ([0-9]{1,9}) ")
+_NODES = re.compile(r"[0-9]{1,9}(?:-[0-9]{1,9})?(?:,[0-9]{1,9}(?:-[0-9]{1,9})?)*")
 
 
 class ZoneFinding(Record):
@@ -60,12 +64,21 @@ def diagnose(event: MemoryEvent) -> Diagnosis:
     findings = [
         _finding(name, zone, event, highest, names)
         for name, zone in event.zones.items()
-        if name.split()[-1] in names[: names.index(highest) + 1]
+        if name.split()[-1] in names[: names.index(highest) + 1] and _on_allowed_node(name, event.nodemask)
     ]
     cause = _cause(findings, event.order)
     if cause == "shortage" and any(name not in event.zones for name in event.buddy):
         cause = "unknown"  # the lines of some zones were left out of the text
     return Diagnosis(cause=cause, order=event.order, zones=tuple(findings))
+
+
+def _on_allowed_node(zone_name: str, nodemask: str | None) -> bool:
+    """Whether a zone such as "Node 1 Normal" is in a mask such as "0-2,4"; True where either is not shown."""
+    node = _NODE.match(zone_name)
+    if node is None or nodemask is None or not _NODES.fullmatch(nodemask):
+        return True
+    ranges = [part.partition("-") for part in nodemask.split(",")]
+    return any(int(first) <= int(node[1]) <= int(last or first) for first, _, last in ranges)
 
 
 def _zone_order(event: MemoryEvent) -> tuple[str, ...]:

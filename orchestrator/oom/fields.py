@@ -67,8 +67,8 @@ def number_after(key: str, text: str) -> int | None:
 
 
 def word_after(key: str, text: str) -> str | None:
-    """The word behind "key=" up to a comma or white space."""
-    match = re.search(rf"(?<![\w-]){key}=([^,\s]+)", text)
+    """The word behind "key=" up to white space or a comma; commas between numbers ("0-2,4") belong to it."""
+    match = re.search(rf"(?<![\w-]){key}=(\(null\)|[\d-]+(?:,[\d-]+)*(?![\w./])|[^,\s]+)", text)
     return match[1] if match else None
 
 

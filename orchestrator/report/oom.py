@@ -79,9 +79,9 @@ def _flags(event: MemoryEvent) -> Iterator[str]:
         return
     names = printed_or_decoded(event.gfp_flags, event.gfp_mask, event.kernel)
     if not names:
-        yield f"{event.gfp_mask} (not decoded: kernels number flags differently, and release is not known)"
+        yield f"{event.gfp_mask} (not decoded: no numbering is known for {event.kernel or 'this kernel'})"
         return
-    yield f"{event.gfp_mask} = {names}{'' if event.gfp_flags else ' (decoded here)'}"
+    yield f"{event.gfp_mask} = {names}{'' if event.gfp_flags else ' (the text has the number only)'}"
     for name, meaning in in_words(names):
         yield f"{name}: {meaning}"
 
@@ -189,7 +189,7 @@ def _free_list(name: str, buddy: Buddy) -> Iterator[str]:
 def _use(found: ZoneFinding | None, order: int | None) -> Iterator[str]:
     """Why this zone did not serve the request."""
     if found is None:
-        yield "=> not for this request: its flags allow lower zones only"
+        yield "=> not for this request: its flags or its nodes leave this zone out"
     elif order is None or order < 0:
         return
     elif found.above_min is None or found.needed_kb is None:

@@ -96,6 +96,16 @@ def test_urgent_requests_may_go_below_min_and_use_the_highatomic_reserve(
     assert finding.usable_blocks == usable_blocks
 
 
+@pytest.mark.parametrize(
+    ("nodemask", "nodes"),
+    [("(null)", "012"), ("1", "1"), ("0-1", "01"), ("0,2", "02"), ("0-1,2", "012"), ("1-", "012")],
+)
+def test_zones_of_nodes_that_the_request_may_not_use_do_not_count(nodemask: str, nodes: str) -> None:
+    header = HEADER.replace("order=3, ", f"nodemask={nodemask}, order=3, ")
+    zones = "".join(zone(f"Node {node} Normal", 11000) for node in range(3))
+    assert "".join(entry.name.split()[1] for entry in diagnose(event(zones, header)).zones) == nodes
+
+
 def test_flags_are_decoded_before_they_are_judged() -> None:
     header = (
         "[ 1.0] x: page allocation failure: order:0, mode:0x820\n"

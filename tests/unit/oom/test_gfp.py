@@ -45,13 +45,34 @@ def test_atomic_has_one_bit_more_in_6_1() -> None:
         ("5.10.168-android12-9", "6.1"),
         ("6.12.117+deb12-arm64", "6.12"),
         ("6.10.0-rc1", "6.12"),
+        ("2.6.33-rc4-mm1", "4.3"),
+        ("3.10.0-1160.el7.x86_64", "4.3"),
+        ("4.3.6", "4.3"),
         ("4.4.171", None),
+        ("5.7.0", None),
+        ("2.5.70", None),
         ("", None),
         ("nonsense", None),
     ],
 )
 def test_series_of_a_release(release: str, series: str | None) -> None:
     assert series_of(release) == series
+
+
+@pytest.mark.parametrize(
+    ("mask", "names"),
+    [
+        (0xD0, "GFP_KERNEL"),
+        (0x201DA, "GFP_HIGHUSER_MOVABLE|__GFP_COLD"),
+        (0x280DA, "GFP_HIGHUSER_MOVABLE|__GFP_ZERO"),
+        (0x2040D0, "GFP_KERNEL|__GFP_COMP|__GFP_NOTRACK"),
+        (0x4020, "GFP_ATOMIC|__GFP_COMP"),
+        (0xD4, "GFP_KERNEL|GFP_DMA32"),
+    ],
+)
+def test_masks_of_kernels_that_printed_no_names(mask: int, names: str) -> None:
+    assert decode(mask, "4.3") == names
+    assert mask_of(names, "4.3") == mask
 
 
 @given(mask=st.integers(0, 0xFFFFFF))
