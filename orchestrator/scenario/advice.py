@@ -65,6 +65,7 @@ def advise(scenario: Scenario) -> list[Advice]:
     return [
         *_could_not_fail(scenario),
         *_nobody_to_kill(scenario),
+        *_repeated_forks(scenario),
         *(_about_target(scenario, scenario.fragmentation) if scenario.fragmentation is not None else ()),
     ]
 
@@ -87,6 +88,15 @@ def _about_target(scenario: Scenario, fragmentation: Fragmentation) -> Iterator[
         yield Advice(
             ("device", "cma"),
             "CMA is not counted in 'free', although the guest's own MemFree counts it: binder cannot use it",
+        )
+
+
+def _repeated_forks(scenario: Scenario) -> Iterator[Advice]:
+    if scenario.trials.forks > 1 and "deterministic" in scenario.trials.clock:
+        yield Advice(
+            ("trials", "forks"),
+            "under the deterministic clock one fork of each variant is made:"
+            " a second would repeat it bit for bit",
         )
 
 

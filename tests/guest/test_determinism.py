@@ -31,6 +31,7 @@ from orchestrator.result import BlockResult, TrialResult
 from orchestrator.run import RunOptions, run_scenario
 from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import load_text
+from orchestrator.scenario.models import Trials
 from orchestrator.trial import Observers, Surroundings, raise_block
 from orchestrator.verdict import Verdict, compute_verdict
 from orchestrator.watch import StopSwitch
@@ -199,10 +200,10 @@ def test_what_the_host_writes_down_names_clock_accelerator_and_cpu(calm: Run) ->
 
 
 @pytest.fixture
-def realtime(calm: Run, checkout: Path) -> Laboratory:
+def realtime(calm: Run) -> Laboratory:
     """The same scenario in real time; the images are those of the runs."""
-    assert calm.verdict
-    scenario = load_text(TEXT, checkout / "tests" / "data" / "x", ["trials={blocks: 3, seed: 5}"]).scenario
+    scenario = calm.directory.load(calm.directory.manifest, RunManifest).scenario
+    scenario = scenario.model_copy(update={"trials": Trials(blocks=3, seed=5)})
     return open_laboratory(scenario, Quiet())
 
 

@@ -80,6 +80,12 @@ def test_forks_are_one_under_the_deterministic_clock() -> None:
     assert per_clock == {"realtime": 2, "deterministic": 1}
 
 
+def test_more_forks_under_the_deterministic_clock_are_advised_against() -> None:
+    loaded = load_text(TEXT.replace("ARCH", "arm64"), Path("example.yaml"))
+    warnings = [warning for warning in loaded.warnings if "bit for bit" in warning.what]
+    assert [warning.line for warning in warnings] == [7]
+
+
 def report(name: str) -> AcceleratorReport:
     return AcceleratorReport.model_validate(
         {"accelerator": name, "reason": "r", "qemu_version": "7.2", "cpu_model": "x", "boot_s": 3,
