@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many guests this host can really hold at once."""
+"""How many guests this host can really hold at once: cores, memory, and what its cgroups allow.
+
+Sources: proc(5), cgroups(7); Documentation/admin-guide/cgroup-v2.rst (memory.max, memory.high,
+memory.stat, cpu.max) and cgroup-v1/memory.rst (memory.limit_in_bytes, memory.stat) of the kernel.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +22,7 @@ _QEMU_OVERHEAD_BYTES = 128 * MIB
 """QEMU itself with its translation cache: 60 to 110 MB were measured for these guests."""
 _RESERVE_BYTES = 256 * MIB
 """Left to the host's other processes."""
-_CGROUP = Path("/sys/fs/cgroup")
+_ROOT = Path("/")
 
 
 @dataclass(frozen=True)
@@ -26,14 +33,15 @@ class Capacity:
     guests: int
 
 
-def find_capacity(device: Device, *, jobs: int | None) -> Capacity:
-    """Workers up to the cores, guests up to the memory; HostError when not even one guest fits.
+def find_capacity(device: Device, *, jobs: int | None, root: Path = _ROOT) -> Capacity:
+    """Workers up to the cores (or `jobs`), guests up to the memory; HostError when not even one fits.
 
-    A guest is counted with its whole memory: a fork copies only what it writes, but nothing
-    bounds what it writes.
+    A guest is counted with its whole memory, a fork too: it copies only what it writes (the report
+    says how much that was), but nothing bounds what it writes, and a host that runs out of memory
+    kills what it likes. `root` is where /proc and /sys are.
     """
     guest_bytes = int(device.memory) + _QEMU_OVERHEAD_BYTES
-    free_bytes = available_memory_bytes() - _RESERVE_BYTES
+    free_bytes = available_memory_bytes(root) - _RESERVE_BYTES
     guests = free_bytes // guest_bytes
     # A fork runs beside the frozen block that it continues.
     if guests < 2:
@@ -42,40 +50,94 @@ def find_capacity(device: Device, *, jobs: int | None) -> Capacity:
             f"{max(0, free_bytes) // MIB} MiB can be given to guests here",
             hint="free memory on this host, raise its cgroup's limit, or lower device.memory",
         )
-    cores = len(os.sched_getaffinity(0))
-    return Capacity(workers=min(jobs or cores, guests), guests=guests)
+    return Capacity(workers=min(jobs or available_cores(root), guests), guests=guests)
 
 
-def available_memory_bytes() -> int:
+def available_cores(root: Path = _ROOT) -> int:
+    """Cores that this process may use, rounded up where a cgroup allows a fraction; at least 1."""
+    cores = float(len(os.sched_getaffinity(0)))
+    for group in _groups_v2(root):
+        with suppress(OSError, ValueError):
+            quota, period = (group / "cpu.max").read_text().split()
+            cores = min(cores, int(quota) / int(period))  # "max" is no number: no limit
+    return max(1, math.ceil(cores))
+
+
+def available_memory_bytes(root: Path = _ROOT) -> int:
     """What the kernel and this process's cgroups would still give, in bytes.
 
-    MemAvailable of proc(5), and memory.max minus memory.current of every cgroup above us
-    (Documentation/admin-guide/cgroup-v2.rst).
+    MemAvailable, and of every cgroup above us its limit minus its usage. Page cache that is not in
+    active use counts as free, as it does in MemAvailable.
     """
-    limits = [_meminfo_bytes("MemAvailable")]
-    limits += [limit for group in _own_cgroups() if (limit := _room_in(group)) is not None]
-    return min(limits)
+    rooms = [_meminfo_bytes(root, "MemAvailable")]
+    rooms += [room for group in _groups_v2(root) if (room := _room_v2(group)) is not None]
+    rooms += [room for group in _groups_v1(root) if (room := _room_v1(group)) is not None]
+    return min(rooms)
 
 
-def _meminfo_bytes(name: str) -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
+def _meminfo_bytes(root: Path, name: str) -> int:
+    for line in (root / "proc/meminfo").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * KIB
     return 0
 
 
-def _own_cgroups() -> list[Path]:
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        if line.startswith("0::"):
-            group = _CGROUP / line[3:].lstrip("/")
-            return [group, *(parent for parent in group.parents if parent.is_relative_to(_CGROUP))]
-    return []
+def _groups_v2(root: Path) -> Iterator[Path]:
+    for number, _, path in _memberships(root):
+        if number == "0":
+            mounted = root / "sys/fs/cgroup"
+            # systemd's hybrid layout has the unified hierarchy beside those of version 1.
+            hybrid = mounted / "unified"
+            yield from _upwards(hybrid if hybrid.is_dir() else mounted, path)
 
 
-def _room_in(group: Path) -> int | None:
+def _groups_v1(root: Path) -> Iterator[Path]:
+    for _, controllers, path in _memberships(root):
+        if "memory" in controllers.split(","):
+            yield from _upwards(root / "sys/fs/cgroup/memory", path)
+
+
+def _memberships(root: Path) -> Iterator[tuple[str, str, str]]:
+    """Lines of /proc/self/cgroup: hierarchy, controllers, path; none without cgroups."""
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            number, controllers, path = line.split(":", 2)
+            yield number, controllers, path
+
+
+def _upwards(mounted: Path, path: str) -> Iterator[Path]:
+    """The group and those around it, down to the root of the mount."""
+    group = mounted / path.lstrip("/")
+    yield group
+    yield from (parent for parent in group.parents if parent.is_relative_to(mounted))
+
+
+def _room_v2(group: Path) -> int | None:
+    limits = [limit for name in ("memory.max", "memory.high") if (limit := _number(group / name)) is not None]
+    used = _number(group / "memory.current")
+    if not limits or used is None:
+        return None  # the root has no limit
+    return min(limits) - used + _stat(group, "inactive_file")
+
+
+def _room_v1(group: Path) -> int | None:
+    limit, used = _number(group / "memory.limit_in_bytes"), _number(group / "memory.usage_in_bytes")
+    if limit is None or used is None:
+        return None
+    return limit - used + _stat(group, "total_inactive_file")  # no limit is a very large one here
+
+
+def _number(file: Path) -> int | None:
     try:
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
+        return int(file.read_text())
     except (OSError, ValueError):
-        return None  # the root has no limit, and v1 hierarchies have other files
-    return None if limit == "max" else int(limit) - used
+        return None
+
+
+def _stat(group: Path, name: str) -> int:
+    with suppress(OSError, ValueError):
+        for line in (group / "memory.stat").read_text().splitlines():
+            key, _, value = line.partition(" ")
+            if key == name:
+                return int(value)
+    return 0

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from orchestrator.deadline import Deadline
 from orchestrator.evidence import Evidence
 from orchestrator.plan import PlannedBlock, PlannedTrial, plan_blocks
 from orchestrator.scenario import load_text
@@ -36,7 +38,10 @@ class Host:
         self._lock = threading.Lock()
 
     def work(self, workers: int) -> None:
-        threads = [threading.Thread(target=self._work) for _ in range(workers)]
+        self.work_with(self._work, workers)
+
+    def work_with(self, target: Callable[[], None], workers: int) -> None:
+        threads = [threading.Thread(target=target) for _ in range(workers)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -50,13 +55,14 @@ class Host:
                 self.most_guests = max(self.most_guests, len(self._running))
                 if any(isinstance(other, ForkJob) for other in self._running) and len(self._running) > 1:
                     self.alone = False
-            self._run(job)
+            self.run(job)
 
     def _ended(self, job: BlockJob | ForkJob) -> None:
         with self._lock:
-            self._running.remove(job)
+            if job in self._running:
+                self._running.remove(job)
 
-    def _run(self, job: BlockJob | ForkJob) -> None:
+    def run(self, job: BlockJob | ForkJob) -> None:
         if isinstance(job, ForkJob):
             self.ran.append(job.planned)
             self._ended(job)
@@ -108,3 +114,29 @@ def test_a_stop_ends_all_workers_and_gives_everything_back() -> None:
     threading.Timer(0.01, schedule.stop).start()
     host.work(4)
     assert schedule.next() is None
+
+
+@pytest.mark.parametrize("slow", [BlockJob, ForkJob])
+def test_a_slow_guest_holds_up_no_other(slow: type[BlockJob | ForkJob]) -> None:
+    """The first such guest does not end before all other trials that do not depend on it."""
+    schedule = Schedule(plan(10, 3), slots=8, exclusive_trials=False)
+    host = Host(schedule)
+    others = 10 * 2 * 3 - (6 if slow is BlockJob else 1)
+    first = threading.Lock()
+
+    def work() -> None:
+        while (job := schedule.next()) is not None:
+            if isinstance(job, slow) and first.acquire(blocking=False):
+                _wait_until(lambda: len(host.ran) >= others)
+            host.run(job)
+
+    host.work_with(work, workers=2)
+    assert len(host.ran) == 60
+    assert host.closed == 10
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = Deadline.after(20, "the others go on")
+    while not condition():
+        deadline.check()
+        threading.Event().wait(0.005)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests up to what the host has and its cgroups allow, over made-up /proc and /sys trees."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator.capacity import available_cores, available_memory_bytes, find_capacity
+from orchestrator.errors import HostError
+from orchestrator.scenario.models import Device
+from orchestrator.units import KIB, MIB
+
+GUEST_MIB = 256 + 128
+RESERVE_MIB = 256
+
+
+class Host:
+    """A root directory with the files that matter."""
+
+    def __init__(self, root: Path, available_mib: int) -> None:
+        self.root = root
+        self.write(
+            "proc/meminfo",
+            f"MemTotal: 99999999 kB\nMemFree: 1 kB\nMemAvailable: {available_mib * MIB // KIB} kB\n",
+        )
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def group(self, path: str, **files: object) -> None:
+        for name, value in files.items():
+            self.write(f"sys/fs/cgroup/{path}/{name.replace('__', '.')}", f"{value}\n")
+
+    def available_mib(self) -> float:
+        return available_memory_bytes(self.root) / MIB
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path, available_mib=10_000)
+
+
+def device() -> Device:
+    return Device.model_validate({"arch": "arm64", "memory": "256MiB"})
+
+
+def test_without_cgroups_the_kernel_decides(host: Host) -> None:
+    assert host.available_mib() == 10_000
+
+
+def test_a_group_has_its_limit_less_its_usage(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/box\n")
+    host.group("box", memory__max=2000 * MIB, memory__current=500 * MIB)
+    assert host.available_mib() == 1500
+
+
+def test_idle_page_cache_of_a_group_is_free(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/box\n")
+    stat = f"anon 1\ninactive_file {400 * MIB}\nactive_file {50 * MIB}"
+    host.group("box", memory__max=2000 * MIB, memory__current=500 * MIB, memory__stat=stat)
+    assert host.available_mib() == 1900
+
+
+def test_the_tightest_group_around_us_counts(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/outer/inner\n")
+    host.group("outer", memory__max=3000 * MIB, memory__current=2500 * MIB)
+    host.group("outer/inner", memory__max="max", memory__current=100 * MIB)
+    host.group("outer/sibling", memory__max=1, memory__current=1)
+    assert host.available_mib() == 500
+
+
+def test_throttling_counts_as_a_limit(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/box\n")
+    host.group("box", memory__max="max", memory__high=1000 * MIB, memory__current=0)
+    assert host.available_mib() == 1000
+
+
+def test_inside_a_container_the_root_of_the_mount_is_our_group(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/\n")
+    host.group(".", memory__max=1024 * MIB, memory__current=24 * MIB)
+    assert host.available_mib() == 1000
+
+
+def test_version_1(host: Host) -> None:
+    host.write("proc/self/cgroup", "5:cpu,cpuacct:/box\n4:memory:/box\n0::/\n")
+    host.group(
+        "memory/box",
+        memory__limit_in_bytes=900 * MIB,
+        memory__usage_in_bytes=300 * MIB,
+        memory__stat=f"inactive_file 5\ntotal_inactive_file {100 * MIB}",
+    )
+    host.group("memory", memory__limit_in_bytes=9223372036854771712, memory__usage_in_bytes=1)
+    assert host.available_mib() == 700
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("50000 100000", 1), ("100000 100000", 1), ("max 100000", None), ("garbage", None)]
+)
+def test_a_quota_of_cpu_time_is_so_many_cores(host: Host, quota: str, cores: int | None) -> None:
+    host.write("proc/self/cgroup", "0::/box\n")
+    host.group("box", cpu__max=quota)
+    assert available_cores(host.root) == (cores or len(os.sched_getaffinity(0)))
+
+
+def test_workers_up_to_the_cores_and_the_memory(tmp_path: Path) -> None:
+    large = Host(tmp_path / "large", available_mib=100_000)
+    assert find_capacity(device(), jobs=None, root=large.root).workers == len(os.sched_getaffinity(0))
+    assert find_capacity(device(), jobs=7, root=large.root).workers == 7
+    small = Host(tmp_path / "small", available_mib=RESERVE_MIB + 3 * GUEST_MIB)
+    capacity = find_capacity(device(), jobs=7, root=small.root)
+    assert (capacity.workers, capacity.guests) == (3, 3)
+
+
+def test_too_little_is_refused_with_the_numbers(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/box\n")
+    host.group("box", memory__max=(RESERVE_MIB + 2 * GUEST_MIB - 1) * MIB, memory__current=0)
+    with pytest.raises(
+        HostError, match=rf"{2 * GUEST_MIB} MiB of memory, and {2 * GUEST_MIB - 1} MiB"
+    ) as caught:
+        find_capacity(device(), jobs=1, root=host.root)
+    assert "device.memory" in caught.value.hint
+
+
+def test_a_group_that_is_full_already_is_refused_too(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/box\n")
+    host.group("box", memory__max=100 * MIB, memory__current=100 * MIB)
+    with pytest.raises(HostError, match="and 0 MiB can be given"):
+        find_capacity(device(), jobs=None, root=host.root)
