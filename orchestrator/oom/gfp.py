@@ -5,8 +5,8 @@ Kernels from 4.6 print the names themselves; this is for texts that carry only t
 histograms, cut lines, older kernels). Bit values: include/linux/gfp_types.h of Linux 6.1 and
 gfp.h/gfp_types.h of 6.12; they are the same in both except bit 9 (`__GFP_ATOMIC` in 6.1, unused in 6.12).
 The greedy choice of names follows `__print_flags` over include/trace/events/mmflags.h, so the result equals
-what the kernel would have printed. "4.3" stands for the numbering of 2.6 to 4.3 (include/linux/gfp.h), which grew
-without any bit changing its meaning; 4.4 to 5.7 changed theirs from version to version.
+what the kernel would have printed. "4.3" stands for the numbering of 2.6 to 4.3 (include/linux/gfp.h), which
+grew without any bit changing its meaning; 4.4 to 5.7 changed theirs from version to version.
 """
 
 from __future__ import annotations

@@ -163,22 +163,24 @@ def _table(buddy: Buddy) -> Iterator[str]:
         yield f"{label:<9}" + " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
     letters = sorted({letter for types in buddy.migratetypes for letter in types}, key="UMEHCI".find)
     if letters:
-        yield ", ".join(f"{letter} = {_LETTERS.get(letter, '?')}" for letter in letters) + _reserved_kb(buddy)
+        yield ", ".join(f"{letter} = {_LETTERS.get(letter, '?')}" for letter in letters)
+    yield from _reserved_kb(buddy)
 
 
-def _reserved_kb(buddy: Buddy) -> str:
+def _reserved_kb(buddy: Buddy) -> Iterator[str]:
     """How much lies in lists that are highatomic or CMA alone; mixed lists are printed as one number."""
     only_kb = mixed_kb = 0
     for order, (count, types) in enumerate(zip(buddy.counts, buddy.migratetypes, strict=True)):
         size_kb = count * buddy.smallest_block_kb << order
-        if set(types) & set("HC"):
-            only_kb, mixed_kb = (
-                (only_kb, mixed_kb + size_kb) if set(types) - set("HC") else (only_kb + size_kb, mixed_kb)
-            )
-    if not only_kb and not mixed_kb:
-        return ""
-    mixed = f", and an unknown part of {mixed_kb} kB" if mixed_kb else ""
-    return f"; {only_kb} kB highatomic or CMA alone{mixed}"
+        if not set(types) & set("HC"):
+            continue
+        if set(types) <= set("HC"):
+            only_kb += size_kb
+        else:
+            mixed_kb += size_kb
+    if only_kb or mixed_kb:
+        mixed = f", and an unknown part of the {mixed_kb} kB in mixed lists" if mixed_kb else ""
+        yield f"highatomic or CMA alone: {only_kb} kB{mixed}"
 
 
 def _free_list(name: str, buddy: Buddy) -> Iterator[str]:
@@ -199,7 +201,8 @@ def _use(found: ZoneFinding | None, order: int | None) -> Iterator[str]:
     elif order == 0:
         yield f"=> open as printed: {_left(found)} is above the {found.needed_kb} kB that must stay"
     else:
-        yield f"=> {_blocks(found, order)}; {_left(found)} is above the {found.needed_kb} kB that must stay"
+        yield f"=> open for single pages: {_left(found)} is above the {found.needed_kb} kB that must stay"
+        yield f"=> {_blocks(found, order)}"
 
 
 def _left(found: ZoneFinding) -> str:

@@ -22,6 +22,7 @@ from orchestrator.process import run
 from tests.unit.oom.test_corpus import count, differences
 from tests.unit.oom.texts import CONSOLES, CORPUS, console_paths, corpus_paths, memory_events, truth_of
 
+MAIL = CORPUS.parent / "mission" / "binder-kvcalloc-v3.txt"
 ONE_OOM = "6.1-arm64-binder-order3"
 KILL = b"[    1.500000] Out of memory: Killed process 5 (victim) total-vm:1kB, anon-rss:1kB, file-rss:0kB\n"
 CALM = b"[    1.000000] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n"
@@ -117,6 +118,15 @@ def test_the_page_says_who_why_and_where() -> None:
         "1 OOM event, 1 allocation-failure warning, 0 low-memory-killer kills, 0 memory dumps in 1 file\n",
     ):
         assert part in stdout
+
+
+@pytest.mark.skipif(
+    not MAIL.is_file(), reason=f"THE MAIL IS ABSENT: the page that quotes it is not checked ({MAIL})"
+)
+def test_the_document_quotes_what_is_printed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(MAIL.parent)
+    page = (checkout / "docs" / "oom.md").read_text()
+    assert f"```console\n$ oomlab oom {MAIL.name}\n{oom(MAIL.name).stdout}```\n" in page
 
 
 def test_what_is_not_there_is_said() -> None:
