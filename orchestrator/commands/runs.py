@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that make runs and read them again."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from orchestrator.commands.shared import (
+    EPILOG,
+    JsonOption,
+    PatchOption,
+    ScenarioArgument,
+    SetOption,
+    app,
+    load,
+    people,
+)
+from orchestrator.errors import InputError
+from orchestrator.report.streams import Data
+from orchestrator.search.command import is_search, show_search
+
+if TYPE_CHECKING:
+    from orchestrator.verdict import Verdict
+
+
+@app.command(epilog=EPILOG)
+def run(
+    scenario: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SCENARIO]", help="a scenario file, or the name of a shipped one"),
+    ] = None,
+    override: SetOption = None,
+    patch: PatchOption = None,
+    again: Annotated[
+        bool,
+        typer.Option("--aa", help="A/A control: run one variant twice under two names, and nothing else"),
+    ] = False,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="which variant for --aa  [default: the first]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="run directory, new or empty  [default: runs/SCENARIO-TIME]")
+    ] = None,
+    artefacts_from: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="use exactly the kernels and modules of an earlier run"),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print every command, one a line, and start nothing")
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="go on with a run that was cut short: only its missing trials are made"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a scenario to its verdict, or go on with a run that was cut short.
+
+    Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
+    """
+    from orchestrator.dryrun import dry_run_commands
+    from orchestrator.report.live import live_observer
+    from orchestrator.run import RunOptions, resume_run, run_scenario
+    from orchestrator.scenario import Repeat
+
+    if resume is not None:
+        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,
+                 "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
+                 "--dry-run": dry_run}  # fmt: skip
+        _refuse_with_resume(name for name, value in given.items() if value)
+        with live_observer(people) as observer:
+            directory, verdict = resume_run(resume, observer, jobs=jobs)
+        _conclude(directory.path, verdict, as_json=as_json)
+    if scenario is None:
+        raise InputError(
+            "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
+        )
+    if variant is not None and not again:
+        raise InputError("--variant chooses the variant of --aa, which is missing")
+    loaded = load(scenario, override, patch, Repeat(variant) if again else None)
+    if dry_run:
+        for command in dry_run_commands(loaded.scenario):
+            typer.echo(command)
+        return
+    options = RunOptions(
+        command=shlex.join(["oomlab", *sys.argv[1:]]),
+        out=out,
+        overrides=override or (),
+        artefacts_from=artefacts_from,
+        jobs=jobs,
+    )
+    with live_observer(people) as observer:
+        directory, verdict = run_scenario(loaded, observer, options)
+    _conclude(directory.path, verdict, as_json=as_json)
+
+
+@app.command()
+def clean(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN...]", help="run directories  [default: runs/*]")
+    ] = None,
+) -> None:
+    """End processes and remove temporary files that crashed runs left; a run at work is left alone."""
+    from orchestrator.clean import clean_up
+
+    data = Data(highlight=False)
+    for line in clean_up(runs):
+        data.print(Text(line), soft_wrap=True)
+
+
+@app.command(epilog=EPILOG)
+def report(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a run's verdict (or a search's result) again, from its directory alone."""
+    from orchestrator.run import judge_run
+    from orchestrator.rundir import open_run_directory
+
+    if is_search(run_directory):
+        show_search(run_directory, Data(highlight=False), as_json=as_json)
+    verdict = judge_run(open_run_directory(run_directory))
+    if as_json:
+        typer.echo(verdict.model_dump_json(indent=2))
+    else:
+        _report(run_directory, Data(highlight=False))
+    raise typer.Exit(verdict.exit_code)
+
+
+@app.command()
+def shell(
+    scenario: ScenarioArgument,
+    variant: Annotated[str | None, typer.Option(help="which kernel  [default: the first]")] = None,
+    override: SetOption = None,
+    patch: PatchOption = None,
+) -> None:
+    """Open a shell in the scenario's guest, with its memory in the scenario's state."""
+    from orchestrator.report.live import live_observer
+    from orchestrator.shell import open_shell
+
+    loaded = load(scenario, override, patch)
+    with live_observer(people) as observer:
+        session = open_shell(loaded.scenario, variant, observer)
+    raise typer.Exit(session.attach())
+
+
+def _refuse_with_resume(given: Iterable[str]) -> None:
+    names = list(given)
+    if names:
+        raise InputError(
+            f"{', '.join(names)} cannot be given with --resume",
+            hint="a run is resumed as it began: its manifest says with what",
+        )
+
+
+def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
+    _report(run_directory, people)
+    people.print(Text(f"Everything is in {run_directory}"), soft_wrap=True)
+    if as_json:
+        typer.echo(verdict.model_dump_json(indent=2))
+    raise typer.Exit(verdict.exit_code)
+
+
+def _report(run_directory: Path, console: Console) -> None:
+    from orchestrator.manifest import RunManifest
+    from orchestrator.report.terminal import print_report
+    from orchestrator.run import judge_run
+    from orchestrator.rundir import open_run_directory
+
+    directory = open_run_directory(run_directory)
+    manifest = directory.load(directory.manifest, RunManifest)
+    page_sizes = {
+        name: manifest.artefacts[variant.base].page_size_bytes
+        for name, variant in manifest.scenario.variants.items()
+        if variant.base in manifest.artefacts
+    }
+    print_report(judge_run(directory), console, page_sizes=page_sizes)

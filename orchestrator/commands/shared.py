@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all commands share: the application, its exit codes, common options, words for errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+from typer.core import TyperGroup
+
+from orchestrator.errors import ExitCode, HostError, OomlabError
+from orchestrator.interrupts import ignore_more
+from orchestrator.report.streams import People, drop
+
+if TYPE_CHECKING:
+    from orchestrator.scenario import LoadedScenario, Repeat
+
+EPILOG = (
+    "Exit codes: 0 expectations met, 1 not met, 2 bad input, 3 could not run, 4 verdict missing "
+    "(evidence short), 130 interrupted."
+)
+
+
+class _Commands(TyperGroup):
+    """Turns the end of a command into its exit code; usage errors are Typer's (2)."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except OomlabError as error:
+            print_error(error)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            ignore_more()
+            people.print("interrupted")
+            sys.exit(ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            drop(sys.stdout)  # its reader has seen enough: nobody is left to tell
+            sys.exit(ExitCode.COULD_NOT_RUN)
+        except OSError as error:
+            drop(sys.stdout)  # which may be what is full
+            print_error(HostError(_os_words(error)))
+            sys.exit(ExitCode.COULD_NOT_RUN)
+
+
+app = typer.Typer(
+    name="oomlab",
+    cls=_Commands,
+    help="Answers whether a kernel change survives memory fragmentation, and what it costs: boots "
+    "virtual devices from scenario files, fragments their memory to a verified state, fires "
+    "binder mmaps at them, and compares kernel variants.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+people = People(stderr=True, highlight=False)
+
+ScenarioArgument = Annotated[
+    Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="override a field, e.g. --set trials.blocks=3"),
+]
+PatchOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--patch",
+        metavar="FILE",
+        help="try your own change: the variants become `base` and `patched` (repeatable)",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the verdict as JSON on stdout")]
+
+
+def load(
+    scenario: Path, overrides: list[str] | None, patches: list[Path] | None, repeat: Repeat | None = None
+) -> LoadedScenario:
+    """A scenario with its overrides; prints its warnings. Raises ScenarioInvalid."""
+    from orchestrator.scenario import load_scenario
+
+    loaded = load_scenario(scenario, overrides or (), patches or (), repeat)
+    for warning in loaded.warnings:
+        people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    return loaded
+
+
+def print_error(error: OomlabError) -> None:
+    """An error with its evidence and hint; several problems stand each on a line of its own."""
+    lead = "error:\n" if "\n" in error.message else "error: "
+    people.print(Text(lead, style="bold red").append(error.message, style="not bold"), soft_wrap=True)
+    for evidence in error.evidence:
+        if evidence.strip():
+            people.print(Text(evidence.rstrip(), style="dim"), soft_wrap=True)
+    if error.hint:
+        people.print(Text(f"hint: {error.hint}"), soft_wrap=True)
+
+
+def _os_words(error: OSError) -> str:
+    words = error.strerror or str(error)
+    return words if error.filename is None else f"{os.fsdecode(error.filename)}: {words}"
