@@ -31,6 +31,10 @@ from orchestrator.schedule import BlockJob, ForkJob, Schedule
 from orchestrator.trial import Block, Observers, Surroundings, raise_block, run_trial
 from orchestrator.watch import StopSwitch
 
+_HEED_SIGNALS_S = 0.2
+"""A signal that comes just before the main thread goes to sleep, or that the kernel hands to another
+thread, does not wake it: Python runs the handler when it wakes by itself."""
+
 
 class Execution:
     """The guests of one run. Journal and observer are told by one thread at a time."""
@@ -65,7 +69,8 @@ class Execution:
             try:
                 with held_back():  # a submit() that is cut short loses sight of its thread
                     working += [pool.submit(self._work, schedule) for _ in range(workers)]
-                wait(working)
+                while wait(working, timeout=_HEED_SIGNALS_S).not_done:
+                    pass
             except KeyboardInterrupt:
                 self.interrupt(schedule)
                 wait(working)
