@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +36,8 @@ def oom(
 
     page_size_bytes = None if page_size is None else _page_size_bytes(page_size)
     sink: Sink = JsonSink(sys.stdout) if as_json else TextSink(sys.stdout, page_size_bytes)
-    problems = read_files(files, sys.stdin.buffer, sink)
+    stdin = io.BytesIO() if sys.stdin is None else sys.stdin.buffer  # None: whoever started us closed it
+    problems = read_files(files, stdin, sink)
     sys.stdout.flush()
     if len(problems) == 1:
         raise problems[0]

@@ -22,6 +22,10 @@ class _Counts:
     def add(self, event: MemoryEvent) -> None:
         self._types[event.type] += 1
 
+    @property
+    def any(self) -> bool:
+        return bool(self._types)
+
     def as_json(self) -> dict[str, int]:
         return {
             "oom_events": self._types["oom"] + self._types["memcg-oom"],
@@ -57,8 +61,9 @@ class TextSink:
             self._out.write(f"{shown(file)}: no OOM event, allocation failure or memory dump\n")
 
     def close(self) -> None:
-        """The counts of all files that could be read."""
-        self._out.write(f"{self._counts.as_text()} in {_count_of('file', self._files)}\n")
+        """The counts of all files that could be read, if any could."""
+        if self._files or self._counts.any:
+            self._out.write(f"{self._counts.as_text()} in {_count_of('file', self._files)}\n")
 
 
 class JsonSink:

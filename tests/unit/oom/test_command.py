@@ -164,10 +164,23 @@ RANDOM_BYTES = random.Random(1).randbytes(100_000)
     ],
 )
 def test_what_is_no_text_is_refused(data: bytes, message: str) -> None:
-    for options in ([], ["--json"]):
-        result = oom(*options, "-", data=data)
-        assert result.exit_code == 2
-        assert message in result.stderr
+    result = oom("-", data=data)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    result = oom("--json", "-", data=data)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["events"] == []
+
+
+def test_a_closed_stdin_is_an_empty_one() -> None:
+    text = "import os; os.close(0); os.execv({0!r}, [{0!r}, '-m', 'orchestrator', 'oom', '-'])"
+    done = run(
+        [sys.executable, "-c", text.format(sys.executable)],
+        deadline=Deadline.after(60, "it ends"),
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"-: empty" in done.stderr
 
 
 def test_a_kernel_message_among_binary_data_is_text_enough() -> None:
