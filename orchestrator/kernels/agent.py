@@ -55,6 +55,8 @@ def build_agent(cache: Cache, arch: Arch, compiler: Compiler, progress: Progress
             compile_command(compiler, directory / AGENT_FILE),
             cwd=resource_dir("images") / "guest",
             deadline=Deadline.after(_COMPILE_S, "compiling the guest agent"),
+            # A compiler that is killed leaves its temporary files: in here they go with the scratch.
+            env={"TMPDIR": str(directory.parent)},
         )
         return {"compiler": compiler.version()}
 

@@ -12,7 +12,6 @@ import hashlib
 import os
 import platform
 import queue
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -153,8 +152,8 @@ def _boot_probe(boot: Boot, deadline: Deadline) -> ProbeResult:
         if not chunk:
             lines.put(None)
 
-    with tempfile.TemporaryDirectory(prefix="oomlab-probe-") as scratch:
-        log = Path(scratch) / "qemu.log"
+    with os.fdopen(os.memfd_create("oomlab-probe-log")) as memory:
+        log = Path(f"/proc/self/fd/{memory.fileno()}")  # not on disk: killed, we could not remove it
         with power_on(
             boot, log_path=log, console_sink=console.extend, control_sink=control_sink, deadline=deadline
         ):
