@@ -151,7 +151,7 @@ class _Scanner:
                 stat, fresh = Diffstat(*(int(number or 0) for number in summary.groups())), True
             elif _END.match(text):
                 fresh = True
-            elif _CUT.match(text) and current is not None:
+            elif current is not None and (_CUT.match(text) or _HUNK.match(text)):
                 current.cut = True
             self._at += 1
         if current is not None:
@@ -226,7 +226,8 @@ class _Scanner:
             tuple(raw),
         )
         shaped = shape(hunk)
-        if shaped is not None:
+        goes_on = _HUNK.match(self._text()) is not None or self._is_file_start()
+        if shaped is not None and not goes_on:  # behind a patch's last hunk comes other text
             self._at = start + 1 + shaped.used
         return hunk
 
@@ -248,7 +249,7 @@ def _finished(draft: _Draft, subject: str) -> FoundPatch:
     files = tuple(draft.files)
     missing = list(_gaps(files))
     if draft.cut:
-        missing.append("a mark says that text was cut out")
+        missing.append("text was cut out between its hunks")
     hunks = [hunk for file in files for hunk in file.hunks]
     if draft.diffstat is not None and not missing:
         missing += _against_stat(draft.diffstat, files, hunks)

@@ -99,15 +99,16 @@ def _with_joins(hunk: Hunk, joins: int, lost: bool, known: frozenset[str]) -> Sh
     used = _needed(hunk, raw, joins)
     if used is None:
         return None
-    candidates = [index for index in range(1, used) if _may_continue(raw[index])]
+    candidates = [index for index in range(used) if _may_continue(raw[index])]
     if len(candidates) < joins:
         return None
-    chosen = set(_best_joins(raw, candidates, lost, known)[:joins])
+    chosen = set(_best_joins(hunk, candidates, lost, known)[:joins])
     lines: list[HunkLine] = []
     for index in range(used):
-        if index in chosen and lines:
-            last = lines.pop()
-            lines.append(HunkLine(last.kind, f"{last.text.rstrip()} {raw[index].strip()}", whole=False))
+        if index in chosen:
+            last = lines.pop() if lines else None
+            if last is not None:
+                lines.append(HunkLine(last.kind, f"{last.text.rstrip()} {raw[index].strip()}", whole=False))
         elif not raw[index].startswith("\\"):
             lines.append(_line(raw[index]))
     old = sum(line.kind != "+" for line in lines)
@@ -131,16 +132,17 @@ def _may_continue(text: str) -> bool:
     return bool(text.strip()) and not text.startswith(("+", "-", "\\"))
 
 
-def _best_joins(raw: Sequence[str], candidates: list[int], lost: bool, known: frozenset[str]) -> list[int]:
-    """The candidates, the likeliest ends of broken lines first."""
+def _best_joins(hunk: Hunk, candidates: list[int], lost: bool, known: frozenset[str]) -> list[int]:
+    """The candidates, the likeliest ends of broken lines first. The first may be the end of the header."""
+    raw = hunk.raw
 
     def rank(index: int) -> tuple[int, int, int, int]:
-        before = _line(raw[index - 1])
-        joined = squeezed(before.text + raw[index])
+        before = _line(raw[index - 1]).text if index else hunk.section
+        joined = squeezed(before + raw[index])
         fits = joined in known
         stands_alone = squeezed(raw[index]) in known
         marked = not lost and raw[index].startswith((" ", "\t"))
-        return (-fits, stands_alone, marked, -len(raw[index - 1]))
+        return (-fits, stands_alone, marked, -len(before))
 
     return sorted(candidates, key=rank)
 

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -26,6 +28,7 @@ from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import BlockResult, TrialResult
 
+_FRAMES_PER_S = 4
 _PHASE_WORDS = {
     "prepare": "preparing the guest",
     "pressure": "fragmenting memory",
@@ -51,6 +54,8 @@ def result_line(label: GuestLabel, result: TrialResult) -> str:
     if result.mmaps is not None:
         mmaps = result.mmaps
         line += f", {mmaps.ok} of {mmaps.planned} mmaps served"
+    if result.first_oom is not None:
+        line += f": {event_line(result.first_oom)}"
     if not result.outcome.is_evidence:
         line += f" ({result.why})"
     return line
@@ -74,10 +79,11 @@ def detail(record: ControlRecord) -> str | None:
 
 
 class PlainObserver:
-    """One line a step, for logs and CI: no cursor motion, no repetition."""
+    """For logs and CI: a few lines a block, one line a trial, no cursor motion."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._triggered = False
 
     def say(self, text: str) -> None:
         """Print a line of preparation."""
@@ -93,13 +99,18 @@ class PlainObserver:
             self._print(f"{label.name}: booting")
 
     def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:
-        """Print the phases only; feedback steps would flood a log."""
-        if isinstance(record, Phase) and record.name in ("pressure", "trigger"):
+        """Print a block's pressure and the first trigger of all; more would flood a log."""
+        if not isinstance(record, Phase):
+            return
+        first_trigger = record.name == "trigger" and not self._triggered
+        self._triggered |= first_trigger
+        if first_trigger or record.name == "pressure":
             self._print(f"{label.name}: {_PHASE_WORDS[record.name]}")
 
     def guest_event(self, label: GuestLabel, event: ConsoleEvent) -> None:
-        """Print OOMs and panics as they are read."""
-        if (text := event_line(event)) is not None:
+        """Print what a block should not have, and panics; a trial's OOM is in the line of its end."""
+        expected = isinstance(event, MemoryEvent) and not isinstance(label.planned, PlannedBlock)
+        if not expected and (text := event_line(event)) is not None:
             self._print(f"{label.name}: {text}")
 
     def block_ended(self, label: GuestLabel, result: BlockResult) -> None:
@@ -115,31 +126,33 @@ class PlainObserver:
 
 
 class LiveObserver(PlainObserver):
-    """A bar over the trials with rate and time left, the tally of outcomes, and a line a worker."""
+    """A bar over the trials with rate and time left, the tally of outcomes, and a line a guest."""
 
-    def __init__(self, console: Console, progress: Progress) -> None:
+    def __init__(self, console: Console, overall: Progress, guests: Progress) -> None:
         super().__init__(console)
-        self._progress = progress
-        self._overall: TaskID | None = None
+        self._overall = overall
+        self._bar = overall.add_task("", total=None, visible=False, rate="")
+        self._lines = guests
         self._tally: dict[str, Counter[str]] = {}
         self._guests: dict[GuestLabel, TaskID] = {}
 
     def say(self, text: str) -> None:
         """Print a line of preparation."""
-        self._progress.console.print(text, markup=False, highlight=False, style="dim")
+        self._console.print(text, markup=False, highlight=False, style="dim")
 
     def run_planned(self, blocks: int, trials: int) -> None:  # noqa: ARG002 - the bar counts trials
-        """Show the bar."""
-        self._overall = self._progress.add_task("", total=trials)
+        """Show the bar, anew for every run."""
+        self._tally.clear()
+        self._overall.reset(self._bar, total=trials, visible=True, description="", rate="")
 
     def guest_started(self, label: GuestLabel) -> None:
         """Give the guest a line."""
-        self._guests[label] = self._progress.add_task(f"{label.name}: starting", total=None)
+        self._guests[label] = self._lines.add_task(f"{label.name}: starting", total=None)
 
     def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:
         """Show the guest's phase on its line."""
         if (text := detail(record)) is not None and label in self._guests:
-            self._progress.update(self._guests[label], description=f"{label.name}: {text}")
+            self._lines.update(self._guests[label], description=f"{label.name}: {text}")
 
     def block_ended(self, label: GuestLabel, result: BlockResult) -> None:
         """Take the guest's line away; print only what went wrong."""
@@ -153,13 +166,16 @@ class LiveObserver(PlainObserver):
         if not result.outcome.is_evidence:
             super().trial_ended(label, result)
         self._tally.setdefault(result.variant, Counter())[result.outcome] += 1
-        if self._overall is not None:
-            self._progress.update(self._overall, advance=1, description=self._tally_text())
+        self._overall.update(self._bar, advance=1, description=self._tally_text(), rate=self._rate_text())
 
     def _forget(self, label: GuestLabel) -> None:
         task = self._guests.pop(label, None)
         if task is not None:
-            self._progress.remove_task(task)
+            self._lines.remove_task(task)
+
+    def _rate_text(self) -> str:
+        bar = self._overall.tasks[0]
+        return f"{60 * bar.completed / bar.elapsed:.0f}/min" if bar.elapsed else ""
 
     def _tally_text(self) -> str:
         return "   ".join(
@@ -188,9 +204,13 @@ def live_observer(console: Console) -> Iterator[Observer]:
     if not console.is_terminal:
         yield PlainObserver(console)
         return
-    columns = (
-        BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
+    overall = Progress(
+        BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.description}", markup=False),
+        console=console,
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield LiveObserver(console, progress)
+    guests = Progress(
+        SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False), console=console
+    )
+    with Live(Group(overall, guests), console=console, transient=True, refresh_per_second=_FRAMES_PER_S):
+        yield LiveObserver(console, overall, guests)

@@ -32,6 +32,7 @@ def test_a_shipped_scenario_ends_as_it_says(name: str, oomlab: Oomlab) -> None:
     assert completed.returncode == ExitCode.MET, completed.stderr.decode()
     verdict = json.loads(completed.stdout)
     check_files(oomlab.directory / "run", verdict)
+    check_blocks(oomlab.directory / "run")
     check_variants(name, verdict["variants"])
     check_console(oomlab.directory / "run", DIES_AT_ORDER.get(name), verdict["variants"]["kcalloc"]["trials"])
 
@@ -47,6 +48,15 @@ def check_files(run: Path, verdict: dict[str, Any]) -> None:
         assert {"console.log", "console.jsonl", "control.jsonl", "samples.jsonl"} <= {
             path.name for path in trial.iterdir()
         }
+
+
+def check_blocks(run: Path) -> None:
+    """The page allocator was shuffled, and to effect: no two blocks are one state of memory."""
+    entries = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    results = [entry["result"] for entry in entries if entry["kind"] == "block-ended"]
+    assert all(result["shuffled"] for result in results)
+    fingerprints = [result["fingerprint"] for result in results if result["mode"] == "block"]
+    assert len(set(fingerprints)) == len(fingerprints) > 1
 
 
 def check_variants(name: str, variants: dict[str, Any]) -> None:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts that are not "applies", notes, and series."""
+
+from __future__ import annotations
+
+from orchestrator.mail.checkpatch import read_findings
+from orchestrator.mail.contents import read_contents
+from orchestrator.mail.diff import find_patches
+from orchestrator.mail.message import read_messages
+from orchestrator.mail.notes import notes
+from orchestrator.mail.source import SourceFile
+from orchestrator.mail.verdict import Kind, check
+from tests.unit.mail.texts import (
+    BASE,
+    DATA,
+    FILES,
+    LINES,
+    PATH,
+    SCOPE,
+    changed_file,
+    diff_to,
+    mail_of,
+    only_patch,
+)
+
+
+def one_change(old: str, new: str) -> SourceFile:
+    lines = list(LINES)
+    lines[lines.index(old)] = new
+    return changed_file(lines)
+
+
+SIMPLE = one_change("\tint ret1 = 0;", "\tint ret1 = 1;")
+
+
+def test_the_mail_holds_one_whole_patch_in_its_quotation() -> None:
+    (patch,) = read_contents((DATA / "kvcalloc-quoted.txt").read_bytes()).patches
+    assert (patch.depth, patch.missing, len(patch.files[0].hunks)) == (1, (), 3)
+    assert patch.files[0].hunks[0].function == "binder_alloc_mmap_handler"
+
+
+def test_files_elsewhere_are_not_judged() -> None:
+    text = mail_of(diff_to(SIMPLE).replace(SCOPE, "mm/slab"))
+    assert check(only_patch(text.encode()), FILES, SCOPE).kind is Kind.OUTSIDE
+
+
+def test_paths_that_climb_out_are_outside() -> None:
+    text = mail_of(diff_to(SIMPLE).replace(PATH, f"{SCOPE}/../../../etc/passwd"))
+    assert check(only_patch(text.encode()), FILES, SCOPE).kind is Kind.OUTSIDE
+
+
+def test_a_file_that_the_base_lacks_is_named() -> None:
+    text = mail_of(diff_to(SIMPLE).replace("pages.c", "newer.c"))
+    verdict = check(only_patch(text.encode()), FILES, SCOPE)
+    assert (verdict.kind, verdict.remarks) == (Kind.LACKS, (f"{SCOPE}/newer.c",))
+
+
+def test_a_new_file_is_made_as_the_mail_says() -> None:
+    diff = f"--- /dev/null\n+++ b/{SCOPE}/new.c\n@@ -0,0 +1,2 @@\n+int x;\n+\tint y;\n"
+    verdict = check(only_patch(mail_of(diff).encode()), FILES, SCOPE)
+    assert verdict.kind is Kind.APPLIES
+    assert verdict.result[f"{SCOPE}/new.c"].text == "int x;\n\tint y;\n"
+
+
+def test_removed_lines_that_the_base_lacks_are_named() -> None:
+    other = BASE.text.replace("int ret1 = 0;", "int ret1 = 7;").replace("ret1 = -EINVAL", "ret1 = -EIO")
+    verdict = check(only_patch(mail_of(diff_to(SIMPLE)).encode()), {PATH: SourceFile(PATH, other)}, SCOPE)
+    assert verdict.kind is Kind.REFUSED
+    assert any("the base has no line 'int ret1 = 0;'" in remark for remark in verdict.remarks)
+
+
+def test_two_places_that_fit_equally_are_no_place() -> None:
+    lines = ["w();", "a();", "b();", "c();", "x();", "a();", "b();", "c();"]
+    diff = f"--- a/{PATH}\n+++ b/{PATH}\n@@ -3,4 +3,4 @@\n other();\n a();\n-b();\n+d();\n c();\n"
+    verdict = check(only_patch(mail_of(diff).encode()), {PATH: changed_file(lines)}, SCOPE)
+    assert verdict.kind is Kind.REFUSED
+    assert "fit equally well" in verdict.remarks[0]
+
+
+def test_renames_and_binaries_are_refused() -> None:
+    names = f"rename from {PATH}\nrename to {SCOPE}/x.c\n"
+    diff = f"diff --git a/{PATH} b/{SCOPE}/x.c\nsimilarity index 100%\n{names}"
+    verdict = check(only_patch(mail_of(diff).encode()), FILES, SCOPE)
+    assert verdict.kind is Kind.REFUSED
+    assert "more than a change of text" in verdict.remarks[0]
+
+
+def test_a_series_in_one_file_is_several_patches() -> None:
+    second = one_change("\tint ret2 = 0;", "\tint ret2 = 1;")
+    mbox = "".join(
+        f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\n"
+        f"Subject: [PATCH {number}/2] x\n\n"
+        f"Words.\n---\n{diff_to(after)}-- \n2.34.1\n\n"
+        for number, after in enumerate((SIMPLE, second), 1)
+    )
+    patches = [patch for message in read_messages(mbox.encode()) for patch in find_patches(message)]
+    assert [patch.subject for patch in patches] == ["[PATCH 1/2] x", "[PATCH 2/2] x"]
+    pasted = mail_of(diff_to(SIMPLE)) + mail_of(diff_to(second))
+    assert len(read_contents(pasted.encode()).patches) == 2
+
+
+def test_a_quotation_of_the_same_patch_is_no_second_one() -> None:
+    text = mail_of(diff_to(SIMPLE))
+    quoted = "".join(f"> {line}\n" for line in text.splitlines())
+    assert len(read_contents((text + "\nOn Monday A wrote:\n" + quoted).encode()).patches) == 1
+
+
+def test_text_cut_out_of_a_quotation_makes_it_incomplete() -> None:
+    two = SIMPLE.text.replace("int ret3 = 0;", "int ret3 = 1;")
+    first, second = diff_to(SourceFile(PATH, two)).split("@@ -")[1:]
+    head = diff_to(SIMPLE).partition("@@ -")[0]
+    text = mail_of(f"{head}@@ -{first}[...]\n")
+    assert check(only_patch(text.encode()), FILES, SCOPE).kind is Kind.INCOMPLETE
+    assert second
+
+
+def test_a_patch_that_only_silences_is_noted() -> None:
+    line = "\t\t\t\tsizeof(pages->array1[0]), GFP_KERNEL);"
+    after = one_change(line, line.replace("GFP_KERNEL", "GFP_KERNEL | __GFP_NOWARN"))
+    (note,) = notes(only_patch(mail_of(diff_to(after)).encode()), ())
+    assert "only silences the warning" in note
+
+
+def test_a_patch_that_leaves_the_failing_call_alone_is_noted() -> None:
+    report = (DATA / "kvcalloc-quoted.txt").read_text()
+    contents = read_contents(report.encode())
+    assert len(contents.reports) == 1
+    (note,) = notes(only_patch(mail_of(diff_to(SIMPLE)).encode()), contents.reports)
+    assert note.startswith("it does not touch binder_alloc_mmap_handler")
+    assert notes(contents.patches[0], contents.reports) == []
+
+
+def test_findings_about_restored_white_space_are_not_the_authors() -> None:
+    output = (
+        f"{PATH}:760: CHECK:PARENTHESIS_ALIGNMENT: Alignment should match open parenthesis\n"
+        f"{PATH}:761: WARNING:LINUX_VERSION_CODE: LINUX_VERSION_CODE should be avoided\n"
+    )
+    assert [finding.judgeable for finding in read_findings(output, {PATH})] == [False, True]
+    assert [finding.judgeable for finding in read_findings(output, set())] == [True, True]
