@@ -19,6 +19,8 @@ from orchestrator.mail.checkpatch import FILES as CHECKPATCH_FILES
 from orchestrator.mail.checkpatch import run_checkpatch
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.review import Review, patch_files, review
+from orchestrator.mail.source import SourceFile
+from orchestrator.mail.verdict import Kind, unified
 from orchestrator.paths import cache_dir, resource_dir
 from tests.build.conftest import SCOPE, quiet
 
@@ -113,3 +115,15 @@ def test_checkpatch_runs_in_the_sandbox(reviewed: Review, tmp_path: Path) -> Non
     verdict = reviewed.patches[0].checked[0].verdict
     (finding,) = run_checkpatch(Entry(), verdict)
     assert (finding.line, finding.judgeable) == (760, False)
+
+
+def test_a_patch_of_a_series_may_need_the_one_before(tmp_path: Path) -> None:
+    base = source_of("debian-6.1")[FILE].content.decode()
+    once = base.replace("alloc->pages = kcalloc(", "alloc->pages = kvcalloc(", 1)
+    twice = once.replace("alloc->pages = kvcalloc(", "alloc->pages = vcalloc(", 1)
+    diffs = [unified(SourceFile(FILE, a), SourceFile(FILE, b)) for a, b in ((base, once), (once, twice))]
+    text = "".join(f"Subject: [PATCH {n}/2] x\n\n---\n{diff}-- \n2\n" for n, diff in enumerate(diffs, 1))
+    result = review(read_contents(text.encode()), "arm64", quiet, with_checkpatch=False)
+    first, second = (item.checked[0] for item in result.patches)
+    assert (first.verdict.kind, first.follows) == (Kind.APPLIES, ())
+    assert (second.verdict.kind, second.follows) == (Kind.APPLIES, (1,))
