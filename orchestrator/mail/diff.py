@@ -104,15 +104,16 @@ class _Draft:
 
 
 def find_patches(message: Message) -> list[FoundPatch]:
-    """The patches in one mail, in their order; of equal copies (a quotation) only the most complete."""
+    """The patches in one mail, each only once."""
     found: list[FoundPatch] = []
     for depth in message.depths:
         lines = [line for line in message.lines if line.depth == depth]
         found += [_finished(draft, message.subject) for draft in _Scanner(lines, depth).drafts()]
-    return _without_copies(found)
+    return without_copies(found)
 
 
-def _without_copies(found: Sequence[FoundPatch]) -> list[FoundPatch]:
+def without_copies(found: Sequence[FoundPatch]) -> list[FoundPatch]:
+    """The patches, of equal ones (quotations, resent mails) only the most complete, in their order."""
     kept: list[FoundPatch] = []
     for patch in sorted(found, key=lambda item: (len(item.missing), item.depth)):
         if not any(_is_part(patch, other) for other in kept):
