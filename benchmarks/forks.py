@@ -80,7 +80,27 @@ class Repetition:
     load: float
 
     @property
-    def cold(laboratory: Laboratory, workers: int, scratch: Path) -> Cold:
+    def cold_a_minute(self) -> float:
+        """From the first power-on to the end of the last guest."""
+        return 60 * self.cold.trials / self.cold.wall_s
+
+    @property
+    def cold_cpu_s(self) -> float:
+        """CPU time of one cold trial."""
+        return self.cold.cpu_s / self.cold.trials
+
+    @property
+    def forked_cpu_s(self) -> float:
+        """CPU time of one forked trial, with its part of the block and of the tool."""
+        return self.forked.all_cpu_s / self.forked.trials
+
+    @property
+    def forked_a_minute(self) -> float:
+        """From the frozen block to the end of the last trial."""
+        return 60 * self.forked.trials / self.forked.forking_s
+
+
+def cold(laboratory: Laboratory, workers: int, scratch: Path) -> Cold:
     """The scenario's first block, every variant once per worker, each a boot."""
     commands = [
         argv for copy in range(workers) for argv in bare_commands(laboratory, scratch, prefix=f"{copy}-")
