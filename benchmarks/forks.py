@@ -57,7 +57,17 @@ class Forked:
     whole_s: float
     start_s: Sequence[float]
     private_kb: Sequence[int]
-    tool_share: float
+    all_cpu_s: float
+    tool_cpu_s: float
+
+
+@dataclass(frozen=True)
+class Cold:
+    """Trials that are boots of their own, in bare QEMU."""
+
+    trials: int
+    wall_s: float
+    cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -65,9 +75,24 @@ class Repetition:
     """Both sides with so many guests at a time."""
 
     workers: int
-    cold_a_minute: float
+    cold: Cold
     forked: Forked
     load: float
+
+    @property
+    def cold_a_minute(self) -> float:
+        """From the first power-on to the end of the last guest."""
+        return 60 * self.cold.trials / self.cold.wall_s
+
+    @property
+    def cold_cpu_s(self) -> float:
+        """CPU time of one cold trial."""
+        return self.cold.cpu_s / self.cold.trials
+
+    @property
+    def forked_cpu_s(self) -> float:
+        """CPU time of one forked trial, with its part of the block and of the tool."""
+        return self.forked.all_cpu_s / self.forked.trials
 
     @property
     def forked_a_minute(self) -> float:
@@ -75,15 +100,15 @@ class Repetition:
         return 60 * self.forked.trials / self.forked.forking_s
 
 
-def cold_a_minute(laboratory: Laboratory, workers: int, scratch: Path) -> float:
-    """Trials a minute when each is a boot: the scenario's first block, every variant once per worker."""
+def cold(laboratory: Laboratory, workers: int, scratch: Path) -> Cold:
+    """The scenario's first block, every variant once per worker, each a boot."""
     commands = [
         argv for copy in range(workers) for argv in bare_commands(laboratory, scratch, prefix=f"{copy}-")
     ]
-    started = time.monotonic()
+    before_s, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(_boot, commands))
-    return 60 * len(commands) / (time.monotonic() - started)
+    return Cold(len(commands), time.monotonic() - started, cpu_s(resource.RUSAGE_CHILDREN) - before_s)
 
 
 def _boot(argv: Sequence[str]) -> None:
@@ -109,7 +134,8 @@ def forked(scenario: str, settings: Sequence[str], workers: int, scratch: Path) 
         whole_s=whole_s,
         start_s=_start_times(entries, directory),
         private_kb=[kb for result in results if (kb := result.private_memory_kb)],
-        tool_share=(all_s - float(account.read_text())) / all_s,
+        all_cpu_s=all_s,
+        tool_cpu_s=all_s - float(account.read_text()),
     )
 
 
@@ -135,8 +161,8 @@ def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
     """One line a repetition."""
     table = Table()
     for title in (
-        "guests at once", "cold/min", "forked/min", "ratio", "whole run/min", "fork to running ms",
-        "private MiB median", "most", "tool share", "load",
+        "guests", "cold/min", "forked/min", "ratio", "whole run/min", "CPU s cold", "CPU s forked", "ratio",
+        "fork to running ms", "private MiB", "tool share", "load",
     ):  # fmt: skip
         table.add_column(title, justify="right")
     for each in repetitions:
@@ -147,15 +173,20 @@ def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
             f"{each.forked_a_minute:.1f}",
             f"{each.forked_a_minute / each.cold_a_minute:.1f}",
             f"{60 * side.trials / side.whole_s:.1f}",
+            f"{each.cold_cpu_s:.2f}",
+            f"{each.forked_cpu_s:.2f}",
+            f"{each.cold_cpu_s / each.forked_cpu_s:.1f}",
             f"{1000 * min(side.start_s):.0f} to {1000 * statistics.median(side.start_s):.0f}",
-            f"{statistics.median(side.private_kb) / KIB:.0f}",
-            f"{max(side.private_kb) / KIB:.0f}",
-            f"{side.tool_share:.1%}",
+            f"{statistics.median(side.private_kb) / KIB:.0f}, {max(side.private_kb) / KIB:.0f}",
+            f"{side.tool_cpu_s / side.all_cpu_s:.1%}",
             f"{each.load:.1f}",
         )
     console.print(table)
     console.print(_GOALS, soft_wrap=True)
-    console.print("fork to running: least and median, until the guest's first line on the console")
+    console.print(
+        "CPU s: of one trial, forked with its part of the block and of the tool; fork to running: least and "
+        "median, until the guest's first line on the console; private: median, most"
+    )
 
 
 def repeat(scenario: str, overrides: Sequence[str], forks: int, workers: int, people: Console) -> Repetition:
@@ -166,8 +197,8 @@ def repeat(scenario: str, overrides: Sequence[str], forks: int, workers: int, pe
     )
     with tempfile.TemporaryDirectory(prefix="oomlab-benchmark-") as directory:
         load = os.getloadavg()[0]
-        cold = cold_a_minute(laboratory, workers, Path(directory))
-        return Repetition(workers, cold, forked(scenario, settings, workers, Path(directory)), load)
+        boots = cold(laboratory, workers, Path(directory))
+        return Repetition(workers, boots, forked(scenario, settings, workers, Path(directory)), load)
 
 
 def main() -> None:

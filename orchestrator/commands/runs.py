@@ -136,7 +136,7 @@ def report(
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
     else:
-        _report(run_directory, Data(highlight=False))
+        _report(run_directory, verdict, Data(highlight=False))
     raise typer.Exit(verdict.exit_code)
 
 
@@ -167,17 +167,16 @@ def _refuse_with_resume(given: Iterable[str]) -> None:
 
 
 def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
-    _report(run_directory, people)
+    _report(run_directory, verdict, people)
     people.print(Text(f"Everything is in {run_directory}"), soft_wrap=True)
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
     raise typer.Exit(verdict.exit_code)
 
 
-def _report(run_directory: Path, console: Console) -> None:
+def _report(run_directory: Path, verdict: Verdict, console: Console) -> None:
     from orchestrator.manifest import RunManifest
     from orchestrator.report.terminal import print_report
-    from orchestrator.run import judge_run
     from orchestrator.rundir import open_run_directory
 
     directory = open_run_directory(run_directory)
@@ -187,4 +186,4 @@ def _report(run_directory: Path, console: Console) -> None:
         for name, variant in manifest.scenario.variants.items()
         if variant.base in manifest.artefacts
     }
-    print_report(judge_run(directory), console, page_sizes=page_sizes)
+    print_report(verdict, console, page_sizes=page_sizes)

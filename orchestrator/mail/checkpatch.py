@@ -10,7 +10,7 @@ import re
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
@@ -44,6 +44,13 @@ _SCRIPT = (
 _SPACE_TYPES = re.compile(
     r"SPAC|INDENT|ALIGN|TAB|WHITE|LONG_LINE|OPEN_ENDED_LINE|POINTER_LOCATION|BLOCK_COMMENT_STYLE|LINE_CONTINU"
 )
+
+
+class Scripts(Protocol):
+    """Where checkpatch and its word lists are; a cache entry is one."""
+
+    def file(self, name: str) -> Path:
+        """The path of one of `FILES`."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +127,9 @@ def _pick(archive: tarfile.TarFile, directory: Path, deadline: Deadline) -> None
     raise HostError(f"the source package has no {', '.join(sorted(wanted))}")
 
 
-def run_checkpatch(entry: CacheEntry, verdict: Verdict) -> list[Finding]:
+def run_checkpatch(scripts: Scripts, verdict: Verdict) -> list[Finding]:
     """What checkpatch says of the restored patch. Raises HostError when it breaks."""
-    package = {f"scripts/{name}": TreeFile(entry.file(name).read_bytes()) for name in FILES}
+    package = {f"scripts/{name}": TreeFile(scripts.file(name).read_bytes()) for name in FILES}
     package["restored.patch"] = TreeFile(verdict.text.encode(errors="surrogateescape"))
     done = run_sandboxed(
         Sandbox().command(_SCRIPT),

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.errors import InputError
 from orchestrator.mail.comparison import Comparison, compare, one_way_mb_s
-from orchestrator.mail.diff import FoundPatch, find_patches
+from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
 from orchestrator.mail.message import Message, read_messages
 from orchestrator.mail.table import Row, Table, find_tables
 from orchestrator.oom.reader import read_events
@@ -59,7 +59,7 @@ def read_contents(data: bytes) -> Contents:
     text = "".join(message.text for message in messages)
     reports = tuple(event for event in read_events(text.encode()) if isinstance(event, MemoryEvent))
     tables = tuple(table for message in messages for table in find_tables(message.lines))
-    patches = tuple(patch for message in messages for patch in find_patches(message))
+    patches = tuple(without_copies([patch for message in messages for patch in find_patches(message)]))
     added = "\n".join(text for patch in patches for text in patch.added)
     removed = "\n".join(text for patch in patches for text in patch.removed)
     return Contents(messages, reports, tables, tuple(compare(tables, added, removed)), patches)

@@ -104,21 +104,26 @@ class _Draft:
 
 
 def find_patches(message: Message) -> list[FoundPatch]:
-    """The patches in one mail, in their order; of equal copies (a quotation) only the most complete."""
+    """The patches in one mail, each only once."""
     found: list[FoundPatch] = []
     for depth in message.depths:
         lines = [line for line in message.lines if line.depth == depth]
         found += [_finished(draft, message.subject) for draft in _Scanner(lines, depth).drafts()]
-    return _without_copies(found)
+    return without_copies(found)
 
 
-def _without_copies(found: Sequence[FoundPatch]) -> list[FoundPatch]:
+def without_copies(found: Sequence[FoundPatch]) -> list[FoundPatch]:
+    """The patches, of equal ones (quotations, resent mails) only the most complete, in their order."""
     kept: list[FoundPatch] = []
     for patch in sorted(found, key=lambda item: (len(item.missing), item.depth)):
-        changes = set(patch.identity)
-        if not any(changes <= set(other.identity) for other in kept):
+        if not any(_is_part(patch, other) for other in kept):
             kept.append(patch)
     return sorted(kept, key=lambda item: item.line)
+
+
+def _is_part(patch: FoundPatch, other: FoundPatch) -> bool:
+    paths = {file.path for file in patch.files}
+    return set(patch.identity) <= set(other.identity) and paths <= {file.path for file in other.files}
 
 
 class _Scanner:
@@ -172,7 +177,7 @@ class _Scanner:
         old = new = None
         odd = ""
         if git := _GIT.match(self._text()):
-            old, new = _path(git[1]), _path(git[2] or git[1])
+            old, new = _paths(git[1], git[2] or git[1])
             self._at += 1
             while self._at < len(self._lines) and not self._is_file_start() and self._is_header():
                 match = _ODD.match(self._text())
@@ -182,7 +187,7 @@ class _Scanner:
             old_match, new_match = _OLD.match(self._text()), _NEW.match(self._text(1))
             assert old_match is not None
             assert new_match is not None
-            old, new = _path(old_match[1]), _path(new_match[1])
+            old, new = _paths(old_match[1], new_match[1])
             self._at += 2
         return FileDiff(old, new, tuple(self._hunks()), odd)
 
@@ -238,11 +243,17 @@ class _Scanner:
         return self._is_file_start()
 
 
-def _path(name: str) -> str | None:
-    """The path without `a/` or `b/`, as `patch -p1` takes it."""
+def _paths(old: str, new: str) -> tuple[str | None, str | None]:
+    """The paths as `patch -p1` takes them; the same start on both sides is no prefix (git's --no-prefix)."""
+    starts = {name.partition("/")[0] for name in (old, new) if name != "/dev/null"}
+    bare = len(starts) == 1 and not starts & {"a", "b"}
+    return _path(old, bare=bare), _path(new, bare=bare)
+
+
+def _path(name: str, *, bare: bool) -> str | None:
     if name == "/dev/null":
         return None
-    return name if name.startswith("/") else name.partition("/")[2] or name
+    return name if bare or name.startswith("/") else name.partition("/")[2] or name
 
 
 def _finished(draft: _Draft, subject: str) -> FoundPatch:

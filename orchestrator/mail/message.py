@@ -164,11 +164,23 @@ def _plain(text: str) -> _Body:
     if len(re.findall(r"=\r?$", text, re.MULTILINE)) >= 2 and re.search(r"=(?:3D|20|09|C2|E2)", text):
         text = _decode(quopri.decodestring(text.encode()), None)
         undone.append("quoted-printable decoded")
+    if (dedented := _dedent(text)) != text:
+        text = dedented
+        undone.append("indentation taken off")
     entities = len(re.findall("&[gl]t;", text))
     if entities and entities > len(re.findall("[<>]", text)):
         text = _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text)
         undone.append("HTML entities undone")
     return _Body(text, tuple(undone))
+
+
+def _dedent(text: str) -> str:
+    """Without the spaces that every line begins with. More than one: a lone one may be a hunk's."""
+    filled = [line for line in text.split("\n") if line.strip()]
+    width = min((len(line) - len(line.lstrip(" ")) for line in filled), default=0)
+    if width < 2:
+        return text
+    return "\n".join(line[width:] for line in text.split("\n"))
 
 
 class _Html(HTMLParser):

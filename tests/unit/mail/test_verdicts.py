@@ -137,3 +137,25 @@ def test_findings_about_restored_white_space_are_not_the_authors() -> None:
     )
     assert [finding.judgeable for finding in read_findings(output, {PATH})] == [False, True]
     assert [finding.judgeable for finding in read_findings(output, set())] == [True, True]
+
+
+def test_paths_without_a_prefix_are_understood() -> None:
+    text = mail_of(diff_to(SIMPLE).replace("a/drivers", "drivers").replace("b/drivers", "drivers"))
+    assert check(only_patch(text.encode()), FILES, SCOPE).kind is Kind.APPLIES
+
+
+def test_a_patch_without_hunks_is_not_taken_for_a_copy() -> None:
+    lost = f"--- a/{SCOPE}/other.c\n+++ b/{SCOPE}/other.c\n"
+    patches = read_contents((mail_of(diff_to(SIMPLE)) + mail_of(lost)).encode()).patches
+    assert [bool(patch.missing) for patch in patches] == [False, True]
+
+
+def test_a_thread_holds_a_patch_once() -> None:
+    mail = f"From a@b Fri Jun 14 14:38:47 2024\nFrom: A <a@b>\nSubject: x\n\n{mail_of(diff_to(SIMPLE))}\n"
+    assert len(read_messages((mail * 2).encode())) == 2
+    assert len(read_contents((mail * 2).encode()).patches) == 1
+
+
+def test_an_indented_mail_is_read() -> None:
+    text = "".join(f"    {line}\n" for line in mail_of(diff_to(SIMPLE)).splitlines())
+    assert check(only_patch(text.encode()), FILES, SCOPE).kind is Kind.APPLIES
