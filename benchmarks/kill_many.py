@@ -114,6 +114,8 @@ class Campaign:
             if child.returncode is not None:
                 if child.returncode != _FINISHED:
                     raise Fault(f"{arguments}: ended with status {child.returncode}")
+                if "--resume" not in arguments:  # the machine has become quicker, or was busy before
+                    self.tally.undisturbed_s = min(self.tally.undisturbed_s, moment_s - moment.remaining())
                 return True
             child.kill()
             self.tally.kills += 1
