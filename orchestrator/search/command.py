@@ -63,6 +63,7 @@ def search(
     Example: oomlab search binder-order3 --vary trigger.count=20..600
     """
     from orchestrator.report.live import live_observer
+    from orchestrator.report.search import print_search
     from orchestrator.report.streams import People
     from orchestrator.search.observer import SearchObserver
     from orchestrator.search.search import Search, SearchOptions
@@ -81,9 +82,12 @@ def search(
     people = People(stderr=True, highlight=False)
     work = Search(scenario, parse_varied(vary), options)
     with live_observer(people) as observer:
-        path, _ = work.run(SearchObserver(observer, quiet=not people.is_terminal))
+        path, result = work.run(SearchObserver(observer, quiet=not people.is_terminal))
+    print_search(result, people)
     people.print(f"Everything is in {path}", soft_wrap=True, markup=False)
-    show_search(path, people, as_json=as_json)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    raise typer.Exit(result.exit_code)
 
 
 def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn:

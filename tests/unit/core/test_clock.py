@@ -14,6 +14,7 @@ from orchestrator.guests.qemu.machine import MACHINES, Clock, Wiring, qemu_argv
 from orchestrator.laboratory import block_boot
 from orchestrator.plan import plan_blocks
 from orchestrator.scenario import Scenario, ScenarioInvalid, load_text
+from orchestrator.trial import order
 
 TEXT = """
 name: example
@@ -78,6 +79,12 @@ def test_realtime_deadlines_follow_the_host() -> None:
 def test_forks_are_one_under_the_deterministic_clock() -> None:
     per_clock = {block.clock: len(block.trials) for block in plan_blocks(scenario())}
     assert per_clock == {"realtime": 2, "deterministic": 1}
+
+
+@pytest.mark.parametrize("module", [0, 9, 31])
+def test_a_fork_is_told_its_module_in_just_what_raises_the_uart_interrupt(module: int) -> None:
+    assert len(order(module)) == 8
+    assert int(order(module)) == module
 
 
 def test_more_forks_under_the_deterministic_clock_are_advised_against() -> None:
