@@ -174,8 +174,10 @@ def _die_with(parent_pid: int) -> None:
     """Runs in the child between fork and exec: SIGKILL when the parent dies (prctl(2)).
 
     Calls only what was loaded before the fork, for other threads may have held locks. A parent
-    that died before the call sends no signal any more, hence the look at getppid(2).
+    that died before the call sends no signal any more, hence the look at getppid(2). A shell
+    that put this program into the background has it ignore SIGINT; its children need not.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent_pid:
         os._exit(127)
 

@@ -96,5 +96,14 @@ def test_a_child_dies_with_the_tool_even_when_that_is_killed(checkout: Path) -> 
     wait_until_gone(grandchild)
 
 
+def test_a_child_hears_ctrl_c_even_when_the_tool_was_told_to_ignore_it() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        status = run(["sh", "-c", "kill -INT $$; echo survived"], deadline=soon(), check=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert status.stdout == b""
+
+
 def test_paste_ready_quotes() -> None:
     assert paste_ready(["a b", Path("c"), "$d"]) == "'a b' c '$d'"
