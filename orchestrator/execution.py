@@ -139,7 +139,12 @@ class Execution:
         )
         with self._told(entry):
             self._observer.guest_started(label)
-        directory = self._directory.make("trials", label.number)
+        forks = block.snapshot is not None
+        directory = (
+            self._directory.make("trials", label.number)
+            if forks
+            else self._directory.link_trial(label.number, block.directory)
+        )
         result = run_trial(block, planned, attempt, directory, self._common, self._observers(label))
         with self._told(TrialEnded(result=result)):
             self._observer.trial_ended(label, result)

@@ -6,7 +6,7 @@
     ledger.jsonl    which processes were started, for `oomlab clean`
     verdict.json    what it says; can be recomputed from the two above
     blocks/NNNN/    one boot to the target: console.log, console.jsonl, control.jsonl, samples.jsonl, qemu.log
-    trials/NNNN/    one fork of a block: the same files
+    trials/NNNN/    one fork of a block: the same files (a link to the block when it never forked)
 
 Every file but the growing ones is replaced atomically: it is readable at any instant.
 """
@@ -14,6 +14,7 @@ Every file but the growing ones is replaced atomically: it is readable at any in
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,16 +99,24 @@ class RunDirectory:
 
     def make(self, kind: Literal["blocks", "trials"], number: int) -> Path:
         """A fresh directory for one guest's files: NNNN, or NNNN-2 and so on for a further attempt."""
+        return self._fresh(kind, number, Path.mkdir)
+
+    def link_trial(self, number: int, block: Path) -> Path:
+        """The directory of a trial that never forked: all it has is what its block left."""
+        return self._fresh("trials", number, lambda path: path.symlink_to(Path("..", "blocks", block.name)))
+
+    def _fresh(self, kind: str, number: int, make: Callable[[Path], None]) -> Path:
+        parent = self.path / kind
+        parent.mkdir(exist_ok=True)
         attempt = 1
         while True:
-            name = f"{number:04d}" if attempt == 1 else f"{number:04d}-{attempt}"
-            directory = self.path / kind / name
+            path = parent / (f"{number:04d}" if attempt == 1 else f"{number:04d}-{attempt}")
             try:
-                directory.mkdir(parents=True)
+                make(path)
             except FileExistsError:
                 attempt += 1
             else:
-                return directory
+                return path
 
 
 def create_run_directory(out: Path | None, scenario_name: str) -> RunDirectory:

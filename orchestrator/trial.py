@@ -53,6 +53,7 @@ class Block:
     evidence: Evidence
     snapshot: Snapshot | None
     result: BlockResult
+    directory: Path
 
 
 _Start = Callable[[Path, Sink, Sink], AbstractContextManager[QemuGuest]]
@@ -109,7 +110,7 @@ def raise_block(
             fingerprint=parked.fingerprint if parked else None,
             ram_sha256=snapshot.ram_sha256() if evidence.frozen and boot.clock == "deterministic" else None,
         )
-        yield Block(planned, evidence, snapshot if evidence.frozen else None, result)
+        yield Block(planned, evidence, snapshot if evidence.frozen else None, result, directory)
 
 
 def run_trial(

@@ -75,7 +75,7 @@ class Host:
             resources = ExitStack()
             resources.callback(self._count_closed)
             self._ended(job)
-            block = Block(job.planned, Evidence(), None, raised(job.planned.number, "x"))
+            block = Block(job.planned, Evidence(), None, raised(job.planned.number, "x"), Path())
             self.schedule.block_raised(block, resources)
 
     def _count_closed(self) -> None:
