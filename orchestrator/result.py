@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.guests.qemu.machine import Clock
@@ -61,6 +63,52 @@ class RequestPaths(_Frozen):
     page_orders: dict[str, int] = Field(description="page requests: 'order N' or 'order N noretry'")
 
 
+class BenchmarkRow(_Frozen):
+    """One benchmark of one fork, in Google Benchmark's terms. Times are the guest's nanoseconds.
+
+    Under the deterministic clock 4 ns are one instruction.
+    """
+
+    name: str = Field(description="`BM_sendVec_binder/4096`: the benchmark and its argument")
+    when: Literal["relaxed", "target", "after"] = Field(
+        description="pressure released, at the target, or after the trigger"
+    )
+    iterations: int = Field(description="timed iterations; chosen before, no result")
+    warmup: int = Field(description="iterations before, not timed: a fork starts with cold caches")
+    real_ns: float = Field(description="wall time per iteration")
+    cpu_ns: float = Field(description="CPU time of the measuring thread per iteration")
+    p50_ns: int | None = Field(None, description="median of the iterations, where each is timed")
+    p99_ns: int | None = Field(None, description="99th percentile of them")
+    max_ns: int | None = Field(None, description="the slowest")
+    failed: int = Field(0, description="iterations that the kernel refused")
+    killed: bool = Field(False, description="the OOM killer ended the benchmark; figures are of what it did")
+    oom_kills: int = Field(0, description="`oom_kill` of /proc/vmstat during the benchmark")
+    error: str | None = Field(None, description="why there are no figures")
+    counters: dict[str, int] = Field(
+        default_factory=dict, description="binder driver's commands during the timed part, by name"
+    )
+
+
+class AuditRow(_Frozen):
+    """Page-array requests of one kind in one phase, and what the kernel did to serve them."""
+
+    phase: Literal["relaxed", "target", "trigger", "after"] = Field(description="when they were made")
+    order: int = Field(description="of the page array: 2^order pages if it is to be contiguous")
+    gfp_flags: str = Field(description="decoded")
+    requests: int = Field(description="page arrays asked for")
+    contiguous: int = Field(description="served by physically contiguous memory")
+    fell_back: int = Field(description="served by vmalloc")
+    refused: int = Field(description="not served at all")
+    reclaims: int = Field(description="direct reclaims on the way")
+    reclaim_us: int = Field(description="guest time in them, microseconds")
+    compactions: int = Field(description="compactions on the way")
+    compact_us: int = Field(description="guest time in them, microseconds")
+
+
+Stage = Literal["trigger", "relaxed", "target"]
+"""What a fork is for: the trigger (and what comes after), or benchmarks alone in one of two states."""
+
+
 class Victim(_Frozen):
     """A process of ours that the kernel killed."""
 
@@ -100,6 +148,9 @@ class TrialResult(_Frozen):
     fork: int = Field(1, description="which of the variant's forks of this block, from 1")
     clock: Clock = Field("realtime", description="what time passed in the guest")
     mode: str
+    stage: Stage = Field(
+        "trigger", description="what the fork was for: the trigger, or benchmarks alone (`relaxed`, `target`)"
+    )
     seed: int
     fingerprint: str | None = Field(None, description="of the block's memory at the target")
     outcome: Outcome
@@ -122,6 +173,8 @@ class TrialResult(_Frozen):
     kernel_bugs: tuple[str, ...] = ()
     mmaps: MmapSummary | None = None
     requests: RequestPaths | None = None
+    benchmarks: tuple[BenchmarkRow, ...] = Field((), description="figures of the benchmarks; below")
+    audit: tuple[AuditRow, ...] = Field((), description="allocation audit; below")
     victims: tuple[Victim, ...] = ()
     vmstat_delta: dict[str, int] = Field(
         default_factory=dict, description="counters over the trigger, those that moved"

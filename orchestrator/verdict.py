@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
 from orchestrator.errors import ExitCode
 from orchestrator.expectations import unmet
@@ -87,6 +88,10 @@ class PassVerdict(_Frozen):
         " scenario says: a second would repeat the first"
     )
     controls: tuple[ControlGroup, ...] = Field((), description="variants and their twins: A/A; below")
+    comparisons: tuple[Comparison, ...] = Field(
+        (), description="every variant against the first one (twins aside); below"
+    )
+    answers: tuple[Answer, ...] = Field((), description="the reviewer's four questions; below")
     private_memory_median_kb: int | None = Field(
         None, description="memory of the host that was one fork's alone when its trigger ended: the median"
     )
@@ -200,6 +205,7 @@ def _pass(
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
     # A block that was raised again for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
+    median_kb, largest_kb = _private_memory([result for result in trials if result.clock == clock])
     return PassVerdict(
         clock=clock,
         accelerator=accelerator.accelerator,
@@ -218,18 +224,17 @@ def _pass(
         paired=len(shares_kernel(scenario)) == 1,
         forks=forks_of(scenario, clock),
         controls=control_groups(scenario, clock, trials, check_transcripts),
-        **_private_memory([result for result in trials if result.clock == clock]),
+        private_memory_median_kb=median_kb,
+        private_memory_largest_kb=largest_kb,
     )
 
 
-def _private_memory(trials: Sequence[TrialResult]) -> dict[str, int]:
+def _private_memory(trials: Sequence[TrialResult]) -> tuple[int, int] | tuple[None, None]:
+    """Median and maximum in kB; no figures where the host gave none."""
     measured_kb = [result.private_memory_kb for result in trials if result.private_memory_kb is not None]
     if not measured_kb:
-        return {}
-    return {
-        "private_memory_median_kb": round(statistics.median(measured_kb)),
-        "private_memory_largest_kb": max(measured_kb),
-    }
+        return None, None
+    return round(statistics.median(measured_kb)), max(measured_kb)
 
 
 def _missing(scenario: Scenario, final: Mapping[_Key, TrialResult]) -> list[str]:

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a comparison of two variants comes to: the records that every report reads."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LEAST_BLOCKS_FOR_A_CLAIM = 6
+"""With fewer distinct blocks an exact sign-flip test cannot reach p < 0.05: 2 / 2^5 = 0.0625."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Share(_Frozen):
+    """In how many blocks a variant had an outcome, with an interval for the share."""
+
+    count: int = Field(description="blocks with the outcome (in more than half of the forks)")
+    blocks: int = Field(description="distinct blocks")
+    low: float = Field(description="lower end of the 95 % Clopper-Pearson interval of the share, 0 to 1")
+    high: float = Field(description="upper end of it")
+
+
+class OutcomeComparison(_Frozen):
+    """How often the two variants died of the trigger, block against block."""
+
+    outcome: str = Field(description="the outcome that is counted, `oom` as a rule")
+    baseline: Share = Field(description="of the baseline")
+    candidate: Share = Field(description="of the candidate")
+    only_baseline: int = Field(description="blocks in which the baseline alone had it")
+    only_candidate: int = Field(description="blocks in which the candidate alone had it")
+    p: float | None = Field(
+        description="exact paired test (McNemar's, two-sided binomial); null below the least number of blocks"
+    )
+    words: str = Field(description="one sentence that claims no more than the numbers")
+
+
+When = Literal["relaxed", "target", "trigger", "after"]
+
+
+class TimingComparison(_Frozen):
+    """One measured time of two variants. Ratios are candidate / baseline: below 1 is faster."""
+
+    name: str = Field(description="`BM_sendVec_binder/4096` and the like, or `mmap` for the trigger's maps")
+    when: When = Field(description="under what memory: relaxed, at the target, in or after the trigger")
+    statistic: str = Field(description="`real_time`, `cpu_time`, `p50`, `p99` or `max`: what a fork gave")
+    unit: Literal["ns", "instructions"] = Field(description="of the two medians")
+    blocks: int = Field(description="distinct blocks that have a figure of both variants")
+    baseline: float = Field(description="median over the blocks")
+    candidate: float = Field(description="median over the blocks")
+    ratio: float = Field(description="geometric mean over the blocks of candidate / baseline")
+    low: float | None = Field(description="lower end of the 95 % interval of the ratio; null: too few blocks")
+    high: float | None = Field(description="upper end of it")
+    interval: Literal["paired t", "bootstrap", "exact", "none"] = Field(
+        description="how the interval was made; `exact`: instruction counts, the same in every block"
+    )
+    p: float | None = Field(description="exact sign-flip permutation test on the blocks' log-ratios")
+    p_holm: float | None = Field(description="the same after Holm's correction over the sizes of a family")
+    smallest_effect_percent: float | None = Field(
+        description="the smallest difference that this many blocks with this spread could have shown"
+        " (80 % power, 5 % level)"
+    )
+    words: str = Field(description="one sentence that claims no more than the numbers")
+
+
+class Noise(_Frozen):
+    """What chance alone does on this machine."""
+
+    quiet: bool | None = Field(description="the machine was quiet enough; null: nothing to judge it from")
+    spread_percent: float | None = Field(
+        description="median over the timings of the standard deviation of the blocks' log-ratios, in percent"
+    )
+    control_percent: float | None = Field(
+        description="largest difference of an A/A pair's medians, in percent; null: no twins in the scenario"
+    )
+    warnings: tuple[str, ...] = Field((), description="sentences, each with the figure behind it")
+
+
+class Comparison(_Frozen):
+    """A candidate against the baseline under one clock."""
+
+    baseline: str = Field(description="name of the variant that comes first in the scenario")
+    candidate: str = Field(description="name of the other")
+    paired: bool = Field(description="both fork from the same blocks")
+    blocks: int = Field(description="distinct blocks with evidence of both")
+    claims: bool = Field(description="enough blocks for a claim; otherwise only counts and figures")
+    smallest_p: float | None = Field(description="the smallest p that this many blocks could give")
+    outcome: OutcomeComparison | None = Field(description="of the trigger")
+    timings: tuple[TimingComparison, ...] = Field(description="benchmarks and the trigger's mmap latencies")
+    noise: Noise = Field(description="A/A and spread")
+
+
+class Answer(_Frozen):
+    """One of the reviewer's four questions, answered from the run's evidence."""
+
+    question: str = Field(description="in the reviewer's words")
+    answer: str = Field(description="one or two sentences")
+    evidence: tuple[str, ...] = Field((), description="the figures behind it, a line each")
+    open: str | None = Field(None, description="what this run cannot say, and what would")
