@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.capacity import Capacity, find_capacity
-from orchestrator.control_group import first_difference
 from orchestrator.errors import HostError, OomlabError
 from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
@@ -23,10 +21,8 @@ from orchestrator.journal import (
     RunEnded,
     RunResumed,
     RunStarted,
-    block_results,
     open_journal,
     read_journal,
-    trial_results,
 )
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.laboratory import Laboratory, open_laboratory
@@ -36,11 +32,12 @@ from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
 from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode
+from orchestrator.report.source import load_run_report
 from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory
 from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario
 from orchestrator.schedule import Schedule
-from orchestrator.verdict import Verdict, compute_verdict
+from orchestrator.verdict import Verdict
 
 
 def recorded_artefacts(run: Path) -> list[ArtefactManifest]:
@@ -156,15 +153,7 @@ def _execute_pass(
 
 def judge_run(directory: RunDirectory) -> Verdict:
     """The verdict from the run directory alone; no guest is started."""
-    manifest = directory.load(directory.manifest, RunManifest)
-    entries = read_journal(directory.journal)
-    return compute_verdict(
-        manifest.scenario,
-        block_results(entries),
-        trial_results(entries),
-        accelerators=manifest.accelerators,
-        check_transcripts=partial(first_difference, directory.trials),
-    )
+    return load_run_report(directory.path).verdict
 
 
 def _manifest(

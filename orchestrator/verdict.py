@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.analysis.comparison import Answer, Comparison
+from orchestrator.attempts import TrialKey, last_attempts, trial_key
 from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
 from orchestrator.errors import ExitCode
 from orchestrator.expectations import unmet
@@ -138,8 +139,8 @@ def compute_verdict(
 
     `check_transcripts` compares what the guests of an A/A control said, which results do not hold.
     """
-    final = _last_attempts(results)
-    superseded = [result for result in results if final[_key(result)] is not result]
+    final = last_attempts(results)
+    superseded = [result for result in results if final[trial_key(result)] is not result]
     trials = [result for result in final.values() if result.mode != Mode.PROOF]
     missing = _missing(scenario, final)
     passes = tuple(
@@ -166,19 +167,6 @@ def compute_verdict(
         ),
         inexact_pairs=tuple(_inexact_pairs(scenario, trials)),
     )
-
-
-_Key = tuple[str, Clock, int, str, int]
-
-
-def _key(result: TrialResult) -> _Key:
-    return (result.mode, result.clock, result.block, result.variant, result.fork)
-
-
-def _last_attempts(results: Sequence[TrialResult]) -> dict[_Key, TrialResult]:
-    """In the order of the plan: what ran first depends on the host, and on where a run was cut short."""
-    last = {_key(result): result for result in results}
-    return dict(sorted(last.items(), key=lambda item: item[1].trial))
 
 
 def _inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator[str]:
@@ -237,19 +225,19 @@ def _private_memory(trials: Sequence[TrialResult]) -> tuple[int, int] | tuple[No
     return round(statistics.median(measured_kb)), max(measured_kb)
 
 
-def _missing(scenario: Scenario, final: Mapping[_Key, TrialResult]) -> list[str]:
+def _missing(scenario: Scenario, final: Mapping[TrialKey, TrialResult]) -> list[str]:
     """Why the evidence does not suffice for a yes or no; empty when it does."""
     missing = []
-    for (mode, clock, block, name, fork), result in final.items():
+    for (mode, clock, block, name, fork, _), result in final.items():
         what = "the proof boot" if mode == Mode.PROOF else _trial_name(scenario, clock, block, name, fork)
         proven = mode == Mode.PROOF and result.outcome is Outcome.PASSED
         if not proven and (mode == Mode.PROOF or not result.outcome.is_evidence):
             missing.append(f"{what}: {result.outcome} ({result.why})")
     for planned in plan_blocks(scenario):
         for trial in planned.trials:
-            key = (trial.mode, trial.clock, trial.block, trial.variant, trial.fork)
+            key = TrialKey(trial.mode, trial.clock, trial.block, trial.variant, trial.fork)
             if key not in final:
-                missing.append(f"{_trial_name(scenario, *key[1:])} was not run")
+                missing.append(f"{_trial_name(scenario, *key[1:5])} was not run")
     return missing
 
 

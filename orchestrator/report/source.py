@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every report is made from: a run directory, read once."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from orchestrator.attempts import last_attempts
+from orchestrator.control_group import first_difference
+from orchestrator.journal import EventRecorded, block_results, read_journal, trial_results
+from orchestrator.manifest import RunManifest
+from orchestrator.recipe import Mode
+from orchestrator.result import BlockResult, TrialResult
+from orchestrator.rundir import RunDirectory, open_run_directory
+from orchestrator.verdict import Verdict, compute_verdict
+
+DEFAULT_PAGE_BYTES = 4096
+_CONSOLE_TAIL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run as its directory tells it. Any text in it may come from a guest: escape all of it.
+
+    `blocks` are all boots in order, failed ones too; `results` the last attempt of each trial in the
+    order of the plan, all stages, without proof boots; `events` every report that a console held.
+    """
+
+    directory: RunDirectory
+    manifest: RunManifest
+    verdict: Verdict
+    blocks: tuple[BlockResult, ...] = ()
+    results: tuple[TrialResult, ...] = ()
+    events: tuple[EventRecorded, ...] = ()
+
+    @cached_property
+    def page_sizes(self) -> Mapping[str, int]:
+        """Page size of every variant's kernel in bytes."""
+        artefacts = self.manifest.artefacts
+        return {
+            name: artefacts[variant.base].page_size_bytes if variant.base in artefacts else DEFAULT_PAGE_BYTES
+            for name, variant in self.manifest.scenario.variants.items()
+        }
+
+    @cached_property
+    def repeat_commands(self) -> tuple[str, ...]:
+        """Command lines, paste-ready: the run again, and again with the very same kernels."""
+        command = _without_place(self.manifest.command)
+        if "--artefacts-from" in command:
+            return (command,)
+        return (command, f"{command} --artefacts-from {shlex.quote(self.directory.path.name)}")
+
+    def console_tail(self, result: TrialResult, most_bytes: int = _CONSOLE_TAIL_BYTES) -> str:
+        """The end of a trial's console as the guest wrote it; empty where the file is gone."""
+        path = self.directory.trials / result.directory / "console.log"
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - most_bytes))
+                return file.read(most_bytes).decode(errors="backslashreplace")
+        except OSError:
+            return ""
+
+
+def _without_place(command: str) -> str:
+    """The command without `--out`: that directory is not empty any more."""
+    words = shlex.split(command)
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if "--out" not in (before, word) and not word.startswith("--out=")
+    ]
+    return shlex.join(kept)
+
+
+def load_run_report(path: Path) -> RunReport:
+    """Everything about the run in `path`; InputError when it is no run directory or damaged."""
+    directory = open_run_directory(path)
+    manifest = directory.load(directory.manifest, RunManifest)
+    entries = read_journal(directory.journal)
+    blocks, results = block_results(entries), trial_results(entries)
+    verdict = compute_verdict(
+        manifest.scenario,
+        blocks,
+        results,
+        accelerators=manifest.accelerators,
+        check_transcripts=partial(first_difference, directory.trials),
+    )
+    return RunReport(
+        directory=directory,
+        manifest=manifest,
+        verdict=verdict,
+        blocks=tuple(blocks),
+        results=tuple(each for each in last_attempts(results).values() if each.mode != Mode.PROOF),
+        events=tuple(entry for entry in entries if isinstance(entry, EventRecorded)),
+    )
