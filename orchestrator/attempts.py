@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which attempt of a trial counts: the last one."""
+"""The attempts of a run's trials: the last of each counts, and what is missing of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.outcome import Outcome
+from orchestrator.plan import plan_blocks
+from orchestrator.recipe import Mode
 from orchestrator.result import Stage, TrialResult
+from orchestrator.scenario.models import Scenario
 
 
 class TrialKey(NamedTuple):
@@ -30,3 +34,38 @@ def last_attempts(results: Sequence[TrialResult]) -> dict[TrialKey, TrialResult]
     """In the order of the plan: what ran first depends on the host, and on where a run was cut short."""
     last = {trial_key(result): result for result in results}
     return dict(sorted(last.items(), key=lambda item: item[1].trial))
+
+
+def inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator[str]:
+    """Blocks that were raised again when the run was resumed, and came out otherwise."""
+    bases = {name: variant.base for name, variant in scenario.variants.items()}
+    states: dict[tuple[Clock, int, str], set[str]] = {}
+    for result in trials:
+        if result.fingerprint is not None:
+            key = (result.clock, result.block, bases[result.variant])
+            states.setdefault(key, set()).add(result.fingerprint)
+    for (clock, block, _), fingerprints in states.items():
+        if len(fingerprints) > 1:
+            yield f"block {block} ({clock}): its trials continue from {len(fingerprints)} memory states"
+
+
+def missing_evidence(scenario: Scenario, final: Mapping[TrialKey, TrialResult]) -> list[str]:
+    """Why the evidence does not suffice for a yes or no; empty when it does."""
+    missing = []
+    for (mode, clock, block, name, fork, _), result in final.items():
+        what = "the proof boot" if mode == Mode.PROOF else _trial_name(scenario, clock, block, name, fork)
+        proven = mode == Mode.PROOF and result.outcome is Outcome.PASSED
+        if not proven and (mode == Mode.PROOF or not result.outcome.is_evidence):
+            missing.append(f"{what}: {result.outcome} ({result.why})")
+    for planned in plan_blocks(scenario):
+        for trial in planned.trials:
+            key = TrialKey(trial.mode, trial.clock, trial.block, trial.variant, trial.fork)
+            if key not in final:
+                missing.append(f"{_trial_name(scenario, *key[1:5])} was not run")
+    return missing
+
+
+def _trial_name(scenario: Scenario, clock: Clock, block: int, variant: str, fork: int) -> str:
+    name = f"block {block} of {variant}"
+    name += f", fork {fork}" if scenario.trials.forks > 1 else ""
+    return name + (f" ({clock})" if len(scenario.trials.clock) > 1 else "")

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.result import TrialResult
+from orchestrator.result import Stage, TrialResult
 from orchestrator.scenario.models import Scenario
 
 TRANSCRIPTS = ("console.log", "control.jsonl", "samples.jsonl")
@@ -79,12 +79,14 @@ def _control_group(
 
 
 def _pairs(first: str, second: str, trials: Sequence[TrialResult]) -> list[tuple[TrialResult, TrialResult]]:
-    twins = {(trial.block, trial.fork): trial for trial in trials if trial.variant == second}
+    twins = {_place(trial): trial for trial in trials if trial.variant == second}
     return [
-        (trial, twins[trial.block, trial.fork])
-        for trial in trials
-        if trial.variant == first and (trial.block, trial.fork) in twins
+        (trial, twins[_place(trial)]) for trial in trials if trial.variant == first and _place(trial) in twins
     ]
+
+
+def _place(trial: TrialResult) -> tuple[int, int, Stage]:
+    return trial.block, trial.fork, trial.stage
 
 
 def _difference(one: TrialResult, other: TrialResult, check: TranscriptCheck) -> str | None:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from orchestrator.control_group import ControlGroup
 from orchestrator.oom.explain import explain
-from orchestrator.verdict import PassVerdict, VariantVerdict, Verdict
+from orchestrator.variant_verdict import VariantVerdict
+from orchestrator.verdict import PassVerdict, Verdict
 
 _SHOWN_ORDERS = 5
 _DEFAULT_PAGE_BYTES = 4096

@@ -220,3 +220,11 @@ def test_the_private_memory_of_forks_is_summed_up() -> None:
     ]
     answer = verdict(scenario("trials: {blocks: 4}"), *results).passes[0]
     assert (answer.private_memory_median_kb, answer.private_memory_largest_kb) == (70_000, 90_000)
+
+
+def test_outcomes_are_counted_of_the_trigger_alone() -> None:
+    beside = [survived(name).model_copy(update={"stage": "relaxed"}) for name in ("kcalloc", "kvcalloc")]
+    answer = verdict(scenario(), oomed(), survived(), *beside)
+    assert answer.variants["kcalloc"].outcomes == {Outcome.OOM: 1}
+    assert answer.variants["kvcalloc"].mmaps.ok == 600
+    assert answer.expectations_met is True

@@ -25,7 +25,8 @@ from orchestrator.search.command import SEARCH_FILE, is_search
 from orchestrator.search.result import SearchResult
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
-from orchestrator.verdict import MmapTotals, PassVerdict, VariantVerdict, Verdict
+from orchestrator.variant_verdict import MmapTotals, VariantVerdict
+from orchestrator.verdict import PassVerdict, Verdict
 
 SCENARIO = Path("binder-order3")
 

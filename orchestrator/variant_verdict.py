@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all trials of one variant came to under one clock. Pure; no guest needed."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.expectations import unmet
+from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.outcome import Outcome
+from orchestrator.result import TrialResult
+from orchestrator.scenario.models import Expectation
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+LatencyUnit = Literal["us", "instructions"]
+
+_LATENCY_UNITS: dict[Clock, tuple[LatencyUnit, float]] = {
+    "realtime": ("us", 1e-3),
+    # Guest time is a count of instructions then, 2^shift ns each; it says nothing about seconds.
+    "deterministic": ("instructions", 1 / (1 << ICOUNT_SHIFT)),
+}
+
+
+class MmapTotals(_Frozen):
+    """mmaps of all of a variant's trials."""
+
+    ok: int = 0
+    failed: int = 0
+    unfinished: int = Field(0, description="in flight when the trigger died")
+    latency_unit: LatencyUnit = Field(
+        "us",
+        description="of the next three: guest microseconds, or instructions under the deterministic clock",
+    )
+    p50: float | None = Field(None, description="median over the trials of each trial's median")
+    p99: float | None = Field(None, description="the same of the 99th percentile")
+    max: float | None = Field(None, description="the slowest mmap of all")
+
+
+class VariantVerdict(_Frozen):
+    """What all trials of one variant came to."""
+
+    trials: int
+    outcomes: dict[Outcome, int]
+    oom_events: int
+    mmaps: MmapTotals
+    contiguous: int = Field(0, description="page-array requests served by contiguous memory")
+    fell_back: int = Field(0, description="page-array requests that fell back to vmalloc")
+    gfp_flags: tuple[str, ...] = Field((), description="flags of the page-array requests: which variant ran")
+    killed: dict[str, int] = Field(
+        default_factory=dict, description="processes killed by the kernel, by role"
+    )
+    free_kb: tuple[int, ...] = Field((), description="free memory at the target, per trial")
+    usable_units: tuple[tuple[int, ...], ...] = Field((), description="per trial, indexed by order")
+    first_oom: MemoryEvent | None = None
+    unmet: tuple[str, ...] = Field((), description="what was not as expected")
+
+
+def variant_verdict(
+    results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock, *, timed: bool
+) -> VariantVerdict:
+    """`results` are the last attempts of one variant under `clock`; only those of the trigger count.
+
+    `timed` is False where guests disturbed one another: then there are no latencies.
+    """
+    results = [result for result in results if result.stage == "trigger"]
+    requests = [result.requests for result in results if result.requests is not None]
+    targets = [result.target for result in results if result.target is not None]
+    evidence = [result for result in results if result.outcome.is_evidence]
+    return VariantVerdict(
+        trials=len(results),
+        outcomes=dict(Counter(result.outcome for result in results)),
+        oom_events=sum(result.oom_events for result in results),
+        mmaps=_mmap_totals(results, clock, timed=timed),
+        contiguous=sum(request.contiguous for request in requests),
+        fell_back=sum(request.fell_back for request in requests),
+        gfp_flags=tuple(sorted({flags for request in requests for flags in request.gfp_flags})),
+        killed=dict(Counter(victim.role for result in results for victim in result.victims)),
+        free_kb=tuple(target.free_kb for target in targets),
+        usable_units=tuple(target.usable_units for target in targets),
+        first_oom=next((result.first_oom for result in results if result.first_oom), None),
+        unmet=_unmet(expectation, evidence),
+    )
+
+
+def _unmet(expectation: Expectation | None, evidence: Sequence[TrialResult]) -> tuple[str, ...]:
+    return tuple(
+        f"trial {result.trial}: {sentence}" for result in evidence for sentence in unmet(expectation, result)
+    )
+
+
+def _mmap_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool) -> MmapTotals:
+    """`timed` is False where guests disturbed one another: then there are no latencies."""
+    summaries = [result.mmaps for result in results if result.mmaps is not None]
+    latencies = [summary.latency for summary in summaries if timed and summary.latency is not None]
+    unit, per_ns = _LATENCY_UNITS[clock]
+
+    def median(values_ns: list[int]) -> float | None:
+        return round(statistics.median(values_ns) * per_ns, 1) if values_ns else None
+
+    return MmapTotals(
+        ok=sum(summary.ok for summary in summaries),
+        failed=sum(summary.failed for summary in summaries),
+        unfinished=sum(summary.unfinished for summary in summaries),
+        latency_unit=unit,
+        p50=median([latency.p50_ns for latency in latencies]),
+        p99=median([latency.p99_ns for latency in latencies]),
+        max=round(max(latency.max_ns for latency in latencies) * per_ns, 1) if latencies else None,
+    )
