@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What reports say in words and cells, whatever they look like. Not escaped: guests may have a hand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from orchestrator.control_group import ControlGroup
+from orchestrator.variant_verdict import VariantVerdict
+from orchestrator.verdict import PassVerdict, Verdict
+
+_SHOWN_ORDERS = 5
+
+
+def sample_line(each: PassVerdict) -> str:
+    """How many independent samples the table stands for."""
+    line = count_of("block", each.blocks)
+    if each.distinct_states is not None:
+        line += f" with {count_of('distinct memory state', each.distinct_states)}"
+    if len(each.variants) > 1:
+        line += (
+            "; the variants fork from the same memory"
+            if each.paired
+            else "; the variants have different kernels, so their blocks are not paired"
+        )
+    if each.clock == "deterministic":
+        line += "; one fork each, for a second would repeat it bit for bit"
+    if each.private_memory_median_kb and each.private_memory_largest_kb:
+        line += (
+            f"\na fork took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own (median), "
+            f"{each.private_memory_largest_kb / 1024:.0f} MiB at most"
+        )
+    return line
+
+
+def control_line(control: ControlGroup) -> str:
+    """What the same module twice says about all other differences in the table."""
+    name, pairs = f"A/A {control.first}, {control.second}", count_of("pair", control.pairs)
+    if control.difference is not None:
+        return f"{name}: NOT identical: {control.difference}"
+    if control.identical:
+        return f"{name}: identical ({pairs}: console, control records, samples, figures)"
+    if control.p50_percent is None:
+        return f"{name}: nothing to compare"
+    least, median, most = control.p50_percent
+    return (
+        f"{name}: mmap p50 differs by {least:+.1f} % to {most:+.1f} % (median {median:+.1f} %, {pairs})"
+        " with one and the same module: that much is chance"
+    )
+
+
+def _outcomes(variant: VariantVerdict) -> str:
+    return ", ".join(times(outcome, count) for outcome, count in variant.outcomes.items()) or "-"
+
+
+def _killed(variant: VariantVerdict) -> str:
+    return ", ".join(times(role, count) for role, count in variant.killed.items()) or "nobody"
+
+
+def _mmaps(variant: VariantVerdict) -> str:
+    mmaps = variant.mmaps
+    counts = (mmaps.ok, mmaps.failed, mmaps.unfinished)
+    return " / ".join(map(str, counts)) if any(counts) else "-"
+
+
+def _latency(variant: VariantVerdict) -> str:
+    mmaps = variant.mmaps
+    if mmaps.p50 is None or mmaps.p99 is None or mmaps.max is None:
+        return "-"
+    unit = "us" if mmaps.latency_unit == "us" else "insns"
+    return f"{mmaps.p50:.0f} / {mmaps.p99:.0f} / {mmaps.max:.0f} {unit}"
+
+
+def _paths(variant: VariantVerdict) -> str:
+    return f"{variant.contiguous} / {variant.fell_back}" if variant.gfp_flags else "-"
+
+
+def _free(variant: VariantVerdict) -> str:
+    return f"{variant.free_kb[0] / 1024:.1f} MiB" if variant.free_kb else "-"
+
+
+def _units(variant: VariantVerdict) -> str:
+    if not variant.usable_units:
+        return "-"
+    return " ".join(str(units) for units in variant.usable_units[0][:_SHOWN_ORDERS])
+
+
+VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
+    "trials": lambda variant: str(variant.trials),
+    "outcome": _outcomes,
+    "OOM events": lambda variant: str(variant.oom_events),
+    "killed": _killed,
+    "mmaps ok / failed / cut off": _mmaps,
+    "mmap p50 / p99 / max": _latency,
+    "contiguous / vmalloc": _paths,
+    "free at the target": _free,
+    f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
+}
+"""What a report says of a variant, a row each: the label and the cell."""
+
+
+def times(what: str, count: int) -> str:
+    """A thing that happened `count` times."""
+    return str(what) if count == 1 else f"{count} x {what}"
+
+
+def count_of(noun: str, count: int) -> str:
+    """A count with its noun, in the plural where it has to be."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def remarks(verdict: Verdict) -> Iterator[str]:
+    """Which variant really ran, and what else a reader has to know; a sentence each."""
+    for name, variant in verdict.variants.items():
+        for flags in variant.gfp_flags:
+            yield f"{name} asked for its page arrays with {flags}"
+    if verdict.repeated:
+        yield f"{times('trial', verdict.repeated)} gave no evidence and had to be run again"
+
+
+def warnings(verdict: Verdict) -> Iterator[str]:
+    """What weakens the evidence; a sentence each."""
+    for pair in verdict.inexact_pairs:
+        yield f"{pair}: the run was cut short in between, so this pair is not exact"
+    for disagreement in verdict.disagreements:
+        yield f"disagreement: {disagreement}"
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one sentence."""
+    if verdict.expectations_met is None:
+        return "Verdict missing: the evidence is short."
+    return f"Verdict: expectations {'met' if verdict.expectations_met else 'NOT met'}."
+
+
+def reasons(verdict: Verdict) -> list[str]:
+    """Why the verdict is not `met`; empty when it is."""
+    if verdict.expectations_met is None:
+        return list(verdict.missing)
+    lines = [
+        f"{name}: {why}"
+        for each in verdict.passes
+        for name, variant in each.variants.items()
+        for why in variant.unmet
+    ]
+    return lines + [
+        f"{control.first} and {control.second} are the same module and not identical"
+        for each in verdict.passes
+        for control in each.controls
+        if control.identical is False
+    ]
