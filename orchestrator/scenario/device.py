@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
 from orchestrator.units import MIB
@@ -71,9 +71,23 @@ SysctlValue = Annotated[int | str, BeforeValidator(_sysctl_value, json_schema_in
 KernelWord = Annotated[str, AfterValidator(_kernel_word)]
 
 
-class Device(Model):
-    """The virtual device that the guests of a scenario run on."""
+def _required_without_profile(schema: dict[str, Any]) -> None:
+    """In a file, what a profile gives may be left out; by the time the model sees it, it is there."""
+    required = schema.pop("required", [])
+    schema |= {"if": {"not": {"required": ["profile"]}}, "then": {"required": required}}
 
+
+class Device(Model):
+    """The virtual device that the guests of a scenario run on; the name of a profile alone will do."""
+
+    model_config = ConfigDict(json_schema_extra=_required_without_profile)
+
+    profile: Name | None = Field(
+        None,
+        description="a shipped device whose figures are taken where nothing else is said here:"
+        " `oomlab devices` lists them; `device: NAME` alone takes all of them",
+        examples=["mission-phone"],
+    )
     backend: Literal["qemu"] = Field("qemu", description="what runs the guest", examples=["qemu"])
     arch: Literal["arm64", "x86_64"] = Field(
         description="processor architecture; arm64 is QEMU's machine `virt`, x86_64 is `q35`",

@@ -13,8 +13,12 @@ from orchestrator.scenario.schema import MODELINE
 
 
 def to_yaml(scenario: Scenario) -> str:
-    """YAML that loads to an equal scenario; what has its default is left out."""
+    """YAML that loads to an equal scenario; what has its default is left out.
+
+    A device is written out whole, without the name of its profile: profiles change between versions.
+    """
     data = scenario.model_dump(mode="json", exclude_defaults=True)
+    data["device"].pop("profile", None)
     fragmentation = data.get("fragmentation")
     if fragmentation is not None:
         _shorten(fragmentation)

@@ -23,6 +23,7 @@ from orchestrator.scenario.files import (
 from orchestrator.scenario.models import Scenario, unknown_variants
 from orchestrator.scenario.overrides import Override, apply_overrides, repeat_variant, replace_variants
 from orchestrator.scenario.problems import Problem, ScenarioInvalid
+from orchestrator.scenario.profile import fill_in, name_profile
 from orchestrator.scenario.wording import Finding, findings, shown
 
 _MANY = 50
@@ -79,6 +80,7 @@ def load_text(
             what = f"a scenario is a section with keys, not {shown(document.data)}"
             document.complain(Place(1, 1), what)
         raise ScenarioInvalid(document.problems, hint=_HINT)
+    name_profile(document)
     origins = replace_variants(document.data, patches) if patches else []
     twinless = repeat_variant(document.data, repeat.variant) if repeat is not None else []
     applied, problems = apply_overrides(document.data, overrides)
@@ -86,8 +88,11 @@ def load_text(
     where = _Whereabouts(document, [*applied[::-1], *origins])
     problems += document.problems
     problems += where.problems(_resolve_patches(document.data, source.parent, where))
+    unknown = fill_in(document)
     scenario, found = _validate(document.data)
-    problems += where.problems(found)
+    if unknown:  # what the profile would have given is no second mistake
+        found = [finding for finding in found if finding.path[:1] != ("device",) or not finding.missing]
+    problems += where.problems([*unknown, *found])
     if problems or scenario is None:
         raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
     warnings = where.problems(Finding(advice.path, advice.what, at_key=True) for advice in advise(scenario))

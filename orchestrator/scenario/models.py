@@ -105,8 +105,11 @@ class Scenario(Model):
     description: Annotated[Prose, Field(max_length=4000)] | None = Field(
         None, description="what the scenario shows, for people", examples=["kcalloc dies at order 3"]
     )
-    device: Device = Field(
-        description="the virtual device", examples=[{"arch": "arm64", "memory": "256MiB", "cma": 0}]
+    device: Annotated[Device, BeforeValidator(lambda value: value, json_schema_input_type=Device | Name)] = (
+        Field(
+            description="the virtual device, or the name of a profile",
+            examples=[{"arch": "arm64", "memory": "256MiB", "cma": 0}, "mission-phone"],
+        )
     )
     variants: Annotated[dict[Name, Variant], Field(min_length=1, max_length=32)] = Field(
         description="the kernels under test by name, in the order of the report",

@@ -124,6 +124,9 @@ def _set(data: dict[str, Any], path_text: str, value: Any) -> DataPath:
             _store(holder, key, value)
             break
         below = _look(holder, key)
+        if done == ["device"] and isinstance(below, str):  # the name of a profile, to which this adds
+            below = {"profile": below}
+            _store(holder, key, below)
         shape = shape.child(key, below) if shape is not None else None
         if below is None:
             below = _new_section(holder, key, shape, done)

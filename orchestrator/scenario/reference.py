@@ -113,6 +113,8 @@ def _range(node: dict[str, Any]) -> str:
 def _default(key: str, node: dict[str, Any], model: dict[str, Any]) -> str:
     if key in model.get("required", ()):
         return "required"
+    if key in model.get("then", {}).get("required", ()):
+        return "the profile's, else required"
     default = node.get("default")
     return "none" if default in (None, [], {}) else f"`{_flow(default)}`"
 

@@ -29,6 +29,7 @@ class Finding:
     nearest: str | None = None
     at_key: bool = False
     crosses_fields: bool = False
+    missing: bool = False
 
 
 def findings(error: ValidationError, data: Any) -> list[Finding]:
@@ -54,7 +55,7 @@ def _finding(detail: ErrorDetails, data: Any) -> Iterator[Finding]:
         case "extra_forbidden":
             yield _unknown_key(path, data)
         case "missing":
-            yield Finding(path, f"the key '{detail['loc'][-1]}' is missing", at_key=True)
+            yield Finding(path, f"the key '{detail['loc'][-1]}' is missing", at_key=True, missing=True)
         case _ if detail["type"] == CROSS_FIELD:
             for problem in context["problems"]:
                 blamed, _ = _user_path((*path, *problem.path), data)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command about device profiles."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands.shared import app
+from orchestrator.report.streams import Data
+
+
+@app.command()
+def devices(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="show this profile's figures and their sources")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the profiles as JSON on stdout")] = False,
+) -> None:
+    """List the shipped device profiles, or show where each figure of one comes from.
+
+    A scenario uses one by name, `device: mission-phone`, and may change it,
+    `device: {profile: mission-phone, memory: 512MiB}`.
+    """
+    from orchestrator.report.devices import print_profile, print_profiles
+    from orchestrator.scenario.profile import load_profile, profile_files
+
+    profiles = [load_profile(each) for each in ([name] if name is not None else profile_files())]
+    if as_json:
+        dumped = [profile.model_dump(mode="json") for profile in profiles]
+        typer.echo(json.dumps(dumped[0] if name is not None else dumped, indent=2))
+    elif name is not None:
+        print_profile(profiles[0], Data(highlight=False))
+    else:
+        print_profiles(profiles, Data(highlight=False))
