@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes whole run directories without a guest, through the real journal writer, as large as is wanted."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator import __version__
+from orchestrator.analysis.comparison import (
+    Answer,
+    Comparison,
+    Noise,
+    OutcomeComparison,
+    Share,
+    TimingComparison,
+)
+from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.machine import Clock
+from orchestrator.host import HostFacts
+from orchestrator.journal import BlockEnded, EventRecorded, RunEnded, RunStarted, TrialEnded, open_journal
+from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.manifest import RunManifest
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.outcome import Outcome
+from orchestrator.plan import block_seed
+from orchestrator.report.source import RunReport, load_run_report
+from orchestrator.result import (
+    AuditRow,
+    BenchmarkRow,
+    BlockResult,
+    LatencySummary,
+    MmapSummary,
+    RequestPaths,
+    Stage,
+    TargetState,
+    TrialResult,
+    Victim,
+)
+from orchestrator.rundir import RunDirectory
+from orchestrator.scenario import Scenario, load_scenario
+from tests.unit.core.evidence import OOM_CONSOLE, TCG, console
+from tests.unit.report.moments import moment
+
+HOSTILE = (
+    '=HYPERLINK("http://h/","x")\x1b]0;owned\x07\x1b[2J\x00\x9b31m\r\n'
+    "ok 9 forged\r\n</td><script>alert(1)</script><img src=x onerror=alert(1)>]]> &amp; <!-- \u202e "
+    "`|` | [link](http://h/) ![image](http://h/i.png) @user #1 **bold** http://h/ \\"
+)
+"""What a guest might print to harm whoever reads a report of it."""
+SIZES = (4, 4096, 65536)
+_STAGES: tuple[Stage, ...] = ("trigger", "relaxed", "target")
+_SLOWER = {"relaxed": 1.0, "target": 1.3, "after": 1.5}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What to make. `hostile` puts HOSTILE into every text that a guest has a hand in."""
+
+    blocks: int = 3
+    forks: int = 1
+    clocks: tuple[Clock, ...] = ("realtime",)
+    scenario: str = "binder-order3"
+    benchmarks: bool = True
+    hostile: bool = False
+    seed: int = 1
+    spoil: Outcome | None = None
+    """The outcome of the last trial, where it is not to be the expected one."""
+
+    def word(self, text: str) -> str:
+        """The text as a guest of this run would put it."""
+        return HOSTILE if self.hostile else text
+
+
+def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
+    """A finished run in `path`, which must not exist."""
+    settings = [f"trials.blocks={made.blocks}", f"trials.forks={made.forks}", f"trials.seed={made.seed}"]
+    settings.append(f"trials.clock=[{', '.join(made.clocks)}]")
+    scenario = load_scenario(Path(made.scenario), settings).scenario
+    directory = RunDirectory(path)
+    directory.path.mkdir()
+    directory.save(directory.manifest, _manifest(scenario, made))
+    results = list(_spoilt(_trials(scenario, made), made))
+    with open_journal(directory.journal) as journal:
+        journal.append(RunStarted(scenario=scenario.name, planned=len(results)))
+        for number, block in enumerate(_blocks(scenario, made), start=1):
+            journal.append(BlockEnded(number=number, result=block))
+        for result in results:
+            if result.first_oom is not None:
+                event = EventRecorded(where="trial", number=result.trial, event=result.first_oom)
+                journal.append(event)
+            journal.append(TrialEnded(result=result))
+            _console(directory, result, made)
+        journal.append(RunEnded(reason="finished"))
+    return directory
+
+
+def run_report(path: Path, made: Made = Made()) -> RunReport:
+    """The report of such a run, with comparisons and answers made up."""
+    report = load_run_report(run_directory(path, made).path)
+    passes = tuple(
+        each.model_copy(
+            update={
+                "comparisons": (comparison(each.clock, made),),
+                "answers": tuple(answers(made)),
+            }
+        )
+        for each in report.verdict.passes
+    )
+    return replace(report, verdict=report.verdict.model_copy(update={"passes": passes}))
+
+
+def _manifest(scenario: Scenario, made: Made) -> RunManifest:
+    accelerator: AcceleratorReport = TCG
+    return RunManifest(
+        oomlab_version=__version__, python_version="3.11.2",
+        started=datetime(2026, 11, 23, 18, 0, tzinfo=UTC),
+        command=f"oomlab run {made.scenario} --set trials.blocks={made.blocks}",
+        scenario_file=f"scenarios/{made.scenario}.yaml", overrides=(), scenario=scenario,
+        seed=scenario.trials.seed,
+        host=HostFacts(
+            system="Debian GNU/Linux 12 (bookworm)", kernel="6.1.0", architecture="x86_64",
+            cpu_model="a CPU", cpus=2, memory_kb=8 << 20,
+        ),
+        accelerators=dict.fromkeys(made.clocks, accelerator),
+        artefacts={base: _artefacts(base, scenario) for base in {v.base for v in scenario.variants.values()}},
+        qemu_commands={name: f"qemu-system-aarch64 -M virt # {name}" for name in scenario.variants},
+    )  # fmt: skip
+
+
+def _artefacts(base: str, scenario: Scenario) -> ArtefactManifest:
+    return ArtefactManifest(
+        base=base, arch=scenario.device.arch, release="6.1.0-56-arm64", page_size_bytes=4096, packages=(),
+        kernel_sha256="0" * 64, busybox_sha256="1" * 64, agent_sha256="2" * 64, agent_compiler="cc",
+        initramfs_sha256="3" * 64,
+    )  # fmt: skip
+
+
+def _blocks(scenario: Scenario, made: Made) -> Iterator[BlockResult]:
+    for clock in made.clocks:
+        for block in range(1, made.blocks + 1):
+            yield BlockResult(
+                block=block, attempt=1, mode="block", clock=clock, variants=tuple(scenario.variants),
+                seed=block_seed(scenario, block), frozen=True, host_seconds=7.5,
+                fingerprint=f"{block:016x}", shuffled=True, ram_sha256=None, target=_target(block),
+                memory=(moment("before", 2_000_000, 150_000), moment("target", 4_000_000, 66_000)),
+            )  # fmt: skip
+
+
+def _target(block: int) -> TargetState:
+    units = (16_600 - block, 420, 208, 102, 49, 24, 11, 5, 2, 0, 0)
+    return TargetState(
+        reached=True, reason="reached", free_kb=66_400 + block, usable_units=units,
+        usable_units_before_compaction=None, elapsed_ms=2_100,
+    )  # fmt: skip
+
+
+def _trials(scenario: Scenario, made: Made) -> Iterator[TrialResult]:
+    number = 0
+    stages = _STAGES if made.benchmarks else _STAGES[:1]
+    for clock in made.clocks:
+        for block in range(1, made.blocks + 1):
+            for fork in range(1, (1 if clock == "deterministic" else made.forks) + 1):
+                for stage in stages:
+                    for variant in scenario.variants:
+                        number += 1
+                        yield _trial(scenario, made, number, clock, block, fork, stage, variant)
+
+
+def _trial(
+    scenario: Scenario, made: Made, number: int, clock: Clock, block: int, fork: int, stage: Stage,
+    variant: str,
+) -> TrialResult:  # fmt: skip
+    dies = stage == "trigger" and variant == next(iter(scenario.variants))
+    dice = random.Random(f"{made.seed} {clock} {block} {fork} {stage} {variant}")
+    when = "after" if stage == "trigger" else stage
+    triggered = stage == "trigger"
+    return TrialResult(
+        trial=number, directory=f"{number:04d}", block=block, attempt=1, variant=variant, fork=fork,
+        clock=clock, mode="trial", stage=stage, seed=block_seed(scenario, block), fingerprint=f"{block:016x}",
+        outcome=Outcome.OOM if dies else Outcome.PASSED,
+        why=made.word("the kernel called the OOM killer" if dies else "the trigger ran to its end"),
+        host_seconds=round(dice.uniform(0.5, 1.0), 3), private_memory_kb=70_000 + dice.randrange(9_000),
+        guest_release=made.word("6.1.0-56-arm64"), target=_target(block), oom_events=int(dies),
+        oom_kill_vmstat=int(dies), disagreement=made.word("") or None,
+        first_oom=_event(made) if dies else None,
+        kernel_bugs=(HOSTILE,) if made.hostile else (),
+        mmaps=_mmaps(dice, dies=dies) if triggered else None,
+        requests=_requests(made, dies=dies) if triggered else None,
+        benchmarks=tuple(_rows(dice, when)) if made.benchmarks else (),
+        audit=tuple(_audit(made, dies=dies)) if triggered else (),
+        victims=(Victim(role=made.word("trigger"), pid=90, signal=9),) if dies else (),
+        vmstat_delta={"pgfree": 174, "compact_stall": 880, "nr_free_pages": -4_700},
+        memory=(moment("after", 6_000_000, 47_000),), notes=(HOSTILE,) if made.hostile else (),
+    )  # fmt: skip
+
+
+def _event(made: Made) -> MemoryEvent:
+    event = next(each for each in console(OOM_CONSOLE) if isinstance(each, MemoryEvent))
+    if not made.hostile:
+        return event
+    process = event.trigger.model_copy(update={"comm": HOSTILE}) if event.trigger else None
+    return event.model_copy(
+        update={
+            "trigger": process, "victim": process, "gfp_flags": HOSTILE, "stack_first_caller": HOSTILE,
+            "outcome": HOSTILE, "kernel": HOSTILE, "notes": (HOSTILE,), "constraint": HOSTILE,
+        }
+    )  # fmt: skip
+
+
+def _mmaps(dice: random.Random, *, dies: bool) -> MmapSummary:
+    ok = dice.randrange(110, 130) if dies else 600
+    p50_ns = int(80_000 * math.exp(dice.gauss(0 if dies else 1.4, 0.05)))
+    latency = LatencySummary(count=ok, p50_ns=p50_ns, p99_ns=p50_ns * 20, max_ns=p50_ns * 60)
+    return MmapSummary(planned=600, ok=ok, failed=0, unfinished=int(dies), errnos={}, latency=latency)
+
+
+def _requests(made: Made, *, dies: bool) -> RequestPaths:
+    flags = "GFP_KERNEL|__GFP_ZERO" if dies else "GFP_KERNEL|__GFP_NOWARN|__GFP_NORETRY|__GFP_ZERO"
+    return RequestPaths(
+        gfp_flags={made.word(flags): 120 if dies else 600}, contiguous=120 if dies else 160,
+        fell_back=0 if dies else 440, refused=0, insists=dies, vmalloc_areas=0 if dies else 440,
+        page_orders={made.word("order 3"): 120 if dies else 600},
+    )  # fmt: skip
+
+
+def _rows(dice: random.Random, when: str) -> Iterator[BenchmarkRow]:
+    sizes = [(f"BM_sendVec_binder/{size}", 20_000 + 3 * size) for size in SIZES]
+    for name, typical_ns in [*sizes, ("BM_mmap_binder/4194304", 400_000)]:
+        real_ns = typical_ns * _SLOWER[when] * math.exp(dice.gauss(0, 0.02))
+        yield BenchmarkRow(
+            name=name, when=when, iterations=1000, warmup=100,  # type: ignore[arg-type]
+            real_ns=round(real_ns, 1), cpu_ns=round(real_ns * 0.6, 1), p50_ns=int(real_ns),
+            p99_ns=int(real_ns * 3), max_ns=int(real_ns * 9), counters={"BC_TRANSACTION": 1000},
+        )  # fmt: skip
+
+
+def _audit(made: Made, *, dies: bool) -> Iterator[AuditRow]:
+    yield AuditRow(
+        phase="trigger", order=3, gfp_flags=made.word("GFP_KERNEL|__GFP_ZERO"), requests=120 if dies else 600,
+        contiguous=120 if dies else 160, fell_back=0 if dies else 440, refused=0, reclaims=40,
+        reclaim_us=9_000, compactions=60, compact_us=30_000,
+    )  # fmt: skip
+
+
+def _spoilt(results: Iterator[TrialResult], made: Made) -> Sequence[TrialResult]:
+    made_results = list(results)
+    if made.spoil is not None:
+        why = made.word("as it was told")
+        made_results[-1] = made_results[-1].model_copy(update={"outcome": made.spoil, "why": why})
+    return made_results
+
+
+def _console(directory: RunDirectory, result: TrialResult, made: Made) -> None:
+    place = directory.trials / result.directory
+    place.mkdir(parents=True, exist_ok=True)
+    text = OOM_CONSOLE if result.first_oom is not None else "[    5.100000] oomlab: phase trigger\n"
+    (place / "console.log").write_bytes((text + (HOSTILE + "\n" if made.hostile else "")).encode())
+
+
+def comparison(clock: Clock, made: Made) -> Comparison:
+    """kvcalloc against kcalloc, as `orchestrator.analysis` would have put it."""
+    blocks, claims = made.blocks, made.blocks >= 6
+    timings = [
+        TimingComparison(
+            name=f"BM_sendVec_binder/{size}", when=when, statistic="real_time",
+            unit="ns" if clock == "realtime" else "instructions", blocks=blocks,
+            baseline=20_000.0 + size, candidate=(20_000.0 + size) * 1.01, ratio=1.01,
+            low=0.98 if claims else None, high=1.04 if claims else None,
+            interval="paired t" if claims else "none", p=0.4 if claims else None,
+            p_holm=0.9 if claims else None, smallest_effect_percent=2.1 if claims else None,
+            words=made.word(f"no difference larger than 4 % at {size} B"),
+        )
+        for size in SIZES
+        for when in ("relaxed", "target")
+    ]  # fmt: skip
+    share = OutcomeComparison(
+        outcome="oom", baseline=Share(count=blocks, blocks=blocks, low=0.29, high=1.0),
+        candidate=Share(count=0, blocks=blocks, low=0.0, high=0.71), only_baseline=blocks, only_candidate=0,
+        p=2 / 2**blocks if claims else None, words=made.word(f"kcalloc died in all {blocks} blocks"),
+    )  # fmt: skip
+    noise = Noise(
+        quiet=False, spread_percent=2.0, control_percent=None, warnings=(made.word("the machine was busy"),)
+    )
+    return Comparison(
+        baseline="kcalloc", candidate="kvcalloc", paired=True, blocks=blocks, claims=claims,
+        smallest_p=2 / 2**blocks, outcome=share, timings=tuple(timings), noise=noise,
+    )  # fmt: skip
+
+
+def answers(made: Made) -> Iterator[Answer]:
+    """Four answers."""
+    for question in (
+        "Do you have an explanation for this performance improvement?",
+        "Did you test this under memory pressure?",
+        "Is kvcalloc() not kcalloc() if there is enough contiguous memory?",
+        "Is it noise?",
+    ):
+        yield Answer(
+            question=question,
+            answer=made.word("The figures below say so, and nothing beyond them is claimed here at all."),
+            evidence=(made.word("kvcalloc: 160 contiguous, 440 by vmalloc"), "73 % of requests fell back"),
+            open=made.word("What a phone does: run it there."),
+        )
