@@ -51,6 +51,9 @@ def most_units(scenario: Scenario, order: int, page_bytes: int) -> int:
         target = scenario.fragmentation.target
         if target.free is not None and target.free.max is not None:
             bounds.append(target.free.max // unit_bytes)
+        if target.picture is not None and target.picture.free_blocks is not None:
+            blocks = target.picture.free_blocks
+            bounds.append(sum(count << at >> order for at, count in enumerate(blocks) if at >= order))
         # A unit of this order is 2^n units of an order n below; nothing follows from an order above.
         bounds += [
             units.max >> (order - units.order)

@@ -38,7 +38,7 @@ def yaml_text(data: Any, *, flow: bool | None = False) -> str:
 
 def _shorten(fragmentation: dict[str, Any]) -> None:
     """Use the short forms: one bound without a list, a stressor by its name."""
-    units = fragmentation["target"]["usable_units"]
+    units = fragmentation["target"].get("usable_units", ())
     if len(units) == 1:
         fragmentation["target"]["usable_units"] = units[0]
     if "stressors" in fragmentation:

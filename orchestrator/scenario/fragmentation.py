@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from orchestrator.scenario.fields import Cross, Model, Number, Size, each_once, refuse, size_between
+from orchestrator.scenario.picture import Picture
 from orchestrator.units import KIB, MIB
 
 StressorKind = Literal["pipes", "high_order", "page_cache", "anonymous", "ballast"]
@@ -74,12 +75,20 @@ class Target(Model):
         each_once("order", lambda units: units.order),
         BeforeValidator(_as_list, json_schema_input_type=UsableUnits | list[UsableUnits]),
     ] = Field(
-        min_length=1,
-        description="bounds on the usable units at one order, or a list of them for several orders",
+        (),
+        description="bounds on the usable units at one order, or a list of them for several orders; needed"
+        " where there is no `picture`",
         examples=[{"order": 3, "max": 300}],
     )
     free: Free | None = Field(
         None, description="bounds on free memory; unbounded when left out", examples=[{"min": "64MiB"}]
+    )
+    picture: Picture | None = Field(
+        None,
+        description="a whole memory picture: composition, free list, watermarks. It brings its own stressors",
+        examples=[
+            {"active_anon": "184MiB", "slab_unreclaimable": "320MiB", "free_blocks": [3313, 165, 35, 15]}
+        ],
     )
     hard: Literal["required", "forbidden", "unchecked"] = Field(
         "unchecked",
@@ -91,7 +100,11 @@ class Target(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        refuse(
+        refuse([*self._unit_problems(), *self._picture_problems()])
+        return self
+
+    def _unit_problems(self) -> list[Cross]:
+        return [
             Cross(
                 ("usable_units", index, "max"),
                 f"at least {needed} units of order {low.order} remain"
@@ -104,8 +117,17 @@ class Target(Model):
             and high.order > low.order
             # A block serves 2^n requests of an order n below.
             and (needed := high.min << (high.order - low.order)) > low.max
-        )
-        return self
+        ]
+
+    def _picture_problems(self) -> list[Cross]:
+        if self.picture is None:
+            what = "needs 'usable_units', or a 'picture'"
+            return [] if self.usable_units else [Cross(("usable_units",), what)]
+        if self.picture.free_blocks is None:
+            return []
+        what = "the picture's 'free_blocks' say it already"
+        given = [("usable_units", bool(self.usable_units)), ("free", self.free is not None)]
+        return [Cross((name,), what) for name, there in given if there]
 
 
 class Stressor(Model):
@@ -150,6 +172,13 @@ class Fragmentation(Model):
         tuple[NamedStressor, ...], each_once("the stressor", lambda stressor: stressor.kind)
     ] = Field(
         (),
-        description="what applies pressure, in this order; with none the target is only verified",
+        description="what applies pressure, in this order; with none the target is only verified. A `picture`"
+        " brings its own",
         examples=[["pipes"], [{"kind": "ballast", "size": "128MiB"}, "pipes"]],
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.target.picture is not None and self.stressors:
+            refuse([Cross(("stressors",), "a picture brings its own stressors; leave them out")])
+        return self

@@ -23,6 +23,7 @@ from orchestrator.scenario.fields import (
 )
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
 from orchestrator.scenario.nearest import nearest
+from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
 from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
 from orchestrator.units import format_size
 
@@ -37,6 +38,7 @@ __all__ = [
     "FirstOom",
     "Fragmentation",
     "Free",
+    "Picture",
     "Scenario",
     "Stressor",
     "Target",
@@ -44,6 +46,7 @@ __all__ = [
     "Trigger",
     "UsableUnits",
     "Variant",
+    "Watermarks",
 ]
 
 PhaseLimit = Annotated[Duration, duration_between(0.1, 24 * 3600)]
@@ -236,6 +239,25 @@ def _fragmentation_size_problems(scenario: Scenario, fragmentation: Fragmentatio
         if units.min is not None and units.min >= room:
             what = f"{format_size(memory)} hold fewer than {room} units of order {units.order}"
             found.append(Cross(("fragmentation", "target", "usable_units", index, "min"), what))
+    return found + _picture_problems(scenario, fragmentation)
+
+
+def _picture_problems(scenario: Scenario, fragmentation: Fragmentation) -> list[Cross]:
+    picture, device = fragmentation.target.picture, scenario.device
+    if picture is None:
+        return []
+    largest = max(variant.page_bytes for variant in scenario.variants.values())
+    found = [
+        replace(problem, path=("fragmentation", "target", "picture", *problem.path))
+        for problem in picture_problems(picture, memory=device.memory, cma=device.cma, page_bytes=largest)
+    ]
+    if picture.watermarks is not None:
+        what = "the picture's 'watermarks' set it"
+        found += [
+            Cross(("device", "sysctls", name), what)
+            for name in ("vm.min_free_kbytes", "vm.watermark_scale_factor")
+            if name in device.sysctls
+        ]
     return found
 
 

@@ -25,6 +25,8 @@ _SECTIONS = {
     "Target": "`fragmentation.target`",
     "UsableUnits": "`fragmentation.target.usable_units`",
     "Free": "`fragmentation.target.free`",
+    "Picture": "`fragmentation.target.picture`",
+    "Watermarks": "`fragmentation.target.picture.watermarks`",
     "Stressor": "`fragmentation.stressors[N]`",
     "BinderMmap": "`trigger` of kind `binder-mmap`",
     "Command": "`trigger` of kind `command`",

@@ -105,7 +105,7 @@ FAULTS = [
     ("[pipes]", "pipes", 8, "pipes", "must be a list, not 'pipes'", None),
     ("max: 300", "max: 300, min: 301", 7, "min: 301", "'min' is above 'max'", None),
     (", max: 300", "", 7, "usable_units", "needs 'min', 'max' or both", None),
-    ("{order: 3, max: 300}", "[]", 7, "[], ", "must have at least one entry", None),
+    ("{order: 3, max: 300}", "[]", 7, "", "needs 'usable_units', or a 'picture'", None),
     ("min: 64MiB", "min: 512MiB", 7, "min", "more than the device's 256MiB cannot be free", None),
     ("order: 3, max: 300", "order: 11, max: 300", 7, "11", "must be at most 10, not 11", None),
     ("hard: required", "hard: require", 7, "require", "must be one of required, forbidden", "required"),
