@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 class _Record(BaseModel):
@@ -36,14 +36,14 @@ class Phase(_Record):
     """The agent enters a phase of the trial."""
 
     event: Literal["phase"]
-    name: Literal["prepare", "pressure", "target", "module", "trigger", "after", "end"]
+    name: Literal["prepare", "pressure", "target", "relax", "module", "trigger", "after", "benchmark", "end"]
 
 
 class Sample(_Record):
     """One /proc or debugfs file as the guest's kernel printed it."""
 
     event: Literal["sample"]
-    when: Literal["before", "target", "trigger", "after"]
+    when: Literal["before", "target", "relaxed", "trigger", "after"]
     file: str
     text: str
 
@@ -88,10 +88,11 @@ class Parked(_Record):
 
 
 class Woken(_Record):
-    """A fork runs on, and has understood which variant it is."""
+    """A fork runs on, and has understood which variant it is and what it is for."""
 
     event: Literal["woken"]
     variant: str
+    stage: Literal["trigger", "relaxed", "target"] = "trigger"
 
 
 class ModuleLoaded(_Record):
@@ -167,6 +168,33 @@ class Mmaps(_Record):
     errno: list[int]
 
 
+class BenchmarkRecord(_Record):
+    """What one benchmark did, also one that the kernel killed; times are sums over its iterations.
+
+    `iterations` are the timed ones that were made, refused ones (`failed`) included; times and
+    percentiles are of those that were served. `where`, `reply` (a BR_* of the driver) and `errno` say
+    why the benchmark, or its last refused iteration, did not do its work. `counters` are the driver's own.
+    """
+
+    event: Literal["benchmark"]
+    name: str
+    when: Literal["relaxed", "target", "after"]
+    iterations: int
+    failed: int
+    warmup: int
+    real_ns: int
+    cpu_ns: int
+    p50_ns: int | None = None
+    p99_ns: int | None = None
+    max_ns: int | None = None
+    killed: bool
+    oom_kills: int
+    where: str = ""
+    reply: str = ""
+    errno: int = 0
+    counters: str = Field("", description="`BC_TRANSACTION 200,...`")
+
+
 class Requests(_Record):
     """A tracefs histogram of the trigger's allocation requests, as the kernel printed it."""
 
@@ -217,7 +245,8 @@ class End(_Record):
 ControlRecord = Annotated[
     Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded
     | BystandersStarted | TriggerStart
-    | TriggerProgress | OomKillCount | VictimRecord | TriggerEnd | Mmaps | Requests | VmallocInfo
+    | TriggerProgress | OomKillCount | VictimRecord | TriggerEnd | Mmaps | BenchmarkRecord
+    | Requests | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),
 ]  # fmt: skip

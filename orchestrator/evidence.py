@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Self, TypeVar
 
-from orchestrator.control import ControlRecord, TriggerStart
+from orchestrator.control import ControlRecord, Phase, TriggerStart
 from orchestrator.oom.records import Mark
 from orchestrator.recorder import ConsoleEvent
 
 _TRIGGER_MARK = "phase trigger"
+_BENCHMARK_MARK = "phase benchmark"
 _R = TypeVar("_R")
 
 
@@ -69,12 +70,33 @@ class Evidence:
         """True once the trigger has started, by either channel's word."""
         return self.last(TriggerStart) is not None or any(map(_is_trigger_mark, self.console))
 
+    @property
+    def benchmarked(self) -> bool:
+        """True once benchmarks have begun, by either channel's word."""
+        phases = (record.name for record in self.every(Phase))
+        return "benchmark" in phases or self._position(_BENCHMARK_MARK) is not None
+
     def console_since_trigger(self) -> list[ConsoleEvent]:
-        """Console events after the agent's mark; all of them when the mark was lost."""
+        """Console events after the agent's mark; all of them when the mark was lost.
+
+        What benchmarks came to afterwards is not the trigger's doing, and is left out.
+        """
+        start, end = self._position(_TRIGGER_MARK), self._position(_BENCHMARK_MARK)
+        if start is not None:
+            return self.console[start + 1 : end]
+        return self.console[:end] if self.triggered else []
+
+    def console_since_benchmarks(self) -> list[ConsoleEvent]:
+        """Console events after the mark of the benchmarks; none where there is no mark."""
+        start = self._position(_BENCHMARK_MARK)
+        return [] if start is None else self.console[start + 1 :]
+
+    def _position(self, mark: str) -> int | None:
+        """Where on the console the agent says that a phase begins."""
         for position, event in enumerate(self.console):
-            if _is_trigger_mark(event):
-                return self.console[position + 1 :]
-        return self.console if self.triggered else []
+            if isinstance(event, Mark) and event.text.startswith(mark):
+                return position
+        return None
 
 
 def _is_trigger_mark(event: ConsoleEvent) -> bool:

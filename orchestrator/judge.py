@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.benchmark import benchmark_rows
 from orchestrator.control import (
     AgentError,
     End,
@@ -87,7 +88,8 @@ def judge(
     `mapping_bytes` is the size of the binder mmaps that the trigger makes, None for other triggers.
     """
     outcome, why = _decide(planned, evidence)
-    since = evidence.console_since_trigger()
+    alone = planned.stage != "trigger"
+    since = evidence.console_since_benchmarks() if alone else evidence.console_since_trigger()
     ooms = _ooms(since)
     counted = _oom_kills(evidence)
     hello = evidence.last(Hello)
@@ -100,6 +102,7 @@ def judge(
         fork=planned.fork,
         clock=planned.clock,
         mode=planned.mode,
+        stage=planned.stage,
         fingerprint=fingerprint or None,
         seed=planned.seed,
         outcome=outcome,
@@ -112,12 +115,13 @@ def judge(
         proof_repaired=proof.repaired if (proof := evidence.last(Proof)) else None,
         oom_events=len(ooms),
         oom_kill_vmstat=counted,
-        disagreement=_disagreement(ooms, counted),
+        disagreement=None if alone else _disagreement(ooms, counted),
         first_oom=ooms[0] if ooms else None,
         allocation_failures=sum(_is_allocation_failure(event) for event in since),
         kernel_bugs=tuple(event.message for event in evidence.console if isinstance(event, KernelBug)),
         mmaps=mmap_summary(evidence),
         requests=request_paths(evidence, mapping_bytes),
+        benchmarks=benchmark_rows(evidence),
         victims=tuple(
             Victim(role=record.role, pid=record.pid, signal=record.signal)
             for record in evidence.every(VictimRecord)
@@ -142,6 +146,8 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.BOOT_FAILED, _boot_failure(evidence)
     if planned.mode is Mode.PROOF:
         return _decide_proof(evidence)
+    if planned.stage != "trigger":
+        return _decide_benchmarked(evidence)
     if not evidence.triggered:
         return Outcome.TARGET_MISSED, _missed(evidence)
     return _decide_triggered(evidence)
@@ -176,7 +182,7 @@ def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.ALLOCATION_FAILURE, "the kernel reported a page allocation failure"
     if mmaps is not None and mmaps.errnos.get("ENOMEM"):
         return Outcome.ALLOCATION_FAILURE, f"{mmaps.errnos['ENOMEM']} mmaps failed with ENOMEM"
-    if evidence.ending is Ending.OVERDUE:
+    if evidence.ending is Ending.OVERDUE and not evidence.benchmarked:
         return Outcome.HANG, evidence.ending_detail
     if end is None:
         return Outcome.LOST, f"the guest ended without a word: {evidence.ending_detail}"
@@ -185,6 +191,20 @@ def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
     if end.reason == "finished":
         return Outcome.PASSED, "the trigger ran to its end"
     return Outcome.LOST, f"the trigger ended by itself: {end.reason}, status {end.exit_status}"
+
+
+def _decide_benchmarked(evidence: Evidence) -> tuple[Outcome, str]:
+    """Benchmarks alone: one that the kernel kills or refuses is a figure, and no outcome."""
+    if not evidence.benchmarked:
+        return Outcome.TARGET_MISSED, _missed(evidence)
+    panics = [event for event in evidence.console_since_benchmarks() if isinstance(event, Panic)]
+    if panics:
+        return Outcome.PANIC, f"kernel panic: {panics[0].message}"
+    if evidence.ending is Ending.OVERDUE:
+        return Outcome.HANG, evidence.ending_detail
+    if evidence.last(End) is None:
+        return Outcome.LOST, f"the guest ended without a word: {evidence.ending_detail}"
+    return Outcome.PASSED, "the benchmarks ran to their end"
 
 
 def _boot_failure(evidence: Evidence) -> str:
@@ -215,6 +235,8 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         notes.append(
             f"{evidence.garbage_lines} lines on the control line were no records: {evidence.first_garbage}"
         )
+    if evidence.benchmarked and evidence.last(End) is None:
+        notes.append(f"the benchmarks did not come to their end: {evidence.ending_detail}")
     return tuple(notes)
 
 

@@ -46,6 +46,7 @@ def block_boot(
         seed=planned.seed,
         control_tty=MACHINES[device.arch].control_tty,
         slowdown=1.0 if planned.clock == "deterministic" else slowdown,
+        stage=planned.stage,
     )
     line = kernel_command_line(
         device.arch, cma_bytes=device.cma, extra=(*_SHUFFLE, *device.cmdline), recipe=recipe
@@ -89,6 +90,7 @@ class Laboratory:
         return PhaseBudgets(
             deadlines.boot * slowdown, deadlines.target * slowdown, deadlines.trigger * slowdown,
             silence_s=(PhaseBudgets.silence_s + 2 * pause_s) * slowdown,
+            benchmark_s=deadlines.benchmarks * slowdown,
         )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class GuestLabel:
             name = f"block {planned.number}"
         else:
             fork = f", fork {planned.fork}" if planned.fork > 1 else ""
-            name = f"trial {self.number}: {planned.variant}, block {planned.block}{fork}"
+            stage = f", {planned.stage}" if planned.stage != "trigger" else ""
+            name = f"trial {self.number}: {planned.variant}, block {planned.block}{fork}{stage}"
         clock = ", deterministic" if planned.clock == "deterministic" else ""
         attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
         return name + clock + attempt

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.recipe import Mode
+from orchestrator.result import Stage
 from orchestrator.scenario.models import Scenario
 
 MAX_ATTEMPTS = 3
@@ -23,7 +24,8 @@ class PlannedTrial:
     """One fork of a block: `fork` counts the forks of one variant from 1.
 
     `number` is its place in the plan: its name in the run directory, whatever runs first.
-    `module` is the place of its module among those that its block's guest was told of.
+    `module` is the place of its module among those that its block's guest was told of. `stage` is
+    what the fork is for: the trigger, or benchmarks alone (orchestrator/result.py).
     """
 
     block: int
@@ -34,6 +36,7 @@ class PlannedTrial:
     clock: Clock = "realtime"
     number: int = 1
     module: int = 0
+    stage: Stage = "trigger"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class PlannedBlock:
     trials: tuple[PlannedTrial, ...]
     index: int = 1
     """Its place in the plan: its name in the run directory."""
+    stage: Stage = "trigger"
+    """Of a boot by hand, which goes straight through; a block's forks have their own."""
 
 
 def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
@@ -108,10 +113,10 @@ def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[Pl
             trials = [
                 PlannedTrial(
                     number, name, seed, Mode.TRIAL, fork, clock,
-                    module=modules.index(scenario.variants[name].twin_of or name),
+                    module=modules.index(scenario.variants[name].twin_of or name), stage=stage,
                 )
                 for name in group
-                for fork in range(1, forks_of(scenario, clock) + 1)
+                for stage, fork in _forks(scenario, clock)
             ]  # fmt: skip
             order.shuffle(trials)
             yield PlannedBlock(number, seed, Mode.BLOCK, clock, group, tuple(trials))
@@ -120,6 +125,20 @@ def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[Pl
 def forks_of(scenario: Scenario, clock: Clock) -> int:
     """Forks per variant and block; under the deterministic clock a second one would be the first."""
     return 1 if clock == "deterministic" else scenario.trials.forks
+
+
+def stages_of(scenario: Scenario) -> tuple[Stage, ...]:
+    """What the forks of each variant are for: the trigger, and a stage for each memory to benchmark in."""
+    wanted = {when for benchmark in scenario.benchmarks for when in benchmark.when}
+    alone: tuple[Stage, ...] = ("relaxed", "target")
+    return ("trigger", *(stage for stage in alone if stage in wanted))
+
+
+def _forks(scenario: Scenario, clock: Clock) -> Iterator[tuple[Stage, int]]:
+    """Every fork of one variant of a block; a stage without a trigger has one."""
+    for stage in stages_of(scenario):
+        count = forks_of(scenario, clock) if stage == "trigger" else 1
+        yield from ((stage, fork) for fork in range(1, count + 1))
 
 
 def _proof(variant: str, seed: int, clock: Clock) -> PlannedBlock:
@@ -133,10 +152,17 @@ def by_hand(blocks: Sequence[PlannedBlock]) -> list[PlannedBlock]:
     A fork needs descriptors of a running oomlab; these need nothing but QEMU.
     """
     return [
-        replace(block, mode=Mode.PROOF if block.mode is Mode.PROOF else Mode.TRIAL, variants=(name,))
+        replace(
+            block, mode=Mode.PROOF if block.mode is Mode.PROOF else Mode.TRIAL, variants=(name,), stage=stage
+        )
         for block in blocks
         for name in block.variants
+        for stage in _STAGES
+        if any(trial.stage == stage for trial in block.trials)
     ]
+
+
+_STAGES: tuple[Stage, ...] = ("trigger", "relaxed", "target")
 
 
 def count_trials(blocks: Sequence[PlannedBlock]) -> int:

@@ -12,7 +12,17 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from orchestrator.control import PROTOCOL_VERSION
-from orchestrator.scenario.models import BinderMmap, Command, Fragmentation, Scenario, Stressor, Trigger
+from orchestrator.result import Stage
+from orchestrator.scenario.models import (
+    Benchmark,
+    BinderMapCycle,
+    BinderMmap,
+    Command,
+    Fragmentation,
+    Scenario,
+    Stressor,
+    Trigger,
+)
 from orchestrator.units import KIB
 
 _PLAIN = ":,._-"
@@ -36,11 +46,13 @@ def probe_recipe(control_tty: str) -> str:
 
 
 def block_recipe(
-    scenario: Scenario, *, mode: Mode, variants: Sequence[str], seed: int, control_tty: str, slowdown: float
-) -> str:
+    scenario: Scenario, *, mode: Mode, variants: Sequence[str], seed: int, control_tty: str, slowdown: float,
+    stage: Stage = "trigger",
+) -> str:  # fmt: skip
     """The words for one boot of `scenario`.
 
-    A block is told all the variants that its forks may choose from, any other boot its only one.
+    A block is told all the variants that its forks may choose from, any other boot its only one, and
+    what it is for; forks are told that by their order.
 
     `slowdown` (>= 1) is how much slower this machine's guests are than the reference; it
     stretches the guest's own deadlines.
@@ -66,6 +78,11 @@ def block_recipe(
         apps = scenario.bystanders
         values["bystanders"] = f"{apps.count}:{apps.memory // KIB}:{apps.oom_score_adj}"
     values |= {"trigger": "none"} if mode is Mode.PROOF else _trigger(scenario.trigger)
+    if scenario.benchmarks and mode in (Mode.TRIAL, Mode.BLOCK):
+        values["benchmarks"] = ",".join(_benchmark(benchmark) for benchmark in scenario.benchmarks)
+        values["benchmark_ms"] = round(deadlines.benchmarks * slowdown * _MS_PER_S)
+        if stage != "trigger":
+            values["stage"] = stage
     return _words(values)
 
 
@@ -103,6 +120,21 @@ def _trigger(trigger: Trigger) -> dict[str, object]:
             }
         case Command():
             return common | {"command": trigger.command}
+
+
+def _benchmark(benchmark: Benchmark) -> str:
+    """The fields between colons, and the sizes between dashes: a command line has 2048 characters."""
+    fields = (
+        "mmap" if isinstance(benchmark, BinderMapCycle) else benchmark.mode,
+        0 if isinstance(benchmark, BinderMapCycle) else int(benchmark.map or 0),
+        benchmark.rounds or 0,
+        round((benchmark.min_time or 0) * _US_PER_S),
+        benchmark.warmup,
+        int(benchmark.pin),
+        "".join(when[0] for when in benchmark.when),
+        "-".join(str(int(size)) for size in benchmark.sizes),
+    )
+    return ":".join(map(str, fields))
 
 
 def _bound(value: int | None) -> str:

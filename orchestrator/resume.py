@@ -103,12 +103,13 @@ def _is_settled(result: TrialResult) -> bool:
 
 def _require_same_plan(blocks: Sequence[PlannedBlock], results: Sequence[TrialResult]) -> None:
     planned = {
-        trial.number: (trial.block, trial.variant, trial.fork, trial.clock)
+        trial.number: (trial.block, trial.variant, trial.fork, trial.clock, trial.stage)
         for block in blocks
         for trial in block.trials
     }
     for result in results:
-        if planned.get(result.trial) != (result.block, result.variant, result.fork, result.clock):
+        made = (result.block, result.variant, result.fork, result.clock, result.stage)
+        if planned.get(result.trial) != made:
             raise InputError(
                 f"trial {result.trial} of the journal is not the one that this oomlab would plan",
                 hint="resume it with the version of oomlab that began it",

@@ -174,6 +174,6 @@ def _manifest(
         qemu_commands={
             block.variants[0]: paste_ready(qemu_argv(laboratory.boot(block), Wiring.paste_ready()))
             for block in by_hand(blocks)
-            if block.number == 1
+            if block.number == 1 and block.stage == "trigger"
         },
     )

@@ -20,7 +20,7 @@ from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
 from orchestrator.judge import judge, judge_block
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.recorder import ConsoleRecorder, ControlRecorder
-from orchestrator.result import BlockResult, TrialResult
+from orchestrator.result import BlockResult, Stage, TrialResult
 from orchestrator.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
 
 _START_S = 30.0
@@ -59,15 +59,18 @@ class Block:
 _Start = Callable[[Path, Sink, Sink], AbstractContextManager[QemuGuest]]
 
 
-def order(module: int) -> bytes:
-    """What a fork is told: the place of its module, in exactly 8 bytes.
+_STAGE_LETTERS: dict[Stage, str] = {"trigger": "T", "relaxed": "R", "target": "P"}
+
+
+def order(module: int, stage: Stage) -> bytes:
+    """What a fork is told: a letter for its stage and the place of its module, in exactly 8 bytes.
 
     8 are the UART's receive trigger: the interrupt is there before the guest runs on. With fewer it
     waits idle for the UART's timeout, and QEMU's main loop, busy with the fork's start, may then
     see it fall idle again before its last instructions are counted: its clock goes wrong by them
     (icount_start_warp_timer(); 5 of 28 forks on a loaded host were about a microsecond late).
     """
-    return f"{module:07d}\n".encode()
+    return f"{_STAGE_LETTERS[stage]}{module:06d}\n".encode()
 
 
 @contextmanager
@@ -130,7 +133,7 @@ def run_trial(
     snapshot = block.snapshot
     if snapshot is not None:
         evidence.ending, evidence.ending_detail = Ending.EXITED, ""
-        message = order(planned.module)
+        message = order(planned.module, planned.stage)
 
         def start(log: Path, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
             return fork(

@@ -41,6 +41,7 @@ class PhaseBudgets:
     after_s: float = _AFTER_S
     silence_s: float = _SILENCE_S
     """How long the binder trigger, which tells how far it has come, may tell nothing."""
+    benchmark_s: float = _AFTER_S
 
 
 class _LineClosed:
@@ -208,6 +209,9 @@ class Watch:
         elif isinstance(record, Phase) and record.name == "trigger":
             budget_s = budgets.trigger_s + _GUEST_REPORTS_FIRST_S
             self._deadline = Deadline.after(budget_s, "the trigger ends")
+        elif isinstance(record, Phase) and record.name == "benchmark":
+            budget_s = budgets.benchmark_s + _GUEST_REPORTS_FIRST_S
+            self._deadline = Deadline.after(budget_s, "the benchmarks end")
         elif isinstance(record, TriggerEnd) or (isinstance(record, Phase) and record.name == "after"):
             self._deadline = Deadline.after(budgets.after_s, "the guest reports and powers off")
             self._progress = None

@@ -8,15 +8,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "emit.h"
 #include "file.h"
+
+/* A holder of all memory takes a while to give it back. */
+#define POLL_US 5000
 
 static struct child children[CHILD_LIMIT];
 static int count;
 
 /* What the kernel's OOM reports call them: at most 15 characters (TASK_COMM_LEN). */
 static const char *const names[] = { "oomlab-trigger", "oomlab-bystand", "oomlab-holder",
-				     "oomlab-shell" };
+				     "oomlab-shell", "oomlab-bench" };
 
 void child_set_adj(int adj)
 {
@@ -69,9 +73,31 @@ void child_dismiss(struct child *child)
 	kill(child->pid, SIGKILL);
 }
 
+static int count_alive(enum child_role role)
+{
+	int alive = 0;
+
+	child_reap();
+	for (int i = 0; i < count; i++)
+		alive += children[i].role == role && children[i].alive;
+	return alive;
+}
+
+int child_dismiss_all(enum child_role role, uint64_t patience_us)
+{
+	uint64_t end_us = clock_us() + patience_us;
+
+	for (int i = 0; i < count; i++)
+		if (children[i].role == role)
+			child_dismiss(&children[i]);
+	while (count_alive(role) && clock_us() < end_us)
+		clock_sleep_us(POLL_US);
+	return count_alive(role);
+}
+
 void child_report_victims(void)
 {
-	static const char *const roles[] = { "trigger", "bystander", "holder", "shell" };
+	static const char *const roles[] = { "trigger", "bystander", "holder", "shell", "benchmark" };
 
 	child_reap();
 	for (int i = 0; i < count; i++) {

@@ -14,7 +14,7 @@
 
 #define CHILD_LIMIT 400
 
-enum child_role { ROLE_TRIGGER, ROLE_BYSTANDER, ROLE_HOLDER, ROLE_SHELL };
+enum child_role { ROLE_TRIGGER, ROLE_BYSTANDER, ROLE_HOLDER, ROLE_SHELL, ROLE_BENCHMARK };
 
 struct child {
 	pid_t pid;
@@ -39,6 +39,9 @@ void child_reap(void);
 
 /* SIGKILL, marked as ours. */
 void child_dismiss(struct child *child);
+
+/* SIGKILL for all of a role, and waits for their ends; how many still live after `patience_us`. */
+int child_dismiss_all(enum child_role role, uint64_t patience_us);
 
 /* Emits a victim record for each child killed by a signal that was not ours. */
 void child_report_victims(void);

@@ -115,7 +115,7 @@ void guest_hello(const struct recipe *recipe)
 
 	uname(&name);
 	emit_begin("hello");
-	emit_number("protocol", 1);
+	emit_number("protocol", RECIPE_PROTOCOL);
 	emit_text("mode", modes[recipe->mode]);
 	emit_text("release", name.release);
 	emit_text("machine", name.machine);

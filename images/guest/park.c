@@ -108,21 +108,27 @@ static bool start_countdown(void)
 	       pwrite(watchdog.config, &go, sizeof(go), LOCK_REGISTER) == sizeof(go);
 }
 
+/* "T000001": what the fork is for, and the place of its module. */
 static bool choose(struct recipe *recipe, const char *order)
 {
-	char *end;
-	unsigned long index = strtoul(order, &end, 10);
+	static const char letters[] = { [STAGE_TRIGGER] = 'T', [STAGE_RELAXED] = 'R',
+					[STAGE_TARGET] = 'P', '\0' };
+	const char *letter = *order ? strchr(letters, *order) : NULL;
+	char *end = NULL;
+	unsigned long index = letter ? strtoul(order + 1, &end, 10) : 0;
 
-	if (end == order || *end || index >= recipe->variant_count) {
+	if (!letter || end == order + 1 || *end || index >= recipe->variant_count) {
 		emit_error("park", EINVAL, "the host's order was not understood");
 		return false;
 	}
+	recipe->stage = (enum stage)(letter - letters);
 	recipe->variant = recipe->variants[index];
 	return true;
 }
 
 bool park(struct recipe *recipe)
 {
+	static const char *const stages[] = { "trigger", "relaxed", "target" };
 	char order[16] = "";
 
 	emit_begin("parked");
@@ -139,6 +145,7 @@ bool park(struct recipe *recipe)
 		return false;
 	emit_begin("woken");
 	emit_text("variant", recipe->variant);
+	emit_text("stage", stages[recipe->stage]);
 	emit_end();
 	return true;
 }

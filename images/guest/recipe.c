@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recipe_benchmark.h"
 #include "recipe_value.h"
 
 #define PREFIX "oomlab."
@@ -41,6 +42,13 @@ static bool parse_stop(struct recipe *recipe, char *value)
 		return false;
 	recipe->stop_at_first_oom = choice == 1;
 	return true;
+}
+
+static bool parse_stage(struct recipe *recipe, char *value)
+{
+	static const char *const names[] = { "trigger", "relaxed", "target", NULL };
+
+	return value_choice(value, names, (int *)&recipe->stage);
 }
 
 static bool parse_sysctl(struct recipe *recipe, char *value)
@@ -166,6 +174,7 @@ NUMBER(parse_target_ms, target_ms)
 NUMBER(parse_size, map_bytes)
 NUMBER(parse_pause, pause_us)
 NUMBER(parse_trigger_ms, trigger_ms)
+NUMBER(parse_benchmark_ms, benchmark_ms)
 TEXT(parse_control, control)
 TEXT(parse_variant, variant)
 TEXT(parse_command, command)
@@ -189,6 +198,8 @@ static const struct {
 	{ "pause_us", parse_pause },	    { "command", parse_command },
 	{ "adj", parse_adj },		    { "stop", parse_stop },
 	{ "trigger_ms", parse_trigger_ms }, { "trace", parse_trace },
+	{ "stage", parse_stage },	    { "benchmarks", recipe_parse_benchmarks },
+	{ "benchmark_ms", parse_benchmark_ms },
 };
 
 static void defaults(struct recipe *recipe)
@@ -200,6 +211,7 @@ static void defaults(struct recipe *recipe)
 	recipe->free_kb = (struct bounds){ UNLIMITED, UNLIMITED };
 	recipe->target_ms = 60000;
 	recipe->trigger_ms = 60000;
+	recipe->benchmark_ms = 60000;
 	recipe->map_bytes = 4u << 20;
 	recipe->map_count = 1;
 	recipe->processes = 1;
@@ -234,9 +246,10 @@ void recipe_parse(char *cmdline, struct recipe *recipe)
 	for (char *token; (token = strtok_r(rest, " \n", &rest));)
 		if (!strncmp(token, PREFIX, strlen(PREFIX)))
 			parse_token(recipe, token + strlen(PREFIX));
-	if (recipe->protocol != 1 && !recipe->problem[0])
+	if (recipe->protocol != RECIPE_PROTOCOL && !recipe->problem[0])
 		snprintf(recipe->problem, sizeof(recipe->problem),
-			 "recipe: protocol %ld, this agent speaks 1", recipe->protocol);
+			 "recipe: protocol %ld, this agent speaks %d", recipe->protocol,
+			 RECIPE_PROTOCOL);
 }
 
 bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind)

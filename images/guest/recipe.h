@@ -7,17 +7,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RECIPE_PROTOCOL 2
 #define RECIPE_ORDERS 16
 #define RECIPE_TEXT 4096
 #define RECIPE_SYSCTLS 32
 #define RECIPE_STRESSORS 8
 #define RECIPE_VARIANTS 32
+#define RECIPE_BENCHMARKS 16
+#define RECIPE_SIZES 32
 #define UNLIMITED (-1)
 
 /* MODE_BLOCK: a trial that parks at its target, for forks to go on from. */
 enum mode { MODE_TRIAL, MODE_PROBE, MODE_SHELL, MODE_BLOCK };
 enum hard { HARD_UNCHECKED, HARD_REQUIRED, HARD_PROVE };
 enum trigger_kind { TRIGGER_NONE, TRIGGER_BINDER, TRIGGER_COMMAND };
+enum stage { STAGE_TRIGGER, STAGE_RELAXED, STAGE_TARGET };
+enum benchmark_kind { BENCHMARK_MMAP, BENCHMARK_LIBBINDER, BENCHMARK_RAW };
+/* Under what memory a benchmark is to run: bits of benchmark.when. */
+enum when { WHEN_RELAXED = 1, WHEN_TARGET = 2, WHEN_AFTER = 4 };
 enum stressor_kind {
 	STRESS_PIPES,
 	STRESS_HIGH_ORDER,
@@ -40,6 +47,18 @@ struct sysctl_setting {
 struct stressor {
 	enum stressor_kind kind;
 	int64_t fixed_kb; /* UNLIMITED: the feedback decides */
+};
+
+struct benchmark {
+	enum benchmark_kind kind;
+	uint64_t map_bytes;  /* of both ends of a transaction; 0: libbinder's */
+	uint64_t iterations; /* 0: the stop rule of min_us decides */
+	uint64_t min_us;
+	uint64_t warmup;
+	bool pin;
+	unsigned when; /* bits of enum when */
+	uint64_t sizes[RECIPE_SIZES];
+	size_t size_count;
 };
 
 struct recipe {
@@ -73,6 +92,10 @@ struct recipe {
 	bool stop_at_first_oom;
 	uint64_t trigger_ms;
 	bool trace;
+	enum stage stage; /* of a boot that goes straight through, or of a fork */
+	struct benchmark benchmarks[RECIPE_BENCHMARKS];
+	size_t benchmark_count;
+	uint64_t benchmark_ms;
 	/* What could not be understood; the first such token. Empty when all is well. */
 	char problem[160];
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "benchmarks.h"
 #include "bystanders.h"
 #include "child.h"
 #include "clock.h"
@@ -15,6 +16,7 @@
 #include "module.h"
 #include "park.h"
 #include "pressure.h"
+#include "relax.h"
 #include "sample.h"
 #include "shell.h"
 #include "swap.h"
@@ -60,6 +62,8 @@ static bool prepare(const struct recipe *recipe)
 		emit_error("park", errno, "no watchdog to pause the machine");
 		return false;
 	}
+	if (recipe->mode != MODE_SHELL && failed("benchmark", benchmarks_prepare(recipe)))
+		return false;
 	if (failed("bystanders", bystanders_start(recipe)))
 		return false;
 	if (!pressure_prepare(recipe)) {
@@ -141,22 +145,12 @@ static void prove(const struct recipe *recipe, struct outcome *outcome)
 
 static bool load(const struct recipe *recipe)
 {
+	bool needs_binder = recipe->trigger == TRIGGER_BINDER || recipe->benchmark_count;
+
 	emit_phase("module");
 	if (recipe->variant && !module_load_variant(recipe->variant))
 		return false;
-	return recipe->trigger != TRIGGER_BINDER || module_check_binder();
-}
-
-/* The part that a fork goes through: everything from the frozen target on. */
-static void put_to_the_test(struct recipe *recipe)
-{
-	if (recipe->mode == MODE_BLOCK && !park(recipe))
-		return;
-	if (!load(recipe) || recipe->trigger == TRIGGER_NONE)
-		return;
-	emit_phase("trigger");
-	trigger_run(recipe);
-	trigger_report(recipe);
+	return !needs_binder || module_check_binder();
 }
 
 static void after(void)
@@ -164,6 +158,37 @@ static void after(void)
 	emit_phase("after");
 	child_report_victims();
 	sample_all("after");
+}
+
+static void put_to_the_trigger(const struct recipe *recipe)
+{
+	if (load(recipe) && recipe->trigger != TRIGGER_NONE) {
+		emit_phase("trigger");
+		trigger_run(recipe);
+		trigger_report(recipe);
+		after();
+		trigger_release();
+		benchmarks_run(recipe, WHEN_AFTER);
+	} else {
+		after();
+	}
+}
+
+/* The part that a fork goes through: everything from the frozen target on. */
+static void put_to_the_test(struct recipe *recipe)
+{
+	if (recipe->mode == MODE_BLOCK && !park(recipe)) {
+		after();
+	} else if (recipe->stage == STAGE_TRIGGER) {
+		put_to_the_trigger(recipe);
+	} else {
+		if (recipe->stage == STAGE_RELAXED)
+			relax(recipe);
+		if (load(recipe))
+			benchmarks_run(recipe, recipe->stage == STAGE_RELAXED ? WHEN_RELAXED :
+										WHEN_TARGET);
+		child_report_victims();
+	}
 }
 
 void trial_run(struct recipe *recipe)
@@ -181,10 +206,11 @@ void trial_run(struct recipe *recipe)
 		shell_run(recipe, reached(&outcome));
 		return;
 	}
-	if (reached(&outcome) && recipe->hard == HARD_PROVE)
-		prove(recipe, &outcome);
-	else if (reached(&outcome))
+	if (reached(&outcome) && recipe->hard != HARD_PROVE) {
 		put_to_the_test(recipe);
+		return;
+	}
+	if (reached(&outcome))
+		prove(recipe, &outcome);
 	after();
-	trigger_release();
 }

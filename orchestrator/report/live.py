@@ -20,7 +20,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from orchestrator.control import ControlRecord, Phase, State, TargetRecord, TriggerProgress, TriggerStart
+from orchestrator.control import (
+    BenchmarkRecord,
+    ControlRecord,
+    Phase,
+    State,
+    TargetRecord,
+    TriggerProgress,
+    TriggerStart,
+)
 from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.records import MemoryEvent, Panic
 from orchestrator.plan import PlannedBlock
@@ -33,9 +41,11 @@ _PHASE_WORDS = {
     "prepare": "preparing the guest",
     "pressure": "fragmenting memory",
     "target": "memory target verified",
+    "relax": "releasing the pressure",
     "module": "loading the driver",
     "trigger": "trigger running",
     "after": "collecting samples",
+    "benchmark": "running benchmarks",
     "end": "powering off",
 }
 
@@ -53,6 +63,10 @@ def block_line(label: GuestLabel, result: BlockResult) -> str:
 def result_line(label: GuestLabel, result: TrialResult) -> str:
     """One line on a trial that has ended."""
     line = f"{label.name}: {result.outcome} after {result.host_seconds:.1f} s"
+    if result.benchmarks:
+        line += f", {_plural(len(result.benchmarks), 'benchmark')}"
+        if short := sum(row.killed or row.failed > 0 or row.error is not None for row in result.benchmarks):
+            line += f" ({short} killed or refused)"
     if result.mmaps is not None:
         mmaps = result.mmaps
         line += f", {mmaps.ok} of {mmaps.planned} mmaps served"
@@ -76,6 +90,8 @@ def detail(record: ControlRecord) -> str | None:
             return f"trigger running: {record.count} requests"
         case TriggerProgress():
             return f"trigger running: {record.ok} served, {record.failed} failed"
+        case BenchmarkRecord():
+            return f"running benchmarks: {record.name} done"
         case _:
             return None
 
@@ -167,7 +183,8 @@ class LiveObserver(PlainObserver):
         self._forget(label)
         if not result.outcome.is_evidence:
             super().trial_ended(label, result)
-        self._tally.setdefault(result.variant, Counter())[result.outcome] += 1
+        if result.stage == "trigger":  # else it is there for figures
+            self._tally.setdefault(result.variant, Counter())[result.outcome] += 1
         self._overall.update(self._bar, advance=1, description=self._tally_text(), rate=self._rate_text())
 
     def _forget(self, label: GuestLabel) -> None:

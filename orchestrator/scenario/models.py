@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
 from orchestrator.scenario.fields import (
@@ -28,7 +29,10 @@ from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigg
 from orchestrator.units import format_size
 
 __all__ = [
+    "Benchmark",
+    "BinderMapCycle",
     "BinderMmap",
+    "BinderTransaction",
     "Bounds",
     "Bystanders",
     "Command",
@@ -99,6 +103,9 @@ class Deadlines(Model):
     boot: PhaseLimit = Field(60.0, description="from power-on to the agent's first word", examples=["60s"])
     target: PhaseLimit = Field(120.0, description="for reaching the memory state", examples=["2min"])
     trigger: PhaseLimit = Field(120.0, description="for the trigger", examples=["2min"])
+    benchmarks: PhaseLimit = Field(
+        120.0, description="for all benchmarks of one fork together", examples=["2min"]
+    )
 
 
 class Scenario(Model):
@@ -131,6 +138,11 @@ class Scenario(Model):
         description="processes that hold memory and may be killed",
         examples=[{"count": 4, "memory": "4MiB", "oom_score_adj": 900}],
     )
+    benchmarks: Annotated[tuple[Benchmark, ...], Field(max_length=16)] = Field(
+        (),
+        description="binder benchmarks: what a map or a transaction costs, under what memory",
+        examples=[[{"kind": "binder-mmap", "sizes": ["4MiB"], "when": ["relaxed", "target"]}]],
+    )
     trials: Trials = Field(Trials(), description="how often everything is done", examples=[{"blocks": 3}])
     deadlines: Deadlines = Field(
         Deadlines(), description="time limits in the guest", examples=[{"trigger": "5min"}]
@@ -149,6 +161,8 @@ class Scenario(Model):
                 *_size_problems(self),
                 *_trigger_problems(self),
                 *_clock_problems(self),
+                *benchmark_problems(self.benchmarks),
+                *_timing_problems(self),
             ]
         )
         return self
@@ -281,3 +295,10 @@ def _clock_problems(scenario: Scenario) -> list[Cross]:
         " with several, which of them runs next would be the host's doing"
     )
     return [Cross(("device", "cpus"), what, "1")]
+
+
+def _timing_problems(scenario: Scenario) -> list[Cross]:
+    if not scenario.benchmarks or scenario.trials.timing or "realtime" not in scenario.trials.clock:
+        return []
+    what = "benchmarks in real time need guests that run one at a time: leave out 'timing: false'"
+    return [Cross(("trials", "timing"), what, "true")]

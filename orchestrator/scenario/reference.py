@@ -31,6 +31,8 @@ _SECTIONS = {
     "BinderMmap": "`trigger` of kind `binder-mmap`",
     "Command": "`trigger` of kind `command`",
     "Bystanders": "`bystanders`",
+    "BinderTransaction": "`benchmarks[N]` of kind `binder-transaction`",
+    "BinderMapCycle": "`benchmarks[N]` of kind `binder-mmap`",
     "Trials": "`trials`",
     "Deadlines": "`deadlines`",
     "Expectation": "`expectations.NAME`",

@@ -15,7 +15,7 @@ from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import TrialResult
+from orchestrator.result import Stage, TrialResult
 
 MAPPING_BYTES = 4 << 20
 
@@ -65,7 +65,7 @@ def record(event: str, **fields: Any) -> ControlRecord:
 def hello() -> ControlRecord:
     return record(
         "hello",
-        protocol=1,
+        protocol=2,
         release="6.1.0-56-arm64",
         machine="aarch64",
         page_size_bytes=4096,
@@ -96,6 +96,17 @@ def trigger_end(reason: str = "finished", ok: int = 600, failed: int = 0, oom_ki
     )
 
 
+def benchmark(name: str = "BM_sendVec_binder/4096", **changes: Any) -> ControlRecord:
+    """A benchmark of a hundred iterations, 20 us each."""
+    fields = {
+        "name": name, "when": "target", "iterations": 100, "failed": 0, "warmup": 20, "real_ns": 2_000_000,
+        "cpu_ns": 900_000, "p50_ns": 19_000, "p99_ns": 40_000, "max_ns": 41_000, "killed": False,
+        "oom_kills": 0, "where": "", "reply": "", "errno": 0,
+        "counters": "BC_TRANSACTION 100,BC_REPLY 100,BC_FREE_BUFFER 200",
+    }  # fmt: skip
+    return record("benchmark", **(fields | changes))
+
+
 def passed() -> list[ControlRecord]:
     """A trial in which every mmap was served."""
     return [hello(), target(), trigger_start(), trigger_end(), record("end", oom_kill_total=0)]
@@ -109,11 +120,11 @@ def console(text: str) -> list[ConsoleEvent]:
 
 def judged(
     control: list[ControlRecord], text: str = "", *, ending: Ending = Ending.EXITED, mode: Mode = Mode.TRIAL,
-    variant: str = "kcalloc", block: int = 1, trial: int = 1, attempt: int = 1,
+    variant: str = "kcalloc", block: int = 1, trial: int = 1, attempt: int = 1, stage: Stage = "trigger",
 ) -> TrialResult:  # fmt: skip
     """The result of a trial with this evidence."""
     evidence = Evidence(control=control, console=console(text), ending=ending, ending_detail="so it ended")
-    planned = PlannedTrial(block, variant, 1, mode, number=trial)
+    planned = PlannedTrial(block, variant, 1, mode, number=trial, stage=stage)
     return judge(
         planned,
         attempt=attempt,

@@ -13,6 +13,7 @@ from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_emulato
 from orchestrator.guests.qemu.machine import MACHINES, Clock, Wiring, qemu_argv
 from orchestrator.laboratory import block_boot
 from orchestrator.plan import plan_blocks
+from orchestrator.result import Stage
 from orchestrator.scenario import Scenario, ScenarioInvalid, load_text
 from orchestrator.trial import order
 
@@ -83,8 +84,10 @@ def test_forks_are_one_under_the_deterministic_clock() -> None:
 
 @pytest.mark.parametrize("module", [0, 9, 31])
 def test_a_fork_is_told_its_module_in_just_what_raises_the_uart_interrupt(module: int) -> None:
-    assert len(order(module)) == 8
-    assert int(order(module)) == module
+    orders = {stage: order(module, stage) for stage in STAGES}
+    assert {len(text) for text in orders.values()} == {8}
+    assert {stage: text[:1] for stage, text in orders.items()} == STAGES
+    assert {int(text[1:]) for text in orders.values()} == {module}
 
 
 def test_more_forks_under_the_deterministic_clock_are_advised_against() -> None:
@@ -139,4 +142,5 @@ def test_a_later_qemu_has_no_randomness_of_its_own_either() -> None:
     assert "-seed" not in by_clock["realtime"]
 
 
+STAGES: dict[Stage, bytes] = {"trigger": b"T", "relaxed": b"R", "target": b"P"}
 CLOCKS: tuple[Clock, ...] = ("realtime", "deterministic")

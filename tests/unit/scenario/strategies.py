@@ -89,6 +89,26 @@ TRIGGERS = optional(
     {"kind": st.just("command"), "command": TEXT.filter(bool)},
     {"oom_score_adj": ADJ, "stop": STOPS},
 )
+WHENS = st.lists(st.sampled_from(["relaxed", "target", "after"]), min_size=1, max_size=3, unique=True)
+_ROUNDS: dict[str, Any] = {"warmup": st.integers(0, 9), "when": WHENS, "pin": st.booleans()}
+# One a kind: two with one name would be refused.
+BENCHMARKS = st.lists(
+    optional(
+        {"kind": st.just("binder-transaction"), "mode": st.sampled_from(["libbinder", "raw"])},
+        _ROUNDS
+        | {
+            "sizes": st.lists(st.integers(1, 1024).map(lambda n: 4 * n), min_size=1, max_size=4, unique=True),
+            "map": sizes(4, 4096),
+            "iterations": st.integers(1, 100_000),
+        },
+    )
+    | optional(
+        {"kind": st.just("binder-mmap"), "sizes": st.lists(sizes(4, 8192), min_size=1, max_size=1)},
+        _ROUNDS | {"min_time": st.sampled_from(["50ms", "0.5s", "1min"])},
+    ),
+    max_size=2,
+    unique_by=lambda benchmark: str(benchmark["kind"]),
+)
 EXPECTATIONS = optional(
     {"outcome": st.just("oom")},
     {
@@ -124,6 +144,7 @@ def scenarios(draw: st.DrawFn, patch: Path) -> dict[str, Any]:
                 "description": TEXT,
                 "fragmentation": fragmentation,
                 "bystanders": bystanders,
+                "benchmarks": BENCHMARKS,
                 "trials": trials,
                 "deadlines": deadlines,
                 "expectations": expectations,

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Benchmark figures from the guest's records, and the binder driver's refusals in words. Pure."""
+
+from __future__ import annotations
+
+import errno
+
+from orchestrator.control import BenchmarkRecord
+from orchestrator.evidence import Evidence
+from orchestrator.result import BenchmarkRow
+
+_NO_ROOM = "no room for it in the receiver's map"
+_REPLIES: dict[tuple[str, int], str] = {
+    ("BR_DEAD_REPLY", errno.EINVAL): "no server: no context manager, or it has died",
+    ("BR_DEAD_REPLY", errno.ESRCH): "the receiver has no map",
+    ("BR_FAILED_REPLY", errno.ENOSPC): _NO_ROOM,
+    ("BR_FAILED_REPLY", errno.ENOMEM): "no memory for a page of the receiver's map",
+    ("BR_FAILED_REPLY", errno.EINVAL): "the target is not known, or no security context can be given",
+    ("BR_FROZEN_REPLY", 0): "the server is frozen",
+}
+"""What the driver means, by its return command and its extended error (BINDER_GET_EXTENDED_ERROR).
+
+Observed on 6.1 and 6.12; the errors are set in binder_transaction(), drivers/android/binder.c.
+"""
+_STEPS = {
+    "open": "the binder device could not be opened",
+    "map": "the binder device could not be mapped",
+    "manager": "the server could not become context manager",
+    "transaction": "a transaction failed",
+    "cycle": "a map was refused",
+    "worker": "there was no process left to run it",
+    "server": "the server did not get ready",
+    "deadline": "not ended within the deadline of the benchmarks",
+    "payload": "the reply is not what was sent",
+}
+
+
+def benchmark_rows(evidence: Evidence) -> tuple[BenchmarkRow, ...]:
+    """The figures of all benchmarks that the guest told of, in its order."""
+    return tuple(_row(record) for record in evidence.every(BenchmarkRecord))
+
+
+def failure_words(where: str, reply: str, code: int) -> str | None:
+    """Why a benchmark did not do its work; None when it did.
+
+    `reply` is the driver's return command (BR_*) if it gave one, `code` the errno of the call, or of
+    the driver's extended error, 0 if there is none.
+    """
+    if not where:
+        return None
+    words = _STEPS.get(where, where)
+    name = errno.errorcode.get(abs(code), str(code)) if code else ""
+    if not reply:
+        return f"{words}: {name}" if name else words
+    meaning = _REPLIES.get((reply, abs(code)))
+    said = f"{reply} ({name})" if name else reply
+    return f"{words}: {said}" + (f": {meaning}" if meaning else "")
+
+
+def _row(record: BenchmarkRecord) -> BenchmarkRow:
+    served = record.iterations - record.failed
+    return BenchmarkRow(
+        name=record.name,
+        when=record.when,
+        iterations=record.iterations,
+        warmup=record.warmup,
+        real_ns=round(record.real_ns / served, 3) if served else 0.0,
+        cpu_ns=round(record.cpu_ns / served, 3) if served else 0.0,
+        p50_ns=record.p50_ns,
+        p99_ns=record.p99_ns,
+        max_ns=record.max_ns,
+        failed=record.failed,
+        killed=record.killed,
+        oom_kills=record.oom_kills,
+        error=failure_words(record.where, record.reply, record.errno),
+        counters=_counters(record.counters),
+    )
+
+
+def _counters(text: str) -> dict[str, int]:
+    pairs = (item.rpartition(" ") for item in text.split(",") if item)
+    return {name: int(count) for name, _, count in pairs if count.isdigit()}

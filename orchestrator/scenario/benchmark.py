@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Binder benchmarks in the guest: what is measured, how often, and under what memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StrictBool, model_validator
+
+from orchestrator.scenario.fields import (
+    Cross,
+    Duration,
+    Model,
+    Size,
+    duration_between,
+    each_once,
+    refuse,
+    size_between,
+)
+from orchestrator.units import KIB, MIB
+
+When = Literal["relaxed", "target", "after"]
+Mode = Literal["libbinder", "raw"]
+
+DEFAULT_ITERATIONS = 200
+"""Iterations of a benchmark that says nothing of its end."""
+ANDROID_SIZES = tuple(4 << step for step in range(15))
+"""Payloads of BM_sendVec_binder, bytes: 4 to 65536 (system/libhwbinder, Benchmark_binder.cpp)."""
+DEFAULT_MAP_PAGES_LESS = 2
+"""libbinder maps 1 MiB less two pages (ProcessState.cpp, BINDER_VM_SIZE)."""
+
+_Iterations = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+_Warmup = Annotated[int, Field(strict=True, ge=0, le=100_000)]
+_MinTime = Annotated[Duration, duration_between(0.001, 60)]
+_Whens = Annotated[tuple[When, ...], each_once("when", str), Field(min_length=1)]
+
+_SIZES = "a benchmark each, in this order"
+_ITERATIONS = f"timed iterations of each size; {DEFAULT_ITERATIONS} where `min_time` is not given either"
+_MIN_TIME = (
+    "instead of `iterations`: Google Benchmark's stop rule. Batches grow until one took so much CPU time, or"
+    " five times as much wall time; the last batch counts"
+)
+_WARMUP = "iterations before the timed ones, of each size: a fork starts with an empty translation cache"
+_WHEN = (
+    "`relaxed`: a fork of its own in which the pressure is released first; `target`: a fork of its own at the"
+    " target, without the trigger; `after`: after the trigger, which has let go of its maps"
+)
+_PIN = "all processes of the benchmark on one vCPU; false leaves them to the scheduler"
+
+
+class _Benchmark(Model):
+    iterations: _Iterations | None = Field(None, description=_ITERATIONS, examples=[500])
+    min_time: _MinTime | None = Field(None, description=_MIN_TIME, examples=["50ms"])
+    warmup: _Warmup = Field(20, description=_WARMUP, examples=[50])
+    when: _Whens = Field(("relaxed", "target", "after"), description=_WHEN, examples=[["relaxed", "target"]])
+    pin: StrictBool = Field(True, description=_PIN, examples=[False])
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.iterations is not None and self.min_time is not None:
+            refuse([Cross(("min_time",), "'iterations' and 'min_time' cannot both say when it ends")])
+        return self
+
+    @property
+    def rounds(self) -> int | None:
+        """The fixed number of iterations; None where the stop rule decides."""
+        if self.min_time is not None:
+            return None
+        return self.iterations if self.iterations is not None else DEFAULT_ITERATIONS
+
+
+class BinderTransaction(_Benchmark):
+    """`BM_sendVec_binder`: a byte array sent to another process and back, by size."""
+
+    kind: Literal["binder-transaction"] = Field(
+        description="synchronous binder calls", examples=["binder-transaction"]
+    )
+    mode: Mode = Field(
+        "libbinder",
+        description="`libbinder`: bytes, buffers, copies and ioctls of AOSP's benchmark; `raw`: the payload"
+        " alone, in two ioctls. Their figures are not to be compared with one another",
+        examples=["raw"],
+    )
+    sizes: Annotated[
+        tuple[Annotated[int, Field(strict=True, ge=4, le=MIB, multiple_of=4)], ...], each_once("size", str)
+    ] = Field(
+        ANDROID_SIZES, min_length=1, description=f"payloads in bytes, {_SIZES}", examples=[[4, 4096, 65536]]
+    )
+    map: Annotated[Size, size_between(4 * KIB, 4 * MIB)] | None = Field(
+        None,
+        description="length of both processes' maps; 1 MiB less two pages, as libbinder has it, where it is"
+        " not given",
+        examples=["4MiB"],
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names as Google Benchmark writes them, size by size."""
+        base = "BM_sendVec_binder" if self.mode == "libbinder" else "BM_sendVec_binder_raw"
+        suffix = "" if self.map is None else f"/map:{int(self.map)}"
+        return tuple(f"{base}/{size}{suffix}" for size in self.sizes)
+
+
+class BinderMapCycle(_Benchmark):
+    """`BM_mmap_binder`: open, mmap, munmap and close of the binder device, by size."""
+
+    kind: Literal["binder-mmap"] = Field(description="cycles of a binder map", examples=["binder-mmap"])
+    sizes: Annotated[
+        tuple[Annotated[Size, size_between(4 * KIB, 1024 * MIB)], ...], each_once("size", int)
+    ] = Field(min_length=1, description=f"lengths of the map, {_SIZES}", examples=[["1016KiB", "4MiB"]])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names as Google Benchmark writes them, size by size."""
+        return tuple(f"BM_mmap_binder/{int(size)}" for size in self.sizes)
+
+
+Benchmark = Annotated[BinderTransaction | BinderMapCycle, Field(discriminator="kind")]
+
+
+def benchmark_problems(benchmarks: Sequence[Benchmark]) -> list[Cross]:
+    """Benchmarks of one name under one memory: their figures could not be told apart."""
+    found: list[Cross] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for index, benchmark in enumerate(benchmarks):
+        keys = [(name, when) for name in benchmark.names for when in benchmark.when]
+        if twice := [key for key in keys if seen[key]]:
+            name, when = twice[0]
+            found.append(Cross(("benchmarks", index, "sizes"), f"{name} ({when}) is there already"))
+        seen.update(keys)
+    return found

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a scenario may say of benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InputError
+from orchestrator.scenario import Scenario, load_text
+
+TEXT = """
+name: example
+device: {arch: arm64, memory: 256MiB}
+variants: {a: {base: debian-6.1}}
+trigger: {kind: binder-mmap, size: 4MiB, count: 600}
+trials: TRIALS
+benchmarks:
+BENCHMARKS
+"""
+
+
+def scenario(*benchmarks: str, trials: str = "{blocks: 1}") -> Scenario:
+    lines = "\n".join(f"  - {benchmark}" for benchmark in benchmarks)
+    text = TEXT.replace("TRIALS", trials).replace("BENCHMARKS", lines)
+    return load_text(text, Path("example.yaml")).scenario
+
+
+def refused(*benchmarks: str, trials: str = "{blocks: 1}") -> str:
+    with pytest.raises(InputError) as caught:
+        scenario(*benchmarks, trials=trials)
+    return str(caught.value)
+
+
+def names(benchmark: str) -> tuple[str, ...]:
+    return scenario(benchmark).benchmarks[0].names
+
+
+def test_they_are_called_as_google_benchmark_calls_them() -> None:
+    assert names("{kind: binder-transaction, sizes: [4, 4096]}") == (
+        "BM_sendVec_binder/4", "BM_sendVec_binder/4096",
+    )  # fmt: skip
+    assert names("{kind: binder-transaction, mode: raw, sizes: [8]}") == ("BM_sendVec_binder_raw/8",)
+    assert names("{kind: binder-mmap, sizes: [4MiB]}") == ("BM_mmap_binder/4194304",)
+
+
+def test_another_map_is_another_name() -> None:
+    assert names("{kind: binder-transaction, sizes: [4], map: 4MiB}") == ("BM_sendVec_binder/4/map:4194304",)
+
+
+def test_without_sizes_all_fifteen_of_the_real_one_are_measured() -> None:
+    (benchmark,) = scenario("{kind: binder-transaction}").benchmarks
+    assert len(benchmark.sizes) == 15
+    assert (benchmark.sizes[0], benchmark.sizes[-1]) == (4, 65536)
+
+
+def test_the_end_is_a_number_of_iterations_or_the_stop_rule() -> None:
+    fixed, by_rule, default = scenario(
+        "{kind: binder-mmap, sizes: [4MiB], iterations: 7}",
+        "{kind: binder-mmap, sizes: [2MiB], min_time: 50ms}",
+        "{kind: binder-mmap, sizes: [1MiB]}",
+    ).benchmarks
+    assert (fixed.rounds, by_rule.rounds, default.rounds) == (7, None, 200)
+    assert by_rule.min_time == 0.05
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "words"),
+    [
+        ("{kind: binder-mmap, sizes: [4MiB], iterations: 7, min_time: 1s}", "cannot both"),
+        ("{kind: binder-transaction, sizes: [6]}", "multiple of 4"),
+        ("{kind: binder-transaction, sizes: [4, 4]}", "given twice"),
+        ("{kind: binder-mmap}", "'sizes' is missing"),
+        ("{kind: binder-mmap, sizes: []}", "at least one"),
+        ("{kind: binder-mmap, sizes: [4MiB], when: [now]}", "relaxed, target, after"),
+        ("{kind: rpc}", "binder-transaction"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(benchmark: str, words: str) -> None:
+    assert words in refused(benchmark)
+
+
+def test_one_name_under_one_memory_is_measured_once() -> None:
+    twice = "{kind: binder-mmap, sizes: [4MiB], when: WHEN}"
+    assert "BM_mmap_binder/4194304 (after) is there already" in refused(
+        twice.replace("WHEN", "[target, after]"), twice.replace("WHEN", "[after]")
+    )
+    assert len(scenario(*(twice.replace("WHEN", when) for when in ("[target]", "[after]"))).benchmarks) == 2
+
+
+def test_times_of_guests_side_by_side_are_refused() -> None:
+    assert "one at a time" in refused("{kind: binder-transaction}", trials="{timing: false}")
+    subject = scenario("{kind: binder-transaction}", trials="{timing: false, clock: deterministic}")
+    assert len(subject.benchmarks) == 1
