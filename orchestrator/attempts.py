@@ -52,20 +52,22 @@ def inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator
 def missing_evidence(scenario: Scenario, final: Mapping[TrialKey, TrialResult]) -> list[str]:
     """Why the evidence does not suffice for a yes or no; empty when it does."""
     missing = []
-    for (mode, clock, block, name, fork, _), result in final.items():
-        what = "the proof boot" if mode == Mode.PROOF else _trial_name(scenario, clock, block, name, fork)
-        proven = mode == Mode.PROOF and result.outcome is Outcome.PASSED
-        if not proven and (mode == Mode.PROOF or not result.outcome.is_evidence):
+    for key, result in final.items():
+        is_proof = key.mode == Mode.PROOF
+        what = "the proof boot" if is_proof else _trial_name(scenario, key)
+        proven = is_proof and result.outcome is Outcome.PASSED
+        if not proven and (is_proof or not result.outcome.is_evidence):
             missing.append(f"{what}: {result.outcome} ({result.why})")
     for planned in plan_blocks(scenario):
         for trial in planned.trials:
-            key = TrialKey(trial.mode, trial.clock, trial.block, trial.variant, trial.fork)
+            key = TrialKey(trial.mode, trial.clock, trial.block, trial.variant, trial.fork, trial.stage)
             if key not in final:
-                missing.append(f"{_trial_name(scenario, *key[1:5])} was not run")
+                missing.append(f"{_trial_name(scenario, key)} was not run")
     return missing
 
 
-def _trial_name(scenario: Scenario, clock: Clock, block: int, variant: str, fork: int) -> str:
-    name = f"block {block} of {variant}"
-    name += f", fork {fork}" if scenario.trials.forks > 1 else ""
-    return name + (f" ({clock})" if len(scenario.trials.clock) > 1 else "")
+def _trial_name(scenario: Scenario, key: TrialKey) -> str:
+    name = f"block {key.block} of {key.variant}"
+    name += f", fork {key.fork}" if scenario.trials.forks > 1 else ""
+    name += f", {key.stage}" if key.stage != "trigger" else ""
+    return name + (f" ({key.clock})" if len(scenario.trials.clock) > 1 else "")
