@@ -196,11 +196,20 @@ class BenchmarkRecord(_Record):
 
 
 class Requests(_Record):
-    """A tracefs histogram of the trigger's allocation requests, as the kernel printed it."""
+    """A tracefs histogram of the allocations of a phase's processes, as the kernel printed it."""
 
     event: Literal["requests"]
+    phase: Literal["relaxed", "target", "trigger", "after"] = "trigger"
     table: str
     text: str
+
+
+class AuditEnd(_Record):
+    """A phase is traced no more; `taken_kb` of the guest's memory went into its histograms."""
+
+    event: Literal["audit"]
+    phase: Literal["relaxed", "target", "trigger", "after"]
+    taken_kb: int
 
 
 class VmallocInfo(_Record):
@@ -246,7 +255,7 @@ ControlRecord = Annotated[
     Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded
     | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | TriggerEnd | Mmaps | BenchmarkRecord
-    | Requests | VmallocInfo
+    | Requests | AuditEnd | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),
 ]  # fmt: skip

@@ -6,11 +6,13 @@ from __future__ import annotations
 import errno
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
+from orchestrator.audit import PhaseFacts, audit_trial
 from orchestrator.binder import page_array_bytes
 from orchestrator.control import (
+    AuditEnd,
     Hello,
     Mmaps,
     Requests,
@@ -25,7 +27,7 @@ from orchestrator.evidence import Evidence
 from orchestrator.memory.sample import MemorySample, build_sample
 from orchestrator.memory.vmstat import delta, parse_vmstat
 from orchestrator.requests import summarise_requests
-from orchestrator.result import LatencySummary, MmapSummary, RequestPaths, TargetState
+from orchestrator.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, RequestPaths, TargetState
 
 
 def target_state(record: TargetRecord | None) -> TargetState | None:
@@ -86,8 +88,32 @@ def request_paths(evidence: Evidence, mapping_bytes: int | None) -> RequestPaths
     if hello is None:
         return None
     array = None if mapping_bytes is None else page_array_bytes(mapping_bytes, hello.page_size_bytes)
-    tables = {record.table: record.text for record in evidence.every(Requests)}
+    tables = {record.table: record.text for record in evidence.every(Requests) if record.phase == "trigger"}
     return summarise_requests(tables, evidence.last(VmallocInfo), release=hello.release, array_bytes=array)
+
+
+def audited(
+    evidence: Evidence, mapping_bytes: Collection[int]
+) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
+    """The allocation audit: rows and phases. `mapping_bytes` are the sizes of all binder mmaps it may see."""
+    hello = evidence.last(Hello)
+    if hello is None:
+        return (), ()
+    return audit_trial(
+        evidence.every(Requests),
+        evidence.every(AuditEnd),
+        {"trigger": _trigger_facts(evidence)},
+        release=hello.release,
+        page_bytes=hello.page_size_bytes,
+        array_sizes=[page_array_bytes(size, hello.page_size_bytes) for size in mapping_bytes],
+    )
+
+
+def _trigger_facts(evidence: Evidence) -> PhaseFacts:
+    end, mmaps = evidence.last(TriggerEnd), mmap_summary(evidence)
+    if end is None or mmaps is None:
+        return PhaseFacts()
+    return PhaseFacts(mmaps=end.attempted, unserved=mmaps.errnos.get("ENOMEM", 0))
 
 
 def vmstat_over_trigger(evidence: Evidence) -> dict[str, int]:

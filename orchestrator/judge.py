@@ -26,6 +26,7 @@ from orchestrator.control import (
 )  # fmt: skip
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.figures import (
+    audited,
     errno_name,
     memory_samples,
     mmap_summary,
@@ -93,6 +94,7 @@ def judge(
     ooms = _ooms(since)
     counted = _oom_kills(evidence)
     hello = evidence.last(Hello)
+    audit, audit_phases = audited(evidence, () if mapping_bytes is None else (mapping_bytes,))
     return TrialResult(
         trial=planned.number,
         directory=directory,
@@ -122,6 +124,8 @@ def judge(
         mmaps=mmap_summary(evidence),
         requests=request_paths(evidence, mapping_bytes),
         benchmarks=benchmark_rows(evidence),
+        audit=audit,
+        audit_phases=audit_phases,
         victims=tuple(
             Victim(role=record.role, pid=record.pid, signal=record.signal)
             for record in evidence.every(VictimRecord)

@@ -68,6 +68,8 @@ def block_recipe(
         "target_ms": round(deadlines.target * slowdown * _MS_PER_S),
         "trigger_ms": round(deadlines.trigger * slowdown * _MS_PER_S),
     }
+    if not scenario.audit:
+        values["trace"] = 0
     if device.sysctls:
         values["sysctl"] = ",".join(f"{name}:{value}" for name, value in device.sysctls.items())
     if device.zram:

@@ -2,55 +2,24 @@
 """How the trigger's allocation requests were made and served, from tracefs histograms.
 
 The guest agent arms `hist` triggers on `kmem:kmalloc` and `kmem:mm_page_alloc` for the
-trigger's processes; the text is that of a trace event's `hist` file
-(kernel: Documentation/trace/histogram.rst). The gfp flags prove which variant really ran:
+trigger's processes. The gfp flags prove which variant really ran:
 kcalloc asks without __GFP_NORETRY, kvcalloc with it and falls back to vmalloc.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 from orchestrator.control import VmallocInfo
+from orchestrator.histogram import HistogramRow, parse_histogram
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
 from orchestrator.result import RequestPaths
 
-_ROW = re.compile(r"^\{(?P<keys>.*)\}\s*hitcount:\s*(?P<hits>\d+)\s*$")
-_SYMBOL = re.compile(r"^\[[0-9a-f]+\]\s*")
-_NORETRY = "__GFP_NORETRY"
+NORETRY = "__GFP_NORETRY"
 _ALLOCATOR = "__kmalloc"
 """In 6.12 a large kmalloc is traced twice (mm/slub.c): by __kmalloc_large_node_noprof(), which takes
 its caller within the allocator for the call site, and by that caller for its own."""
-
-
-@dataclass(frozen=True)
-class HistogramRow:
-    """One row of a histogram: its keys as text, and how often it was hit."""
-
-    keys: Mapping[str, str]
-    hits: int
-
-    def number(self, key: str) -> int:
-        """A numeric key; ValueError when it is not one, KeyError when it is missing."""
-        return int(self.keys[key], 0)
-
-
-def parse_histogram(text: str) -> list[HistogramRow]:
-    """The rows of a `hist` file; lines that are none (comments, totals) are skipped."""
-    return [
-        HistogramRow(dict(_keys(match["keys"])), int(match["hits"]))
-        for line in text.splitlines()
-        if (match := _ROW.match(line.strip()))
-    ]
-
-
-def _keys(text: str) -> Iterator[tuple[str, str]]:
-    for part in text.split(","):
-        name, _, value = part.partition(":")
-        yield name.strip(), _SYMBOL.sub("", value.strip())
 
 
 def summarise_requests(
@@ -63,12 +32,13 @@ def summarise_requests(
     series = series_of(release)
     if series is None or "kmalloc" not in tables:
         return None
-    arrays = _array_requests(tables, "kmalloc", array_bytes)
-    failed = _array_requests(tables, "kmalloc_failed", array_bytes)
+    sizes = () if array_bytes is None else (array_bytes,)
+    arrays = array_requests(tables.get("kmalloc", ""), sizes)
+    failed = array_requests(tables.get("kmalloc_failed", ""), sizes)
     flags: Counter[str] = Counter()
     for row in (*arrays, *failed):
         flags[decode(row.number("gfp_flags"), series)] += row.hits
-    noretry = mask_of(_NORETRY, series)
+    noretry = mask_of(NORETRY, series)
     return RequestPaths(
         gfp_flags=dict(flags),
         contiguous=sum(row.hits for row in arrays),
@@ -80,19 +50,18 @@ def summarise_requests(
     )
 
 
-def _array_requests(tables: Mapping[str, str], name: str, array_bytes: int | None) -> list[HistogramRow]:
+def array_requests(text: str, sizes: Collection[int]) -> list[HistogramRow]:
+    """The rows of a kmalloc histogram that are requests for page arrays of these sizes, in bytes."""
     return [
         row
-        for row in parse_histogram(tables.get(name, ""))
-        if array_bytes is not None
-        and row.number("bytes_req") == array_bytes
-        and not row.keys.get("call_site", "").startswith(_ALLOCATOR)
+        for row in parse_histogram(text)
+        if row.number("bytes_req") in sizes and not row.keys.get("call_site", "").startswith(_ALLOCATOR)
     ]
 
 
 def _page_orders(tables: Mapping[str, str], series: KernelSeries) -> dict[str, int]:
     orders: Counter[str] = Counter()
-    noretry = mask_of(_NORETRY, series)
+    noretry = mask_of(NORETRY, series)
     for table in ("page_alloc", "page_alloc_failed"):
         for row in parse_histogram(tables.get(table, "")):
             suffix = " noretry" if row.number("gfp_flags") & noretry else ""

@@ -89,20 +89,47 @@ class BenchmarkRow(_Frozen):
     )
 
 
-class AuditRow(_Frozen):
-    """Page-array requests of one kind in one phase, and what the kernel did to serve them."""
+AuditedPhase = Literal["relaxed", "target", "trigger", "after"]
 
-    phase: Literal["relaxed", "target", "trigger", "after"] = Field(description="when they were made")
+
+class AuditRow(_Frozen):
+    """Page-array requests of one kind in one phase, and what the kernel did to serve them.
+
+    From histograms of trace events, of the processes alone that make the binder mmaps. Reclaim and
+    compaction are those for this order and with or without __GFP_NORETRY as here.
+    """
+
+    phase: AuditedPhase = Field(description="when they were made")
     order: int = Field(description="of the page array: 2^order pages if it is to be contiguous")
-    gfp_flags: str = Field(description="decoded")
+    gfp_flags: str = Field(description="decoded, as kmalloc was asked")
     requests: int = Field(description="page arrays asked for")
     contiguous: int = Field(description="served by physically contiguous memory")
     fell_back: int = Field(description="served by vmalloc")
     refused: int = Field(description="not served at all")
     reclaims: int = Field(description="direct reclaims on the way")
     reclaim_us: int = Field(description="guest time in them, microseconds")
-    compactions: int = Field(description="compactions on the way")
+    reclaimed_pages: int = Field(0, description="pages that they freed")
+    compactions: int = Field(description="compactions of a zone on the way")
     compact_us: int = Field(description="guest time in them, microseconds")
+    compacted: int = Field(0, description="compactions that made a block of the order")
+    deferred: int = Field(0, description="compactions that the kernel put off, because others had failed")
+
+
+class AuditPhase(_Frozen):
+    """One traced phase as a whole: what page arrays do not account for."""
+
+    phase: AuditedPhase = Field(description="which")
+    mmaps: int | None = Field(
+        description="mmaps that the processes say they made: as many as requests; null: they do not say"
+    )
+    requests: int = Field(description="page arrays that were traced")
+    other_reclaims: int = Field(description="direct reclaims for anything else, vmalloc's pages included")
+    other_reclaim_us: int = Field(description="guest time in them, microseconds")
+    other_compactions: int = Field(description="compactions of a zone for anything else")
+    other_compact_us: int = Field(description="guest time in them, microseconds")
+    oom_kills: int = Field(description="processes that the OOM killer chose on behalf of these requests")
+    taken_kb: int = Field(description="memory of the guest that the tracing took")
+    dropped: int = Field(0, description="events that the histograms had no room for: the counts lack them")
 
 
 Stage = Literal["trigger", "relaxed", "target"]
@@ -175,6 +202,9 @@ class TrialResult(_Frozen):
     requests: RequestPaths | None = None
     benchmarks: tuple[BenchmarkRow, ...] = Field((), description="figures of the benchmarks; below")
     audit: tuple[AuditRow, ...] = Field((), description="allocation audit; below")
+    audit_phases: tuple[AuditPhase, ...] = Field(
+        (), description="the phases that were traced, as wholes; empty: nothing was traced; below"
+    )
     victims: tuple[Victim, ...] = ()
     vmstat_delta: dict[str, int] = Field(
         default_factory=dict, description="counters over the trigger, those that moved"

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit.h"
 #include "benchmarks.h"
 #include "bystanders.h"
 #include "child.h"
@@ -62,6 +63,8 @@ static bool prepare(const struct recipe *recipe)
 		emit_error("park", errno, "no watchdog to pause the machine");
 		return false;
 	}
+	if (recipe->trace)
+		audit_prepare();
 	if (recipe->mode != MODE_SHELL && failed("benchmark", benchmarks_prepare(recipe)))
 		return false;
 	if (failed("bystanders", bystanders_start(recipe)))

@@ -8,12 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "child.h"
 #include "clock.h"
 #include "emit.h"
 #include "memory.h"
 #include "sample.h"
-#include "trace.h"
 #include "trigger_binder.h"
 #include "trigger_command.h"
 
@@ -226,7 +226,7 @@ static void start(const struct recipe *recipe)
 	int64_t last = recipe->trigger == TRIGGER_COMMAND ? INT32_MAX : pids[count - 1];
 
 	if (recipe->trace)
-		trace_arm((pid_t)pids[0], (pid_t)last);
+		audit_begin("trigger", (pid_t)pids[0], (pid_t)last);
 	sample_vmstat("trigger");
 	trigger.oom_before = memory_vmstat("oom_kill");
 	emit_begin("trigger-start");
@@ -287,7 +287,7 @@ void trigger_report(const struct recipe *recipe)
 	for (unsigned i = 0; trigger.logs && i < trigger.processes; i++)
 		report_process(i);
 	if (recipe->trace)
-		trace_report();
+		audit_report();
 	sample_vmallocinfo();
 }
 

@@ -133,6 +133,12 @@ class Scenario(Model):
     trigger: Trigger = Field(
         description="the load under test", examples=[{"kind": "binder-mmap", "size": "4MiB", "count": 600}]
     )
+    audit: Annotated[bool, Field(strict=True)] = Field(
+        True,
+        description="trace which page arrays were asked for, how they were served, and the reclaim and"
+        " compaction on the way. false: nothing is traced or disturbed, and nothing proves which variant ran",
+        examples=[False],
+    )
     bystanders: Bystanders | None = Field(
         None,
         description="processes that hold memory and may be killed",

@@ -46,6 +46,7 @@ SECTIONS = {
     "RequestPaths": "`result.requests`",
     "BenchmarkRow": "`result.benchmarks[N]`",
     "AuditRow": "`result.audit[N]`",
+    "AuditPhase": "`result.audit_phases[N]`",
     "Victim": "`result.victims[N]`",
     "MemorySample": "`result.memory[N]`",
     "ZoneState": "`result.memory[N].zones.ZONE`",

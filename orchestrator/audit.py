@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The allocation audit of one trial: page-array requests, and what the kernel did to serve them. Pure.
+
+The guest's histograms (images/guest/audit.c) say which order and gfp flags a reclaim or compaction was
+for (events `vmscan:mm_vmscan_direct_reclaim_begin` and `compaction:mm_compaction_try_to_compact_pages`).
+So it is laid at the door of the page array when it has the array's order and, like the array,
+__GFP_NORETRY or not; order 0 is everybody's, and stays with the phase.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.control import AuditEnd, Requests
+from orchestrator.histogram import HistogramRow, dropped_hits, parse_histogram
+from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
+from orchestrator.requests import NORETRY, array_requests
+from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
+
+_COMPACT_SUCCESS = 8
+"""enum compact_result (include/linux/compaction.h), from 5.9 on."""
+_NS_PER_US = 1000
+
+
+@dataclass(frozen=True)
+class PhaseFacts:
+    """What the host knows of a phase besides its histograms."""
+
+    mmaps: int | None = None
+    """How many its processes made."""
+    unserved: int = 0
+    """How many of them failed with ENOMEM."""
+
+
+@dataclass
+class _Effort:
+    """Reclaim or compaction for one kind of request."""
+
+    count: int = 0
+    ns: int = 0
+    pages: int = 0
+    successes: int = 0
+
+    def add(self, row: HistogramRow) -> None:
+        self.count += row.hits
+        self.ns += row.sums.get("ns", 0)
+        self.pages += row.sums.get("pages", 0)
+        if row.keys.get("status") == str(_COMPACT_SUCCESS):
+            self.successes += row.hits
+
+    @property
+    def us(self) -> int:
+        return round(self.ns / _NS_PER_US)
+
+
+_Kind = tuple[int, bool]
+"""Order of a request, and whether it gives up early (__GFP_NORETRY)."""
+
+
+def _efforts() -> defaultdict[_Kind, _Effort]:
+    return defaultdict(_Effort)
+
+
+@dataclass
+class _Phase:
+    """The tables of one phase, added up."""
+
+    series: KernelSeries
+    served: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    failed: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    reclaims: dict[_Kind, _Effort] = field(default_factory=_efforts)
+    compactions: dict[_Kind, _Effort] = field(default_factory=_efforts)
+    deferred: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    oom_kills: int = 0
+    dropped: int = 0
+
+    def kind(self, order: int, gfp_flags: int) -> _Kind:
+        return order, bool(gfp_flags & mask_of(NORETRY, self.series))
+
+
+def audit_trial(
+    records: Sequence[Requests], ends: Sequence[AuditEnd], facts: Mapping[AuditedPhase, PhaseFacts],
+    *, release: str, page_bytes: int, array_sizes: Collection[int],
+) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:  # fmt: skip
+    """Rows and phases of one trial, in the order in which they were traced.
+
+    `array_sizes` are the sizes in bytes of the page arrays that its mmaps ask for. Nothing comes of a
+    kernel whose gfp flags are not known by number.
+    """
+    series = series_of(release)
+    if series is None:
+        return (), ()
+    rows: list[AuditRow] = []
+    phases: list[AuditPhase] = []
+    for name in dict.fromkeys(record.phase for record in records):
+        phase = _Phase(series)
+        for record in records:
+            if record.phase == name:
+                _take(phase, record, page_bytes, array_sizes)
+        known = facts.get(name, PhaseFacts())
+        own = list(_rows(phase, name, known.unserved))
+        taken_kb = max((end.taken_kb for end in ends if end.phase == name), default=0)
+        rows += own
+        phases.append(_whole(phase, name, own, known.mmaps, taken_kb))
+    return tuple(rows), tuple(phases)
+
+
+def _take(phase: _Phase, record: Requests, page_bytes: int, array_sizes: Collection[int]) -> None:
+    phase.dropped += dropped_hits(record.text)
+    if record.table in ("kmalloc", "kmalloc_failed"):
+        counts = phase.served if record.table == "kmalloc" else phase.failed
+        for row in array_requests(record.text, array_sizes):
+            order = _order_of(row.number("bytes_req"), page_bytes)
+            counts[order, row.number("gfp_flags")] += row.hits
+        return
+    for row in parse_histogram(record.text):
+        match record.table:
+            case "reclaim":
+                phase.reclaims[phase.kind(row.number("order"), row.number("gfp_flags"))].add(row)
+            case "compact":
+                phase.compactions[phase.kind(row.number("order"), row.number("gfp_flags"))].add(row)
+            case "compact_deferred":
+                phase.deferred[row.number("order")] += row.hits
+            case "oom_victims":
+                phase.oom_kills += row.hits
+
+
+def _order_of(size_bytes: int, page_bytes: int) -> int:
+    """As in orchestrator/binder.py: the smallest block that the array can come from."""
+    return (-(-size_bytes // page_bytes) - 1).bit_length()
+
+
+def _rows(phase: _Phase, name: AuditedPhase, unserved: int) -> Iterator[AuditRow]:
+    """Requests by order and flags. Of those that may fall back, `unserved` found no memory there either."""
+    claimed: set[_Kind] = set()
+    for order, flags in sorted(dict.fromkeys((*phase.served, *phase.failed))):
+        contiguous, failed = phase.served.get((order, flags), 0), phase.failed.get((order, flags), 0)
+        kind = phase.kind(order, flags)
+        refused = min(failed, unserved) if kind[1] else failed
+        unserved -= refused if kind[1] else 0
+        # Two kinds of flags that differ in nothing that a reclaim shows: the first is given it all.
+        own = order > 0 and kind not in claimed
+        claimed.add(kind)
+        reclaim = phase.reclaims.get(kind, _Effort()) if own else _Effort()
+        compact = phase.compactions.get(kind, _Effort()) if own else _Effort()
+        yield AuditRow(
+            phase=name,
+            order=order,
+            gfp_flags=decode(flags, phase.series),
+            requests=contiguous + failed,
+            contiguous=contiguous,
+            fell_back=failed - refused,
+            refused=refused,
+            reclaims=reclaim.count,
+            reclaim_us=reclaim.us,
+            reclaimed_pages=reclaim.pages,
+            compactions=compact.count,
+            compact_us=compact.us,
+            compacted=compact.successes,
+            deferred=phase.deferred.get(order, 0) if own else 0,
+        )
+
+
+def _whole(
+    phase: _Phase, name: AuditedPhase, rows: Sequence[AuditRow], mmaps: int | None, taken_kb: int
+) -> AuditPhase:
+    reclaims, compactions = phase.reclaims.values(), phase.compactions.values()
+    return AuditPhase(
+        phase=name,
+        mmaps=mmaps,
+        requests=sum(row.requests for row in rows),
+        other_reclaims=sum(effort.count for effort in reclaims) - sum(row.reclaims for row in rows),
+        other_reclaim_us=sum(effort.us for effort in reclaims) - sum(row.reclaim_us for row in rows),
+        other_compactions=sum(effort.count for effort in compactions) - sum(row.compactions for row in rows),
+        other_compact_us=sum(effort.us for effort in compactions) - sum(row.compact_us for row in rows),
+        oom_kills=phase.oom_kills,
+        taken_kb=max(taken_kb, 0),
+        dropped=phase.dropped,
+    )

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The allocation audit, from histograms that real guests sent (Debian 6.1 and 6.12)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.audit import PhaseFacts, audit_trial
+from orchestrator.control import AuditEnd, Requests, parse_record
+from orchestrator.histogram import HistogramRow, dropped_hits, parse_histogram
+from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
+
+DATA = Path(__file__).parents[2] / "data" / "audit"
+RELEASES = {
+    "6.1-arm64": "6.1.0-56-arm64",
+    "6.12-arm64": "6.12.107+deb12-arm64",
+    "6.1-x86_64": "6.1.0-56-amd64",
+}
+ARRAY_BYTES = 32768
+KCALLOC = "GFP_KERNEL|__GFP_ZERO"
+KVCALLOC = "GFP_KERNEL|__GFP_NOWARN|__GFP_NORETRY|__GFP_ZERO"
+
+
+def recorded(name: str) -> tuple[list[Requests], list[AuditEnd]]:
+    records = [parse_record(line) for line in (DATA / f"{name}.jsonl").read_bytes().splitlines()]
+    return (
+        [record for record in records if isinstance(record, Requests)],
+        [record for record in records if isinstance(record, AuditEnd)],
+    )
+
+
+def audit(
+    records: list[Requests], ends: list[AuditEnd], facts: PhaseFacts, release: str = RELEASES["6.1-arm64"]
+) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
+    return audit_trial(
+        records, ends, {"trigger": facts}, release=release, page_bytes=4096, array_sizes=[ARRAY_BYTES]
+    )
+
+
+@pytest.mark.parametrize(
+    ("guest", "contiguous", "reclaims", "compactions", "deferred"),
+    [("6.1-arm64", 167, 439, 36, 843), ("6.12-arm64", 238, 362, 18, 707), ("6.1-x86_64", 166, 436, 49, 1694)],
+)
+def test_kvcalloc_is_served_in_full_and_tries_but_does_not_insist(
+    guest: str, contiguous: int, reclaims: int, compactions: int, deferred: int
+) -> None:
+    (row,), (phase,) = audit(*recorded(f"{guest}-kvcalloc"), PhaseFacts(600, 0), RELEASES[guest])
+    assert (row.order, row.gfp_flags, row.requests) == (3, KVCALLOC, 600)
+    assert (row.contiguous, row.fell_back, row.refused) == (contiguous, 600 - contiguous, 0)
+    assert (row.reclaims, row.compactions, row.deferred) == (reclaims, compactions, deferred)
+    assert row.reclaim_us > 0 < row.compact_us
+    assert (phase.mmaps, phase.requests, phase.oom_kills, phase.other_reclaims) == (600, 600, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("guest", "made", "compacted"), [("6.1-arm64", 108, 1), ("6.12-arm64", 239, 0), ("6.1-x86_64", 155, 1)]
+)
+def test_kcalloc_insists_and_a_process_dies_for_it(guest: str, made: int, compacted: int) -> None:
+    (row,), (phase,) = audit(*recorded(f"{guest}-kcalloc"), PhaseFacts(made, 0), RELEASES[guest])
+    assert (row.gfp_flags, row.requests, row.contiguous) == (KCALLOC, made, made - 1)
+    assert (row.fell_back, row.refused, row.compacted) == (0, 1, compacted)
+    assert (phase.mmaps, phase.requests, phase.oom_kills) == (made, made, 1)
+
+
+def test_what_vmalloc_could_not_serve_either_is_refused() -> None:
+    (row,), _ = audit(*recorded("6.1-arm64-kvcalloc"), PhaseFacts(600, 33))
+    assert (row.contiguous, row.fell_back, row.refused) == (167, 400, 33)
+
+
+def test_what_was_not_for_the_page_array_stays_with_the_phase() -> None:
+    records, ends = recorded("6.1-arm64-kvcalloc")
+    text = "{ order: 0, gfp_flags: 3264 } hitcount: 5  ns: 7000  pages: 160\n"
+    (row,), (phase,) = audit(
+        [*records, records[0].model_copy(update={"table": "reclaim", "text": text})], ends, PhaseFacts(600)
+    )
+    assert row.reclaims == 439
+    assert (phase.other_reclaims, phase.other_reclaim_us) == (5, 7)
+
+
+def test_phases_do_not_mix() -> None:
+    records, ends = recorded("6.1-arm64-kvcalloc")
+    after: AuditedPhase = "after"
+    again = [record.model_copy(update={"phase": after}) for record in records]
+    rows, phases = audit([*records, *again], ends, PhaseFacts(600))
+    assert [row.phase for row in rows] == [phase.phase for phase in phases] == ["trigger", "after"]
+    assert [phase.mmaps for phase in phases] == [600, None]
+    assert rows[0].model_copy(update={"phase": after}) == rows[1]
+
+
+def test_a_kernel_whose_flags_are_not_known_gives_no_audit() -> None:
+    assert audit(*recorded("6.1-arm64-kvcalloc"), PhaseFacts(), release="5.4.0") == ((), ())
+
+
+_NAME = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: name != "hitcount")
+_ROWS = st.lists(
+    st.builds(
+        HistogramRow,
+        st.dictionaries(_NAME, st.integers(-(2**31), 2**64).map(str), min_size=1, max_size=3),
+        st.integers(0, 2**64),
+        st.dictionaries(_NAME, st.integers(0, 2**64), max_size=3),
+    )
+)
+
+
+def printed(row: HistogramRow) -> str:
+    """A row as hist_trigger_print_key() and hist_trigger_entry_print() write it."""
+    keys = ", ".join(f"{name}: {value:>10}" for name, value in row.keys.items())
+    return f"{{ {keys} }} hitcount: {row.hits:>10}" + "".join(
+        f"  {name}: {value:>10}" for name, value in row.sums.items()
+    )
+
+
+@given(_ROWS)
+def test_what_the_kernel_prints_is_read_back(rows: list[HistogramRow]) -> None:
+    text = (
+        "# event histogram\n#\n\n"
+        + "".join(f"{printed(row)}\n" for row in rows)
+        + "\nTotals:\n    Dropped: 3\n"
+    )
+    assert parse_histogram(text) == rows
+    assert dropped_hits(text) == 3
+
+
+@given(st.text())
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    parse_histogram(text)
+    dropped_hits(text)
