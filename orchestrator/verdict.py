@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
@@ -135,6 +136,7 @@ def _pass(
     # A block that was raised again for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
     median_kb, largest_kb = _private_memory([result for result in trials if result.clock == clock])
+    controls = control_groups(scenario, clock, trials, check_transcripts)
     return PassVerdict(
         clock=clock,
         accelerator=accelerator.accelerator,
@@ -152,10 +154,17 @@ def _pass(
         distinct_states=None if None in prints else len(set(prints)),
         paired=len(shares_kernel(scenario)) == 1,
         forks=forks_of(scenario, clock),
-        controls=control_groups(scenario, clock, trials, check_transcripts),
+        controls=controls,
+        comparisons=compare_variants(scenario, clock, trials, twins_identical=_identical(controls)),
         private_memory_median_kb=median_kb,
         private_memory_largest_kb=largest_kb,
     )
+
+
+def _identical(controls: Sequence[ControlGroup]) -> bool | None:
+    """None where no control says so or otherwise."""
+    known = [control.identical for control in controls if control.identical is not None]
+    return all(known) if known else None
 
 
 def _private_memory(trials: Sequence[TrialResult]) -> tuple[int, int] | tuple[None, None]:

@@ -30,10 +30,11 @@ class OutcomeComparison(_Frozen):
     outcome: str = Field(description="the outcome that is counted, `oom` as a rule")
     baseline: Share = Field(description="of the baseline")
     candidate: Share = Field(description="of the candidate")
-    only_baseline: int = Field(description="blocks in which the baseline alone had it")
-    only_candidate: int = Field(description="blocks in which the candidate alone had it")
+    only_baseline: int = Field(description="blocks in which the baseline alone had it; 0 when not paired")
+    only_candidate: int = Field(description="blocks in which the candidate alone had it; 0 when not paired")
     p: float | None = Field(
-        description="exact paired test (McNemar's, two-sided binomial); null below the least number of blocks"
+        description="exact paired test (McNemar's, two-sided binomial), Fisher's exact test when not paired;"
+        " null below the least number of blocks"
     )
     words: str = Field(description="one sentence that claims no more than the numbers")
 
@@ -46,6 +47,9 @@ class TimingComparison(_Frozen):
 
     name: str = Field(description="`BM_sendVec_binder/4096` and the like, or `mmap` for the trigger's maps")
     when: When = Field(description="under what memory: relaxed, at the target, in or after the trigger")
+    comparable: bool = Field(
+        True, description="both served as many maps or iterations; otherwise the ratio is of different work"
+    )
     statistic: str = Field(description="`real_time`, `cpu_time`, `p50`, `p99` or `max`: what a fork gave")
     unit: Literal["ns", "instructions"] = Field(description="of the two medians")
     blocks: int = Field(description="distinct blocks that have a figure of both variants")
@@ -54,10 +58,15 @@ class TimingComparison(_Frozen):
     ratio: float = Field(description="geometric mean over the blocks of candidate / baseline")
     low: float | None = Field(description="lower end of the 95 % interval of the ratio; null: too few blocks")
     high: float | None = Field(description="upper end of it")
-    interval: Literal["paired t", "bootstrap", "exact", "none"] = Field(
-        description="how the interval was made; `exact`: instruction counts, the same in every block"
+    interval: Literal["paired t", "bootstrap", "Welch", "exact", "none"] = Field(
+        description="how the interval was made: `paired t` below 20 blocks, `bootstrap` from there on,"
+        " `Welch` for variants with different kernels; `exact`: instructions, least and largest ratio over"
+        " the blocks"
     )
-    p: float | None = Field(description="exact sign-flip permutation test on the blocks' log-ratios")
+    p: float | None = Field(
+        description="sign-flip permutation test on the blocks' log-ratios, exact up to 15 blocks (Welch's t"
+        " test for variants with different kernels); null: too few blocks, or exact instructions"
+    )
     p_holm: float | None = Field(description="the same after Holm's correction over the sizes of a family")
     smallest_effect_percent: float | None = Field(
         description="the smallest difference that this many blocks with this spread could have shown"
@@ -80,7 +89,10 @@ class Noise(_Frozen):
 
 
 class Comparison(_Frozen):
-    """A candidate against the baseline under one clock."""
+    """A candidate against the baseline under one clock.
+
+    Every figure is of blocks, never of forks: one number a block and variant.
+    """
 
     baseline: str = Field(description="name of the variant that comes first in the scenario")
     candidate: str = Field(description="name of the other")

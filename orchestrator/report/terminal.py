@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.oom.explain import explain
+from orchestrator.report.comparisons import print_answer, print_comparison
 from orchestrator.report.rows import (
     VARIANT_ROWS,
     control_line,
@@ -32,6 +33,10 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
         console.print(Text(sample_line(each)), soft_wrap=True)
         for control in each.controls:
             console.print(Text(harmless(control_line(control))), soft_wrap=True)
+        for comparison in each.comparisons:
+            print_comparison(comparison, console)
+        for answer in each.answers:
+            print_answer(answer, console)
     for name, variant in verdict.variants.items():
         if variant.first_oom is not None:
             console.print(Text(f"First OOM of {name}:", style="bold"))

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What chance alone does on this machine, from the spread of blocks and from A/A twins."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from orchestrator.analysis.comparison import Noise, TimingComparison
+from orchestrator.analysis.inference import LEVEL
+from orchestrator.analysis.rounding import rounded
+from orchestrator.analysis.timings import Pair
+
+NOISY_PERCENT = 10.0
+"""Changes of a few percent are what patches are argued about: a spread of this size hides them."""
+_PERCENT = 100
+_STATISTICS = ("real_time", "cpu_time", "p50")
+"""Tails (p99, max) are few observations each, and wander on the quietest machine."""
+
+
+def realtime_noise(found: Sequence[Pair], twins: Sequence[TimingComparison]) -> Noise:
+    """Of a comparison under the realtime clock; `twins` are the A/A timings under the same clock."""
+    spreads = [
+        (math.exp(pair.spread) - 1) * _PERCENT
+        for pair in found
+        if pair.key.statistic in _STATISTICS and pair.spread is not None and pair.same_work
+    ]
+    controls = [
+        abs(twin.candidate / twin.baseline - 1) * _PERCENT
+        for twin in twins
+        if twin.statistic in _STATISTICS and twin.interval != "exact"
+    ]
+    spread, control = statistics.median(spreads) if spreads else None, max(controls, default=None)
+    warnings = _warnings(spread, control, twins)
+    judged = spread is not None or control is not None
+    return Noise(
+        quiet=not warnings if judged else None,
+        spread_percent=rounded(spread),
+        control_percent=rounded(control),
+        warnings=tuple(warnings),
+    )
+
+
+def deterministic_noise(twins_identical: bool | None) -> Noise:
+    """Instructions are counted: nothing is chance there, if the A/A control holds."""
+    warnings: tuple[str, ...] = ()
+    if twins_identical is False:
+        warnings = ("A/A twins are not identical, so instruction counts of this run are not exact",)
+    return Noise(quiet=not warnings, spread_percent=None, control_percent=None, warnings=warnings)
+
+
+def _warnings(spread: float | None, control: float | None, twins: Sequence[TimingComparison]) -> list[str]:
+    found = []
+    if spread is not None and spread > NOISY_PERCENT:
+        found.append(
+            f"ratios of single blocks spread by {spread:.0f} % (standard deviation, median over the timings):"
+            " too noisy a machine for small differences"
+        )
+    if control is not None and control > NOISY_PERCENT:
+        found.append(f"A/A: one and the same module differed from itself by up to {control:.0f} %")
+    alarms = [twin for twin in twins if twin.p_holm is not None and twin.p_holm <= LEVEL]
+    if alarms:
+        found.append(
+            f"A/A: {len(alarms)} of {len(twins)} tests call one and the same module different from itself"
+            f" ({alarms[0].words})"
+        )
+    return found

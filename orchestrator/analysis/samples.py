@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One number for each block and variant: what tests and intervals are made from.
+
+Forks of a block share its memory, its random state and the machine's mood of that minute: they are
+no independent observations. A block's number is the median over them, and blocks with equal
+fingerprints are one block.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from orchestrator.analysis.comparison import When
+from orchestrator.outcome import Outcome
+from orchestrator.result import BenchmarkRow, TrialResult
+
+MMAP = "mmap"
+"""The trigger's own maps among the names of benchmarks."""
+
+Blocks = Mapping[str, float]
+"""A figure by the block's fingerprint."""
+
+
+class TimingKey(NamedTuple):
+    """What was timed, under what memory, and which statistic of a fork."""
+
+    name: str
+    when: When
+    statistic: str
+
+    @property
+    def family(self) -> tuple[str, str, str]:
+        """Sizes of one benchmark are one family of tests."""
+        return self.name.partition("/")[0], self.when, self.statistic
+
+
+@dataclass
+class Timed:
+    """One variant's figures of one timing, by block."""
+
+    log_ns: dict[str, float] = field(default_factory=dict)
+    """Median over the block's forks of the logarithm of the time in ns."""
+    served: dict[str, float] = field(default_factory=dict)
+    """Of the trigger's maps: median over the forks of how many were served."""
+
+
+def block_of(trial: TrialResult) -> str:
+    """Names the state of memory that a trial went on from, its block where that is not known."""
+    return trial.fingerprint or f"block {trial.block}"
+
+
+def evident(trials: Iterable[TrialResult], variant: str) -> list[TrialResult]:
+    """Trials of a variant that say something about its kernel."""
+    return [trial for trial in trials if trial.variant == variant and trial.outcome.is_evidence]
+
+
+def timed(trials: Sequence[TrialResult]) -> dict[TimingKey, Timed]:
+    """All timings of one variant's trials, a number for each block."""
+    forks: dict[TimingKey, dict[str, list[tuple[float, int]]]] = {}
+    for trial in trials:
+        for key, time_ns, served in _timings(trial):
+            if time_ns > 0:
+                forks.setdefault(key, {}).setdefault(block_of(trial), []).append((math.log(time_ns), served))
+    return {
+        key: Timed(
+            {block: statistics.median(log for log, _ in found) for block, found in blocks.items()},
+            {block: statistics.median(served for _, served in found) for block, found in blocks.items()},
+        )
+        for key, blocks in forks.items()
+    }
+
+
+def _timings(trial: TrialResult) -> Iterator[tuple[TimingKey, float, int]]:
+    mmaps = trial.mmaps
+    if trial.stage == "trigger" and mmaps is not None and mmaps.latency is not None:
+        yield TimingKey(MMAP, "trigger", "p50"), mmaps.latency.p50_ns, mmaps.ok
+        yield TimingKey(MMAP, "trigger", "p99"), mmaps.latency.p99_ns, mmaps.ok
+    for row in trial.benchmarks:
+        # What the OOM killer cut short was another benchmark than the one it is compared with.
+        if row.error is None and not row.killed:
+            served = row.iterations - row.failed
+            for statistic, time_ns in _statistics(row):
+                yield TimingKey(row.name, row.when, statistic), time_ns, served
+
+
+def _statistics(row: BenchmarkRow) -> Iterator[tuple[str, float]]:
+    yield "real_time", row.real_ns
+    yield "cpu_time", row.cpu_ns
+    for statistic, time_ns in (("p50", row.p50_ns), ("p99", row.p99_ns), ("max", row.max_ns)):
+        if time_ns is not None:
+            yield statistic, time_ns
+
+
+def outcome_shares(trials: Iterable[TrialResult], outcome: Outcome) -> dict[str, float]:
+    """By block, the share of a variant's forks that the trigger ended in `outcome`."""
+    forks: dict[str, list[bool]] = {}
+    for trial in trials:
+        if trial.stage == "trigger":
+            forks.setdefault(block_of(trial), []).append(trial.outcome is outcome)
+    return {block: statistics.fmean(had) for block, had in forks.items()}

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparisons and answers as a terminal shows them, within 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.comparison import (
+    LEAST_BLOCKS_FOR_A_CLAIM,
+    Answer,
+    Comparison,
+    TimingComparison,
+)
+from orchestrator.report.rows import count_of
+from orchestrator.report.text import harmless
+
+_PERCENT = 100
+_SHOWN = {("mmap", "p50"), ("mmap", "p99")}
+"""Of the trigger's maps; of benchmarks the time per iteration is shown. The rest is in verdict.json."""
+_WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trigger",
+         "after": "after the trigger"}  # fmt: skip
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """One candidate against the baseline: outcome, times, and how far they can be believed."""
+    title = f"{comparison.candidate} against {comparison.baseline}: {basis(comparison)}"
+    console.print(Text(harmless(title), style="bold"), soft_wrap=True)
+    if comparison.outcome is not None:
+        console.print(Text(f"  {comparison.outcome.words}"), soft_wrap=True)
+    rows = list(shown(comparison.timings))
+    if rows:
+        console.print(_table(comparison, rows))
+    for warning in comparison.noise.warnings:
+        console.print(Text(f"  noise: {warning}", style="yellow"), soft_wrap=True)
+
+
+def print_answer(answer: Answer, console: Console) -> None:
+    """A question, its answer, the evidence, and what stays open."""
+    console.print(Text(answer.question, style="bold"), soft_wrap=True)
+    for style, line in _answer_lines(answer):
+        console.print(Padding(Text(harmless(line), style=style), (0, 0, 0, 2)))
+
+
+def _answer_lines(answer: Answer) -> Iterator[tuple[str, str]]:
+    yield "", answer.answer
+    for line in answer.evidence:
+        yield "", f"- {line}"
+    if answer.open is not None:
+        yield "yellow", f"open: {answer.open}"
+
+
+def basis(comparison: Comparison) -> str:
+    """How many blocks a comparison rests on, and what they allow."""
+    text = (
+        f"{count_of('distinct block', comparison.blocks)}, {'paired' if comparison.paired else 'NOT paired'}"
+    )
+    if not comparison.claims:
+        return f"{text}; below {LEAST_BLOCKS_FOR_A_CLAIM} only counts and figures"
+    return text if comparison.smallest_p is None else f"{text}; smallest p {comparison.smallest_p:.2g}"
+
+
+def shown(timings: Iterable[TimingComparison]) -> Iterator[TimingComparison]:
+    """The timings that a short table has."""
+    for timing in timings:
+        if timing.statistic == "real_time" or (timing.name, timing.statistic) in _SHOWN:
+            yield timing
+
+
+def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
+    rows = list(rows)
+    exact = all(timing.unit == "instructions" for timing in rows)
+    table = Table(box=None, padding=(0, 1, 0, 1))
+    table.add_column("instructions" if exact else "")
+    interval = "range, exact" if exact else "95 % interval"
+    for heading in (comparison.baseline, comparison.candidate, "change %", interval, "p"):
+        table.add_column(Text(harmless(heading)), justify="right")
+    when = None
+    for timing in rows:
+        if timing.when != when:
+            when = timing.when
+            table.add_row(Text(_WHEN[when], style="italic"))
+        table.add_row(*(Text(cell) for cell in cells(timing)))
+    return table
+
+
+def cells(timing: TimingComparison) -> tuple[str, ...]:
+    """Name, both medians, change and interval in percent, and p (after Holm) of one timing."""
+    name = f"{timing.name} {timing.statistic}" if timing.name == "mmap" else timing.name
+    digits = 2 if timing.unit == "instructions" else 1
+    low, high = timing.low, timing.high
+    interval = "-"
+    if low is not None and high is not None:
+        interval = f"{_percent(low, digits)} to {_percent(high, digits)}"
+    return (
+        harmless(name),
+        figure(timing.baseline, timing.unit),
+        figure(timing.candidate, timing.unit),
+        _percent(timing.ratio, digits) if timing.comparable else "other work",
+        interval,
+        "-" if timing.p_holm is None else f"{timing.p_holm:.2g}",
+    )
+
+
+def _percent(ratio: float, digits: int) -> str:
+    return f"{(ratio - 1) * _PERCENT:+.{digits}f}"
+
+
+def figure(value: float, unit: str) -> str:
+    """A time in the unit that suits it, or a count of instructions."""
+    if unit == "instructions":
+        return f"{value:.0f}"
+    for scale, name in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
+        if value >= scale:
+            return f"{value / scale:.3g} {name}"
+    return f"{value:.3g} ns"

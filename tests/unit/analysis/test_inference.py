@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests and intervals agree with published examples and do what their names promise."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.analysis import inference
+
+# Student (1908), The probable error of a mean: hours of sleep gained with one drug over the other.
+SLEEP_HOURS = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
+# Darwin's maize as Fisher used it (The Design of Experiments, 1935): crossed less self-fertilised, 1/8 inch.
+MAIZE = [49.0, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
+
+LOGS = st.lists(st.floats(-2, 2).filter(lambda value: abs(value) > 1e-6), min_size=2, max_size=9)
+
+
+def test_the_paired_interval_is_students() -> None:
+    interval = inference.paired_t_interval(SLEEP_HOURS)
+    assert (interval.low, interval.high) == pytest.approx((0.7001142, 2.4598858))
+
+
+def test_the_sign_flip_test_is_fishers() -> None:
+    # Of 32,768 arrangements 863 have a sum as large as what was seen.
+    assert inference.sign_flip_p(MAIZE) == pytest.approx(2 * 863 / 2**15)
+
+
+def test_the_tea_is_fishers() -> None:
+    assert inference.fisher_p((3, 1), (1, 3)) == pytest.approx(34 / 70)
+
+
+def test_discordant_pairs_are_tossed_like_coins() -> None:
+    assert inference.mcnemar_p(1, 9) == pytest.approx(22 / 1024)
+    assert inference.mcnemar_p(0, 0) == 1
+
+
+def test_shares_have_exact_intervals() -> None:
+    assert inference.clopper_pearson(0, 10).high == pytest.approx(1 - 0.025 ** (1 / 10))
+    assert inference.clopper_pearson(10, 10).low == pytest.approx(0.025 ** (1 / 10))
+    assert inference.clopper_pearson(0, 0) == inference.Interval(0, 1)
+
+
+def test_welchs_interval_and_p() -> None:
+    # Welch (1947) by hand: means 3 and 6, variances 2.5 and 3.5 / 6 elements.
+    one, other = [1.0, 2, 3, 4, 5], [3.5, 5.0, 6.0, 6.5, 7.0, 8.0]
+    interval, p = inference.welch(other, one)
+    difference = statistics.fmean(other) - statistics.fmean(one)
+    assert statistics.fmean((interval.low, interval.high)) == pytest.approx(difference)
+    error = math.sqrt(statistics.variance(one) / 5 + statistics.variance(other) / 6)
+    freedom = error**4 / ((statistics.variance(one) / 5) ** 2 / 4 + (statistics.variance(other) / 6) ** 2 / 5)
+    assert 8 < freedom < 9
+    # 97.5 % quantiles of t: 2.306 for 8 degrees of freedom, 2.262 for 9.
+    assert 2.262 < (interval.high - difference) / error < 2.306
+    assert 0.01 < p < 0.02
+
+
+def test_holm_steps_down() -> None:
+    assert inference.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert inference.holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_never_makes_p_smaller_nor_changes_the_order(p_values: list[float]) -> None:
+    adjusted = inference.holm(p_values)
+    assert all(p <= after <= 1 for p, after in zip(p_values, adjusted, strict=True))
+    for one, other in zip(sorted(zip(p_values, adjusted, strict=True))[:-1],
+                          sorted(zip(p_values, adjusted, strict=True))[1:], strict=True):  # fmt: skip
+        assert one[1] <= other[1]
+
+
+@pytest.mark.parametrize("blocks", range(1, 9))
+def test_no_test_gives_less_than_the_smallest_p(blocks: int) -> None:
+    least = inference.smallest_paired_p(blocks)
+    assert inference.mcnemar_p(blocks, 0) == pytest.approx(least)
+    if blocks > 1:
+        assert inference.sign_flip_p([0.5 + block for block in range(blocks)]) == pytest.approx(least)
+
+
+def test_five_blocks_cannot_show_anything_and_six_can() -> None:
+    assert inference.smallest_paired_p(5) > inference.LEVEL >= inference.smallest_paired_p(6)
+
+
+def test_many_blocks_draw_and_say_so() -> None:
+    blocks = inference.LARGEST_EXACT_BLOCKS + 5
+    assert inference.sign_flip_p([1.0 + block for block in range(blocks)]) == pytest.approx(
+        inference.smallest_paired_p(blocks)
+    )
+
+
+@given(LOGS)
+def test_flipping_all_signs_changes_no_p(logs: list[float]) -> None:
+    assert inference.sign_flip_p(logs) == pytest.approx(inference.sign_flip_p([-log for log in logs]))
+
+
+def test_the_smallest_effect_is_that_of_power_tables() -> None:
+    # Cohen (1988): half a standard deviation takes 34 pairs for a power of 80 %.
+    effects = [inference.smallest_effect(1.0, blocks) for blocks in (33, 34)]
+    assert effects[0] is not None
+    assert effects[1] is not None
+    assert effects[1] < 0.5 < effects[0]
+    assert inference.smallest_effect(0.0, 8) == 0
+    assert inference.smallest_effect(1.0, 5) is None
+
+
+def test_the_bootstrap_is_the_same_every_time() -> None:
+    logs = [math.sin(block) / 10 for block in range(25)]
+    assert inference.bootstrap_interval(logs) == inference.bootstrap_interval(logs)
+    interval = inference.bootstrap_interval(logs)
+    assert interval.low < statistics.fmean(logs) < interval.high
