@@ -28,7 +28,16 @@ _IDLE_IN_GROUP_KILL = 64
 _MAX_REPORT_SECONDS = 300.0
 
 _HEADERS = {Kind.OOM_HEADER, Kind.ALLOC_FAILURE, Kind.VMALLOC_FAILURE}
-_DUMP = {Kind.MEM_INFO, Kind.TOTALS, Kind.NODE, Kind.ZONE, Kind.RESERVE, Kind.BUDDY, Kind.FOOTER}
+_DUMP = {
+    Kind.MEM_INFO,
+    Kind.TOTALS,
+    Kind.MORE_TOTALS,
+    Kind.NODE,
+    Kind.ZONE,
+    Kind.RESERVE,
+    Kind.BUDDY,
+    Kind.FOOTER,
+}
 _OOM_ONLY = {
     Kind.MEMCG_USAGE,
     Kind.MEMCG_STATS,
@@ -41,7 +50,8 @@ _OOM_ONLY = {
     Kind.NO_KILLABLE,
     Kind.SKIPPED,
 }
-_STARTS_ORPHAN = (_DUMP | _OOM_ONLY) - {Kind.FOOTER, Kind.RESERVE, Kind.TASK_ROW, Kind.SKIPPED}
+_NEVER_FIRST = {Kind.MORE_TOTALS, Kind.FOOTER, Kind.RESERVE, Kind.TASK_ROW, Kind.SKIPPED}
+_STARTS_ORPHAN = (_DUMP | _OOM_ONLY) - _NEVER_FIRST
 
 
 class Assembler:

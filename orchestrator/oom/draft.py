@@ -20,6 +20,7 @@ from orchestrator.oom.lines import Kind
 from orchestrator.oom.records import Buddy, EventType, MemoryEvent, Process, Zone
 from orchestrator.oom.stack import StackCollector
 from orchestrator.oom.transport import Line
+from orchestrator.oom.usage import Usage
 
 # Damaged or hostile input must not grow a report without bound.
 _MAX_ZONES = 512
@@ -64,6 +65,7 @@ class Draft:
         self._zones: dict[str, Zone] = {}
         self._last_zone: str | None = None
         self._buddy: dict[str, Buddy] = {}
+        self._usage = Usage()
         self._victims: list[Process] = []
         self._notes: list[str] = []
 
@@ -182,8 +184,17 @@ class Draft:
         self.dump_seen = True
         self._stack.end()
 
+    def _totals(self, text: str) -> None:
+        self._dump(text)
+        self._usage.totals(text)
+
+    def _node(self, text: str) -> None:
+        self._dump(text)
+        self._usage.node(text)
+
     def _zone(self, text: str) -> None:
         self._dump(text)
+        self._usage.zone(text)
         match = patterns.ZONE.match(text)
         zone = parse_zone(match["free"], match["rest"]) if match else None
         if match and zone and len(self._zones) < _MAX_ZONES:
@@ -311,10 +322,16 @@ class Draft:
                 "memcg": self._memcg if self._memcg and self._is_memcg else None,
                 "zones": self._zones,
                 "buddy": self._buddy,
+                "usage_kb": self._usage.kb(self._page_kb()),
                 "notes": tuple(notes),
                 **fields,
             }
         )
+
+    def _page_kb(self) -> int | None:
+        """Every free list begins with single pages."""
+        sizes = {buddy.smallest_block_kb for buddy in self._buddy.values()}
+        return sizes.pop() if len(sizes) == 1 else None
 
     def _victim(self) -> Process | None:
         """From the kill line, else from the line that announces the kill."""
@@ -360,8 +377,9 @@ _HANDLERS: dict[Kind, Callable[[Draft, str], None]] = {
     Kind.CALL_TRACE: Draft._call_trace,
     Kind.FRAME: Draft._frame,
     Kind.MEM_INFO: Draft._dump,
-    Kind.TOTALS: Draft._dump,
-    Kind.NODE: Draft._dump,
+    Kind.TOTALS: Draft._totals,
+    Kind.MORE_TOTALS: Draft._totals,
+    Kind.NODE: Draft._node,
     Kind.RESERVE: Draft._reserve,
     Kind.ZONE: Draft._zone,
     Kind.BUDDY: Draft._free_list,

@@ -18,6 +18,8 @@ VERDICTS: dict[Cause, str] = {
     "unknown": "the text does not show enough to say why",
 }
 """Causes in words."""
+_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})")
+_GIVES_UP_RESERVE = (6, 8)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -77,7 +79,31 @@ def _state(event: MemoryEvent) -> str:
     head = _zones_text(finding)
     if event.type == "show-mem":
         return head + "."
-    return f"{head}; {VERDICTS[finding.cause]}."
+    note = reserve_note(event, finding)
+    return f"{head}; {VERDICTS[finding.cause]}.{f' {note}' if note else ''}"
+
+
+def reserve_note(event: MemoryEvent, finding: Diagnosis) -> str | None:
+    """What another kernel would have made of blocks that this one kept for atomic requests; None: nothing.
+
+    Commit ac3f3b0a5551 (6.8; in 6.1 and 6.6 stable since early 2024) has the whole reserve given up
+    before the OOM killer is called; before, direct reclaim kept its last block (mm/page_alloc.c).
+    """
+    if finding.cause != "fragmentation" or not event.order:
+        return None
+    blocks = sum(
+        count
+        for buddy in event.buddy.values()
+        for count, types in list(zip(buddy.counts, buddy.migratetypes, strict=True))[event.order :]
+        if types == "H"
+    )
+    version = _VERSION.match(event.kernel or "")
+    if not blocks or (version is not None and (int(version[1]), int(version[2])) >= _GIVES_UP_RESERVE):
+        return None
+    return (
+        f"The {blocks} highatomic blocks would have done: kernels from 6.8 on (6.1 and 6.6 stable since"
+        " early 2024) give that reserve up before they kill, so there this very state is probably served."
+    )
 
 
 def _cgroup_state(event: MemoryEvent) -> str:

@@ -27,6 +27,7 @@ _CONTINUES: dict[Kind, re.Pattern[str]] = {
     Kind.ZONE: _KEY_VALUE,
     Kind.NODE: _KEY_VALUE,
     Kind.TOTALS: _KEY_VALUE,
+    Kind.MORE_TOTALS: _KEY_VALUE,
     Kind.BUDDY: re.compile(r"^(?:\d*\*?\d*kB|\([A-Z]+\)|=|[A-Z]*\)|\*)"),
     Kind.CHOSEN: re.compile(r"^(?:\(|score|\d+ or|or |sacrifice|a child|child)"),
     Kind.CONSTRAINT: re.compile(r"^\S+$"),
@@ -76,7 +77,16 @@ _COMPLETE: dict[Kind, re.Pattern[str]] = {
 _NEARER = re.compile(r"^(?:CPU:|Kernel panic|Tasks? in|Out of memory|memory: usage|Memory cgroup)")
 _NEVER = re.compile(r"(?!)")
 # Kinds that a continuation may look like when it is read without its head ("DMA free:..." behind "Node 0").
-_LOOKS_WHOLE = {Kind.OTHER, Kind.OOM_HEADER, Kind.FRAME, Kind.ZONE, Kind.BUDDY, Kind.NODE, Kind.TOTALS}
+_LOOKS_WHOLE = {
+    Kind.OTHER,
+    Kind.OOM_HEADER,
+    Kind.FRAME,
+    Kind.ZONE,
+    Kind.BUDDY,
+    Kind.NODE,
+    Kind.TOTALS,
+    Kind.MORE_TOTALS,
+}
 
 
 # A terminal breaks at its width, also inside words and numbers; a mail program only at spaces. These are

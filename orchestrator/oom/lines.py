@@ -30,6 +30,7 @@ class Kind(Enum):
     FRAME = auto()
     MEM_INFO = auto()
     TOTALS = auto()
+    MORE_TOTALS = auto()
     NODE = auto()
     ZONE = auto()
     RESERVE = auto()
@@ -116,7 +117,13 @@ _ELIDED = re.compile(
 _ANCHORED = (
     ("C", re.compile(r"^Call [Tt]race:"), Kind.CALL_TRACE),
     ("M", re.compile(r"^Mem-[Ii]nfo:"), Kind.MEM_INFO),
-    ("aA", re.compile(r"^(?:active_anon|active|Active):\d+ "), Kind.TOTALS),
+    ("aA", re.compile(r"^(?:active_anon:\d+(?: |$)|[aA]ctive:\d+ )"), Kind.TOTALS),
+    # The totals are one message of several lines.
+    (
+        "aumsf",
+        re.compile(r"^(?:active_file|unevictable|mapped|slab_reclaimable|free):\d+(?: |$)"),
+        Kind.MORE_TOTALS,
+    ),
     ("N", re.compile(r"^Node \d+ active_anon:"), Kind.NODE),
     ("lp", re.compile(r"^(?:lowmem_reserve|protections?)\[\]:"), Kind.RESERVE),
     ("A", NOMMU_FAILURE, Kind.NOMMU_FAILURE),

@@ -107,6 +107,11 @@ class MemoryEvent(Record):
     memcg: Memcg | None = None
     zones: dict[str, Zone] = Field(default_factory=dict)
     buddy: dict[str, Buddy] = Field(default_factory=dict)
+    usage_kb: dict[str, int] = Field(
+        default_factory=dict,
+        description="what memory is used for, by the names of the dump's lines (active_anon, pagetables and"
+        " so on), all nodes together",
+    )
     notes: tuple[str, ...] = Field((), description="what could not be read, or not be attributed")
 
     def as_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
-from orchestrator.oom.explain import VERDICTS, outcome, request, visible
+from orchestrator.oom.explain import VERDICTS, outcome, request, reserve_note, visible
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.records import Buddy, MemoryEvent, Zone
@@ -220,7 +220,10 @@ def _blocks(found: ZoneFinding, order: int) -> str:
 
 
 def _why(event: MemoryEvent, finding: Diagnosis) -> list[str]:
-    return [VERDICTS[finding.cause]] if event.type in ("oom", "memcg-oom", "alloc-failure") else []
+    if event.type not in ("oom", "memcg-oom", "alloc-failure"):
+        return []
+    note = reserve_note(event, finding)
+    return [VERDICTS[finding.cause], *([note] if note else [])]
 
 
 def _outcome(event: MemoryEvent) -> Iterator[str]:

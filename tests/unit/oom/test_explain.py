@@ -125,7 +125,9 @@ def test_three_lines_of_a_fragmentation_oom() -> None:
         (
             "Normal: 11000 kB free, watermarks min 1000, low 1250, high 1500, "
             "blocks per order 900 900 9 4 0, usable at order 3 and up: none (4 are CMA or highatomic); "
-            "fragmentation: enough is free, but in pieces that are too small."
+            "fragmentation: enough is free, but in pieces that are too small. "
+            "The 4 highatomic blocks would have done: kernels from 6.8 on (6.1 and 6.6 stable since early "
+            "2024) give that reserve up before they kill, so there this very state is probably served."
         ),
         "Killed: victim (pid 5).",
     ]
@@ -158,3 +160,18 @@ def test_only_ascii_comes_out() -> None:
     text = "[ 1.0] Out of memory: Killed process 5 (m\u00fcll\u0007) total-vm:1kB, anon-rss:1kB\n"
     (found,) = memory_events(read_events(text.encode()))
     assert explain(found)[2] == "Killed: m\\xfcll (pid 5)."
+
+
+@pytest.mark.parametrize(
+    ("kernel", "said"),
+    [("5.10.168-android12-9", True), ("6.1.0", True), ("6.8.1", False), ("6.12.43", False)],
+)
+def test_blocks_that_a_newer_kernel_would_have_given_up_are_told(kernel: str, said: bool) -> None:
+    header = HEADER.replace("6.1.0", kernel)
+    found = event(zone("Normal", 11000) + blocks("Normal", HIGHATOMIC), header)
+    assert ("The 4 highatomic blocks would have done" in explain(found)[1]) is said
+
+
+@pytest.mark.parametrize("text", [FRAGMENTED, CMA_ONLY])
+def test_no_such_thing_is_told_where_there_were_none(text: str) -> None:
+    assert "highatomic blocks would" not in explain(event(zone("Normal", 11000) + blocks("Normal", text)))[1]
