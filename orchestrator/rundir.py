@@ -70,6 +70,11 @@ class RunDirectory:
         return self.path / "verdict.json"
 
     @property
+    def blocks(self) -> Path:
+        """One directory for each boot."""
+        return self.path / "blocks"
+
+    @property
     def trials(self) -> Path:
         """One directory for each trial."""
         return self.path / "trials"

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which figures a run has: of one block in full, of all others in summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.guests.qemu.machine import Clock
+from orchestrator.memory.sample import MemorySample
+from orchestrator.report.html.composition import at_moments, over_time
+from orchestrator.report.html.free_lists import MomentTable, heat_map, moment_table, ways_to_target
+from orchestrator.report.html.latency import distribution
+from orchestrator.report.html.plots import Plot
+from orchestrator.report.html.series import block_series, latencies_ns, spread
+from orchestrator.report.source import DEFAULT_PAGE_BYTES, RunReport
+from orchestrator.result import BlockResult, TrialResult
+
+_MOST_BLOCKS = 40
+"""Lines that one figure can hold, and files that are read for it."""
+_MOST_TRIALS = 200
+"""Trials of a variant whose latencies are read one by one; the verdict's figures are of all."""
+
+_NS_PER_UNIT: Mapping[Clock, tuple[str, float]] = {"realtime": ("us", 1e3), "deterministic": ("insns", 4.0)}
+"""Under the deterministic clock 4 ns of guest time are one instruction."""
+
+
+@dataclass(frozen=True)
+class MemorySection:
+    """Memory under one clock: figures, and the free lists at the moments that count."""
+
+    plots: Sequence[Plot]
+    moments: MomentTable | None
+    moments_caption: str
+
+    @property
+    def there(self) -> bool:
+        """There is something to show."""
+        return bool(self.plots) or self.moments is not None
+
+
+def memory_section(report: RunReport, clock: Clock) -> MemorySection:
+    """Free blocks and composition, over time and at the moments that count."""
+    blocks = _frozen_blocks(report, clock)
+    trials = [each for each in _trigger_trials(report, clock) if each.memory]
+    columns = list(_moments(report, blocks, trials))
+    page_bytes = min(report.page_sizes.values(), default=DEFAULT_PAGE_BYTES)
+    bars = at_moments(columns, name=f"moments-{clock}")
+    return MemorySection(
+        plots=[*_block_plots(report, blocks, clock, page_bytes), *([bars] if bars else [])],
+        moments=moment_table(columns, page_bytes),
+        moments_caption="Blocks that a kernel request may use (unmovable, reclaimable and movable lists;"
+        f" no CMA, no reserve), medians of {len(blocks)} blocks and {len(trials)} trials.",
+    )
+
+
+def latency_plot(report: RunReport, clock: Clock, places: Mapping[str, int]) -> Plot | None:
+    """The distribution of mmap latencies; None where they were not wanted or not measured."""
+    if not report.manifest.scenario.trials.timing and clock == "realtime":
+        return None
+    unit, ns_per_unit = _NS_PER_UNIT[clock]
+    all_trials = [each for each in _trigger_trials(report, clock) if each.mmaps is not None]
+    by_variant = {name: [each for each in all_trials if each.variant == name] for name in places}
+    chosen = {name: spread(trials, _MOST_TRIALS) for name, trials in by_variant.items()}
+    left_out = sum(map(len, by_variant.values())) - sum(map(len, chosen.values()))
+    what = (
+        "All mmaps that were served"
+        if not left_out
+        else (f"mmaps that were served, of {_MOST_TRIALS} trials of each variant evenly chosen")
+    )
+    return distribution(
+        {
+            name: [latency / ns_per_unit for trial in trials for latency in latencies_ns(report, trial)]
+            for name, trials in chosen.items()
+        },
+        unit=unit,
+        name=f"latency-{clock}",
+        what=what,
+    )  # fmt: skip
+
+
+def _block_plots(
+    report: RunReport, blocks: Sequence[BlockResult], clock: Clock, page_bytes: int
+) -> Iterator[Plot]:
+    series = block_series(report, spread(blocks, _MOST_BLOCKS))
+    if not series:
+        return
+    yield heat_map(series[0], name=f"free-{clock}", page_bytes=page_bytes)
+    yield over_time(series[0], name=f"memory-{clock}")
+    fragmentation = report.manifest.scenario.fragmentation
+    if fragmentation is None:
+        return
+    for bound in fragmentation.target.usable_units[:1]:
+        yield ways_to_target(series, bound, name=f"ways-{clock}", page_bytes=page_bytes, blocks=len(blocks))
+
+
+def _moments(
+    report: RunReport, blocks: Sequence[BlockResult], trials: Sequence[TrialResult]
+) -> Iterator[tuple[str, Sequence[MemorySample]]]:
+    """A title and the samples of each moment."""
+    for title, when in (("before pressure", "before"), ("at the target", "target")):
+        yield title, [sample for block in blocks for sample in block.memory if sample.when == when]
+    for name in report.manifest.scenario.variants:
+        own = [trial for trial in trials if trial.variant == name]
+        yield (
+            f"after the trigger, {name}",
+            [sample for trial in own for sample in trial.memory if sample.when == "after"],
+        )
+
+
+def _frozen_blocks(report: RunReport, clock: Clock) -> list[BlockResult]:
+    """Blocks that reached their target; the last attempt of each."""
+    last = {
+        (block.block, block.variants): block
+        for block in report.blocks
+        if block.frozen and block.clock == clock
+    }
+    return [last[key] for key in sorted(last)]
+
+
+def _trigger_trials(report: RunReport, clock: Clock) -> list[TrialResult]:
+    return [each for each in report.results if each.clock == clock and each.stage == "trigger"]

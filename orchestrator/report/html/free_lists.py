@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Free blocks per order: over time in one block, at the moments that count over all of them."""
+
+from __future__ import annotations
+
+import bisect
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
+
+from orchestrator.memory.fragmentation import USABLE_TYPES
+from orchestrator.memory.sample import MemorySample
+from orchestrator.report.html.drawing import INK, SERIES, SURFACE, Margins, draw, name_axes
+from orchestrator.report.html.plots import Grid, Key, Plot, brief, decades, order_name, spaced_size
+from orchestrator.report.html.series import BlockSeries, spread
+from orchestrator.scenario.models import UsableUnits
+
+_COLUMNS = 240
+_MOST_COUNTED = 100_000.0
+"""The kernel counts no list further."""
+_COLOURS = LinearSegmentedColormap.from_list("counts", colormaps["viridis"](np.linspace(0.2, 1, 64)))
+"""Reads the same with every kind of colour vision, and as grey; without the darkest end, which would be
+lost on a dark page."""
+_LONGEST_TABLE = 24
+_TARGET_SHARE = 0.06
+"""The last column shows the target: an instant, given some room."""
+_ROOM = Margins(left=78)
+
+
+def _colour_scale() -> LogNorm:
+    return LogNorm(1, _MOST_COUNTED)
+
+
+def heat_map(series: BlockSeries, *, name: str, page_bytes: int) -> Plot:
+    """How the free lists of one block came to be what they are."""
+    orders = len(series.moments[0].units)
+    end_s = series.target_s + _TARGET_SHARE * (series.target_s - series.moments[0].t_s)
+    paint = partial(_paint_heat, series=series, end_s=end_s, page_bytes=page_bytes)
+    label = (
+        f"Heat map: free blocks of orders 0 to {orders - 1} in block {series.block} from boot to target. "
+        f"At the target: {_counts(series.moments[-1].free_blocks)}."
+    )
+    return Plot(
+        title="Free blocks per order over time",
+        caption=f"Block {series.block}, from the first look at its memory to the target. Colour counts free"
+        " blocks; where there is no colour, there are none.",
+        svg=draw(paint, name=name, label=label, height_pt=280, margins=_ROOM),
+        numbers=Grid(
+            header=("time", *(f"order {order}" for order in range(orders))),
+            rows=[
+                (f"{moment.t_s:.2f} s", *map(str, moment.free_blocks))
+                for moment in [*spread(series.moments[:-1], _LONGEST_TABLE), series.moments[-1]]
+            ],
+        ),
+        ramp=[(to_hex(_COLOURS(_colour_scale()(count))), brief(count))
+              for count in (1, 10, 100, 1000, 10_000, _MOST_COUNTED)],
+    )  # fmt: skip
+
+
+def _paint_heat(axes: Axes, *, series: BlockSeries, end_s: float, page_bytes: int) -> None:
+    """Columns of equal width on a raster; each shows the last state that was known by then."""
+    times = [moment.t_s for moment in series.moments]
+    grid_s = np.linspace(times[0], end_s, _COLUMNS, endpoint=False)
+    columns = [series.moments[bisect.bisect_right(times, t_s) - 1].free_blocks for t_s in grid_s]
+    counts = np.array(columns, dtype=float).T
+    orders = len(counts)
+    axes.imshow(
+        np.ma.masked_less(counts, 1),
+        norm=_colour_scale(),
+        cmap=_COLOURS,
+        interpolation="none",
+        aspect="auto",
+        origin="lower",
+        extent=(times[0], end_s, -0.5, orders - 0.5),
+    )
+    for order in range(1, orders):
+        axes.axhline(order - 0.5, color=SURFACE, linewidth=1.2)
+    for t_s in (series.pressure_s, series.target_s):
+        if t_s > times[0]:
+            axes.axvline(t_s, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
+    axes.text(series.target_s, orders - 0.4, "target", ha="center", va="bottom", color=INK, fontsize=10)
+    if series.pressure_s - times[0] > (end_s - times[0]) / 12:
+        axes.text(
+            series.pressure_s, orders - 0.4, "pressure", ha="center", va="bottom", color=INK, fontsize=10
+        )
+    axes.set_yticks(range(orders), [order_name(order, page_bytes) for order in range(orders)])
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    name_axes(axes, x="guest time since power-on, s", y="order \N{MIDDLE DOT} size")
+
+
+def ways_to_target(
+    all_series: Sequence[BlockSeries], bound: UsableUnits, *, name: str, page_bytes: int, blocks: int
+) -> Plot:
+    """Usable units at the target's order in every block: the summary of what the heat map shows of one."""
+    order = bound.order
+    paint = partial(_paint_ways, all_series=all_series, bound=bound)
+    ends = sorted(series.moments[-1].units[order] for series in all_series)
+    limits = " and ".join(
+        f"{word} {value}"
+        for word, value in (("at least", bound.min), ("at most", bound.max))
+        if value is not None
+    )
+    shown = f"all {blocks} blocks" if len(all_series) == blocks else f"{len(all_series)} of {blocks} blocks"
+    return Plot(
+        title="The way to the target, block by block",
+        caption=f"Usable units of order {order} ({spaced_size(page_bytes << order)} in one piece), {shown};"
+        f" wanted: {limits} (dashed). At the target: {ends[0]} to {ends[-1]}.",
+        svg=draw(
+            paint,
+            name=name,
+            label=f"Lines: usable units of order {order} over time in {shown}; from {ends[0]} to {ends[-1]}"
+            " at the target.",
+        ),
+        numbers=Grid(
+            header=("block", "pressure took", f"units of order {order}", "free"),
+            rows=[
+                (
+                    str(series.block),
+                    f"{series.target_s - series.pressure_s:.2f} s",
+                    str(series.moments[-1].units[order]),
+                    f"{series.moments[-1].free_kb / 1024:.1f} MiB",
+                )
+                for series in all_series
+            ],
+        ),
+        keys=[Key(f"block {all_series[0].block}", "series-1"), Key("other blocks", "muted")][:blocks],
+    )
+
+
+def _paint_ways(axes: Axes, *, all_series: Sequence[BlockSeries], bound: UsableUnits) -> None:
+    tops, floors = [], []
+    for index, series in reversed(list(enumerate(all_series))):
+        times = [moment.t_s - series.pressure_s for moment in series.moments]
+        units = [max(moment.units[bound.order], 0.5) for moment in series.moments]
+        tops.append(max(units))
+        floors.append(min(units))
+        if index == 0:
+            axes.plot(times, units, marker=".", markersize=5, color=SERIES[1], linewidth=2.0)
+        else:
+            axes.plot(times, units, marker=".", markersize=3, color=INK, linewidth=1.0, alpha=0.35)
+    wanted = [value for value in (bound.min, bound.max) if value is not None]
+    for value in wanted:
+        axes.axhline(max(value, 0.5), color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_yscale("log")
+    ticks = decades(min(*floors, *wanted, 1e9), max(*tops, *wanted, 0))
+    axes.set_ylim(ticks[0] / 1.25, ticks[-1])
+    axes.set_yticks(ticks, [brief(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(axis="y", color=SURFACE)
+    name_axes(axes, x="guest time since pressure began, s", y=f"usable units, order {bound.order}")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number on the colour it has in the heat map; `ink` is what can be read on it."""
+
+    text: str
+    background: str | None
+    ink: str | None
+
+
+@dataclass(frozen=True)
+class MomentTable:
+    """Median free blocks by order (rows) at the moments of a trial (columns)."""
+
+    header: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+
+
+def moment_table(
+    columns: Sequence[tuple[str, Sequence[MemorySample]]], page_bytes: int
+) -> MomentTable | None:
+    """A column for each moment that has samples with free lists; None where there are none."""
+    filled = [(title, found) for title, samples in columns if (found := _all_counts(samples))]
+    if not filled:
+        return None
+    orders = range(len(filled[0][1][0]))
+    medians = {
+        title: [statistics.median(counts[order] for counts in found) for order in orders]
+        for title, found in filled
+    }
+    return MomentTable(
+        header=[title for title, _ in filled],
+        rows=[
+            (order_name(order, page_bytes), [_cell(medians[title][order]) for title, _ in filled])
+            for order in orders
+        ],
+    )
+
+
+def _all_counts(samples: Sequence[MemorySample]) -> list[list[int]]:
+    """Free blocks by order in the lists that kernel requests may use, for each sample that has them."""
+    return [
+        [sum(column) for column in zip(*(lists[kind] for kind in USABLE_TYPES if kind in lists), strict=True)]
+        for sample in samples
+        if (lists := sample.free_blocks)
+    ]
+
+
+def _cell(count: float) -> Cell:
+    text = f"{count:.0f}" if count == int(count) else f"{count:.1f}"
+    if count < 1:
+        return Cell(text, None, None)
+    colour = _COLOURS(_colour_scale()(count))
+    # Relative luminance, near enough: the colours run from dark blue to bright yellow.
+    light = 0.21 * colour[0] + 0.72 * colour[1] + 0.07 * colour[2]
+    return Cell(text, to_hex(colour), "#000" if light > 0.42 else "#fff")
+
+
+def _counts(free_blocks: Sequence[int]) -> str:
+    return " ".join(map(str, free_blocks))

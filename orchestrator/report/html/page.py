@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page: everything a run says, in the order in which people ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from orchestrator.report.html.audit import AuditTable, audit_tables
+from orchestrator.report.html.figures import MemorySection, latency_plot, memory_section
+from orchestrator.report.html.oom_events import event_list
+from orchestrator.report.html.plots import Plot
+from orchestrator.report.html.ratios import ratio_plots
+from orchestrator.report.html.text import finalize
+from orchestrator.report.html.trials import TrialTable, trial_table
+from orchestrator.report.rows import (
+    VARIANT_ROWS,
+    control_line,
+    headline,
+    reasons,
+    remarks,
+    sample_line,
+    warnings,
+)
+from orchestrator.report.source import RunReport
+from orchestrator.verdict import PassVerdict, Verdict
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_STATUS = {True: "met", False: "unmet", None: "missing"}
+
+
+@dataclass(frozen=True)
+class PassView:
+    """All that was measured under one clock."""
+
+    name: str
+    verdict: PassVerdict
+    sample: str
+    rows: Sequence[tuple[str, Sequence[str]]]
+    controls: Sequence[str]
+    memory: MemorySection
+    latency: Plot | None
+    ratios: Sequence[tuple[str, Sequence[Plot]]]
+    audit: Sequence[AuditTable]
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry of the table of contents."""
+
+    anchor: str
+    text: str
+    there: bool = field(default=True)
+
+
+def render_page(report: RunReport) -> str:
+    """The whole report as one HTML file that needs nothing else."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text())
+    return environment.get_template("report.html.jinja").render(_context(report))
+
+
+def _context(report: RunReport) -> dict[str, Any]:
+    verdict = report.verdict
+    passes = [_pass(report, each) for each in verdict.passes]
+    events = event_list(report)
+    trials = trial_table(report)
+    return {
+        "manifest": report.manifest,
+        "scenario": report.manifest.scenario,
+        "verdict": verdict,
+        "status": _STATUS[verdict.expectations_met],
+        "headline": _headline(verdict),
+        "reasons": reasons(verdict),
+        "remarks": list(remarks(verdict)),
+        "warnings": list(warnings(verdict)),
+        "facts": list(_facts(report)),
+        "passes": passes,
+        "events": events,
+        "trials": trials,
+        "repeat_commands": report.repeat_commands,
+        "links": [link for link in _links(passes, trials) if link.there],
+    }
+
+
+def _headline(verdict: Verdict) -> str:
+    """Without the word for what the place on the page says already."""
+    text = headline(verdict).removeprefix("Verdict: ").removesuffix(".")
+    return text[:1].upper() + text[1:]
+
+
+def _pass(report: RunReport, verdict: PassVerdict) -> PassView:
+    places = {name: index for index, name in enumerate(report.manifest.scenario.variants)}
+    return PassView(
+        name=verdict.clock,
+        verdict=verdict,
+        sample=sample_line(verdict),
+        rows=[
+            (label, [cell(variant) for variant in verdict.variants.values()])
+            for label, cell in VARIANT_ROWS.items()
+        ],
+        controls=[control_line(control) for control in verdict.controls],
+        memory=memory_section(report, verdict.clock),
+        latency=latency_plot(report, verdict.clock, places),
+        ratios=[
+            (
+                f"{comparison.candidate} against {comparison.baseline}",
+                ratio_plots(comparison, name=f"ratio-{verdict.clock}-{index}", places=places),
+            )
+            for index, comparison in enumerate(verdict.comparisons)
+        ],
+        audit=audit_tables(report, verdict.clock),
+    )
+
+
+def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
+    """What was run, on what; a line each."""
+    manifest, verdict = report.manifest, report.verdict
+    device = manifest.scenario.device
+    for base, artefacts in manifest.artefacts.items():
+        yield "kernel", f"{artefacts.release} ({base}, {artefacts.page_size_bytes // 1024} KiB pages)"
+    cpus = f"{device.cpus} CPU{'s' if device.cpus > 1 else ''}"
+    yield "guest", f"{device.arch}, {device.memory // (1 << 20)} MiB, {cpus}"
+    for each in verdict.passes:
+        qemu = manifest.accelerators[each.clock].qemu_version
+        yield "ran on", f"{each.accelerator}, {each.cpu_model}, QEMU {qemu} ({each.clock} clock)"
+    yield "sample", "; ".join(dict.fromkeys(sample_line(each).partition(";")[0] for each in verdict.passes))
+    yield "started", f"{manifest.started:%Y-%m-%d %H:%M} UTC"
+    yield "by", f"oomlab {manifest.oomlab_version}"
+
+
+def _links(passes: Sequence[PassView], trials: TrialTable) -> Iterator[Link]:
+    yield Link("outcomes", "Outcomes")
+    yield Link("answers", "Four questions", any(each.verdict.answers for each in passes))
+    yield Link("memory", "Memory", any(each.memory.there for each in passes))
+    yield Link("latency", "mmap latency", any(each.latency for each in passes))
+    yield Link("benchmarks", "Benchmarks", any(plots for each in passes for _, plots in each.ratios))
+    yield Link("audit", "Allocations", any(each.audit for each in passes))
+    yield Link("events", "OOM events")
+    yield Link("trials", "Trials", bool(trials.rows))
+    yield Link("repeat", "Repeat it")

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Benchmarks of two variants as ratios with intervals, one figure for each state of memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Final
+
+from matplotlib.axes import Axes
+
+from orchestrator.analysis.comparison import Comparison, TimingComparison, When
+from orchestrator.report.html.drawing import GRID, INK, MUTED, SERIES, Margins, draw
+from orchestrator.report.html.latency import amount
+from orchestrator.report.html.plots import Grid, Plot, spaced_size
+from orchestrator.report.html.text import visible
+
+STATES: Final[Mapping[When, str]] = {
+    "relaxed": "relaxed: pressure released",
+    "target": "under pressure: at the target",
+    "trigger": "in the trigger",
+    "after": "after the trigger",
+}
+"""In the order of the report."""
+_TICKS: Final = ((0.99, 1.01), (0.98, 1.02), (0.95, 1.05), (0.9, 1.1), (0.8, 1.2), (0.67, 1.5), (0.5, 2.0),
+                 (0.2, 5.0), (0.1, 10.0), (0.02, 50.0), (0.01, 100.0), (0.001, 1000.0))  # fmt: skip
+_COLUMNS: Final = ("ratio", "95 % interval", "p (Holm)", "blocks", "in words")
+_LEAST_SHARE = 0.3
+"""Of the way from 1 to the end of the axis, for a number to have room."""
+_ROW_PT = 19
+_SMALL_PT = 10
+_ROOM = Margins(left=96, right=16)
+_NARROWEST = 1.02
+"""An axis from 0.98 to 1.02 at least: smaller differences are to look small."""
+
+
+def ratio_plots(comparison: Comparison, *, name: str, places: Mapping[str, int]) -> list[Plot]:
+    """A figure for each state of memory that has timings."""
+    by_state = [(state, [each for each in comparison.timings if each.when == state]) for state in STATES]
+    return [
+        _plot(comparison, state, timings, f"{name}-{state}", places.get(comparison.candidate, 1))
+        for state, timings in by_state
+        if timings
+    ]
+
+
+def _plot(
+    comparison: Comparison, state: When, timings: Sequence[TimingComparison], name: str, place: int
+) -> Plot:
+    rows = list(_rows(timings))
+    faster = f"below 1: {comparison.candidate} is faster than {comparison.baseline}"
+    how = {timing.interval for timing in timings} - {"none"}
+    bars = (
+        f"Bars are 95 % intervals ({', '.join(sorted(how - {'exact'}))})."
+        if how - {"exact"}
+        else ("Exact counts of instructions: nothing to average." if how else "Too few blocks for intervals.")
+    )
+    return Plot(
+        title=STATES[state].capitalize(),
+        caption=f"Time of {comparison.candidate} / time of {comparison.baseline}; {faster}. {bars}",
+        svg=draw(
+            partial(_paint, rows=rows, colour=SERIES[place % len(SERIES)]),
+            name=name,
+            label=f"Ratios of {comparison.candidate} to {comparison.baseline}, {STATES[state]}: "
+            + "; ".join(f"{timing.name} {timing.statistic} {timing.ratio:.3g}" for timing in timings)
+            + ".",
+            height_pt=66 + _ROW_PT * len(rows),
+            margins=_ROOM,
+        ),
+        numbers=Grid(
+            header=("benchmark", comparison.baseline, comparison.candidate, *_COLUMNS),
+            rows=[_numbers(timing) for timing in timings],
+        ),
+    )  # fmt: skip
+
+
+def _rows(timings: Sequence[TimingComparison]) -> Iterator[tuple[str, TimingComparison | None]]:
+    """A heading for each benchmark and statistic, then a row for each of its sizes."""
+    for (family, statistic), group in groupby(
+        timings, key=lambda timing: (timing.name.partition("/")[0], timing.statistic)
+    ):
+        members = list(group)
+        title = family if statistic == "real_time" else f"{family}, {statistic}"
+        if all("/" not in timing.name for timing in members):
+            yield from ((title, timing) for timing in members)
+        else:
+            yield title, None
+            yield from ((_argument(timing.name), timing) for timing in members)
+
+
+def _argument(name: str) -> str:
+    argument = name.partition("/")[2]
+    return spaced_size(int(argument)) if argument.isdecimal() and len(argument) < 16 else argument
+
+
+def _paint(axes: Axes, *, rows: Sequence[tuple[str, TimingComparison | None]], colour: str) -> None:
+    farthest = _NARROWEST
+    for row, (title, timing) in enumerate(rows):
+        _name_row(axes, row, title, heading=timing is None)
+        if timing is not None:
+            _paint_ratio(axes, row, timing, colour)
+            ends = (timing.low or timing.ratio, timing.high or timing.ratio, timing.ratio)
+            farthest = max(farthest, *(max(value, 1 / value) for value in ends if value > 0))
+    axes.axvline(1.0, color=MUTED, linewidth=1.2)
+    axes.set_xscale("log")
+    reach = farthest**1.08
+    axes.set_xlim(1 / reach, reach)
+    ticks = _ticks(reach)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=GRID, linewidth=0.7)
+    axes.set_title("\N{LEFTWARDS ARROW} faster", loc="left", color=INK, fontsize=_SMALL_PT, pad=4)
+    axes.set_title("slower \N{RIGHTWARDS ARROW}", loc="right", color=INK, fontsize=_SMALL_PT, pad=4)
+    axes.set_xlabel("ratio of times", color=INK, labelpad=4)
+
+
+def _name_row(axes: Axes, row: int, title: str, *, heading: bool) -> None:
+    """Beside the axes: a benchmark at the left edge, its sizes at the axis."""
+    axes.annotate(
+        visible(title),
+        (0, row),
+        xycoords=("axes fraction", "data"),
+        xytext=(4 - _ROOM.left if heading else -8, 0),
+        textcoords="offset points",
+        va="center",
+        ha="left" if heading else "right",
+        color=INK,
+        fontweight="bold" if heading else "normal",
+        fontsize=_SMALL_PT,
+    )
+
+
+def _paint_ratio(axes: Axes, row: int, timing: TimingComparison, colour: str) -> None:
+    if timing.low is not None and timing.high is not None:
+        axes.plot((timing.low, timing.high), (row, row), color=colour, linewidth=2.2, solid_capstyle="butt")
+    axes.plot((timing.ratio,), (row,), marker="o", markersize=5.5, color=colour, linestyle="none")
+
+
+def _ticks(reach: float) -> list[float]:
+    """1, the widest pair that has room, and the one half way to it, unless they would touch."""
+    inside = [pair for pair in _TICKS if pair[1] <= reach] or [_TICKS[0]]
+    half = math.sqrt(inside[-1][1])
+    near = min(inside, key=lambda pair: abs(math.log(pair[1] / half)))
+    share = math.log(near[1]) / math.log(reach)
+    pairs = [inside[-1], near] if _LEAST_SHARE < share < 1 - _LEAST_SHARE else [inside[-1]]
+    return sorted({1.0, *(tick for pair in pairs for tick in pair)})
+
+
+def _numbers(timing: TimingComparison) -> tuple[str, ...]:
+    name = timing.name if timing.statistic == "real_time" else f"{timing.name} {timing.statistic}"
+    interval = "-" if timing.low is None or timing.high is None else f"{timing.low:.3f} to {timing.high:.3f}"
+    p = timing.p_holm if timing.p_holm is not None else timing.p
+    return (
+        name,
+        _time(timing.baseline, timing.unit),
+        _time(timing.candidate, timing.unit),
+        f"{timing.ratio:.3f}",
+        "exact" if timing.interval == "exact" else interval,
+        "-" if p is None else f"{p:.3g}",
+        str(timing.blocks),
+        timing.words,
+    )
+
+
+def _time(value: float, unit: str) -> str:
+    return amount(value / 1000, "us") if unit == "ns" else amount(value, unit)

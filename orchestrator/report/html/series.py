@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What guests said over time, read back from a run directory. A file that is gone or damaged is no series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from orchestrator.control import Hello, Mmaps, Phase, State, TargetRecord, parse_record
+from orchestrator.plan import plan_blocks
+from orchestrator.recipe import Mode
+from orchestrator.report.source import RunReport
+from orchestrator.result import BlockResult, TrialResult
+
+_LARGEST_FILE_BYTES = 64 << 20
+"""A control line of that size is no agent's."""
+_MOST_CONSOLE_BYTES = 1 << 20
+_MOST_CONSOLE_LINES = 130
+"""The longest reports of the corpus have 120 lines."""
+_US_PER_S = 1e6
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Free memory at one moment of a block; `units` is indexed by order."""
+
+    t_s: float
+    free_kb: int
+    units: tuple[int, ...]
+    held_kb: int
+
+    @property
+    def free_blocks(self) -> tuple[int, ...]:
+        """Free blocks by order: units of an order are its blocks and twice the units of the next."""
+        above = (*self.units[1:], 0)
+        return tuple(max(0, here - 2 * next_) for here, next_ in zip(self.units, above, strict=True))
+
+
+@dataclass(frozen=True)
+class BlockSeries:
+    """The way of one block's memory from its boot to the target, in guest seconds."""
+
+    block: int
+    total_kb: int
+    pressure_s: float
+    """When pressure began."""
+    target_s: float
+    """When the target was verified: the last of the moments."""
+    moments: tuple[Moment, ...]
+
+
+def block_series(report: RunReport, results: Sequence[BlockResult]) -> list[BlockSeries]:
+    """The series of these blocks, without those whose files do not tell."""
+    directories = _block_directories(report)
+    series = (
+        _series(result, directory)
+        for result in results
+        if (directory := directories.get((result.block, result.clock, result.variants))) is not None
+    )
+    return [each for each in series if each is not None]
+
+
+def latencies_ns(report: RunReport, result: TrialResult) -> list[int]:
+    """How long each mmap of a trial took that was served, guest nanoseconds."""
+    path = report.directory.trials / result.directory / "control.jsonl"
+    return [
+        latency
+        for record in _records(path, ("mmaps",))
+        if isinstance(record, Mmaps)
+        for latency, errno in zip(record.latency_ns, record.errno, strict=False)
+        if errno == 0
+    ]
+
+
+def console_text(report: RunReport, result: TrialResult, first_line: int) -> str:
+    """A report as the kernel printed it: lines of a trial's console from `first_line` (counted from 1) on."""
+    path = report.directory.trials / result.directory / "console.log"
+    try:
+        with path.open("rb") as file:
+            lines = file.read(_MOST_CONSOLE_BYTES).split(b"\n")[first_line - 1 :][:_MOST_CONSOLE_LINES]
+    except OSError:
+        return ""
+    return "\n".join(line.rstrip(b"\r").decode(errors="backslashreplace") for line in lines)
+
+
+def spread(items: Sequence[_T], most: int) -> list[_T]:
+    """At most `most` of the items, evenly chosen, the first always among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]
+
+
+def _series(result: BlockResult, directory: Path) -> BlockSeries | None:
+    records = list(_records(directory / "control.jsonl", ("hello", "phase", "state", "target")))
+    hello = next((each for each in records if isinstance(each, Hello)), None)
+    target = next((each for each in records if isinstance(each, TargetRecord)), None)
+    if hello is None or target is None:
+        return None
+    pressure_us = next(
+        (each.t_us for each in records if isinstance(each, Phase) and each.name == "pressure"), hello.t_us
+    )
+    states = [each for each in records if isinstance(each, State)]
+    moments = [*_before(result), *(_moment(each, each.held_kb) for each in states)]
+    moments.append(_moment(target, _held_at_target_kb(states, target)))
+    return BlockSeries(
+        block=result.block,
+        total_kb=hello.mem_total_kb,
+        pressure_s=pressure_us / _US_PER_S,
+        target_s=target.t_us / _US_PER_S,
+        moments=tuple(sorted(moments, key=lambda moment: moment.t_s)),
+    )
+
+
+def _held_at_target_kb(states: Sequence[State], target: TargetRecord) -> int:
+    """The record of the target does not tell: what became free since the last step was given back."""
+    if not states:
+        return 0
+    return max(0, states[-1].held_kb - (target.free_kb - states[-1].free_kb))
+
+
+def _before(result: BlockResult) -> Iterator[Moment]:
+    for sample in result.memory:
+        if sample.when == "before" and sample.usable_units and sample.free_kb is not None:
+            yield Moment(sample.t_us / _US_PER_S, sample.free_kb, sample.usable_units, 0)
+
+
+def _moment(record: State | TargetRecord, held_kb: int) -> Moment:
+    return Moment(record.t_us / _US_PER_S, record.free_kb, tuple(record.units), held_kb)
+
+
+def _block_directories(report: RunReport) -> dict[tuple[int, str, tuple[str, ...]], Path]:
+    """By block, clock and variants: a block's place in the plan follows from the scenario alone."""
+    found: dict[str, Path] = {}
+    # A later attempt (NNNN-2) takes the place of an earlier one.
+    for path in sorted(report.directory.blocks.glob("*"), key=lambda path: (len(path.name), path.name)):
+        found[path.name.partition("-")[0]] = path
+    return {
+        (planned.number, planned.clock, planned.variants): found[f"{planned.index:04d}"]
+        for planned in plan_blocks(report.manifest.scenario)
+        if planned.mode is not Mode.PROOF and f"{planned.index:04d}" in found
+    }
+
+
+def _records(path: Path, events: Sequence[str]) -> Iterator[object]:
+    """Records of these kinds; lines that are none are the judge's business, not the report's."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            return
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return
+    marks = [f'"event":"{event}"'.encode() for event in events]
+    for line in lines:
+        if any(mark in line for mark in marks):
+            try:
+                yield parse_record(line)
+            except ValueError:
+                continue

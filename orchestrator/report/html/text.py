@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text on its way to a page: bounded, and nothing in it invisible. Escaping comes after that."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from orchestrator.report.text import harmless
+
+LONGEST_CHARS = 20_000
+"""A whole OOM report has 8,000; what is longer is not for people."""
+
+
+def visible(text: str) -> str:
+    """The text with everything that has no shape of its own spelt out: `\\x1b`, `\\u202e`."""
+    return harmless(text, keep="\n\t")
+
+
+def bounded(text: str, longest_chars: int = LONGEST_CHARS) -> str:
+    """The text, or its beginning and how much was left out."""
+    if len(text) <= longest_chars:
+        return text
+    return f"{text[:longest_chars]} ... ({len(text) - longest_chars} more characters)"
+
+
+def finalize(value: object) -> object:
+    """For templates: every value on its way to the page, before it is escaped."""
+    return value if isinstance(value, Markup) else visible(bounded(str(value)))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTML report as text: what is in it, in which order, and that no guest has a say in its markup."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from orchestrator.outcome import Outcome
+from orchestrator.report.html import render_html
+from orchestrator.report.html.drawing import draw, name_axes
+from orchestrator.report.html.text import finalize
+from tests.unit.report.factory import HOSTILE, Made, run_report
+from tests.unit.report.guest_words import add_guest_words
+
+_VOID = {"meta", "link", "br", "img", "input"}
+
+
+class _Page(HTMLParser):
+    """Elements, ids and text; mismatched tags are an error."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.ids: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.headings: list[str] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        for name, value in attrs:
+            self.attributes.append((tag, name, value or ""))
+            if name == "id":
+                self.ids[value or ""] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "style":
+            self.words.append(data)
+        if self._open and self._open[-1] == "h2":
+            self.headings.append(data.strip())
+
+    @property
+    def labels(self) -> list[str]:
+        """What the drawings say to who cannot see them."""
+        return [value for tag, name, value in self.attributes if (tag, name) == ("svg", "aria-label")]
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+
+def _page(path: Path, made: Made) -> _Page:
+    report = run_report(path / "run", made)
+    add_guest_words(report)
+    return _Page(render_html(report))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> _Page:
+    """A run of eight blocks under both clocks."""
+    return _page(
+        tmp_path_factory.mktemp("whole"), Made(blocks=8, clocks=("realtime", "deterministic"), forks=2)
+    )
+
+
+def test_the_verdict_comes_first_and_everything_else_after_it(page: _Page) -> None:
+    assert page.headings[-9:] == [
+        "Outcomes", "The reviewer\N{RIGHT SINGLE QUOTATION MARK}s four questions", "Memory", "mmap latency",
+        "Benchmarks", "Allocation audit", "OOM events", "Trials", "Repeat it",
+    ]  # fmt: skip
+    assert page.text.index("Expectations met") < page.text.index("8 of 8 OOM") < page.text.index("Outcomes")
+
+
+def test_it_says_what_the_verdict_says(page: _Page) -> None:
+    for text in (
+        "16 of 16 OOM",
+        "8 blocks with 8 distinct memory states; the variants fork from the same memory",
+        "kcalloc: oom in 8 of 8 blocks, 95 % interval 29 to 100 %",
+        "Do you have an explanation for this performance improvement?",
+        "no difference larger than 4 % at 4096 B",
+        "oomlab-trigger (pid 90) asked for 32KiB in one piece",
+        "oomlab run binder-order3 --set trials.blocks=8",
+        "qemu-system-aarch64 -M virt # kvcalloc",
+    ):
+        assert text in page.text
+
+
+def test_every_figure_has_words_and_numbers(page: _Page) -> None:
+    assert page.elements["figure"] == page.elements["figcaption"]
+    plots = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "role")]
+    # Heat map, composition, ways and bars, latencies, and two states of benchmarks, for either clock.
+    assert plots == ["img"] * 14
+    assert all(len(label) > 40 for label in page.labels)
+    tables = [value for tag, name, value in page.attributes if (name, value) == ("class", "figure-numbers")]
+    assert len(tables) == len(plots)
+
+
+def test_no_id_is_there_twice_and_every_reference_leads_somewhere(page: _Page) -> None:
+    assert [name for name, count in page.ids.items() if count > 1] == []
+    targets = [
+        value[1:] for _, name, value in page.attributes if name in ("href", "xlink:href") and value[:1] == "#"
+    ]
+    clips = [found for _, _, value in page.attributes for found in re.findall(r"url\(#([^)]+)\)", value)]
+    assert targets
+    assert clips
+    assert {*targets, *clips} <= page.ids.keys()
+
+
+def test_nothing_is_fetched_and_nothing_runs(page: _Page) -> None:
+    for tag, name, value in page.attributes:
+        assert not name.startswith("on")
+        if name in ("src", "href", "xlink:href", "action", "srcset", "data", "poster"):
+            assert value.startswith(("#", "data:")), (tag, name, value)
+    assert page.elements["script"] == page.elements["img"] == page.elements["iframe"] == 0
+    policy = next(value for tag, name, value in page.attributes if (tag, name) == ("meta", "content"))
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+
+
+def test_colours_are_the_pages_own(page: _Page) -> None:
+    styles = " ".join(value for _, name, value in page.attributes if name == "style")
+    assert "var(--series-0)" in styles
+    assert "#fe00" not in styles
+
+
+def test_a_hostile_guest_is_shown_and_not_obeyed(page: _Page, tmp_path: Path) -> None:
+    hostile = _page(tmp_path, Made(blocks=2, hostile=True))
+    assert hostile.elements.keys() - page.elements.keys() == {"aside"}  # where its warnings are
+    assert "<script>alert(1)</script>" in hostile.text
+    for character in ("\x1b", "\x07", "\x00", "\x9b", "\u202e"):
+        assert character in HOSTILE
+        assert character not in hostile.text
+    assert "\\x1b]0;owned\\x07" in hostile.text
+    assert "\\u202e" in hostile.text
+
+
+def test_text_is_bounded() -> None:
+    assert str(finalize("x" * 10**6)).endswith("(980000 more characters)")
+
+
+def test_a_run_without_anything_is_a_page_all_the_same(tmp_path: Path) -> None:
+    report = run_report(tmp_path / "run", Made(blocks=1, benchmarks=False))
+    passes = tuple(
+        each.model_copy(update={"comparisons": (), "answers": ()}) for each in report.verdict.passes
+    )
+    verdict = report.verdict.model_copy(update={"passes": passes})
+    page = _Page(render_html(replace(report, verdict=verdict, blocks=(), results=(), events=())))
+    assert page.headings[-3:] == ["Outcomes", "OOM events", "Repeat it"]
+    assert "None: no console held" in page.text
+
+
+def test_a_verdict_that_is_not_met_says_why(tmp_path: Path) -> None:
+    page = _page(tmp_path, Made(blocks=2, benchmarks=False, spoil=Outcome.HANG))
+    assert "Expectations NOT met" in page.text
+    assert page.text.index("kvcalloc: ") < page.text.index("Outcomes")
+
+
+def test_many_blocks_are_summarised_and_that_is_said(tmp_path: Path) -> None:
+    page = _page(tmp_path, Made(blocks=45, benchmarks=False))
+    assert "usable units of order 3 over time in 40 of 45 blocks" in " ".join(page.labels)
+    assert "37 more" in page.text
+
+
+def test_damaged_files_cost_a_figure_and_no_report(tmp_path: Path) -> None:
+    report = run_report(tmp_path / "run", Made(blocks=2, benchmarks=False))
+    add_guest_words(report)
+    control = report.directory.blocks / "0001" / "control.jsonl"
+    control.write_bytes(b'{"event":"state","t_us":1}\n\xff\xfe\n{"event":"target"' + control.read_bytes())
+    (report.directory.trials / "0001" / "control.jsonl").unlink()
+    assert "Repeat it" in _Page(render_html(report)).text
+
+
+@pytest.mark.parametrize(
+    "label", ['"><script>alert(1)</script>', "$x$ \\frac{", "\x1b[2J \u202e", 'url(#x) id="y']
+)
+def test_a_label_is_text_in_a_drawing_too(label: str) -> None:
+    page = _Page(str(draw(partial(name_axes, x=label, y=label), name="n", label=label)))
+    assert page.elements["script"] == 0
+    assert all(name.startswith("n-") for name in page.ids)
