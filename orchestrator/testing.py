@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The project's own tests, as `oomlab test` runs them: linters, unit, build and guest tests."""
+"""The project's own tests, as `oomlab test` runs them: linters, unit, browser, build and guest tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Final
 from orchestrator.errors import ExitCode, HostError, InputError
 
 SELECTIONS: Final = {
-    "unit": "not build and not guest",
+    "unit": "not browser and not build and not guest",
+    "browser": "browser",
     "build": "build",
     "guest": "guest",
     "all": "",

@@ -54,12 +54,12 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="which format")] = Sc
 
 @app.command("test")
 def self_test(
-    selection: Annotated[str, typer.Argument(help="unit, build, guest or all")] = "all",
+    selection: Annotated[str, typer.Argument(help="unit, browser, build, guest or all")] = "all",
     extra: Annotated[
         list[str] | None, typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="passed to pytest")
     ] = None,
 ) -> None:
-    """Run the project's own tests (linters, units, builds, real guests); needs a checkout."""
+    """Run the project's own tests (linters, units, browser, builds, real guests); needs a checkout."""
     from orchestrator.testing import run_tests
 
     raise typer.Exit(run_tests(selection, extra or ()))

@@ -113,6 +113,7 @@ def _dress(axes: Axes) -> None:
         axes.spines[side].set_color(MUTED)
     axes.tick_params(colors=MUTED, labelcolor=INK, length=3, width=0.8, which="major")
     axes.tick_params(length=0, which="minor")
+    axes.tick_params(axis="x", pad=6)  # clear of the vertical axis' lowest number
     axes.set_axisbelow(True)
 
 

@@ -30,6 +30,8 @@ lost on a dark page."""
 _LONGEST_TABLE = 24
 _TARGET_SHARE = 0.06
 """The last column shows the target: an instant, given some room."""
+_ROOM_FOR_WORDS = 0.33
+"""Of the axis, beside what is written at either of its ends."""
 _ROOM = Margins(left=78)
 
 
@@ -49,7 +51,7 @@ def heat_map(series: BlockSeries, *, name: str, page_bytes: int) -> Plot:
     return Plot(
         title="Free blocks per order over time",
         caption=f"Block {series.block}, from the first look at its memory to the target. Colour counts free"
-        " blocks; where there is no colour, there are none.",
+        " blocks; where there is no colour, there are none. Dotted lines: pressure begins, target reached.",
         svg=draw(paint, name=name, label=label, height_pt=280, margins=_ROOM),
         numbers=Grid(
             header=("time", *(f"order {order}" for order in range(orders))),
@@ -85,7 +87,8 @@ def _paint_heat(axes: Axes, *, series: BlockSeries, end_s: float, page_bytes: in
         if t_s > times[0]:
             axes.axvline(t_s, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
     axes.text(series.target_s, orders - 0.4, "target", ha="center", va="bottom", color=INK, fontsize=10)
-    if series.pressure_s - times[0] > (end_s - times[0]) / 12:
+    share = (series.pressure_s - times[0]) / (end_s - times[0])
+    if _ROOM_FOR_WORDS < share < 1 - _ROOM_FOR_WORDS:
         axes.text(
             series.pressure_s, orders - 0.4, "pressure", ha="center", va="bottom", color=INK, fontsize=10
         )

@@ -91,7 +91,7 @@ def _paint(axes: Axes, *, found: Mapping[str, np.ndarray], places: Mapping[str, 
     high = max(float(values[-1]) for values in found.values())
     ticks = decades(low, high)
     axes.set_ylim(low / 1.3, high * 1.3)
-    axes.set_yticks(ticks, [amount(tick, unit) for tick in ticks])
+    axes.set_yticks(ticks, [amount(tick, unit) if unit == "us" else brief(tick) for tick in ticks])
     axes.minorticks_off()
     marks = [p for p in _PERCENTILES if -math.log10(1 - p / 100) <= end]
     axes.set_xticks([-math.log10(1 - p / 100) for p in marks], [f"{p:g}" for p in marks])

@@ -15,7 +15,7 @@ from orchestrator.analysis.comparison import Comparison, TimingComparison, When
 from orchestrator.report.html.drawing import GRID, INK, MUTED, SERIES, Margins, draw
 from orchestrator.report.html.latency import amount
 from orchestrator.report.html.plots import Grid, Plot, spaced_size
-from orchestrator.report.html.text import visible
+from orchestrator.report.html.text import clipped
 
 STATES: Final[Mapping[When, str]] = {
     "relaxed": "relaxed: pressure released",
@@ -122,7 +122,7 @@ def _paint(axes: Axes, *, rows: Sequence[tuple[str, TimingComparison | None]], c
 def _name_row(axes: Axes, row: int, title: str, *, heading: bool) -> None:
     """Beside the axes: a benchmark at the left edge, its sizes at the axis."""
     axes.annotate(
-        visible(title),
+        clipped(title, 40 if heading else 14),
         (0, row),
         xycoords=("axes fraction", "data"),
         xytext=(4 - _ROOM.left if heading else -8, 0),

@@ -23,6 +23,12 @@ def bounded(text: str, longest_chars: int = LONGEST_CHARS) -> str:
     return f"{text[:longest_chars]} ... ({len(text) - longest_chars} more characters)"
 
 
+def clipped(text: str, longest_chars: int) -> str:
+    """For a drawing, where nothing wraps."""
+    shown = visible(text).replace("\n", " ")
+    return shown if len(shown) <= longest_chars else f"{shown[: longest_chars - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def finalize(value: object) -> object:
     """For templates: every value on its way to the page, before it is escaped."""
     return value if isinstance(value, Markup) else visible(bounded(str(value)))

@@ -154,7 +154,7 @@ def test_validate_tells_of_every_file(command: Command) -> None:
         (["images", "prune", "--keep", "3"], ["error: a size needs a unit"]),
         (["images", "prune", "--unused-for", "3"], ["error: a duration needs a unit"]),
         (["images", "build", "absent.yaml"], ["absent.yaml", "no such file"]),
-        (["test", "everything"], ["no tests are called 'everything'", "unit, build, guest"]),
+        (["test", "everything"], ["no tests are called 'everything'", "unit, browser, build, guest"]),
         (["frobnicate"], ["No such command 'frobnicate'"]),
     ],
 )

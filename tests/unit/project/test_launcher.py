@@ -21,6 +21,7 @@ from tests.unit.project import fake_host
 
 _REAL_TOOLS = ("cat", "dirname", "env", "flock", "ls", "mkdir", "readlink", "rm", "sha256sum")
 _FAKE_TOOLS = ("apt-get", "dpkg", "dpkg-query", "id", "python3", "sudo")
+_BROWSER = ("chromium", "chromium-driver")
 _COMMAND_STATUS = 7  # what the stand-in for the command line ends with
 _COULD_NOT_RUN = 3
 
@@ -93,7 +94,7 @@ def host(tmp_path: Path, checkout: Path) -> Host:
         (programs / name).symlink_to(script)
     for name in _REAL_TOOLS:
         (programs / name).symlink_to(shutil.which(name) or name)
-    host.put("installed", *_needed(checkout))
+    host.put("installed", *_needed(checkout), *_BROWSER)
     return host
 
 
@@ -301,6 +302,16 @@ def test_on_a_terminal_it_asks(host: Host, answer: str, installs: bool) -> None:
             assert child.wait(20) == (_COMMAND_STATUS if installs else _COULD_NOT_RUN)
     conversation.close()
     assert ("cpio" in host.words("installed")) is installs
+
+
+def test_only_the_test_command_needs_a_browser(host: Host) -> None:
+    _remove_packages(host, *_BROWSER)
+    assert host.oomlab("run", "test").returncode == _COMMAND_STATUS
+    refused = host.oomlab("--json", "test", "unit")
+    assert refused.returncode == _COULD_NOT_RUN
+    assert b"missing host packages: chromium chromium-driver\n" in refused.stderr
+    assert host.oomlab("--yes", "test").returncode == _COMMAND_STATUS
+    assert set(_BROWSER) <= host.words("installed")
 
 
 def test_an_arm64_host_needs_the_other_compiler(host: Host) -> None:

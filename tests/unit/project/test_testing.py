@@ -14,6 +14,8 @@ from orchestrator.process import run
 _TESTS = """
 import pytest
 def test_unit(): pass
+@pytest.mark.browser
+def test_browser(): pass
 @pytest.mark.build
 def test_build(): pass
 @pytest.mark.guest
@@ -29,7 +31,7 @@ sys.exit(run_tests(sys.argv[1], sys.argv[2:]))
 
 @pytest.fixture
 def project(tmp_path: Path, checkout: Path) -> Path:
-    """A checkout with this program and three tests, one of each kind."""
+    """A checkout with this program and four tests, one of each kind."""
     (tmp_path / "orchestrator").mkdir()
     for name in ("__init__.py", "errors.py", "testing.py"):
         (tmp_path / "orchestrator" / name).write_text((checkout / "orchestrator" / name).read_text())
@@ -54,10 +56,11 @@ def _oomlab_test(project: Path, *arguments: str, fails: bool = False) -> tuple[i
 @pytest.mark.parametrize(
     ("selection", "summary"),
     [
-        ("unit", "1 passed, 2 deselected"),
-        ("build", "1 passed, 2 deselected"),
-        ("guest", "1 passed, 2 deselected"),
-        ("all", "3 passed"),
+        ("unit", "1 passed, 3 deselected"),
+        ("browser", "1 passed, 3 deselected"),
+        ("build", "1 passed, 3 deselected"),
+        ("guest", "1 passed, 3 deselected"),
+        ("all", "4 passed"),
     ],
 )
 def test_the_last_line_is_the_summary_of_what_was_selected(
@@ -71,7 +74,7 @@ def test_the_last_line_is_the_summary_of_what_was_selected(
 def test_a_failure_is_exit_code_1(project: Path) -> None:
     status, last_line = _oomlab_test(project, "all", fails=True)
     assert status == ExitCode.NOT_MET
-    assert "1 failed, 2 passed" in last_line
+    assert "1 failed, 3 passed" in last_line
 
 
 def test_nothing_run_is_not_success(project: Path) -> None:
@@ -79,14 +82,14 @@ def test_nothing_run_is_not_success(project: Path) -> None:
 
 
 def test_pytest_gets_the_arguments(project: Path) -> None:
-    assert "1 passed, 2 deselected" in _oomlab_test(project, "all", "-k", "test_guest")[1]
+    assert "1 passed, 3 deselected" in _oomlab_test(project, "all", "-k", "test_guest")[1]
     assert _oomlab_test(project, "all", "--nonexistent")[0] == ExitCode.BAD_INPUT
 
 
 def test_an_unknown_selection_names_the_known_ones() -> None:
     with pytest.raises(InputError) as caught:
         testing.run_tests("units")
-    assert "unit, build, guest, all" in caught.value.hint
+    assert "unit, browser, build, guest, all" in caught.value.hint
 
 
 def test_an_installed_program_says_that_it_has_no_tests(
