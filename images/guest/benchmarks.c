@@ -1,13 +1,240 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "benchmarks.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "bench_counters.h"
+#include "bench_report.h"
+#include "bench_worker.h"
+#include "clock.h"
 #include "emit.h"
+#include "memory.h"
 #include "recipe_benchmark.h"
+
+#define WORKERS 80
+/* For benchmarks whose processes are killed: the next one goes on with fresh ones. */
+#define SPARE_WORKERS 6
+/* How long the driver may take to forget the processes of what ran before. */
+#define FORGET_US 5000000u
+#define POLL_US 5000
+#define SERVER_US 5000000u
+#define DEATH_US 2000000u
+
+static struct {
+	struct bench_worker workers[WORKERS];
+	int count, used;
+	struct bench_log *log; /* shared */
+	uint64_t deadline_us;
+	int adj;
+	enum when when;
+	/* Those of the benchmark that runs; NULL: to be taken. */
+	struct bench_worker *server, *measurer;
+} benchmarks;
+
+static int workers_needed(const struct recipe *recipe)
+{
+	int needed = recipe->benchmark_count ? SPARE_WORKERS : 0;
+
+	for (size_t i = 0; i < recipe->benchmark_count; i++) {
+		const struct benchmark *benchmark = &recipe->benchmarks[i];
+
+		/* A size that calls the OOM killer takes its process along. */
+		needed += benchmark->kind == BENCHMARK_MMAP ? (int)benchmark->size_count : 2;
+	}
+	return needed < WORKERS ? needed : WORKERS;
+}
+
+static size_t largest_payload(const struct recipe *recipe)
+{
+	size_t largest = 0;
+
+	for (size_t i = 0; i < recipe->benchmark_count; i++)
+		for (size_t j = 0; j < recipe->benchmarks[i].size_count; j++)
+			if (recipe->benchmarks[i].kind != BENCHMARK_MMAP &&
+			    recipe->benchmarks[i].sizes[j] > largest)
+				largest = recipe->benchmarks[i].sizes[j];
+	return largest;
+}
+
+/* By the stop rule there may be any number. */
+static uint32_t samples_needed(const struct recipe *recipe)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < recipe->benchmark_count; i++) {
+		uint64_t wanted = recipe->benchmarks[i].iterations;
+
+		if (!wanted)
+			wanted = BENCH_SAMPLES / 5;
+		if (wanted > most)
+			most = wanted;
+	}
+	return most < BENCH_SAMPLES ? (uint32_t)most : BENCH_SAMPLES;
+}
+
+static struct bench_log *new_log(uint32_t samples)
+{
+	size_t bytes = sizeof(struct bench_log) + samples * sizeof(uint32_t);
+	struct bench_log *log = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (log == MAP_FAILED)
+		return NULL;
+	log->sample_limit = samples;
+	return log;
+}
 
 int benchmarks_prepare(const struct recipe *recipe)
 {
-	(void)recipe;
+	int needed = workers_needed(recipe);
+
+	if (!needed)
+		return 0;
+	benchmarks.adj = recipe->adj;
+	benchmarks.log = new_log(samples_needed(recipe));
+	if (!benchmarks.log)
+		return errno;
+	for (; benchmarks.count < needed; benchmarks.count++)
+		if (!bench_worker_start(&benchmarks.workers[benchmarks.count], benchmarks.count,
+					largest_payload(recipe), benchmarks.log))
+			return errno;
 	return 0;
+}
+
+static struct bench_worker *take_worker(void)
+{
+	return benchmarks.used < benchmarks.count ? &benchmarks.workers[benchmarks.used++] : NULL;
+}
+
+static void let_go(struct bench_worker **worker)
+{
+	if (*worker)
+		child_dismiss((*worker)->child);
+	*worker = NULL;
+}
+
+/* True when someone else than the supervisor ended it. */
+static bool was_killed(const struct bench_worker *worker)
+{
+	return worker && !worker->child->alive && !worker->child->dismissed &&
+	       WIFSIGNALED(worker->child->status);
+}
+
+/* Else the maps of what ran before would be freed while this runs. */
+static void await_forgotten(int processes)
+{
+	uint64_t end_us = clock_us() + FORGET_US;
+
+	do
+		clock_sleep_us(POLL_US);
+	while (bench_counters_processes() > processes && clock_us() < end_us);
+}
+
+static struct bench_order order_for(const struct benchmark *benchmark, size_t bytes)
+{
+	return (struct bench_order){
+		.op = benchmark->kind == BENCHMARK_MMAP ? BENCH_MAPS : BENCH_CALL,
+		.mode = benchmark->kind == BENCHMARK_RAW ? ECHO_RAW : ECHO_LIBBINDER,
+		.bytes = bytes,
+		.map_bytes = benchmark->map_bytes,
+		.rule = { benchmark->warmup, benchmark->iterations, benchmark->min_us * 1000 },
+		.pin = benchmark->pin,
+		.adj = benchmarks.adj,
+	};
+}
+
+static struct bench_failure get_server_ready(struct bench_order order)
+{
+	struct bench_failure failure = { .where = BENCH_SERVER };
+	uint64_t end_us = clock_us() + SERVER_US;
+
+	benchmarks.server = take_worker();
+	if (!benchmarks.server)
+		return (struct bench_failure){ .where = BENCH_WORKER };
+	order.op = BENCH_SERVE;
+	if (end_us > benchmarks.deadline_us)
+		end_us = benchmarks.deadline_us;
+	if (!bench_worker_order(benchmarks.server, &order) ||
+	    bench_worker_await(benchmarks.server, end_us, &failure) != BENCH_ANSWERED)
+		failure.where = BENCH_SERVER;
+	return failure;
+}
+
+static struct bench_failure get_ready(const struct bench_order *order)
+{
+	struct bench_failure failure = { 0 };
+
+	if (order->op == BENCH_CALL && !benchmarks.server) {
+		await_forgotten(0);
+		failure = get_server_ready(*order);
+	}
+	if (!failure.where && !benchmarks.measurer) {
+		benchmarks.measurer = take_worker();
+		if (!benchmarks.measurer)
+			failure.where = BENCH_WORKER;
+	}
+	return failure;
+}
+
+static struct bench_failure measure(const struct bench_order *order)
+{
+	struct bench_failure failure = { .where = BENCH_DEADLINE };
+
+	if (clock_us() >= benchmarks.deadline_us)
+		return failure;
+	failure = get_ready(order);
+	if (failure.where)
+		return failure;
+	if (!bench_worker_order(benchmarks.measurer, order))
+		return (struct bench_failure){ .where = BENCH_WORKER };
+	switch (bench_worker_await(benchmarks.measurer, benchmarks.deadline_us, &failure)) {
+	case BENCH_ANSWERED:
+		return failure;
+	case BENCH_GONE:
+		return (struct bench_failure){ 0 };
+	case BENCH_LATE:
+		break;
+	}
+	return (struct bench_failure){ .where = BENCH_DEADLINE };
+}
+
+/* A process that the kernel is killing is given time to die of that; then its end is seen. */
+static bool see_deaths(bool expected)
+{
+	uint64_t end_us = clock_us() + DEATH_US;
+
+	do {
+		child_reap();
+		if (was_killed(benchmarks.server) || was_killed(benchmarks.measurer))
+			return true;
+		if (expected)
+			clock_sleep_us(POLL_US);
+	} while (expected && clock_us() < end_us);
+	return false;
+}
+
+static void run_one(const struct benchmark *benchmark, size_t bytes)
+{
+	struct bench_order order = order_for(benchmark, bytes);
+	int64_t kills = memory_vmstat("oom_kill");
+	struct bench_report report = { .benchmark = benchmark, .bytes = bytes };
+	uint32_t limit = benchmarks.log->sample_limit;
+
+	memset(benchmarks.log, 0, sizeof(*benchmarks.log));
+	benchmarks.log->sample_limit = limit;
+	report.failure = measure(&order);
+	report.oom_kills = memory_vmstat("oom_kill") - kills;
+	report.killed = see_deaths(report.oom_kills > 0);
+	report.when = benchmarks.when;
+	bench_report(&report, benchmarks.log);
+	if (report.killed || report.failure.where) {
+		let_go(&benchmarks.measurer);
+		let_go(&benchmarks.server);
+	}
 }
 
 void benchmarks_run(const struct recipe *recipe, enum when when)
@@ -15,4 +242,17 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 	if (!recipe_has_benchmarks(recipe, when))
 		return;
 	emit_phase("benchmark");
+	benchmarks.deadline_us = clock_us() + recipe->benchmark_ms * 1000;
+	benchmarks.when = when;
+	child_dismiss_all(ROLE_TRIGGER, DEATH_US);
+	await_forgotten(0);
+	for (size_t i = 0; i < recipe->benchmark_count; i++) {
+		const struct benchmark *benchmark = &recipe->benchmarks[i];
+
+		for (size_t j = 0; (benchmark->when & when) && j < benchmark->size_count; j++)
+			run_one(benchmark, benchmark->sizes[j]);
+		let_go(&benchmarks.measurer);
+		let_go(&benchmarks.server);
+	}
+	child_dismiss_all(ROLE_BENCHMARK, DEATH_US);
 }

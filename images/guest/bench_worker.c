@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "bench_worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench_cycle.h"
+#include "clock.h"
+
+/* The role of a manager that has just ended is given up in a work queue. */
+#define MANAGER_PATIENCE_US 2000000u
+#define MANAGER_POLL_US 1000
+#define NEVER_KILLED (-1000)
+
+struct start {
+	int channel;
+	size_t bytes;
+	struct bench_log *log;
+};
+
+static struct binder_end end = { .fd = -1 };
+
+static void obey(const struct bench_order *order)
+{
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (order->pin)
+		sched_setaffinity(0, sizeof(first), &first);
+	child_set_adj(order->adj);
+}
+
+static struct bench_failure map(size_t bytes)
+{
+	struct bench_failure failure = { .where = BENCH_OPEN };
+
+	if (end.fd >= 0)
+		return (struct bench_failure){ 0 };
+	failure.error = binder_open(&end);
+	if (failure.error)
+		return failure;
+	failure.where = BENCH_MAP;
+	failure.error = binder_map(&end, bytes ? bytes : binder_default_map_bytes());
+	return failure.error ? failure : (struct bench_failure){ 0 };
+}
+
+static struct bench_failure manage(void)
+{
+	struct bench_failure failure = { .where = BENCH_MANAGER };
+	uint64_t deadline_us = clock_us() + MANAGER_PATIENCE_US;
+
+	while ((failure.error = binder_become_manager(&end)) == EBUSY && clock_us() < deadline_us)
+		clock_sleep_us(MANAGER_POLL_US);
+	return failure.error ? failure : (struct bench_failure){ 0 };
+}
+
+static struct bench_failure call(const struct bench_order *order, struct bench_log *log)
+{
+	struct echo_client client = { .end = &end, .mode = order->mode, .bytes = order->bytes };
+	struct bench_subject subject = { .step = echo_step, .context = &client };
+	struct bench_failure failure = map(order->map_bytes);
+
+	if (failure.where)
+		return failure;
+	if (echo_check(&client, &failure) != BENCH_SERVED)
+		return failure;
+	bench_measure(&subject, &order->rule, log);
+	return log->failure;
+}
+
+static struct bench_failure cycles(const struct bench_order *order, struct bench_log *log)
+{
+	struct cycle cycle = { .bytes = order->bytes };
+	struct bench_subject subject = { .step = cycle_step, .settle = cycle_settle, .context = &cycle };
+
+	bench_measure(&subject, &order->rule, log);
+	return log->failure;
+}
+
+static int work(void *argument)
+{
+	const struct start *start = argument;
+	struct bench_order order;
+
+	if (start->bytes && echo_prepare(start->bytes))
+		return 1;
+	while (recv(start->channel, &order, sizeof(order), 0) == sizeof(order)) {
+		struct bench_failure failure = { 0 };
+
+		obey(&order);
+		if (order.op == BENCH_SERVE) {
+			failure = map(order.map_bytes);
+			failure = failure.where ? failure : manage();
+		} else if (order.op == BENCH_CALL) {
+			failure = call(&order, start->log);
+		} else {
+			failure = cycles(&order, start->log);
+		}
+		if (send(start->channel, &failure, sizeof(failure), MSG_NOSIGNAL) < 0)
+			return 1;
+		if (order.op == BENCH_SERVE && !failure.where)
+			echo_serve(&end);
+	}
+	return 0;
+}
+
+bool bench_worker_start(struct bench_worker *worker, int index, size_t bytes, struct bench_log *log)
+{
+	struct start start = { .bytes = bytes, .log = log };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	start.channel = pair[1];
+	worker->channel = pair[0];
+	worker->child = child_start(ROLE_BENCHMARK, index, NEVER_KILLED, work, &start);
+	close(pair[1]);
+	return worker->child != NULL;
+}
+
+bool bench_worker_order(const struct bench_worker *worker, const struct bench_order *order)
+{
+	return send(worker->channel, order, sizeof(*order), MSG_NOSIGNAL) == sizeof(*order);
+}
+
+enum bench_wait bench_worker_await(const struct bench_worker *worker, uint64_t deadline_us,
+				   struct bench_failure *failure)
+{
+	struct pollfd waiting = { .fd = worker->channel, .events = POLLIN };
+
+	for (;;) {
+		uint64_t now_us = clock_us();
+		int ready;
+
+		if (now_us >= deadline_us)
+			return BENCH_LATE;
+		ready = poll(&waiting, 1, (int)((deadline_us - now_us) / 1000 + 1));
+		if (ready > 0)
+			break;
+		if (ready < 0 && errno != EINTR)
+			return BENCH_GONE;
+	}
+	if (recv(worker->channel, failure, sizeof(*failure), 0) != sizeof(*failure))
+		return BENCH_GONE;
+	return BENCH_ANSWERED;
+}
