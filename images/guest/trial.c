@@ -171,6 +171,7 @@ static void put_to_the_trigger(const struct recipe *recipe)
 		trigger_report(recipe);
 		after();
 		trigger_release();
+		audit_stop();
 		benchmarks_run(recipe, WHEN_AFTER);
 	} else {
 		after();

@@ -80,7 +80,7 @@ class BinderTransaction(_Benchmark):
     mode: Mode = Field(
         "libbinder",
         description="`libbinder`: bytes, buffers, copies and ioctls of AOSP's benchmark; `raw`: the payload"
-        " alone, in three ioctls and without copies in user space. Their figures are not to be compared with one another",
+        " alone, in three ioctls and without copies in user space. Never compare the two",
         examples=["raw"],
     )
     sizes: Annotated[
