@@ -43,7 +43,7 @@ class Sample(_Record):
     """One /proc or debugfs file as the guest's kernel printed it."""
 
     event: Literal["sample"]
-    when: Literal["before", "target", "relaxed", "trigger", "later", "after"]
+    when: Literal["before", "target", "relaxed", "trigger", "after"]
     file: str
     text: str
 

@@ -14,6 +14,7 @@ Every file but the growing ones is replaced atomically: it is readable at any in
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,16 @@ from orchestrator.errors import HostError, InputError
 
 _M = TypeVar("_M", bound=BaseModel)
 _RUNS = Path("runs")
+
+
+# Control characters that JSON lets stand, and invisible ones that reorder text: terminals act on both.
+_ACTIVE = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def json_text(model: BaseModel) -> str:
+    """A model as indented JSON that is safe to print: guests may have a hand in its text."""
+    text = model.model_dump_json(indent=2)
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -82,7 +93,7 @@ class RunDirectory:
     def save(self, path: Path, model: BaseModel) -> None:
         """Write a model as JSON, atomically. HostError when the disk is full."""
         try:
-            write_atomic(path, model.model_dump_json(indent=2).encode() + b"\n")
+            write_atomic(path, json_text(model).encode())
         except OSError as error:
             raise HostError(
                 f"{path} cannot be written: {error.strerror}", hint="free space, or choose another --out"

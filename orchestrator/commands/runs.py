@@ -25,7 +25,6 @@ from orchestrator.commands.shared import (
 )
 from orchestrator.errors import InputError
 from orchestrator.report.streams import Data
-from orchestrator.search.command import is_search, show_search
 
 if TYPE_CHECKING:
     from orchestrator.verdict import Verdict
@@ -121,25 +120,6 @@ def clean(
         data.print(Text(line), soft_wrap=True)
 
 
-@app.command(epilog=EPILOG)
-def report(
-    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
-    as_json: JsonOption = False,
-) -> None:
-    """Show a run's verdict (or a search's result) again, from its directory alone."""
-    from orchestrator.run import judge_run
-    from orchestrator.rundir import open_run_directory
-
-    if is_search(run_directory):
-        show_search(run_directory, Data(highlight=False), as_json=as_json)
-    verdict = judge_run(open_run_directory(run_directory))
-    if as_json:
-        typer.echo(verdict.model_dump_json(indent=2))
-    else:
-        _report(run_directory, verdict, Data(highlight=False))
-    raise typer.Exit(verdict.exit_code)
-
-
 @app.command()
 def shell(
     scenario: ScenarioArgument,
@@ -167,10 +147,12 @@ def _refuse_with_resume(given: Iterable[str]) -> None:
 
 
 def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
+    from orchestrator.rundir import json_text
+
     _report(run_directory, verdict, people)
     people.print(Text(f"Everything is in {run_directory}"), soft_wrap=True)
     if as_json:
-        typer.echo(verdict.model_dump_json(indent=2))
+        typer.echo(json_text(verdict), nl=False)
     raise typer.Exit(verdict.exit_code)
 
 

@@ -17,7 +17,7 @@ from orchestrator.analysis.comparison import (
     TimingComparison,
 )
 from orchestrator.report.rows import count_of
-from orchestrator.report.text import harmless
+from orchestrator.report.text import one_line
 
 _PERCENT = 100
 _SHOWN = {("mmap", "p50"), ("mmap", "p99")}
@@ -29,21 +29,21 @@ _WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the tri
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """One candidate against the baseline: outcome, times, and how far they can be believed."""
     title = f"{comparison.candidate} against {comparison.baseline}: {basis(comparison)}"
-    console.print(Text(harmless(title), style="bold"), soft_wrap=True)
+    console.print(Text(one_line(title), style="bold"), soft_wrap=True)
     if comparison.outcome is not None:
-        console.print(Text(f"  {comparison.outcome.words}"), soft_wrap=True)
+        console.print(Text(f"  {one_line(comparison.outcome.words)}"), soft_wrap=True)
     rows = list(shown(comparison.timings))
     if rows:
         console.print(_table(comparison, rows))
     for warning in comparison.noise.warnings:
-        console.print(Text(f"  noise: {warning}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"  noise: {one_line(warning)}", style="yellow"), soft_wrap=True)
 
 
 def print_answer(answer: Answer, console: Console) -> None:
     """A question, its answer, the evidence, and what stays open."""
-    console.print(Text(answer.question, style="bold"), soft_wrap=True)
+    console.print(Text(one_line(answer.question), style="bold"), soft_wrap=True)
     for style, line in _answer_lines(answer):
-        console.print(Padding(Text(harmless(line), style=style), (0, 0, 0, 2)))
+        console.print(Padding(Text(one_line(line), style=style), (0, 0, 0, 2)))
 
 
 def _answer_lines(answer: Answer) -> Iterator[tuple[str, str]]:
@@ -78,7 +78,7 @@ def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
     table.add_column("instructions" if exact else "")
     interval = "range, exact" if exact else "95 % interval"
     for heading in (comparison.baseline, comparison.candidate, "change %", interval, "p"):
-        table.add_column(Text(harmless(heading)), justify="right")
+        table.add_column(Text(one_line(heading)), justify="right")
     when = None
     for timing in rows:
         if timing.when != when:
@@ -97,7 +97,7 @@ def cells(timing: TimingComparison) -> tuple[str, ...]:
     if low is not None and high is not None:
         interval = f"{_percent(low, digits)} to {_percent(high, digits)}"
     return (
-        harmless(name),
+        one_line(name),
         figure(timing.baseline, timing.unit),
         figure(timing.candidate, timing.unit),
         _percent(timing.ratio, digits) if timing.comparable else "other work",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from orchestrator.control_group import ControlGroup
 from orchestrator.variant_verdict import VariantVerdict
@@ -149,3 +149,9 @@ def reasons(verdict: Verdict) -> list[str]:
         for control in each.controls
         if control.identical is False
     ]
+
+
+def few(lines: Sequence[str], most: int = 20) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = [f"and {len(lines) - most} more"] if len(lines) > most else []
+    return [*lines[:most], *more]

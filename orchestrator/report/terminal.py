@@ -20,7 +20,7 @@ from orchestrator.report.rows import (
     sample_line,
     warnings,
 )
-from orchestrator.report.text import harmless
+from orchestrator.report.text import one_line
 from orchestrator.verdict import PassVerdict, Verdict
 
 _DEFAULT_PAGE_BYTES = 4096
@@ -32,7 +32,7 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
         console.print(_table(verdict.scenario, each))
         console.print(Text(sample_line(each)), soft_wrap=True)
         for control in each.controls:
-            console.print(Text(harmless(control_line(control))), soft_wrap=True)
+            console.print(Text(one_line(control_line(control))), soft_wrap=True)
         for comparison in each.comparisons:
             print_comparison(comparison, console)
         for answer in each.answers:
@@ -55,18 +55,18 @@ def _table(scenario: str, each: PassVerdict) -> Table:
     for name in each.variants:
         table.add_column(Text(name))
     for label, cell in VARIANT_ROWS.items():
-        table.add_row(label, *(Text(harmless(cell(variant))) for variant in each.variants.values()))
+        table.add_row(label, *(Text(one_line(cell(variant))) for variant in each.variants.values()))
     return table
 
 
 def _print_remarks(verdict: Verdict, console: Console) -> None:
     for line in remarks(verdict):
-        console.print(Text(harmless(line)), soft_wrap=True)
+        console.print(Text(one_line(line)), soft_wrap=True)
     for line in warnings(verdict):
-        console.print(Text(harmless(line), style="yellow"), soft_wrap=True)
+        console.print(Text(one_line(line), style="yellow"), soft_wrap=True)
 
 
 def _conclusion(verdict: Verdict) -> Text:
     style = {None: "bold yellow", True: "bold green", False: "bold red"}[verdict.expectations_met]
     text = Text(headline(verdict), style=style)
-    return text.append("".join(f"\n  {harmless(reason)}" for reason in reasons(verdict)), style="not bold")
+    return text.append("".join(f"\n  {one_line(reason)}" for reason in reasons(verdict)), style="not bold")

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that show what runs came to, in any format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands.shared import EPILOG, app
+from orchestrator.errors import InputError
+from orchestrator.report.streams import Data
+from orchestrator.search.command import is_search, show_search
+
+_FORMATS = "terminal, html, mail, json, gbench, junit, ktap, csv or markdown"
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="write to this file  [default: stdout]"),
+]
+
+
+@app.command(epilog=EPILOG)
+def report(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
+    name: Annotated[
+        str | None,
+        typer.Option("--format", "-f", metavar="FORMAT", help=f"{_FORMATS}  [default: terminal]"),
+    ] = None,
+    output: OutputOption = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="gbench: this variant alone  [default: all]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as --format json")] = False,
+) -> None:
+    """Show a run's verdict (or a search's result) again, from its directory alone, in any format.
+
+    Example: oomlab report runs/latest --format html -o report.html
+    """
+    from orchestrator.report.formats import known_format, render
+    from orchestrator.report.output import STDOUT, put
+    from orchestrator.report.source import load_run_report
+
+    chosen = known_format(_one_of(name, as_json=as_json))
+    if is_search(run_directory):
+        if chosen not in ("terminal", "json") or output is not None or variant is not None:
+            raise InputError(f"{run_directory} is a search: its result is shown on stdout, as text or --json")
+        show_search(run_directory, Data(highlight=False), as_json=chosen == "json")
+    loaded = load_run_report(run_directory)
+    if chosen == "terminal" and output in (None, STDOUT) and variant is None:
+        from orchestrator.report.terminal import print_report
+
+        print_report(loaded.verdict, Data(highlight=False), page_sizes=loaded.page_sizes)
+    else:
+        put(render(loaded, chosen, variant=variant), output, runs=(loaded.directory,))
+    raise typer.Exit(loaded.verdict.exit_code)
+
+
+def _one_of(name: str | None, *, as_json: bool) -> str:
+    """`--json` is short for a format, so it cannot be given with another."""
+    if not as_json:
+        return name or "terminal"
+    if name not in (None, "json"):
+        raise InputError(f"--json and --format {name} contradict each other", hint="give one of them")
+    return "json"

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trials of a run as CSV: a header, then one row a trial, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+
+from orchestrator.report.source import RunReport
+from orchestrator.report.text import one_line
+from orchestrator.result import BenchmarkRow, TrialResult
+
+_Cell = str | int | float | None
+# A spreadsheet takes a cell that begins so for a formula, which may run programs (CWE-1236).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SHOWN_ORDERS = 11
+
+
+def render_csv(report: RunReport) -> str:
+    """UTF-8 with a header; lines end in LF. Times carry their unit in the column's name.
+
+    Text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    benchmarks = _benchmark_columns(report)
+    output = io.StringIO()
+    writer = csv.writer(output, lineterminator="\n")
+    writer.writerow(map(_guarded, [*_COLUMNS, *benchmarks]))
+    for result in report.results:
+        rows = {_benchmark_name(row): row for row in result.benchmarks}
+        cells = [cell(result) for cell in _COLUMNS.values()]
+        cells += [_figure(rows[name]) if name in rows else None for name in benchmarks]
+        writer.writerow(map(_guarded, cells))
+    return output.getvalue()
+
+
+def _guarded(cell: _Cell) -> _Cell:
+    if not isinstance(cell, str):
+        return cell
+    text = one_line(cell)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _benchmark_columns(report: RunReport) -> list[str]:
+    names = (_benchmark_name(row) for result in report.results for row in result.benchmarks)
+    return list(dict.fromkeys(names))
+
+
+def _benchmark_name(row: BenchmarkRow) -> str:
+    return f"{row.name} {row.when} real_ns"
+
+
+def _figure(row: BenchmarkRow) -> _Cell:
+    return None if row.error is not None else row.real_ns
+
+
+def _units(order: int) -> Callable[[TrialResult], _Cell]:
+    def cell(result: TrialResult) -> _Cell:
+        units = result.target.usable_units if result.target is not None else ()
+        return units[order] if order < len(units) else None
+
+    return cell
+
+
+_COLUMNS: dict[str, Callable[[TrialResult], _Cell]] = {
+    "trial": lambda result: result.trial,
+    "clock": lambda result: result.clock,
+    "block": lambda result: result.block,
+    "variant": lambda result: result.variant,
+    "fork": lambda result: result.fork,
+    "stage": lambda result: result.stage,
+    "attempt": lambda result: result.attempt,
+    "outcome": lambda result: str(result.outcome),
+    "why": lambda result: result.why,
+    "oom_events": lambda result: result.oom_events,
+    "first_oom_order": lambda result: result.first_oom.order if result.first_oom else None,
+    "first_oom_caller": lambda result: result.first_oom.stack_first_caller if result.first_oom else None,
+    "killed": lambda result: " ".join(victim.role for victim in result.victims),
+    "mmaps_ok": lambda result: result.mmaps.ok if result.mmaps else None,
+    "mmaps_failed": lambda result: result.mmaps.failed if result.mmaps else None,
+    "mmaps_unfinished": lambda result: result.mmaps.unfinished if result.mmaps else None,
+    "mmap_p50_ns": lambda result: _latency(result, "p50_ns"),
+    "mmap_p99_ns": lambda result: _latency(result, "p99_ns"),
+    "mmap_max_ns": lambda result: _latency(result, "max_ns"),
+    "contiguous": lambda result: result.requests.contiguous if result.requests else None,
+    "fell_back": lambda result: result.requests.fell_back if result.requests else None,
+    "refused": lambda result: result.requests.refused if result.requests else None,
+    "gfp_flags": lambda result: " ".join(result.requests.gfp_flags) if result.requests else None,
+    "free_kb": lambda result: result.target.free_kb if result.target else None,
+    **{f"usable_units_order_{order}": _units(order) for order in range(_SHOWN_ORDERS)},
+    "private_memory_kb": lambda result: result.private_memory_kb,
+    "host_seconds": lambda result: result.host_seconds,
+    "guest_release": lambda result: result.guest_release,
+    "fingerprint": lambda result: result.fingerprint,
+    "directory": lambda result: f"trials/{result.directory}",
+}
+
+
+def _latency(result: TrialResult, field: str) -> _Cell:
+    latency = result.mmaps.latency if result.mmaps is not None else None
+    return None if latency is None else int(getattr(latency, field))

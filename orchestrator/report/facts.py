@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was run, in words: for the reports that somebody else has to understand and repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.report.cases import suites_of
+from orchestrator.report.rows import count_of
+from orchestrator.report.source import RunReport
+from orchestrator.scenario.trigger import BinderMmap
+from orchestrator.units import format_size
+
+
+def what_was_run(report: RunReport) -> str:
+    """One paragraph: program, scenario, device, what ran the guests."""
+    manifest = report.manifest
+    device = manifest.scenario.device
+    ran_by = "; ".join(
+        f"QEMU {accelerator.qemu_version} ({accelerator.accelerator}, {accelerator.cpu_model}), {clock} clock"
+        for clock, accelerator in manifest.accelerators.items()
+    )
+    return (
+        f"oomlab {manifest.oomlab_version}, scenario {report.verdict.scenario}: {device.arch},"
+        f" {format_size(device.memory)}, {count_of('CPU', device.cpus)}; {ran_by}."
+    )
+
+
+def trigger_words(report: RunReport) -> str:
+    """What the guests were asked to do."""
+    trigger = report.manifest.scenario.trigger
+    if isinstance(trigger, BinderMmap):
+        return f"{trigger.count} binder mmaps of {format_size(trigger.size)}"
+    return f"the command {trigger.command}"
+
+
+def variant_lines(report: RunReport) -> Iterator[tuple[str, str]]:
+    """Every variant's name, and what it is."""
+    manifest = report.manifest
+    for name, variant in manifest.scenario.variants.items():
+        artefacts = manifest.artefacts.get(variant.base)
+        kernel = f"{variant.base} ({artefacts.release})" if artefacts is not None else variant.base
+        if variant.twin_of is not None:
+            yield name, f"{variant.twin_of} once more, as a control"
+        elif variant.patches:
+            yield name, f"{kernel} with {', '.join(patch.name for patch in variant.patches)}"
+        else:
+            yield name, f"{kernel}, not patched"
+
+
+def amount(report: RunReport) -> str:
+    """How much was run."""
+    cases = [case for suite in suites_of(report) if suite.variant is not None for case in suite.cases]
+    done = sum(case.result is not None and case.error is None for case in cases)
+    return f"{done} of {len(cases)} trials gave evidence"

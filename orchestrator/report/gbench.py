@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks of a run as Google Benchmark's JSON, so that its compare.py reads them.
+
+Field names and aggregates are those of release 1.7 (src/json_reporter.cc, src/statistics.cc). A
+repetition is a block, never a fork or an iteration: those share a boot and are no samples.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.errors import InputError
+from orchestrator.report.source import RunReport
+from orchestrator.report.text import one_line
+from orchestrator.result import BenchmarkRow, TrialResult
+from orchestrator.scenario.nearest import nearest
+from orchestrator.scenario.trigger import BinderMmap
+
+_ERROR = "_error"
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """What one fork gave, in nanoseconds per iteration; `error` instead of figures where there are none."""
+
+    run_name: str
+    block: int
+    iterations: int
+    real_ns: float
+    cpu_ns: float
+    error: str | None = None
+    label: str = ""
+
+
+def render_gbench(report: RunReport, variant: str | None = None) -> str:
+    """The JSON text: of one variant, or of all with `VARIANT/` before each name.
+
+    Raises InputError for an unknown variant.
+    """
+    variants = list(report.manifest.scenario.variants)
+    if variant is not None and variant not in variants:
+        close = nearest(variant, variants)
+        raise InputError(
+            f"the run has no variant '{one_line(variant)}'; it has: {', '.join(variants)}",
+            hint=f"did you mean '{close}'?" if close else "",
+        )
+    figures: dict[str, list[_Figure]] = {}
+    for result in sorted(report.results, key=lambda each: (variants.index(each.variant), each.block)):
+        if variant in (None, result.variant):
+            for figure in _figures(report, result, prefixed=variant is None):
+                figures.setdefault(figure.run_name, []).append(figure)
+    benchmarks = [
+        line for family, (name, own) in enumerate(figures.items()) for line in _benchmark(family, name, own)
+    ]
+    document = {"context": _context(report, variant), "benchmarks": benchmarks}
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _context(report: RunReport, variant: str | None) -> dict[str, Any]:
+    """`host_name` and load are left out: they say nothing about the guest, and reports are passed on."""
+    manifest = report.manifest
+    return {
+        "date": manifest.started.isoformat(timespec="seconds"),
+        "executable": one_line(manifest.command),
+        "num_cpus": manifest.scenario.device.cpus,
+        "mhz_per_cpu": 0,
+        "cpu_scaling_enabled": False,
+        "caches": [],
+        "library_build_type": "release",
+        "oomlab_version": manifest.oomlab_version,
+        "oomlab_scenario": report.verdict.scenario,
+        "oomlab_variant": variant or "all",
+        "oomlab_accelerator": ", ".join(each.accelerator for each in report.verdict.passes),
+        "oomlab_repetition": "a block (one boot); the median over its forks",
+    }
+
+
+def _figures(report: RunReport, result: TrialResult, *, prefixed: bool) -> Iterator[_Figure]:
+    clocks = report.manifest.scenario.trials.clock
+    before = f"{result.variant}/" if prefixed else ""
+    after = f"/clock:{result.clock}" if len(clocks) > 1 else ""
+    for row in result.benchmarks:
+        yield _from_row(f"{before}{one_line(row.name)}/when:{row.when}{after}", result.block, row)
+    trigger = report.manifest.scenario.trigger
+    latency = result.mmaps.latency if result.mmaps is not None else None
+    timed = result.clock == "deterministic" or report.manifest.scenario.trials.timing
+    if isinstance(trigger, BinderMmap) and latency is not None and timed:
+        yield _Figure(
+            f"{before}trigger_mmap_p50/{int(trigger.size)}/when:trigger{after}",
+            result.block,
+            latency.count,
+            latency.p50_ns,
+            0.0,
+            label="median of the mmaps that were served; CPU time is not measured",
+        )
+
+
+def _from_row(name: str, block: int, row: BenchmarkRow) -> _Figure:
+    error = row.error or ("the kernel killed the benchmark" if row.killed and not row.iterations else None)
+    return _Figure(name, block, row.iterations, row.real_ns, row.cpu_ns, error and one_line(error))
+
+
+def _benchmark(family: int, name: str, figures: Sequence[_Figure]) -> Iterator[dict[str, Any]]:
+    """Repetitions (one a block), errors under a name of their own, then the aggregates."""
+    blocks: dict[int, list[_Figure]] = {}
+    for figure in figures:
+        if figure.error is None:
+            blocks.setdefault(figure.block, []).append(figure)
+    common = {
+        "family_index": family, "per_family_instance_index": 0, "run_name": name,
+        "repetitions": len(blocks), "threads": 1,
+    }  # fmt: skip
+    for index, own in enumerate(blocks.values()):
+        yield {"name": name, **common, "run_type": "iteration", "repetition_index": index} | _times(own)
+    for figure in figures:
+        if figure.error is not None:
+            # compare.py would take the time of a repetition without one for zero: not under this name.
+            yield {
+                "name": name + _ERROR, **common, "run_type": "iteration", "error_occurred": True,
+                "error_message": figure.error, "iterations": 0, "real_time": 0.0, "cpu_time": 0.0,
+                "time_unit": "ns",
+            }  # fmt: skip
+    yield from _aggregates(name, common, list(blocks.values()))
+
+
+def _times(figures: Sequence[_Figure]) -> dict[str, Any]:
+    times: dict[str, Any] = {
+        "iterations": sum(figure.iterations for figure in figures),
+        "real_time": statistics.median(figure.real_ns for figure in figures),
+        "cpu_time": statistics.median(figure.cpu_ns for figure in figures),
+        "time_unit": "ns",
+    }
+    return times | ({"label": figures[0].label} if figures[0].label else {})
+
+
+def _cv(values: Sequence[float]) -> float:
+    mean = statistics.fmean(values)
+    return statistics.stdev(values) / mean if mean else 0.0
+
+
+_AGGREGATES: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
+    "mean": ("time", statistics.fmean),
+    "median": ("time", statistics.median),
+    "stddev": ("time", statistics.stdev),
+    "cv": ("percentage", _cv),
+}
+
+
+def _aggregates(
+    name: str, common: Mapping[str, Any], blocks: Sequence[Sequence[_Figure]]
+) -> Iterator[dict[str, Any]]:
+    """As Google Benchmark: from two repetitions on; `iterations` is their number, cv a fraction."""
+    if len(blocks) < 2:
+        return
+    times = [_times(own) for own in blocks]
+    for aggregate, (unit, function) in _AGGREGATES.items():
+        real, cpu = (function([each[field] for each in times]) for field in ("real_time", "cpu_time"))
+        if math.isfinite(real) and math.isfinite(cpu):
+            yield {
+                "name": f"{name}_{aggregate}", **common, "run_type": "aggregate",
+                "aggregate_name": aggregate, "aggregate_unit": unit, "iterations": len(blocks),
+                "real_time": real, "cpu_time": cpu, "time_unit": "ns",
+            }  # fmt: skip

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run as JUnit XML, as CI systems read it: a suite for each variant, a case for each trial."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+
+from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
+from orchestrator.report.source import RunReport
+from orchestrator.report.text import one_line
+
+
+def render_junit(report: RunReport) -> str:
+    """The XML document. Failures are unmet expectations, errors are trials that give no evidence."""
+    root = JUnitXml(report.verdict.scenario)
+    for suite in suites_of(report):
+        root.add_testsuite(_suite(report, suite))
+    root.update_statistics()  # type: ignore[no-untyped-call]
+    document = io.BytesIO()
+    root.write(document)
+    return document.getvalue().decode() + "\n"
+
+
+def _suite(report: RunReport, suite: Suite) -> TestSuite:
+    element = TestSuite(suite.name)
+    element.timestamp = report.manifest.started.replace(tzinfo=None).isoformat(timespec="seconds")
+    for name, value in _properties(report, suite):
+        element.add_property(name, one_line(value))
+    element.add_testcases([_case(report, suite, case) for case in suite.cases])
+    return element
+
+
+def _properties(report: RunReport, suite: Suite) -> Iterator[tuple[str, str]]:
+    manifest, verdict = report.manifest, report.verdict
+    yield "oomlab", manifest.oomlab_version
+    yield "command", manifest.command
+    yield "seed", str(manifest.seed)
+    for each in verdict.passes:
+        yield f"{each.clock}.accelerator", each.accelerator
+        yield f"{each.clock}.cpu_model", each.cpu_model
+        yield f"{each.clock}.blocks", str(each.blocks)
+    if suite.variant is not None:
+        variant = manifest.scenario.variants[suite.variant]
+        yield "base", variant.base
+        yield "patches", " ".join(patch.name for patch in variant.patches)
+        if variant.base in manifest.artefacts:
+            yield "kernel", manifest.artefacts[variant.base].release
+
+
+def _case(report: RunReport, suite: Suite, case: Case) -> TestCase:
+    element = TestCase(case.name, suite.name)
+    element.time = case.result.host_seconds if case.result is not None else 0.0
+    if case.passed:
+        if case.result is not None:
+            element.system_out = one_line(summary_of(case.result))
+        return element
+    result: Error | Failure = (
+        Error(one_line(case.error), "no-evidence")
+        if case.error is not None
+        else Failure(one_line("; ".join(case.failures)), "unmet")
+    )
+    result.text = "\n".join(map(one_line, evidence_of(report, case)))
+    element.result = [result]
+    return element

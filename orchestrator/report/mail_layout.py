@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables and command lines within the width of a mail."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from io import StringIO
+
+from rich.box import Box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.oom.explain import visible
+
+COLUMNS = 72
+"""Two levels of quoting ("> > ") make it 76, which no mail program breaks."""
+# One rule under the headings, without gaps: git takes "--- " for the end of a commit message.
+_BOX = Box("    \n    \n----\n    \n    \n    \n    \n    \n", ascii=True)
+_BREAK = " \\"
+_WORD_BREAK = "\\"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:
+    """The lines of a table; cells that are too wide go on in the next line. `numbers`: right-aligned."""
+    grid = Table(box=_BOX, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for index, heading in enumerate(headings):
+        right = numbers and index > 0
+        grid.add_column(Text(visible(heading)), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(visible(cell)) for cell in row))
+    output = StringIO()
+    console = Console(file=output, width=COLUMNS, color_system=None, highlight=False, legacy_windows=False)
+    console.print(grid)
+    return [line.rstrip() for line in output.getvalue().splitlines()]
+
+
+def shell_lines(command: str) -> Iterator[str]:
+    """A command line, broken as a shell understands it: at words, and within those that are too long."""
+    line = "  $"
+    for word in shlex.split(command):
+        pieces = list(_pieces(word))
+        if len(line) + 1 + len(pieces[0]) + len(_BREAK) > COLUMNS:
+            yield line + _BREAK
+            line = "   "
+        line += " " + pieces[0]
+        for piece in pieces[1:]:
+            # What a backslash breaks goes on in the very next column.
+            yield line + _WORD_BREAK
+            line = piece
+    yield line
+
+
+def _pieces(word: str) -> Iterator[str]:
+    """A word in quoted pieces, each within the width."""
+    longest = COLUMNS - len("    ") - len(_BREAK)
+    rest = word
+    while True:
+        size = len(rest)
+        while len(_quoted(rest[:size])) > longest:
+            size = min(size - 1, longest)
+        yield _quoted(rest[:size])
+        rest = rest[size:]
+        if not rest:
+            return
+
+
+def _quoted(text: str) -> str:
+    """Quoted for a POSIX shell; bytes beyond ASCII and control characters as bash's $'' has them."""
+    if text.isascii() and text.isprintable():
+        return shlex.quote(text)
+    octets = (
+        chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "'\\" else f"\\x{byte:02x}"
+        for byte in text.encode()
+    )
+    return f"$'{''.join(octets)}'"

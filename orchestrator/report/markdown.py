@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run as GitHub-flavoured Markdown, for the summary page of a CI job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from orchestrator.analysis.comparison import Answer, Comparison
+from orchestrator.oom.explain import explain
+from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
+from orchestrator.report.rows import (
+    VARIANT_ROWS,
+    control_line,
+    few,
+    headline,
+    reasons,
+    remarks,
+    sample_line,
+    warnings,
+)
+from orchestrator.report.source import RunReport
+from orchestrator.report.text import one_line
+from orchestrator.report.timings import sentences, timing_tables
+from orchestrator.verdict import PassVerdict
+
+_MARKS = {None: "\N{WARNING SIGN}", True: "\N{WHITE HEAVY CHECK MARK}", False: "\N{CROSS MARK}"}
+# Punctuation that can begin markup or HTML anywhere in a line. A colon only makes links and emoji.
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$]|:(?=//|[\w+-]+:))")
+# GitHub makes links and mentions of these without any markup.
+_BARE_LINK = re.compile(r"\bwww\.", re.IGNORECASE)
+_MENTION = re.compile(r"@(?=\w)")
+_NOTHING = "<!-- -->"
+_IN_HTML = frozenset("&<>`*_[]~:$\\|")
+
+
+def render_markdown(report: RunReport) -> str:
+    """The page. What a guest said is escaped: no markup, HTML, link or mention comes of it."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text as it is: in one line, and nothing of it is markup."""
+    return _inert(_MARKUP.sub(r"\\\1", one_line(text)))
+
+
+def _inert(text: str) -> str:
+    """No links or mentions: a comment in between ends the word, and is not shown."""
+    return _MENTION.sub(f"@{_NOTHING}", _BARE_LINK.sub(lambda found: f"{found[0]}{_NOTHING}", text))
+
+
+def _lines(report: RunReport) -> Iterator[str]:
+    verdict = report.verdict
+    yield f"## {_MARKS[verdict.expectations_met]} {escaped(verdict.scenario)}"
+    yield from ("", f"**{escaped(headline(verdict))}**", "")
+    yield from _list(few(reasons(verdict)))
+    yield escaped(f"{what_was_run(report)} {trigger_words(report)}; {amount(report)}.")
+    yield ""
+    yield from _list(f"{name}: {words}" for name, words in variant_lines(report))
+    for each in verdict.passes:
+        yield from _pass(each)
+    yield from _list([*remarks(verdict), *warnings(verdict)])
+    yield from _first_ooms(report)
+    yield from _details("To repeat this", _code(report.repeat_commands))
+
+
+def _pass(each: PassVerdict) -> Iterator[str]:
+    yield from (f"### Outcome, {each.clock} clock", "")
+    rows = [[label, *map(cell, each.variants.values())] for label, cell in VARIANT_ROWS.items()]
+    yield from _table(["", *each.variants], rows)
+    yield from _list([*sample_line(each).splitlines(), *map(control_line, each.controls)])
+    for comparison in each.comparisons:
+        yield from _comparison(comparison)
+    for answer in each.answers:
+        yield from _details(answer.question, list(_answer(answer)))
+
+
+def _comparison(comparison: Comparison) -> Iterator[str]:
+    yield from (f"### {escaped(comparison.candidate)} against {escaped(comparison.baseline)}", "")
+    yield from _list(sentences(comparison))
+    for timings in timing_tables(comparison):
+        body = list(_table(timings.headings, timings.rows))
+        yield from _details(f"{timings.title} (below 0 %: {comparison.candidate} is faster)", body)
+
+
+def _answer(answer: Answer) -> Iterator[str]:
+    yield from (escaped(answer.answer), "")
+    yield from _list(answer.evidence)
+    if answer.open:
+        yield from (escaped(f"Open: {answer.open}"), "")
+
+
+def _first_ooms(report: RunReport) -> Iterator[str]:
+    for name, variant in report.verdict.variants.items():
+        if variant.first_oom is not None:
+            lines = explain(variant.first_oom, report.page_sizes.get(name, 4096))
+            yield from _details(f"First OOM of {name}", _list(lines))
+
+
+def _details(title: str, body: Sequence[str] | Iterator[str]) -> Iterator[str]:
+    """A part that opens on a click; Markdown within needs the blank lines."""
+    yield from ("<details>", f"<summary>{_html(title)}</summary>", "")
+    yield from body
+    yield from ("", "</details>", "")
+
+
+def _html(text: str) -> str:
+    """Text between tags, where a backslash does not escape."""
+    entities = (f"&#{ord(each)};" if each in _IN_HTML else each for each in one_line(text))
+    return _inert("".join(entities))
+
+
+def _list(lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
+    items = [f"- {escaped(line)}" for line in lines]
+    yield from items
+    if items:
+        yield ""
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield _row(headings)
+    yield f"|{' --- |' * len(headings)}"
+    yield from map(_row, rows)
+    yield ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(escaped, cells))} |"
+
+
+def _code(lines: Sequence[str]) -> Iterator[str]:
+    """A code block whose fence is longer than any run of backticks within."""
+    text = [one_line(line) for line in lines]
+    longest = max((len(run) for line in text for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (f"{fence}sh", *text, fence)

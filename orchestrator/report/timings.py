@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A comparison as sentences, and as tables that fit a mail: one a benchmark and memory, a row a size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.analysis.comparison import Comparison, OutcomeComparison, Share, TimingComparison
+from orchestrator.analysis.inference import LEVEL
+from orchestrator.report.comparisons import basis, cells, shown
+from orchestrator.report.rows import count_of
+
+_FEW_SENTENCES = 6
+_PERCENT = 100
+_WHEN = {"relaxed": "memory relaxed", "target": "at the target", "trigger": "in the trigger",
+         "after": "after the trigger"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TimingTable:
+    """One benchmark under one memory: what was measured, headings, and rows of as many cells."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def timing_tables(comparison: Comparison) -> Iterator[TimingTable]:
+    """The times per iteration and those of the trigger's maps, in the order of the verdict."""
+    groups: dict[tuple[str, str, str], list[TimingComparison]] = {}
+    for timing in shown(comparison.timings):
+        groups.setdefault((_split(timing)[0], timing.when, timing.unit), []).append(timing)
+    for (family, when, unit), timings in groups.items():
+        interval = "range, exact" if unit == "instructions" else "95 % interval"
+        yield TimingTable(
+            f"{family}, {_WHEN[when]}" + (", instructions" if unit == "instructions" else ""),
+            ("size", comparison.baseline, comparison.candidate, "change %", interval, "p"),
+            tuple((_split(timing)[1], *cells(timing)[1:]) for timing in timings),
+        )
+
+
+def _split(timing: TimingComparison) -> tuple[str, str]:
+    """`BM_sendVec_binder/4096` is of the family `BM_sendVec_binder`, its size 4096."""
+    family, slash, size = timing.name.rpartition("/")
+    return (family, size) if slash else (timing.name, timing.statistic)
+
+
+def sentences(comparison: Comparison) -> Iterator[str]:
+    """What the comparison comes to in words, and what it cannot say."""
+    yield basis(comparison)
+    outcome = comparison.outcome
+    if outcome is not None:
+        yield _share(comparison.baseline, outcome, outcome.baseline)
+        yield _share(comparison.candidate, outcome, outcome.candidate)
+        yield outcome.words
+    timings = list(shown(comparison.timings))
+    told = timings
+    if len(timings) > _FEW_SENTENCES:
+        told = [each for each in timings if each.p_holm is not None and each.p_holm <= LEVEL]
+    yield from (timing.words for timing in told)
+    if len(told) < len(timings):
+        yield f"{count_of('further time', len(timings) - len(told))}: see the tables"
+    yield from (f"noise: {warning}" for warning in comparison.noise.warnings)
+
+
+def _share(name: str, outcome: OutcomeComparison, share: Share) -> str:
+    """How many blocks of a variant had the outcome."""
+    return (
+        f"{name}: {outcome.outcome} in {share.count} of {count_of('block', share.blocks)}"
+        f" (95 % interval {share.low * _PERCENT:.0f} to {share.high * _PERCENT:.0f} %)"
+    )
