@@ -9,13 +9,15 @@ from pydantic import TypeAdapter
 
 from orchestrator.journal import Entry
 from orchestrator.manifest import RunManifest
+from orchestrator.runs_compared.record import RunsCompared
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.search.result import SearchResult
 from orchestrator.verdict import Verdict
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The schema called `name`: scenario, manifest, journal (one line), verdict or search."""
+    """The schema called `name`: scenario, manifest, journal (one line), verdict, comparison
+    (of two runs) or search."""
     match name:
         case "manifest":
             return RunManifest.model_json_schema(mode="serialization")
@@ -23,6 +25,8 @@ def json_schema(name: str) -> dict[str, Any]:
             return TypeAdapter(Entry).json_schema(mode="serialization")
         case "verdict":
             return Verdict.model_json_schema(mode="serialization")
+        case "comparison":
+            return RunsCompared.model_json_schema(mode="serialization")
         case "search":
             return SearchResult.model_json_schema(mode="serialization")
         case _:

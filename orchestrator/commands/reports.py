@@ -38,11 +38,11 @@ def report(
 
     Example: oomlab report runs/latest --format html -o report.html
     """
-    from orchestrator.report.formats import known_format, render
+    from orchestrator.report.formats import FORMATS, render
     from orchestrator.report.output import STDOUT, put
     from orchestrator.report.source import load_run_report
 
-    chosen = known_format(_one_of(name, as_json=as_json))
+    chosen = one_format(name, FORMATS, as_json=as_json)
     if is_search(run_directory):
         if chosen not in ("terminal", "json") or output is not None or variant is not None:
             raise InputError(f"{run_directory} is a search: its result is shown on stdout, as text or --json")
@@ -57,10 +57,11 @@ def report(
     raise typer.Exit(loaded.verdict.exit_code)
 
 
-def _one_of(name: str | None, *, as_json: bool) -> str:
-    """`--json` is short for a format, so it cannot be given with another."""
-    if not as_json:
-        return name or "terminal"
-    if name not in (None, "json"):
-        raise InputError(f"--json and --format {name} contradict each other", hint="give one of them")
-    return "json"
+def one_format(name: str | None, formats: tuple[str, ...], *, as_json: bool) -> str:
+    """The format of a command that has `--json`, too; InputError for two of them, or an unknown one."""
+    from orchestrator.report.formats import known_format
+
+    chosen = known_format(name or ("json" if as_json else "terminal"), formats)
+    if as_json and chosen != "json":
+        raise InputError(f"--json and --format {chosen} contradict each other", hint="give one of them")
+    return chosen

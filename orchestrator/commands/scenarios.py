@@ -22,6 +22,7 @@ class SchemaName(StrEnum):
     MANIFEST = "manifest"
     JOURNAL = "journal"
     VERDICT = "verdict"
+    COMPARISON = "comparison"
     SEARCH = "search"
 
 

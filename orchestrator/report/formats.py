@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 
 from rich.console import Console
@@ -78,10 +79,13 @@ def render(report: RunReport, name: str, *, variant: str | None = None) -> str:
 
 
 def _render_terminal(report: RunReport) -> str:
-    """The terminal's report for a file: no colours, and as wide as it is on a wide terminal."""
     from orchestrator.report.terminal import print_report
 
+    return printed(lambda console: print_report(report.verdict, console, page_sizes=report.page_sizes))
+
+
+def printed(print_it: Callable[[Console], None]) -> str:
+    """What is printed on a terminal, for a file: no colours, and as wide as on a wide one."""
     output = StringIO()
-    console = Console(file=output, width=_TERMINAL_COLUMNS, color_system=None, highlight=False)
-    print_report(report.verdict, console, page_sizes=report.page_sizes)
+    print_it(Console(file=output, width=_TERMINAL_COLUMNS, color_system=None, highlight=False))
     return output.getvalue()

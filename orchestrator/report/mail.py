@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from orchestrator.analysis.comparison import Answer, Comparison
-from orchestrator.oom.explain import explain, visible
+from orchestrator.guests.qemu.machine import Clock
+from orchestrator.oom.explain import explain
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
-from orchestrator.report.mail_layout import COLUMNS, shell_lines, table
+from orchestrator.report.mail_layout import heading, item, paragraph, shell_lines, table
 from orchestrator.report.rows import (
     VARIANT_ROWS,
     control_line,
@@ -37,7 +37,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     for each in report.verdict.passes:
         yield from _outcomes(report, each)
         for comparison in each.comparisons:
-            yield from _comparison(comparison, each)
+            yield from comparison_lines(comparison, each.clock)
     yield from _first_ooms(report)
     for each in report.verdict.passes:
         several = f" ({each.clock} clock)" if len(report.verdict.passes) > 1 else ""
@@ -47,19 +47,19 @@ def _lines(report: RunReport) -> Iterator[str]:
 
 
 def _what(report: RunReport) -> Iterator[str]:
-    yield from _paragraph(headline(report.verdict))
+    yield from paragraph(headline(report.verdict))
     for reason in few(reasons(report.verdict)):
-        yield from _item(reason)
+        yield from item(reason)
     yield ""
-    yield from _paragraph(f"Tested with {what_was_run(report)}")
-    yield from _paragraph(f"Load: {trigger_words(report)}; {amount(report)}.")
+    yield from paragraph(f"Tested with {what_was_run(report)}")
+    yield from paragraph(f"Load: {trigger_words(report)}; {amount(report)}.")
     yield ""
     for name, words in variant_lines(report):
-        yield from _item(f"{name}: {words}")
+        yield from item(f"{name}: {words}")
 
 
 def _outcomes(report: RunReport, each: PassVerdict) -> Iterator[str]:
-    yield from _heading(f"Outcome, {each.clock} clock")
+    yield from heading(f"Outcome, {each.clock} clock")
     names = list(each.variants)
     for start in range(0, len(names), _COLUMNS_OF_VARIANTS):
         shown = names[start : start + _COLUMNS_OF_VARIANTS]
@@ -69,65 +69,47 @@ def _outcomes(report: RunReport, each: PassVerdict) -> Iterator[str]:
         yield from table(["", *shown], rows)
         yield ""
     for line in sample_line(each).splitlines():
-        yield from _item(line)
+        yield from item(line)
     for control in each.controls:
-        yield from _item(control_line(control))
+        yield from item(control_line(control))
     if each is report.verdict.passes[0]:
         for line in [*remarks(report.verdict), *warnings(report.verdict)]:
-            yield from _item(line)
+            yield from item(line)
 
 
-def _comparison(comparison: Comparison, each: PassVerdict) -> Iterator[str]:
-    yield from _heading(f"{comparison.candidate} against {comparison.baseline}, {each.clock} clock")
+def comparison_lines(comparison: Comparison, clock: Clock) -> Iterator[str]:
+    """A comparison: sentences, then its tables."""
+    yield from heading(f"{comparison.candidate} against {comparison.baseline}, {clock} clock")
     for line in sentences(comparison):
-        yield from _item(line)
+        yield from item(line)
     for timings in timing_tables(comparison):
         yield ""
-        yield from _paragraph(f"{timings.title} (below 0 %: {comparison.candidate} is faster)")
+        yield from paragraph(f"{timings.title} (below 0 %: {comparison.candidate} is faster)")
         yield from table(timings.headings, timings.rows, numbers=True)
 
 
 def _first_ooms(report: RunReport) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.first_oom is not None:
-            yield from _heading(f"First OOM of {name}")
+            yield from heading(f"First OOM of {name}")
             for line in explain(variant.first_oom, report.page_sizes.get(name, 4096)):
-                yield from _item(line)
+                yield from item(line)
 
 
 def _answer(name: str, answer: Answer) -> Iterator[str]:
-    yield from _heading(f"{name}: {answer.question}")
-    yield from _paragraph(answer.answer, "  ")
+    yield from heading(f"{name}: {answer.question}")
+    yield from paragraph(answer.answer, "  ")
     for line in answer.evidence:
-        yield from _item(line)
+        yield from item(line)
     if answer.open:
-        yield from _paragraph(f"Open: {answer.open}", "  ")
+        yield from paragraph(f"Open: {answer.open}", "  ")
 
 
 def _conclusion(report: RunReport) -> Iterator[str]:
-    yield from _heading("To repeat this")
+    yield from heading("To repeat this")
     yield from shell_lines(report.repeat_commands[0])
     yield ""
     if report.verdict.expectations_met:
         yield "Tested-by: YOUR NAME <YOUR ADDRESS>"
     else:
         yield "No Tested-by is suggested: the expectations were not shown to be met."
-
-
-def _heading(text: str) -> Iterator[str]:
-    yield ""
-    yield from _paragraph(text)
-    yield ""
-
-
-def _paragraph(text: str, indent: str = "") -> Sequence[str]:
-    return textwrap.wrap(
-        visible(text), COLUMNS, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
-
-
-def _item(text: str) -> Sequence[str]:
-    """An item of a list; its lines are indented, so that none can be taken for a trailer or a quote."""
-    return textwrap.wrap(
-        visible(text), COLUMNS, initial_indent="  * ", subsequent_indent="    ", break_on_hyphens=False
-    )

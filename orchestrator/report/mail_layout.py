@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables and command lines within the width of a mail."""
+"""Paragraphs, lists, tables and command lines within the width of a mail."""
 
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
@@ -20,6 +21,27 @@ COLUMNS = 72
 _BOX = Box("    \n    \n----\n    \n    \n    \n    \n    \n", ascii=True)
 _BREAK = " \\"
 _WORD_BREAK = "\\"
+
+
+def heading(text: str) -> Iterator[str]:
+    """A line between empty ones."""
+    yield ""
+    yield from paragraph(text)
+    yield ""
+
+
+def paragraph(text: str, indent: str = "") -> Sequence[str]:
+    """Text in lines of the mail's width."""
+    return textwrap.wrap(
+        visible(text), COLUMNS, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def item(text: str) -> Sequence[str]:
+    """An item of a list; its lines are indented, so that none can be taken for a trailer or a quote."""
+    return textwrap.wrap(
+        visible(text), COLUMNS, initial_indent="  * ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:

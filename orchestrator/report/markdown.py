@@ -53,13 +53,13 @@ def _lines(report: RunReport) -> Iterator[str]:
     verdict = report.verdict
     yield f"## {_MARKS[verdict.expectations_met]} {escaped(verdict.scenario)}"
     yield from ("", f"**{escaped(headline(verdict))}**", "")
-    yield from _list(few(reasons(verdict)))
+    yield from bullets(few(reasons(verdict)))
     yield escaped(f"{what_was_run(report)} {trigger_words(report)}; {amount(report)}.")
     yield ""
-    yield from _list(f"{name}: {words}" for name, words in variant_lines(report))
+    yield from bullets(f"{name}: {words}" for name, words in variant_lines(report))
     for each in verdict.passes:
         yield from _pass(each)
-    yield from _list([*remarks(verdict), *warnings(verdict)])
+    yield from bullets([*remarks(verdict), *warnings(verdict)])
     yield from _first_ooms(report)
     yield from _details("To repeat this", _code(report.repeat_commands))
 
@@ -67,25 +67,26 @@ def _lines(report: RunReport) -> Iterator[str]:
 def _pass(each: PassVerdict) -> Iterator[str]:
     yield from (f"### Outcome, {each.clock} clock", "")
     rows = [[label, *map(cell, each.variants.values())] for label, cell in VARIANT_ROWS.items()]
-    yield from _table(["", *each.variants], rows)
-    yield from _list([*sample_line(each).splitlines(), *map(control_line, each.controls)])
+    yield from table(["", *each.variants], rows)
+    yield from bullets([*sample_line(each).splitlines(), *map(control_line, each.controls)])
     for comparison in each.comparisons:
-        yield from _comparison(comparison)
+        yield from comparison_lines(comparison)
     for answer in each.answers:
         yield from _details(answer.question, list(_answer(answer)))
 
 
-def _comparison(comparison: Comparison) -> Iterator[str]:
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """A comparison: sentences, then its tables, folded."""
     yield from (f"### {escaped(comparison.candidate)} against {escaped(comparison.baseline)}", "")
-    yield from _list(sentences(comparison))
+    yield from bullets(sentences(comparison))
     for timings in timing_tables(comparison):
-        body = list(_table(timings.headings, timings.rows))
+        body = list(table(timings.headings, timings.rows))
         yield from _details(f"{timings.title} (below 0 %: {comparison.candidate} is faster)", body)
 
 
 def _answer(answer: Answer) -> Iterator[str]:
     yield from (escaped(answer.answer), "")
-    yield from _list(answer.evidence)
+    yield from bullets(answer.evidence)
     if answer.open:
         yield from (escaped(f"Open: {answer.open}"), "")
 
@@ -94,7 +95,7 @@ def _first_ooms(report: RunReport) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.first_oom is not None:
             lines = explain(variant.first_oom, report.page_sizes.get(name, 4096))
-            yield from _details(f"First OOM of {name}", _list(lines))
+            yield from _details(f"First OOM of {name}", bullets(lines))
 
 
 def _details(title: str, body: Sequence[str] | Iterator[str]) -> Iterator[str]:
@@ -110,14 +111,16 @@ def _html(text: str) -> str:
     return _inert("".join(entities))
 
 
-def _list(lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
+def bullets(lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
+    """A list, and an empty line after it."""
     items = [f"- {escaped(line)}" for line in lines]
     yield from items
     if items:
         yield ""
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table, and an empty line after it."""
     yield _row(headings)
     yield f"|{' --- |' * len(headings)}"
     yield from map(_row, rows)

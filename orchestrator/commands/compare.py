@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `oomlab compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands.reports import OutputOption, one_format
+from orchestrator.commands.shared import app
+from orchestrator.report.streams import Data
+
+
+@app.command(epilog="Exit codes: 0 compared, whatever came of it; 2 cannot be compared, 130 interrupted.")
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="run directory: the baseline, called A")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="run directory: held against it, called B")],
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=NAME]",
+            help="a variant of both, or one of A against another of B (repeatable)  [default: all of both]",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--format", "-f", metavar="FORMAT", help="terminal, mail, json or markdown  [default: terminal]"
+        ),
+    ] = None,
+    output: OutputOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as --format json")] = False,
+) -> None:
+    """Compare two separate runs: what differs between them, and what that cannot show.
+
+    Variants of one run are compared by `oomlab report`, block by block. Two runs share no blocks.
+    Example: oomlab compare runs/monday runs/tuesday --variant kvcalloc
+    """
+    from orchestrator.report.between_runs import COMPARISON_FORMATS, print_runs, render_runs
+    from orchestrator.report.output import STDOUT, put
+    from orchestrator.report.source import load_run_report
+    from orchestrator.runs_compared.compare import compare_runs
+
+    chosen = one_format(name, COMPARISON_FORMATS, as_json=as_json)
+    reports = load_run_report(first), load_run_report(second)
+    compared = compare_runs(*reports, variant or ())
+    if chosen == "terminal" and output in (None, STDOUT):
+        print_runs(compared, Data(highlight=False))
+    else:
+        put(render_runs(compared, chosen), output, runs=tuple(each.directory for each in reports))
