@@ -73,7 +73,7 @@ def _paint_time(
     axes.axvline(target_s, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
     axes.set_xlim(times[0], times[-1])
     axes.set_ylim(0, max(map(sum, stack)))
-    axes.locator_params(nbins=6)
+    axes.locator_params(nbins=5)
     name_axes(axes, x="guest time since power-on, s", y="MiB")
 
 

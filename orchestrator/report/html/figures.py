@@ -18,6 +18,7 @@ from orchestrator.result import BlockResult, TrialResult
 
 _MOST_BLOCKS = 40
 """Lines that one figure can hold, and files that are read for it."""
+_BEFORE_AND_TARGET = 2
 _MOST_TRIALS = 200
 """Trials of a variant whose latencies are read one by one; the verdict's figures are of all."""
 
@@ -50,7 +51,8 @@ def memory_section(report: RunReport, clock: Clock) -> MemorySection:
         plots=[*_block_plots(report, blocks, clock, page_bytes), *([bars] if bars else [])],
         moments=moment_table(columns, page_bytes),
         moments_caption="Blocks that a kernel request may use (unmovable, reclaimable and movable lists;"
-        f" no CMA, no reserve), medians of {len(blocks)} blocks and {len(trials)} trials.",
+        f" no CMA, no reserve), medians of {len(blocks)} blocks and {len(trials)} trials."
+        " After: when the trigger had ended.",
     )
 
 
@@ -85,8 +87,9 @@ def _block_plots(
     series = block_series(report, spread(blocks, _MOST_BLOCKS))
     if not series:
         return
-    yield heat_map(series[0], name=f"free-{clock}", page_bytes=page_bytes)
-    yield over_time(series[0], name=f"memory-{clock}")
+    if len(series[0].moments) > _BEFORE_AND_TARGET:  # without stressors there was nothing on the way
+        yield heat_map(series[0], name=f"free-{clock}", page_bytes=page_bytes)
+        yield over_time(series[0], name=f"memory-{clock}")
     fragmentation = report.manifest.scenario.fragmentation
     if fragmentation is None:
         return
@@ -103,7 +106,7 @@ def _moments(
     for name in report.manifest.scenario.variants:
         own = [trial for trial in trials if trial.variant == name]
         yield (
-            f"after the trigger, {name}",
+            f"after, {name}",
             [sample for trial in own for sample in trial.memory if sample.when == "after"],
         )
 

@@ -16,7 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
 
 from orchestrator.memory.fragmentation import USABLE_TYPES
 from orchestrator.memory.sample import MemorySample
-from orchestrator.report.html.drawing import INK, SERIES, SURFACE, Margins, draw, name_axes
+from orchestrator.report.html.drawing import INK, MUTED, SURFACE, Margins, draw, name_axes
 from orchestrator.report.html.plots import Grid, Key, Plot, brief, decades, order_name, spaced_size
 from orchestrator.report.html.series import BlockSeries, spread
 from orchestrator.scenario.models import UsableUnits
@@ -92,6 +92,7 @@ def _paint_heat(axes: Axes, *, series: BlockSeries, end_s: float, page_bytes: in
         axes.text(
             series.pressure_s, orders - 0.4, "pressure", ha="center", va="bottom", color=INK, fontsize=10
         )
+    axes.locator_params(axis="x", nbins=5)
     axes.set_yticks(range(orders), [order_name(order, page_bytes) for order in range(orders)])
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -133,7 +134,7 @@ def ways_to_target(
                 for series in all_series
             ],
         ),
-        keys=[Key(f"block {all_series[0].block}", "series-1"), Key("other blocks", "muted")][:blocks],
+        keys=[Key(f"block {all_series[0].block}", "ink"), Key("other blocks", "muted")][:blocks],
     )
 
 
@@ -145,9 +146,9 @@ def _paint_ways(axes: Axes, *, all_series: Sequence[BlockSeries], bound: UsableU
         tops.append(max(units))
         floors.append(min(units))
         if index == 0:
-            axes.plot(times, units, marker=".", markersize=5, color=SERIES[1], linewidth=2.0)
+            axes.plot(times, units, marker=".", markersize=5, color=INK, linewidth=2.0)
         else:
-            axes.plot(times, units, marker=".", markersize=3, color=INK, linewidth=1.0, alpha=0.35)
+            axes.plot(times, units, marker=".", markersize=3, color=MUTED, linewidth=1.0, alpha=0.5)
     wanted = [value for value in (bound.min, bound.max) if value is not None]
     for value in wanted:
         axes.axhline(max(value, 0.5), color=INK, linewidth=1, linestyle=(0, (4, 3)))

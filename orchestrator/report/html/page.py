@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from orchestrator.analysis.comparison import When
 from orchestrator.report.html.audit import AuditTable, audit_tables
 from orchestrator.report.html.figures import MemorySection, latency_plot, memory_section
 from orchestrator.report.html.oom_events import event_list
@@ -31,6 +32,7 @@ from orchestrator.report.source import RunReport
 from orchestrator.verdict import PassVerdict, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_BENCHMARKED: Sequence[When] = ("relaxed", "target", "after")
 _STATUS = {True: "met", False: "unmet", None: "missing"}
 
 
@@ -44,7 +46,7 @@ class PassView:
     rows: Sequence[tuple[str, Sequence[str]]]
     controls: Sequence[str]
     memory: MemorySection
-    latency: Plot | None
+    latencies: Sequence[Plot]
     ratios: Sequence[tuple[str, Sequence[Plot]]]
     audit: Sequence[AuditTable]
 
@@ -113,16 +115,28 @@ def _pass(report: RunReport, verdict: PassVerdict) -> PassView:
         ],
         controls=[control_line(control) for control in verdict.controls],
         memory=memory_section(report, verdict.clock),
-        latency=latency_plot(report, verdict.clock, places),
+        latencies=list(_latencies(report, verdict, places)),
         ratios=[
             (
                 f"{comparison.candidate} against {comparison.baseline}",
-                ratio_plots(comparison, name=f"ratio-{verdict.clock}-{index}", places=places),
+                ratio_plots(
+                    comparison, states=_BENCHMARKED, name=f"ratio-{verdict.clock}-{index}", places=places
+                ),
             )
             for index, comparison in enumerate(verdict.comparisons)
         ],
         audit=audit_tables(report, verdict.clock),
     )
+
+
+def _latencies(report: RunReport, verdict: PassVerdict, places: Mapping[str, int]) -> Iterator[Plot]:
+    """How the trigger's mmaps were spread, and what the comparisons make of it."""
+    distribution = latency_plot(report, verdict.clock, places)
+    if distribution is not None:
+        yield distribution
+    for index, comparison in enumerate(verdict.comparisons):
+        name = f"mmap-{verdict.clock}-{index}"
+        yield from ratio_plots(comparison, states=("trigger",), name=name, places=places)
 
 
 def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
@@ -145,7 +159,7 @@ def _links(passes: Sequence[PassView], trials: TrialTable) -> Iterator[Link]:
     yield Link("outcomes", "Outcomes")
     yield Link("answers", "Four questions", any(each.verdict.answers for each in passes))
     yield Link("memory", "Memory", any(each.memory.there for each in passes))
-    yield Link("latency", "mmap latency", any(each.latency for each in passes))
+    yield Link("latency", "mmap latency", any(each.latencies for each in passes))
     yield Link("benchmarks", "Benchmarks", any(plots for each in passes for _, plots in each.ratios))
     yield Link("audit", "Allocations", any(each.audit for each in passes))
     yield Link("events", "OOM events")

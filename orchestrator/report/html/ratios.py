@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Final
@@ -18,10 +18,10 @@ from orchestrator.report.html.plots import Grid, Plot, spaced_size
 from orchestrator.report.html.text import clipped
 
 STATES: Final[Mapping[When, str]] = {
-    "relaxed": "relaxed: pressure released",
-    "target": "under pressure: at the target",
-    "trigger": "in the trigger",
-    "after": "after the trigger",
+    "relaxed": "Relaxed: pressure released",
+    "target": "Under pressure: at the target",
+    "trigger": "In the trigger",
+    "after": "After the trigger",
 }
 """In the order of the report."""
 _TICKS: Final = ((0.99, 1.01), (0.98, 1.02), (0.95, 1.05), (0.9, 1.1), (0.8, 1.2), (0.67, 1.5), (0.5, 2.0),
@@ -36,9 +36,11 @@ _NARROWEST = 1.02
 """An axis from 0.98 to 1.02 at least: smaller differences are to look small."""
 
 
-def ratio_plots(comparison: Comparison, *, name: str, places: Mapping[str, int]) -> list[Plot]:
-    """A figure for each state of memory that has timings."""
-    by_state = [(state, [each for each in comparison.timings if each.when == state]) for state in STATES]
+def ratio_plots(
+    comparison: Comparison, *, states: Iterable[When], name: str, places: Mapping[str, int]
+) -> list[Plot]:
+    """A figure for each of the states of memory that has timings."""
+    by_state = [(state, [each for each in comparison.timings if each.when == state]) for state in states]
     return [
         _plot(comparison, state, timings, f"{name}-{state}", places.get(comparison.candidate, 1))
         for state, timings in by_state
@@ -57,13 +59,16 @@ def _plot(
         if how - {"exact"}
         else ("Exact counts of instructions: nothing to average." if how else "Too few blocks for intervals.")
     )
+    title = STATES[state]
+    if state == "trigger":  # stands beside figures of all variants
+        title = f"{comparison.candidate} against {comparison.baseline}"
     return Plot(
-        title=STATES[state].capitalize(),
+        title=title,
         caption=f"Time of {comparison.candidate} / time of {comparison.baseline}; {faster}. {bars}",
         svg=draw(
             partial(_paint, rows=rows, colour=SERIES[place % len(SERIES)]),
             name=name,
-            label=f"Ratios of {comparison.candidate} to {comparison.baseline}, {STATES[state]}: "
+            label=f"Ratios of {comparison.candidate} to {comparison.baseline}, {STATES[state].lower()}: "
             + "; ".join(f"{timing.name} {timing.statistic} {timing.ratio:.3g}" for timing in timings)
             + ".",
             height_pt=66 + _ROW_PT * len(rows),
