@@ -96,7 +96,7 @@ def at_moments(columns: Sequence[tuple[str, Sequence[MemorySample]]], *, name: s
             + "; ".join(f"{title}: {parts[0]:.0f} MiB free" for title, parts in bars)
             + ".",
             height_pt=height_pt,
-            margins=Margins(left=12, bottom=40, right=12, top=8),
+            margins=Margins(left=12, bottom=40, right=18, top=8),
         ),
         numbers=Grid(
             header=("MiB", *(title for title, _ in bars)),

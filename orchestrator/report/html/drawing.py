@@ -66,7 +66,7 @@ class Margins:
 
     left: float = 44
     bottom: float = 40
-    right: float = 10
+    right: float = 18
     top: float = 26
 
 

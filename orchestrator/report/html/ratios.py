@@ -31,7 +31,7 @@ _LEAST_SHARE = 0.3
 """Of the way from 1 to the end of the axis, for a number to have room."""
 _ROW_PT = 19
 _SMALL_PT = 10
-_ROOM = Margins(left=96, right=16)
+_ROOM = Margins(left=96)
 _NARROWEST = 1.02
 """An axis from 0.98 to 1.02 at least: smaller differences are to look small."""
 
