@@ -43,7 +43,7 @@ class Sample(_Record):
     """One /proc or debugfs file as the guest's kernel printed it."""
 
     event: Literal["sample"]
-    when: Literal["before", "target", "relaxed", "trigger", "after"]
+    when: Literal["before", "target", "relaxed", "trigger", "later", "after"]
     file: str
     text: str
 

@@ -131,7 +131,7 @@ def memory_samples(evidence: Evidence) -> tuple[MemorySample, ...]:
     if hello is None:
         return ()
     samples = []
-    for when in ("before", "target", "relaxed", "after"):
+    for when in ("before", "target", "relaxed", "trigger", "later", "after"):
         records = [
             record
             for record in evidence.control[evidence.inherited_records :]

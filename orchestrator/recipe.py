@@ -12,6 +12,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from orchestrator.control import PROTOCOL_VERSION
+from orchestrator.memory.picture import lines, unit_bounds
 from orchestrator.result import Stage
 from orchestrator.scenario.models import (
     Benchmark,
@@ -19,6 +20,7 @@ from orchestrator.scenario.models import (
     BinderMmap,
     Command,
     Fragmentation,
+    Picture,
     Scenario,
     Stressor,
     Trigger,
@@ -95,13 +97,23 @@ def _pressure(fragmentation: Fragmentation, *, proof: bool) -> dict[str, object]
         "hard": "prove" if proof else hard,
         "stressors": ",".join(_stressor(stressor) for stressor in fragmentation.stressors),
     }
-    if target.usable_units:
-        values["units"] = ",".join(
-            f"{units.order}:{_bound(units.min)}:{_bound(units.max)}" for units in target.usable_units
-        )
+    shaped = target.picture.free_blocks if target.picture is not None else None
+    if units := target.usable_units if shaped is None else unit_bounds(shaped):
+        values["units"] = ",".join(f"{unit.order}:{_bound(unit.min)}:{_bound(unit.max)}" for unit in units)
+    if target.picture is not None:
+        values |= _picture(target.picture)
     if target.free is not None:
         low, high = target.free.min, target.free.max
         values["free_kb"] = f"{_bound_kb(low)}:{_bound_kb(high)}"
+    return values
+
+
+def _picture(picture: Picture) -> dict[str, object]:
+    values: dict[str, object] = {
+        "picture": ",".join(f"{line}:{size // KIB}" for line, size in lines(picture).items())
+    }
+    if (marks := picture.watermarks) is not None:
+        values["watermarks"] = f"{marks.min // KIB}:{_bound_kb(marks.low)}"
     return values
 
 

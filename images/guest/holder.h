@@ -10,19 +10,24 @@
 #include <stdint.h>
 
 #include "child.h"
+#include "picture.h"
 
 enum holder_op {
 	HOLD_FILL,	/* take `amount` kB, never going below `floor_kb` free */
 	HOLD_PUNCH,	/* give back `amount` kB in places that stay apart */
 	HOLD_JOIN,	/* give back neighbours: `amount` free blocks of `order` */
 	HOLD_EAT,	/* take `amount` blocks of `order`, as long as there are any */
+	HOLD_GROW,	/* take `amount` kB of the line `line` */
+	HOLD_MIX,	/* take `amounts` of the lists of user memory, in turns */
 	HOLD_SETTLE,	/* grown up: become unkillable */
 };
 
 struct holder_order {
 	enum holder_op op;
 	int order;
+	enum picture_line line;
 	int64_t amount;
+	int64_t amounts[PICTURE_LINES]; /* kB */
 	int64_t floor_kb;    /* of memory_quick_free_kb() */
 	uint64_t deadline_us; /* guest time at which to stop in any case */
 };

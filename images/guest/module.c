@@ -42,9 +42,15 @@ int module_load(const char *path, const char *parameters)
 	return error;
 }
 
+static bool wants_cache(const struct recipe *recipe)
+{
+	return recipe_has_stressor(recipe, STRESS_PAGE_CACHE) ||
+	       recipe->picture.kb[LINE_ACTIVE_FILE] > 0 || recipe->picture.kb[LINE_INACTIVE_FILE] > 0;
+}
+
 static bool load_common_file(const struct recipe *recipe, const char *file)
 {
-	bool cache = recipe_has_stressor(recipe, STRESS_PAGE_CACHE);
+	bool cache = wants_cache(recipe);
 	const char *parameters = "";
 	bool wanted = recipe->zram_kb > 0; /* zram's own dependencies differ by kernel */
 	char path[160];
@@ -70,7 +76,7 @@ bool module_load_common(const struct recipe *recipe)
 	char list[2048];
 	char *rest = list;
 
-	if (!recipe->zram_kb && !recipe_has_stressor(recipe, STRESS_PAGE_CACHE))
+	if (!recipe->zram_kb && !wants_cache(recipe))
 		return true;
 	if (file_read(COMMON "/order", list, sizeof(list)) < 0) {
 		emit_error("module", errno, COMMON "/order");

@@ -7,6 +7,7 @@
 
 #include "ballast.h"
 #include "clock.h"
+#include "compose.h"
 #include "emit.h"
 #include "holder.h"
 #include "stress_high_order.h"
@@ -22,6 +23,7 @@
 #define SLACK_KB 512
 #define STATE_INTERVAL_US 100000
 #define IDLE_STEPS 4
+#define TOP_UPS 8
 
 enum { PIPES, EATER, MOVABLE, HOLDERS };
 
@@ -30,6 +32,7 @@ static struct {
 	bool used[HOLDERS];
 	bool filled;
 	int64_t ballast_kb;
+	int64_t wanted_kb; /* free memory of a picture; UNLIMITED without */
 	int64_t oom_kills;
 	uint64_t deadline_us;
 	int step, idle;
@@ -40,7 +43,7 @@ static struct {
 
 static int64_t held_kb(void)
 {
-	int64_t sum = pressure.ballast_kb;
+	int64_t sum = pressure.ballast_kb + compose_held_kb();
 
 	for (int i = 0; i < HOLDERS; i++)
 		sum += pressure.holders[i].held_kb;
@@ -98,11 +101,16 @@ static void fill(int who, int64_t amount, int64_t floor_kb, const char *action)
 
 /*
  * Where filling stops. The kernel's watermarks do not see the per-CPU lists: a refill just
- * above them would leave pages enough there, and call the OOM killer all the same.
+ * above them would leave pages enough there, and call the OOM killer all the same. A picture may
+ * want to have less free than the largest refill there can be: then half of that must do.
  */
 static int64_t lowest_kb(void)
 {
-	return pressure.memory.floor_kb + pressure.memory.refill_kb + MARGIN_PAGES * memory_page_kb();
+	int64_t refill_kb = pressure.memory.refill_kb;
+
+	if (pressure.wanted_kb != UNLIMITED && refill_kb > pressure.wanted_kb / 2)
+		refill_kb = pressure.wanted_kb / 2;
+	return pressure.memory.floor_kb + refill_kb + MARGIN_PAGES * memory_page_kb();
 }
 
 /*
@@ -142,6 +150,17 @@ static void fill_stressor(const struct recipe *recipe, const struct stressor *st
 			fill(MOVABLE, INT64_MAX, lowest_kb(), "movable");
 		break;
 	}
+}
+
+/* What the picture leaves over: unmovable pages, of which the free list is made. */
+static void fill_picture(const struct recipe *recipe)
+{
+	if (!compose_build(recipe, pressure.deadline_us))
+		pressure.gone = true;
+	memory_read(&pressure.memory);
+	tell("picture");
+	fill(PIPES, INT64_MAX, lowest_kb(), "pipes");
+	pressure.filled = true;
 }
 
 static void fill_all(const struct recipe *recipe)
@@ -233,6 +252,10 @@ bool pressure_prepare(const struct recipe *recipe)
 	struct movable_plan plan = { .anonymous_kb = UNLIMITED, .page_cache_kb = UNLIMITED };
 
 	pressure.oom_kills = memory_vmstat("oom_kill");
+	pressure.used[PIPES] = recipe->picture.wanted;
+	pressure.wanted_kb = UNLIMITED;
+	if (recipe->picture.wanted && recipe->units[0].max != UNLIMITED)
+		pressure.wanted_kb = recipe->units[0].max * memory_page_kb();
 	for (size_t i = 0; i < recipe->stressor_count; i++) {
 		const struct stressor *stressor = &recipe->stressors[i];
 
@@ -247,12 +270,13 @@ bool pressure_prepare(const struct recipe *recipe)
 		}
 	}
 	pressure.used[MOVABLE] = plan.anonymous || plan.page_cache;
-	if (!recipe->stressor_count)
+	if (!recipe->stressor_count && !recipe->picture.wanted)
 		return true;
 	stress_pipes_seed(recipe->seed);
 	stress_high_order_seed(recipe->seed);
 	stress_movable_plan(&plan, recipe->seed);
-	return holder_start(&pressure.holders[EATER], EATER, &stress_high_order) &&
+	return compose_prepare(recipe) &&
+	       holder_start(&pressure.holders[EATER], EATER, &stress_high_order) &&
 	       (!pressure.used[PIPES] || holder_start(&pressure.holders[PIPES], PIPES, &stress_pipes)) &&
 	       (!pressure.used[MOVABLE] ||
 		holder_start(&pressure.holders[MOVABLE], MOVABLE, &stress_movable));
@@ -267,6 +291,36 @@ static const char *trouble(void)
 	return clock_us() >= pressure.deadline_us ? "deadline" : NULL;
 }
 
+/* The composition as it is by now; correcting the free list takes from it, and it from the free list. */
+static bool top_up(const struct recipe *recipe)
+{
+	int64_t taken = compose_top_up(recipe, pressure.deadline_us);
+
+	if (taken < 0 || !memory_read(&pressure.memory))
+		pressure.gone = true;
+	if (taken > 0)
+		tell("top-up");
+	return taken > 0;
+}
+
+static const char *shape(const struct recipe *recipe)
+{
+	const char *reason;
+	int top_ups = 0;
+
+	while (!(reason = trouble())) {
+		if (target_holds(recipe, &pressure.memory)) {
+			if (top_ups++ < TOP_UPS && top_up(recipe))
+				continue;
+			return compose_holds(recipe) ? "reached" : "picture";
+		}
+		if ((!recipe->stressor_count && !recipe->picture.wanted) || pressure.idle == IDLE_STEPS)
+			return "exhausted";
+		pressure.idle = correct(recipe) ? 0 : pressure.idle + 1;
+	}
+	return reason;
+}
+
 const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us, struct memory *memory)
 {
 	const char *reason = NULL;
@@ -275,17 +329,13 @@ const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us, stru
 	pressure.idle = 0;
 	if (!memory_read(&pressure.memory))
 		return "memory";
-	if (!pressure.filled)
+	if (!pressure.filled && recipe->picture.wanted)
+		fill_picture(recipe);
+	else if (!pressure.filled)
 		fill_all(recipe);
-	while (!(reason = trouble()) && !target_holds(recipe, &pressure.memory)) {
-		if (!recipe->stressor_count || pressure.idle == IDLE_STEPS) {
-			reason = "exhausted";
-			break;
-		}
-		pressure.idle = correct(recipe) ? 0 : pressure.idle + 1;
-	}
+	reason = shape(recipe);
 	*memory = pressure.memory;
-	return reason ? reason : "reached";
+	return reason;
 }
 
 void pressure_settle(void)
@@ -296,4 +346,5 @@ void pressure_settle(void)
 	for (int i = 0; i < HOLDERS; i++)
 		if (pressure.holders[i].child)
 			holder_do(&pressure.holders[i], &order, &answer);
+	compose_settle(pressure.deadline_us);
 }

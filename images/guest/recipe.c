@@ -81,6 +81,32 @@ static bool parse_free(struct recipe *recipe, char *value)
 	return value_bounds(value, &recipe->free_kb);
 }
 
+static bool parse_picture(struct recipe *recipe, char *value)
+{
+	recipe->picture.wanted = true;
+	for (char *item; (item = value_field(&value, ','));) {
+		char *name = value_field(&item, ':');
+		uint64_t kb;
+		int line;
+
+		if (!value_choice(name, picture_names, &line) || !value_number(item, &kb))
+			return false;
+		recipe->picture.kb[line] = (int64_t)kb;
+	}
+	return true;
+}
+
+static bool parse_watermarks(struct recipe *recipe, char *value)
+{
+	struct bounds marks;
+
+	if (!value_bounds(value, &marks) || marks.min == UNLIMITED)
+		return false;
+	recipe->picture.min_kb = marks.min;
+	recipe->picture.low_kb = marks.max;
+	return true;
+}
+
 static bool parse_stressors(struct recipe *recipe, char *value)
 {
 	static const char *const names[] = { "pipes", "high_order", "page_cache", "anonymous",
@@ -188,6 +214,7 @@ static const struct {
 	{ "protocol", parse_protocol },	    { "mode", parse_mode },
 	{ "control", parse_control },	    { "seed", parse_seed },
 	{ "sysctl", parse_sysctl },	    { "zram_kb", parse_zram },
+	{ "picture", parse_picture },	    { "watermarks", parse_watermarks },
 	{ "units", parse_units },	    { "free_kb", parse_free },
 	{ "hard", parse_hard },		    { "target_ms", parse_target_ms },
 	{ "stressors", parse_stressors },   { "variant", parse_variant },
@@ -209,6 +236,9 @@ static void defaults(struct recipe *recipe)
 	for (int order = 0; order < RECIPE_ORDERS; order++)
 		recipe->units[order] = (struct bounds){ UNLIMITED, UNLIMITED };
 	recipe->free_kb = (struct bounds){ UNLIMITED, UNLIMITED };
+	for (int line = 0; line < PICTURE_LINES; line++)
+		recipe->picture.kb[line] = UNLIMITED;
+	recipe->picture.min_kb = recipe->picture.low_kb = UNLIMITED;
 	recipe->target_ms = 60000;
 	recipe->trigger_ms = 60000;
 	recipe->benchmark_ms = 60000;

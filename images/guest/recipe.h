@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "picture.h"
+
 #define RECIPE_PROTOCOL 2
 #define RECIPE_ORDERS 16
 #define RECIPE_TEXT 4096
@@ -71,6 +73,7 @@ struct recipe {
 	uint64_t zram_kb;
 	struct bounds units[RECIPE_ORDERS];
 	struct bounds free_kb;
+	struct picture picture;
 	enum hard hard;
 	uint64_t target_ms;
 	struct stressor stressors[RECIPE_STRESSORS];

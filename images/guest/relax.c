@@ -30,7 +30,8 @@ void relax(const struct recipe *recipe)
 	left = child_dismiss_all(ROLE_HOLDER, PATIENCE_US);
 	if (left)
 		emit_note("relax: %d holders still live", left);
-	if (recipe_has_stressor(recipe, STRESS_BALLAST) && ballast_reserve(0) != 0)
+	if ((recipe->picture.wanted || recipe_has_stressor(recipe, STRESS_BALLAST)) &&
+	    ballast_reserve(0) != 0)
 		emit_note("relax: the ballast remains");
 	clock_sleep_us(SETTLE_US);
 	tell_errno("drop_caches", file_write("/proc/sys/vm/drop_caches", "3"));

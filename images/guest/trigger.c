@@ -23,6 +23,8 @@
 /* How long a stopped trigger may take to end the map it is in. */
 #define STOP_US 300000
 #define MMAPS_A_RECORD 100
+/* From the trigger's start to the second look at a memory picture. */
+#define LATER_US 1000000
 
 static struct {
 	struct child *children[PROCESS_LIMIT];
@@ -31,7 +33,7 @@ static struct {
 	unsigned processes;
 	int gate[2];
 	int64_t oom_before, oom_seen;
-	uint64_t told_us;
+	uint64_t told_us, later_us;
 	unsigned told;
 } trigger;
 
@@ -174,12 +176,22 @@ static int64_t oom_kills(void)
 	return trigger.oom_seen;
 }
 
+/* The second look at the picture, once its time has come. */
+static void look_again(void)
+{
+	if (clock_us() < trigger.later_us)
+		return;
+	trigger.later_us = UINT64_MAX;
+	sample_picture("later");
+}
+
 static const char *watch(const struct recipe *recipe)
 {
 	uint64_t deadline_us = clock_us() + recipe->trigger_ms * 1000;
 
 	while (count_busy()) {
 		progress();
+		look_again();
 		if (oom_kills() && recipe->stop_at_first_oom)
 			return "first-oom";
 		if (clock_us() >= deadline_us)
@@ -228,12 +240,17 @@ static void start(const struct recipe *recipe)
 	if (recipe->trace)
 		audit_begin("trigger", (pid_t)pids[0], (pid_t)last);
 	sample_vmstat("trigger");
+	if (!picture_set_watermarks(&recipe->picture))
+		emit_note("watermarks: %s", strerror(errno));
+	if (recipe->picture.wanted)
+		sample_picture("trigger");
 	trigger.oom_before = memory_vmstat("oom_kill");
 	emit_begin("trigger-start");
 	emit_text("kind", recipe->trigger == TRIGGER_BINDER ? "binder-mmap" : "command");
 	emit_numbers("pids", pids, count);
 	emit_number("count", recipe->trigger == TRIGGER_BINDER ? recipe->map_count : 1);
 	emit_end();
+	trigger.later_us = recipe->picture.wanted ? clock_us() + LATER_US : UINT64_MAX;
 	for (size_t i = 0; i < count; i++)
 		if (write(trigger.gate[1], "", 1) != 1)
 			emit_error("trigger", errno, "gate");
@@ -247,6 +264,11 @@ void trigger_run(const struct recipe *recipe)
 	start(recipe);
 	reason = watch(recipe);
 	stop();
+	/* A trigger that ended sooner still has its maps: nothing moves until then. */
+	while (trigger.later_us != UINT64_MAX) {
+		clock_sleep_us(POLL_US);
+		look_again();
+	}
 	/* Stopped in any case, but it is the trigger itself that the kernel killed. */
 	if (!strcmp(reason, "first-oom") && count_killed() == trigger.processes)
 		reason = "killed";

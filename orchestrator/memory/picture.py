@@ -36,6 +36,16 @@ def scaled(picture: Picture, divisor: int) -> Picture:
     )
 
 
+def lines(picture: Picture) -> dict[str, int]:
+    """What the guest is asked for, in bytes by line: shadow call stacks become ordinary stacks."""
+    names = (*COMPOSITION, "free_cma")
+    wanted = {name: int(size) for name in names if (size := getattr(picture, name)) is not None}
+    shadow = wanted.pop("shadow_call_stack", None)
+    if shadow is not None:
+        wanted["kernel_stack"] = wanted.get("kernel_stack", 0) + shadow
+    return wanted
+
+
 def units_of(blocks: Sequence[int]) -> tuple[int, ...]:
     """Requests of each order that a free list could serve: sum over j >= k of blocks[j] x 2^(j - k)."""
     return tuple(

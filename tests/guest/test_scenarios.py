@@ -16,13 +16,17 @@ from tests.guest.conftest import Oomlab
 
 pytestmark = pytest.mark.guest
 
-SCENARIOS = sorted(path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+# The whole phone takes more memory and time than tests may; its eighth is here.
+TOO_LARGE = {"mission-phone"}
+SHIPPED = {path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml")}
+SCENARIOS = sorted(SHIPPED - TOO_LARGE)
 DIES_AT_ORDER = {
     "binder-order3": 3,
     "binder-order3-6.12": 3,
     "binder-order3-x86_64": 3,
     "binder-default-map-exhausted": 1,
     "binder-movable-no-reclaim": 3,
+    "mission-phone-eighth": 3,
 }
 
 

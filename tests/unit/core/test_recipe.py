@@ -153,3 +153,19 @@ def test_plans_repeat_with_the_seed_and_only_with_it() -> None:
     assert plan_blocks(scenario()) == plan_blocks(scenario())
     other = scenario().model_copy(update={"trials": scenario().trials.model_copy(update={"seed": 8})})
     assert plan_blocks(other) != plan_blocks(scenario())
+
+
+def test_a_picture_becomes_lines_units_and_watermarks() -> None:
+    text = TEXT.replace("TRIGGER", MMAP)
+    begin, end = text.index("fragmentation:"), text.index("trigger:")
+    picture = (
+        "fragmentation: {target: {picture: {active_anon: 23548KiB, kernel_stack: 10620KiB,"
+        " shadow_call_stack: 2668KiB, free_cma: 0, free_blocks: [3313, 165, 35, 15],"
+        " watermarks: {min: 8MiB, low: 42616KiB, high: 46164KiB}}}}\n"
+    )
+    told = recipe(load_text(text[:begin] + picture + text[end:], Path("example.yaml")).scenario)
+    # These kernels have no shadow call stacks: ordinary ones stand in.
+    assert told["picture"] == "active_anon:23548,kernel_stack:13288,free_cma:0"
+    assert told["units"] == "0:3513:4293,1:266:324,2:59:71,3:11:19,4::0"
+    assert told["watermarks"] == "8192:42616"
+    assert told["stressors"] == ""

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from orchestrator.memory.picture import scaled
 from orchestrator.outcome import Outcome
 from orchestrator.scenario import Scenario, load_scenario, load_text
 from orchestrator.scenario.files import shipped_scenarios
@@ -28,6 +29,8 @@ ENDS = {
     "binder-default-map-exhausted": ("oom", "passed"),
     "binder-compactable": ("passed", "passed"),
     "binder-movable-no-reclaim": ("oom", "passed"),
+    "mission-phone": ("oom", "passed"),
+    "mission-phone-eighth": ("oom", "passed"),
 }
 
 
@@ -133,3 +136,11 @@ def test_the_example_on_the_page_loads(checkout: Path) -> None:
     assert examples
     for example in examples:
         assert load_text(example, checkout / "scenarios" / "example.yaml").warnings == ()
+
+
+def test_the_eighth_is_an_eighth() -> None:
+    whole, eighth = (shipped(name).fragmentation for name in ("mission-phone", "mission-phone-eighth"))
+    assert whole is not None
+    assert eighth is not None
+    assert whole.target.picture is not None
+    assert scaled(whole.target.picture, 8) == eighth.target.picture

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "picture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "memory.h"
+#include "recipe.h"
+
+/* Lines below this are shown and not judged: the kernel's own share of them is too large. */
+#define JUDGED_KB 20000
+#define TOLERANCE_PERCENT 10
+/*
+ * While a picture is made. Each zone has its share of it, and below that share nobody gets the
+ * large blocks that are left there, so they could not be taken out of the free list.
+ */
+#define BUILD_MIN_KB 256
+/* kernel/sysctl.c: SYSCTL_THREE_THOUSAND */
+#define SCALE_FACTOR_MAX 3000
+
+const char *const picture_names[PICTURE_LINES + 1] = {
+	"active_anon", "inactive_anon", "active_file",	"inactive_file",
+	"unevictable", "slab_reclaimable", "slab_unreclaimable", "pagetables",
+	"kernel_stack", "mapped",	"shmem",	"free_cma",
+};
+
+static const char *const fields[PICTURE_LINES] = {
+	"Active(anon)", "Inactive(anon)", "Active(file)", "Inactive(file)",
+	"Unevictable",	"SReclaimable",	  "SUnreclaim",	  "PageTables",
+	"KernelStack",	"Mapped",	  "Shmem",	  "CmaFree",
+};
+
+static char text[8192];
+
+bool picture_read(int64_t kb[PICTURE_LINES])
+{
+	char *rest = text;
+
+	memset(kb, 0, PICTURE_LINES * sizeof(*kb));
+	if (file_read("/proc/meminfo", text, sizeof(text)) <= 0)
+		return false;
+	for (char *line; (line = strtok_r(rest, "\n", &rest));) {
+		char *colon = strchr(line, ':');
+
+		if (!colon)
+			continue;
+		*colon = '\0';
+		for (int i = 0; i < PICTURE_LINES; i++)
+			if (!strcmp(line, fields[i]))
+				kb[i] = strtoll(colon + 1, NULL, 10);
+	}
+	return true;
+}
+
+int64_t picture_missing_kb(const struct picture *picture, const int64_t now_kb[PICTURE_LINES],
+			   enum picture_line line)
+{
+	if (picture->kb[line] == UNLIMITED)
+		return 0;
+	return picture->kb[line] - now_kb[line];
+}
+
+enum picture_line picture_worst(const struct picture *picture, const int64_t now_kb[PICTURE_LINES])
+{
+	enum picture_line worst = PICTURE_LINES;
+	int64_t most = TOLERANCE_PERCENT;
+
+	for (enum picture_line line = 0; line < PICTURE_LINES; line++) {
+		int64_t off;
+
+		if (picture->kb[line] < JUDGED_KB)
+			continue;
+		off = llabs(picture_missing_kb(picture, now_kb, line)) * 100 / picture->kb[line];
+		if (off < most)
+			continue;
+		most = off;
+		worst = line;
+	}
+	return worst;
+}
+
+static bool set_watermarks(int64_t min_kb, int64_t scale_factor)
+{
+	return file_write_number("/proc/sys/vm/watermark_scale_factor", scale_factor) == 0 &&
+	       file_write_number("/proc/sys/vm/min_free_kbytes", min_kb) == 0;
+}
+
+bool picture_relax_watermarks(void)
+{
+	return set_watermarks(BUILD_MIN_KB, 1);
+}
+
+/* Pages that the buddy allocator manages, which the gap between watermarks is a share of. */
+static int64_t managed_kb(void)
+{
+	static char zones[64 * 1024];
+	int64_t pages = 0;
+
+	if (file_read("/proc/zoneinfo", zones, sizeof(zones)) <= 0)
+		return 0;
+	for (const char *at = zones; (at = strstr(at, " managed ")); at++)
+		pages += strtoll(at + strlen(" managed "), NULL, 10);
+	return pages * memory_page_kb();
+}
+
+bool picture_set_watermarks(const struct picture *picture)
+{
+	int64_t total_kb = managed_kb(), factor = 10; /* mm/page_alloc.c: the kernel's own */
+
+	if (!picture->wanted || picture->min_kb == UNLIMITED)
+		return true;
+	if (picture->low_kb != UNLIMITED && total_kb > 0) {
+		int64_t gap_kb = picture->low_kb - picture->min_kb;
+
+		factor = (gap_kb * 10000 + total_kb / 2) / total_kb;
+		factor = factor < 1 ? 1 : factor;
+		factor = factor > SCALE_FACTOR_MAX ? SCALE_FACTOR_MAX : factor;
+	}
+	return set_watermarks(picture->min_kb, factor);
+}
