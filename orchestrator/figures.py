@@ -139,7 +139,8 @@ def memory_samples(evidence: Evidence) -> tuple[MemorySample, ...]:
         ]
         texts = {record.file: record.text for record in records}
         with suppress(InputError):  # a file that a dying guest sent in part: samples.jsonl keeps it
-            if texts:
+            # Every trial has its counters taken at the trigger's start; those stand elsewhere.
+            if texts and texts.keys() != {"vmstat"}:
                 samples.append(build_sample(when, records[-1].t_us, hello.page_size_bytes, texts))
     return tuple(samples)
 

@@ -15,6 +15,7 @@ from orchestrator.control_group import ControlGroup, TranscriptCheck, control_gr
 from orchestrator.errors import ExitCode
 from orchestrator.guests.qemu.accelerator import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.memory.picture_table import PictureTable, picture_table
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
 from orchestrator.recipe import Mode
@@ -48,6 +49,11 @@ class PassVerdict(_Frozen):
         (), description="every variant against the first one (twins aside); below"
     )
     answers: tuple[Answer, ...] = Field((), description="the reviewer's four questions; below")
+    picture: PictureTable | None = Field(
+        None,
+        description="the scenario's memory picture and the guest's own, of the trial that was furthest off;"
+        " below",
+    )
     private_memory_median_kb: int | None = Field(
         None, description="memory of the host that was one fork's alone when its trigger ended: the median"
     )
@@ -156,9 +162,18 @@ def _pass(
         forks=forks_of(scenario, clock),
         controls=controls,
         comparisons=compare_variants(scenario, clock, trials, twins_identical=_identical(controls)),
+        picture=_picture(scenario, [result for result in trials if result.clock == clock]),
         private_memory_median_kb=median_kb,
         private_memory_largest_kb=largest_kb,
     )
+
+
+def _picture(scenario: Scenario, trials: Sequence[TrialResult]) -> PictureTable | None:
+    target = scenario.fragmentation.target if scenario.fragmentation is not None else None
+    if target is None or target.picture is None:
+        return None
+    tables = [table for trial in trials if (table := picture_table(target.picture, trial.memory)) is not None]
+    return max(tables, key=lambda table: abs(table.worst_percent or 0), default=None)
 
 
 def _identical(controls: Sequence[ControlGroup]) -> bool | None:

@@ -24,6 +24,7 @@
 #define STATE_INTERVAL_US 100000
 #define IDLE_STEPS 4
 #define TOP_UPS 8
+#define TOUCH_UP_US 10000000u
 
 enum { PIPES, EATER, MOVABLE, HOLDERS };
 
@@ -170,6 +171,19 @@ static void fill_all(const struct recipe *recipe)
 	pressure.filled = true;
 }
 
+/*
+ * What a correction aims at. A picture says how many blocks there are to be, so the middle of
+ * its bounds; elsewhere the bound that is broken.
+ */
+static int64_t aim(const struct recipe *recipe, int order, int64_t bound)
+{
+	const struct bounds *bounds = &recipe->units[order];
+
+	if (!recipe->picture.wanted || bounds->min == UNLIMITED || bounds->max == UNLIMITED)
+		return bound;
+	return (bounds->min + bounds->max) / 2;
+}
+
 static int puncher(void)
 {
 	if (pressure.used[PIPES])
@@ -189,7 +203,7 @@ static bool join(const struct recipe *recipe, int at)
 {
 	struct holder_order order = { .op = HOLD_JOIN, .order = at };
 
-	order.amount = recipe->units[at].min - pressure.memory.units[at];
+	order.amount = aim(recipe, at, recipe->units[at].min) - pressure.memory.units[at];
 	return pressure.used[PIPES] && act(PIPES, order, "join");
 }
 
@@ -207,7 +221,7 @@ static bool eat(const struct recipe *recipe, int at)
 {
 	struct holder_order order = { .op = HOLD_EAT, .order = at };
 
-	order.amount = pressure.memory.units[at] - recipe->units[at].max;
+	order.amount = pressure.memory.units[at] - aim(recipe, at, recipe->units[at].max);
 	if (pressure.used[PIPES])
 		make_room(order.amount * (memory_page_kb() << at) + SLACK_KB);
 	order.floor_kb = lowest_kb();
@@ -336,6 +350,18 @@ const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us, stru
 	reason = shape(recipe);
 	*memory = pressure.memory;
 	return reason;
+}
+
+void pressure_touch_up(const struct recipe *recipe)
+{
+	struct memory memory;
+	const char *reason;
+
+	if (!recipe->picture.wanted)
+		return;
+	reason = pressure_run(recipe, clock_us() + TOUCH_UP_US, &memory);
+	if (strcmp(reason, "reached"))
+		emit_note("the memory picture is not whole when the trigger starts: %s", reason);
 }
 
 void pressure_settle(void)

@@ -18,6 +18,12 @@ bool pressure_prepare(const struct recipe *recipe);
  */
 const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us, struct memory *memory);
 
+/*
+ * Once more, for a picture, in a fork that is about to start its trigger: what the fork has
+ * taken since (a module, traces) is given back by the holders. A note tells when that fails.
+ */
+void pressure_touch_up(const struct recipe *recipe);
+
 /* The holders stop growing for good and become unkillable. */
 void pressure_settle(void);
 

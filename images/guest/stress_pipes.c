@@ -203,9 +203,13 @@ static void join(const struct holder_order *order, struct holder_answer *answer)
 	learn_groups();
 	for (; blocks < order->amount && *at < pipes.known * runs; (*at)++) {
 		struct group *group = &pipes.groups[pipes.shuffled[*at / runs]];
-
 		/* One set is kept between two runs. */
-		pages += close_run(group, *at % runs * stride, whole ? SETS : stride - 1);
+		int64_t given = close_run(group, *at % runs * stride, whole ? SETS : stride - 1);
+
+		/* Pipes that were closed before, for some other order, join nothing any more. */
+		if (!given)
+			continue;
+		pages += given;
 		blocks += gain ? gain : 1;
 	}
 	answer->done_kb = pages * memory_page_kb();

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "emit.h"
 #include "memory.h"
+#include "pressure.h"
 #include "sample.h"
 #include "trigger_binder.h"
 #include "trigger_command.h"
@@ -240,6 +241,7 @@ static void start(const struct recipe *recipe)
 	if (recipe->trace)
 		audit_begin("trigger", (pid_t)pids[0], (pid_t)last);
 	sample_vmstat("trigger");
+	pressure_touch_up(recipe);
 	if (!picture_set_watermarks(&recipe->picture))
 		emit_note("watermarks: %s", strerror(errno));
 	if (recipe->picture.wanted)

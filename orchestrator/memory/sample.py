@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from pydantic import Field
 
+from orchestrator.memory.buddyinfo import parse_buddyinfo
 from orchestrator.memory.fragmentation import counts_of, free_pages, indexes, usable_units_per_order
 from orchestrator.memory.indexes import parse_indexes
 from orchestrator.memory.meminfo import parse_meminfo
@@ -44,6 +46,9 @@ class MemorySample(Table):
     free_blocks: dict[str, tuple[int, ...]] | None = Field(
         None, description="free blocks per migrate type and order, in the zones a kernel request may use"
     )
+    buddy_blocks: tuple[int, ...] | None = Field(
+        None, description="free blocks per order, of all zones and migrate types"
+    )
     cma_free_kb: int | None = None
     highatomic_free_kb: int | None = None
     zones: dict[str, ZoneState] = Field(default_factory=dict)
@@ -57,10 +62,7 @@ class MemorySample(Table):
 
 
 def build_sample(when: str, t_us: int, page_size_bytes: int, texts: Mapping[str, str]) -> MemorySample:
-    """A sample from raw files by name ("pagetypeinfo", "zoneinfo", ...); InputError if one is damaged.
-
-    buddyinfo is accepted and not used: pagetypeinfo says the same with more detail.
-    """
+    """A sample from raw files by name ("pagetypeinfo", "zoneinfo", ...); InputError if one is damaged."""
     fields: dict[str, Any] = {"when": when, "t_us": t_us, "page_size_bytes": page_size_bytes}
     page_kb = page_size_bytes // 1024
     if "meminfo" in texts:
@@ -69,6 +71,11 @@ def build_sample(when: str, t_us: int, page_size_bytes: int, texts: Mapping[str,
         fields["free_kb"] = meminfo.get("MemFree", 0) - meminfo.get("CmaFree", 0)
     if "zoneinfo" in texts:
         fields |= _zone_fields(parse_zoneinfo(texts["zoneinfo"]), page_kb)
+    if "buddyinfo" in texts:
+        zones = parse_buddyinfo(texts["buddyinfo"])
+        fields["buddy_blocks"] = tuple(
+            sum(counts) for counts in zip_longest(*(zone.counts for zone in zones), fillvalue=0)
+        )
     if "pagetypeinfo" in texts:
         fields |= _list_fields(parse_pagetypeinfo(texts["pagetypeinfo"]), page_kb)
     if "vmstat" in texts:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from orchestrator.oom.explain import explain
 from orchestrator.report.comparisons import print_answer, print_comparison
+from orchestrator.report.picture import print_picture
 from orchestrator.report.rows import (
     VARIANT_ROWS,
     control_line,
@@ -31,6 +32,8 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
     for each in verdict.passes:
         console.print(_table(verdict.scenario, each))
         console.print(Text(sample_line(each)), soft_wrap=True)
+        if each.picture is not None:
+            print_picture(each.picture, console)
         for control in each.controls:
             console.print(Text(one_line(control_line(control))), soft_wrap=True)
         for comparison in each.comparisons:

@@ -65,6 +65,8 @@ SECTIONS = {
     "TimingComparison": "`comparisons[N].timings[N]`",
     "Noise": "`comparisons[N].noise`",
     "Answer": "`passes[N].answers[N]`",
+    "PictureTable": "`passes[N].picture`",
+    "PictureLine": "`picture.lines[N]`",
     "VariantVerdict": "`verdict.json`: `variants.NAME`",
     "MmapTotals": "`variants.NAME.mmaps`",
 }
