@@ -72,7 +72,7 @@ def _paint_time(
     axes.stackplot(times, *zip(*stack, strict=True), colors=colours, edgecolor=SURFACE, linewidth=0.8)
     axes.axvline(target_s, color=INK, linewidth=0.9, linestyle=(0, (2, 2)))
     axes.set_xlim(times[0], times[-1])
-    axes.set_ylim(0, max(map(sum, stack)))
+    axes.set_ylim(0, max(1, *map(sum, stack)))
     axes.locator_params(nbins=5)
     name_axes(axes, x="guest time since power-on, s", y="MiB")
 
@@ -130,7 +130,7 @@ def _paint_bars(axes: Axes, *, bars: Sequence[tuple[str, Sequence[float]]], laye
             left += size
         axes.text(0, row - 0.32, visible(title), color=INK, va="bottom")
     axes.set_ylim(len(bars) - 0.6, -0.75)
-    axes.set_xlim(0, max(sum(parts) for _, parts in bars))
+    axes.set_xlim(0, max(1, *(sum(parts) for _, parts in bars)))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.locator_params(axis="x", nbins=6)

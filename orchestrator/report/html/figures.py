@@ -94,7 +94,11 @@ def _block_plots(
     if fragmentation is None:
         return
     for bound in fragmentation.target.usable_units[:1]:
-        yield ways_to_target(series, bound, name=f"ways-{clock}", page_bytes=page_bytes, blocks=len(blocks))
+        known = [each for each in series if bound.order < len(each.moments[0].units)]
+        if known:
+            yield ways_to_target(
+                known, bound, name=f"ways-{clock}", page_bytes=page_bytes, blocks=len(blocks)
+            )
 
 
 def _moments(

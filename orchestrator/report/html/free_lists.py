@@ -16,7 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
 
 from orchestrator.memory.fragmentation import USABLE_TYPES
 from orchestrator.memory.sample import MemorySample
-from orchestrator.report.html.drawing import INK, MUTED, SURFACE, Margins, draw, name_axes
+from orchestrator.report.html.drawing import GRID, INK, MUTED, SURFACE, Margins, draw, name_axes
 from orchestrator.report.html.plots import Grid, Key, Plot, brief, decades, order_name, spaced_size
 from orchestrator.report.html.series import BlockSeries, spread
 from orchestrator.scenario.models import UsableUnits
@@ -30,6 +30,8 @@ lost on a dark page."""
 _LONGEST_TABLE = 24
 _TARGET_SHARE = 0.06
 """The last column shows the target: an instant, given some room."""
+_ZERO = 0.25
+"""Where none is drawn on an axis of logarithms."""
 _ROOM_FOR_WORDS = 0.33
 """Of the axis, beside what is written at either of its ends."""
 _ROOM = Margins(left=78)
@@ -139,25 +141,28 @@ def ways_to_target(
 
 
 def _paint_ways(axes: Axes, *, all_series: Sequence[BlockSeries], bound: UsableUnits) -> None:
-    tops, floors = [], []
+    shown = [value for value in (bound.min, bound.max) if value is not None]
+    for value in shown:
+        axes.axhline(max(value, _ZERO), color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for index, series in reversed(list(enumerate(all_series))):
         times = [moment.t_s - series.pressure_s for moment in series.moments]
-        units = [max(moment.units[bound.order], 0.5) for moment in series.moments]
-        tops.append(max(units))
-        floors.append(min(units))
+        units = [moment.units[bound.order] for moment in series.moments]
+        shown += units
+        heights = [max(value, _ZERO) for value in units]
         if index == 0:
-            axes.plot(times, units, marker=".", markersize=5, color=INK, linewidth=2.0)
+            axes.plot(times, heights, marker=".", markersize=5, color=INK, linewidth=2.0)
         else:
-            axes.plot(times, units, marker=".", markersize=3, color=MUTED, linewidth=1.0, alpha=0.5)
-    wanted = [value for value in (bound.min, bound.max) if value is not None]
-    for value in wanted:
-        axes.axhline(max(value, 0.5), color=INK, linewidth=1, linestyle=(0, (4, 3)))
+            axes.plot(times, heights, marker=".", markersize=3, color=MUTED, linewidth=1.0, alpha=0.5)
     axes.set_yscale("log")
-    ticks = decades(min(*floors, *wanted, 1e9), max(*tops, *wanted, 0))
-    axes.set_ylim(ticks[0] / 1.25, ticks[-1])
-    axes.set_yticks(ticks, [brief(tick) for tick in ticks])
+    positive = [value for value in shown if value > 0] or [1]
+    ticks = decades(min(positive), max(positive))
+    names = [brief(tick) for tick in ticks]
+    if min(shown) < 1:
+        ticks, names = [_ZERO, *ticks], ["0", *names]
+    axes.set_ylim(ticks[0] / 1.25, ticks[-1] * 1.25)
+    axes.set_yticks(ticks, names)
     axes.minorticks_off()
-    axes.grid(axis="y", color=SURFACE)
+    axes.grid(axis="y", color=GRID, linewidth=0.7)
     name_axes(axes, x="guest time since pressure began, s", y=f"usable units, order {bound.order}")
 
 

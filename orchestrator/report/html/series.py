@@ -16,6 +16,7 @@ from orchestrator.result import BlockResult, TrialResult
 
 _LARGEST_FILE_BYTES = 64 << 20
 """A control line of that size is no agent's."""
+_LARGEST_NUMBER = 1 << 53
 _MOST_CONSOLE_BYTES = 1 << 20
 _MOST_CONSOLE_LINES = 130
 """The longest reports of the corpus have 120 lines."""
@@ -67,7 +68,7 @@ def latencies_ns(report: RunReport, result: TrialResult) -> list[int]:
     """How long each mmap of a trial took that was served, guest nanoseconds."""
     path = report.directory.trials / result.directory / "control.jsonl"
     return [
-        latency
+        _sane(latency)
         for record in _records(path, ("mmaps",))
         if isinstance(record, Mmaps)
         for latency, errno in zip(record.latency_ns, record.errno, strict=False)
@@ -97,7 +98,7 @@ def _series(result: BlockResult, directory: Path) -> BlockSeries | None:
     records = list(_records(directory / "control.jsonl", ("hello", "phase", "state", "target")))
     hello = next((each for each in records if isinstance(each, Hello)), None)
     target = next((each for each in records if isinstance(each, TargetRecord)), None)
-    if hello is None or target is None:
+    if hello is None or target is None or not target.units:
         return None
     pressure_us = next(
         (each.t_us for each in records if isinstance(each, Phase) and each.name == "pressure"), hello.t_us
@@ -105,12 +106,18 @@ def _series(result: BlockResult, directory: Path) -> BlockSeries | None:
     states = [each for each in records if isinstance(each, State)]
     moments = [*_before(result), *(_moment(each, each.held_kb) for each in states)]
     moments.append(_moment(target, _held_at_target_kb(states, target)))
+    whole = sorted(
+        (moment for moment in moments if len(moment.units) == len(target.units)),
+        key=lambda moment: moment.t_s,
+    )
+    if whole[0].t_s >= _sane(target.t_us) / _US_PER_S:
+        return None
     return BlockSeries(
         block=result.block,
-        total_kb=hello.mem_total_kb,
-        pressure_s=pressure_us / _US_PER_S,
-        target_s=target.t_us / _US_PER_S,
-        moments=tuple(sorted(moments, key=lambda moment: moment.t_s)),
+        total_kb=_sane(hello.mem_total_kb),
+        pressure_s=_sane(pressure_us) / _US_PER_S,
+        target_s=_sane(target.t_us) / _US_PER_S,
+        moments=tuple(whole),
     )
 
 
@@ -121,6 +128,11 @@ def _held_at_target_kb(states: Sequence[State], target: TargetRecord) -> int:
     return max(0, states[-1].held_kb - (target.free_kb - states[-1].free_kb))
 
 
+def _sane(number: int) -> int:
+    """A number that a guest sent, within what a drawing can bear."""
+    return max(0, min(number, _LARGEST_NUMBER))
+
+
 def _before(result: BlockResult) -> Iterator[Moment]:
     for sample in result.memory:
         if sample.when == "before" and sample.usable_units and sample.free_kb is not None:
@@ -128,7 +140,8 @@ def _before(result: BlockResult) -> Iterator[Moment]:
 
 
 def _moment(record: State | TargetRecord, held_kb: int) -> Moment:
-    return Moment(record.t_us / _US_PER_S, record.free_kb, tuple(record.units), held_kb)
+    units = tuple(_sane(count) for count in record.units)
+    return Moment(_sane(record.t_us) / _US_PER_S, _sane(record.free_kb), units, _sane(held_kb))
 
 
 def _block_directories(report: RunReport) -> dict[tuple[int, str, tuple[str, ...]], Path]:

@@ -28,22 +28,22 @@ def add_guest_words(report: RunReport) -> None:
                 int(result.mmaps.latency.p50_ns * dice.lognormvariate(0, 0.6)) for _ in range(result.mmaps.ok)
             ]
             errnos = [0] * len(latencies)
-            line = _line("mmaps", 5_000_000, process=0, first=0, latency_ns=latencies, errno=errnos)
-            (report.directory.trials / result.directory / "control.jsonl").write_text(line)
+            words = line("mmaps", 5_000_000, process=0, first=0, latency_ns=latencies, errno=errnos)
+            (report.directory.trials / result.directory / "control.jsonl").write_text(words)
 
 
 def _block(number: int) -> list[str]:
     lines = [
-        _line(
+        line(
             "hello", 2_000_000, protocol=1, release="6.1", machine="aarch64", page_size_bytes=4096, cpus=1,
             mem_total_kb=229_504,
         ),
-        _line("phase", PRESSURE_US, name="pressure"),
+        line("phase", PRESSURE_US, name="pressure"),
     ]  # fmt: skip
     for step in range(1, _STEPS + 1):
         free_kb = 200_000 - 22_000 * step
         lines.append(
-            _line(
+            line(
                 "state", PRESSURE_US + step * 100_000 + number * 1_000, step=step, action="pipes",
                 free_kb=free_kb, units=_units(free_kb), held_kb=22_000 * step,
             )
@@ -51,9 +51,7 @@ def _block(number: int) -> list[str]:
     units = [16_000, 410 + number, 204, 101, 50, 25, 12, 6, 2, 0, 0]
     target_us = PRESSURE_US + (_STEPS + 1) * 100_000 + number * 1_000
     lines.append(
-        _line(
-            "target", target_us, reached=True, reason="reached", free_kb=66_000, units=units, elapsed_ms=900
-        )
+        line("target", target_us, reached=True, reason="reached", free_kb=66_000, units=units, elapsed_ms=900)
     )
     return lines
 
@@ -62,5 +60,6 @@ def _units(free_kb: int) -> list[int]:
     return [free_kb // 4 >> order for order in range(_ORDERS)]
 
 
-def _line(event: str, t_us: int, **fields: Any) -> str:
+def line(event: str, t_us: int, **fields: Any) -> str:
+    """One record as the agent writes it."""
     return json.dumps({"event": event, "t_us": t_us, **fields}, separators=(",", ":")) + "\n"

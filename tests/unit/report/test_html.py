@@ -9,15 +9,21 @@ from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from orchestrator.manifest import RunManifest
 from orchestrator.outcome import Outcome
 from orchestrator.report.html import render_html
 from orchestrator.report.html.drawing import draw, name_axes
+from orchestrator.report.html.figures import latency_plot, memory_section
 from orchestrator.report.html.text import finalize
+from orchestrator.report.source import RunReport
 from tests.unit.report.factory import HOSTILE, Made, run_report
-from tests.unit.report.guest_words import add_guest_words
+from tests.unit.report.guest_words import add_guest_words, line
 
 _VOID = {"meta", "link", "br", "img", "input"}
 
@@ -179,6 +185,14 @@ def test_many_blocks_are_summarised_and_that_is_said(tmp_path: Path) -> None:
     assert "37 more" in page.text
 
 
+def test_a_target_of_no_units_at_all_is_drawn(tmp_path: Path) -> None:
+    report = run_report(tmp_path / "run", Made(blocks=2, benchmarks=False))
+    add_guest_words(report)
+    text = report.manifest.model_dump_json().replace('"max":300', '"max":0')
+    page = _Page(render_html(replace(report, manifest=RunManifest.model_validate_json(text))))
+    assert "wanted: at most 0" in page.text
+
+
 def test_damaged_files_cost_a_figure_and_no_report(tmp_path: Path) -> None:
     report = run_report(tmp_path / "run", Made(blocks=2, benchmarks=False))
     add_guest_words(report)
@@ -186,6 +200,47 @@ def test_damaged_files_cost_a_figure_and_no_report(tmp_path: Path) -> None:
     control.write_bytes(b'{"event":"state","t_us":1}\n\xff\xfe\n{"event":"target"' + control.read_bytes())
     (report.directory.trials / "0001" / "control.jsonl").unlink()
     assert "Repeat it" in _Page(render_html(report)).text
+
+
+@pytest.fixture(scope="module")
+def one_block(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
+    """A small run, whose files a test may write anew."""
+    report = run_report(tmp_path_factory.mktemp("small") / "run", Made(blocks=1, benchmarks=False))
+    add_guest_words(report)
+    return report
+
+
+_NUMBERS = st.integers(-2, 3) | st.integers(10**3, 10**6) | st.just(10**400)
+
+
+@settings(max_examples=10)
+@given(
+    states=st.lists(
+        st.fixed_dictionaries(
+            {
+                "t_us": _NUMBERS, "step": st.just(1), "action": st.just("\u202e"), "free_kb": _NUMBERS,
+                "units": st.lists(_NUMBERS, max_size=4), "held_kb": _NUMBERS,
+            }
+        ),
+        max_size=4,
+    ),
+    last=st.fixed_dictionaries(
+        {"t_us": _NUMBERS, "reached": st.booleans(), "free_kb": _NUMBERS,
+         "units": st.lists(_NUMBERS, max_size=4), "elapsed_ms": _NUMBERS}
+    ),
+    latencies=st.lists(_NUMBERS, max_size=4),
+)  # fmt: skip
+def test_no_number_of_a_guest_stops_a_figure(
+    one_block: RunReport, states: list[dict[str, Any]], last: dict[str, Any], latencies: list[int]
+) -> None:
+    control = one_block.directory.blocks / "0001" / "control.jsonl"
+    hello = control.read_text().splitlines()[0]
+    said = [line("state", **state) for state in states]
+    control.write_text("".join([hello, "\n", *said, line("target", **last)]))
+    mmaps = line("mmaps", 5, process=0, first=0, latency_ns=latencies, errno=[0] * len(latencies))
+    (one_block.directory.trials / "0001" / "control.jsonl").write_text(mmaps)
+    assert memory_section(one_block, "realtime").there
+    assert latency_plot(one_block, "realtime", {"kcalloc": 0, "kvcalloc": 1})
 
 
 @pytest.mark.parametrize(
