@@ -191,7 +191,7 @@ def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
 
 def repeat(scenario: str, overrides: Sequence[str], forks: int, workers: int, people: Console) -> Repetition:
     """Both sides once, one after the other."""
-    settings = ["trials.blocks=1", *overrides, f"trials.forks={forks}", "trials.timing=false"]
+    settings = ["trials.blocks=1", *overrides, f"trials.forks={forks}", "trials.timing=false", "audit=false"]
     laboratory = open_laboratory(
         load_scenario(Path(scenario), ["trials.blocks=1", *overrides]).scenario, PlainObserver(people)
     )

@@ -190,7 +190,7 @@ class Campaign:
             "binder-order3",
             "--out",
             name,
-            *(word for item in (*SMALL, trials) for word in ("--set", item)),
+            *(word for item in (*SMALL, trials, "audit=false") for word in ("--set", item)),
         ]
 
     def _run_whole(self, name: str, *arguments: str) -> None:

@@ -145,7 +145,12 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=2, metavar="N", help="default: 2")
     options = parser.parse_args()
     forks = max(1, options.trials // options.blocks // 2)  # of each of two variants
-    settings = [f"trials.blocks={options.blocks}", f"trials.forks={forks}", "trials.timing=false"]
+    settings = [
+        f"trials.blocks={options.blocks}",
+        f"trials.forks={forks}",
+        "trials.timing=false",
+        "audit=false",
+    ]
     people = Console(highlight=False, width=150)
     with tempfile.TemporaryDirectory(prefix="oomlab-benchmark-") as directory:
         scratch = Path(directory)

@@ -118,6 +118,8 @@ def whole_command(scenario: str, blocks: int, scratch: Path) -> Whole:
         f"trials.blocks={blocks}",
         "--set",
         "trials.forks=1",
+        "--set",
+        "audit=false",
         "--out",
         out,
     ]
@@ -185,7 +187,7 @@ def _run(argv: Sequence[Argument], env: dict[str, str]) -> None:
 
 def _warm(scenario: str, blocks: int, observer: Observer) -> Laboratory:
     """Everything the scenario needs, fetched, built and probed: what follows finds it in the cache."""
-    loaded = load_scenario(Path(scenario), [f"trials.blocks={blocks}", "trials.forks=1"])
+    loaded = load_scenario(Path(scenario), [f"trials.blocks={blocks}", "trials.forks=1", "audit=false"])
     return open_laboratory(loaded.scenario, observer)
 
 

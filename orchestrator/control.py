@@ -93,6 +93,7 @@ class Woken(_Record):
     event: Literal["woken"]
     variant: str
     stage: Literal["trigger", "relaxed", "target"] = "trigger"
+    traced: bool = False
 
 
 class ModuleLoaded(_Record):

@@ -65,7 +65,9 @@ def control_groups(
 def _control_group(
     first: str, second: str, clock: Clock, trials: Sequence[TrialResult], check: TranscriptCheck
 ) -> ControlGroup:
-    pairs = _pairs(first, second, [trial for trial in trials if trial.clock == clock])
+    # Tracing disturbs the figures that this is about.
+    undisturbed = [trial for trial in trials if not trial.stage.startswith("audit-")]
+    pairs = _pairs(first, second, [trial for trial in undisturbed if trial.clock == clock])
     if clock == "realtime":
         return ControlGroup(
             first=first, second=second, pairs=len(pairs), identical=None, p50_percent=_spread(pairs)

@@ -23,11 +23,23 @@ def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
         *_outcome(expectation, result),
         *_first_oom(expectation, result),
         *_mmaps(expectation, result),
-        *_orders(expectation, result),
         *_counters(expectation, result),
         *_victims(expectation, result),
         *_bugs(result),
     ]
+
+
+def unmet_when_traced(expectation: Expectation | None, result: TrialResult) -> list[str]:
+    """The same of a traced trial, for what only a trace can show; its outcome and figures are disturbed."""
+    orders = [] if expectation is None else _orders(expectation, result)
+    return [*orders, *_bugs(result)]
+
+
+def untraced(expectation: Expectation | None) -> list[str]:
+    """What of a variant's expectation cannot be met where no traced trial of it gave evidence."""
+    if expectation is None or expectation.max_order_without_noretry is None:
+        return []
+    return ["max_order_without_noretry: no trial was traced"]
 
 
 def _outcome(expectation: Expectation, result: TrialResult) -> Iterator[str]:

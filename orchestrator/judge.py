@@ -40,6 +40,7 @@ from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import (
+    TRIGGERED,
     BlockResult,
     TrialResult,
     Victim,
@@ -89,7 +90,7 @@ def judge(
     `mapping_bytes` is the size of the binder mmaps that the trigger makes, None for other triggers.
     """
     outcome, why = _decide(planned, evidence)
-    alone = planned.stage != "trigger"
+    alone = planned.stage not in TRIGGERED
     since = evidence.console_since_benchmarks() if alone else evidence.console_since_trigger()
     ooms = _ooms(since)
     counted = _oom_kills(evidence)
@@ -123,7 +124,8 @@ def judge(
         kernel_bugs=tuple(event.message for event in evidence.console if isinstance(event, KernelBug)),
         mmaps=mmap_summary(evidence),
         requests=request_paths(evidence, mapping_bytes),
-        benchmarks=benchmark_rows(evidence),
+        # Of a traced fork they are disturbed, and nothing to report.
+        benchmarks=() if planned.stage.startswith("audit-") else benchmark_rows(evidence),
         audit=audit,
         audit_phases=audit_phases,
         victims=tuple(
@@ -150,7 +152,7 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.BOOT_FAILED, _boot_failure(evidence)
     if planned.mode is Mode.PROOF:
         return _decide_proof(evidence)
-    if planned.stage != "trigger":
+    if planned.stage not in TRIGGERED:
         return _decide_benchmarked(evidence)
     if not evidence.triggered:
         return Outcome.TARGET_MISSED, _missed(evidence)

@@ -15,6 +15,9 @@ from orchestrator.scenario.models import Scenario
 
 MAX_ATTEMPTS = 3
 """A block without evidence is repeated twice at most."""
+_STAGES: tuple[Stage, ...] = (
+    "trigger", "relaxed", "target", "audit-trigger", "audit-relaxed", "audit-target",
+)  # fmt: skip
 PROOF_BLOCK = 0
 """The number of the throw-away boot that `hard: forbidden` asks for."""
 
@@ -128,10 +131,16 @@ def forks_of(scenario: Scenario, clock: Clock) -> int:
 
 
 def stages_of(scenario: Scenario) -> tuple[Stage, ...]:
-    """What the forks of each variant are for: the trigger, and a stage for each memory to benchmark in."""
-    wanted = {when for benchmark in scenario.benchmarks for when in benchmark.when}
-    alone: tuple[Stage, ...] = ("relaxed", "target")
-    return ("trigger", *(stage for stage in alone if stage in wanted))
+    """What the forks of each variant are for: the trigger, and a stage for each memory to benchmark in.
+
+    With `audit`, the same again: tracing disturbs times, so it has forks of its own.
+    """
+    wanted = {when for benchmark in scenario.benchmarks for when in benchmark.when} | {"trigger"}
+    return tuple(
+        stage
+        for stage in _STAGES
+        if stage.removeprefix("audit-") in wanted and (scenario.audit or not stage.startswith("audit-"))
+    )
 
 
 def _forks(scenario: Scenario, clock: Clock) -> Iterator[tuple[Stage, int]]:
@@ -158,11 +167,8 @@ def by_hand(blocks: Sequence[PlannedBlock]) -> list[PlannedBlock]:
         for block in blocks
         for name in block.variants
         for stage in _STAGES
-        if any(trial.stage == stage for trial in block.trials)
+        if not stage.startswith("audit-") and any(trial.stage == stage for trial in block.trials)
     ]
-
-
-_STAGES: tuple[Stage, ...] = ("trigger", "relaxed", "target")
 
 
 def count_trials(blocks: Sequence[PlannedBlock]) -> int:

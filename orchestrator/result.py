@@ -132,8 +132,12 @@ class AuditPhase(_Frozen):
     dropped: int = Field(0, description="events that the histograms had no room for: the counts lack them")
 
 
-Stage = Literal["trigger", "relaxed", "target"]
-"""What a fork is for: the trigger (and what comes after), or benchmarks alone in one of two states."""
+Stage = Literal["trigger", "relaxed", "target", "audit-trigger", "audit-relaxed", "audit-target"]
+"""What a fork is for: the trigger (and what comes after), or benchmarks alone in one of two states; or
+the same once more with tracing, which disturbs times and therefore has forks of its own."""
+
+TRIGGERED: frozenset[Stage] = frozenset({"trigger", "audit-trigger"})
+"""Stages in which the trigger runs."""
 
 
 class Victim(_Frozen):
@@ -176,7 +180,9 @@ class TrialResult(_Frozen):
     clock: Clock = Field("realtime", description="what time passed in the guest")
     mode: str
     stage: Stage = Field(
-        "trigger", description="what the fork was for: the trigger, or benchmarks alone (`relaxed`, `target`)"
+        "trigger",
+        description="what the fork was for: the trigger, benchmarks alone (`relaxed`, `target`), or one of"
+        " them again with tracing (`audit-`)",
     )
     seed: int
     fingerprint: str | None = Field(None, description="of the block's memory at the target")

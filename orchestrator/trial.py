@@ -59,7 +59,10 @@ class Block:
 _Start = Callable[[Path, Sink, Sink], AbstractContextManager[QemuGuest]]
 
 
-_STAGE_LETTERS: dict[Stage, str] = {"trigger": "T", "relaxed": "R", "target": "P"}
+_STAGE_LETTERS: dict[Stage, str] = {
+    "trigger": "T", "relaxed": "R", "target": "P",
+    "audit-trigger": "t", "audit-relaxed": "r", "audit-target": "p",
+}  # fmt: skip
 
 
 def order(module: int, stage: Stage) -> bytes:

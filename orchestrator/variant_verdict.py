@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.expectations import unmet
+from orchestrator.expectations import unmet, unmet_when_traced, untraced
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
@@ -70,10 +70,12 @@ def variant_verdict(
 ) -> VariantVerdict:
     """`results` are the last attempts of one variant under `clock`; only those of the trigger count.
 
+    How its requests were made and served is known from the traced forks of the same blocks.
     `timed` is False where guests disturbed one another: then there are no latencies.
     """
+    audits = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
     results = [result for result in results if result.stage == "trigger"]
-    requests = [result.requests for result in results if result.requests is not None]
+    requests = [result.requests for result in audits if result.requests is not None]
     targets = [result.target for result in results if result.target is not None]
     evidence = [result for result in results if result.outcome.is_evidence]
     return VariantVerdict(
@@ -88,13 +90,21 @@ def variant_verdict(
         free_kb=tuple(target.free_kb for target in targets),
         usable_units=tuple(target.usable_units for target in targets),
         first_oom=next((result.first_oom for result in results if result.first_oom), None),
-        unmet=_unmet(expectation, evidence),
+        unmet=(
+            *_unmet(unmet, expectation, evidence),
+            *_unmet(unmet_when_traced, expectation, audits),
+            *(() if audits else untraced(expectation)),
+        ),
     )
 
 
-def _unmet(expectation: Expectation | None, evidence: Sequence[TrialResult]) -> tuple[str, ...]:
+def _unmet(
+    check: Callable[[Expectation | None, TrialResult], Sequence[str]],
+    expectation: Expectation | None,
+    evidence: Sequence[TrialResult],
+) -> tuple[str, ...]:
     return tuple(
-        f"trial {result.trial}: {sentence}" for result in evidence for sentence in unmet(expectation, result)
+        f"trial {result.trial}: {sentence}" for result in evidence for sentence in check(expectation, result)
     )
 
 

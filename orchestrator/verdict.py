@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.analysis.audit import AuditSummary, summarise_audit
 from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
@@ -54,6 +55,7 @@ class PassVerdict(_Frozen):
         description="the scenario's memory picture and the guest's own, of the trial that was furthest off;"
         " below",
     )
+    audit: AuditSummary | None = Field(None, description="allocation audit; null: nothing was traced; below")
     private_memory_median_kb: int | None = Field(
         None, description="memory of the host that was one fork's alone when its trigger ended: the median"
     )
@@ -141,6 +143,7 @@ def _pass(
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
     # A block that was raised again for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
+    timed = clock == "deterministic" or scenario.trials.timing
     median_kb, largest_kb = _private_memory([result for result in trials if result.clock == clock])
     controls = control_groups(scenario, clock, trials, check_transcripts)
     return PassVerdict(
@@ -152,7 +155,7 @@ def _pass(
                 [result for result in trials if result.variant == name and result.clock == clock],
                 scenario.expectations.get(name),
                 clock,
-                timed=clock == "deterministic" or scenario.trials.timing,
+                timed=timed,
             )
             for name in scenario.variants
         },
@@ -160,6 +163,7 @@ def _pass(
         distinct_states=None if None in prints else len(set(prints)),
         paired=len(shares_kernel(scenario)) == 1,
         forks=forks_of(scenario, clock),
+        audit=summarise_audit(scenario.variants, trials, clock, timed=timed),
         controls=controls,
         comparisons=compare_variants(scenario, clock, trials, twins_identical=_identical(controls)),
         picture=_picture(scenario, [result for result in trials if result.clock == clock]),

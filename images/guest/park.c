@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "park.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -108,12 +109,12 @@ static bool start_countdown(void)
 	       pwrite(watchdog.config, &go, sizeof(go), LOCK_REGISTER) == sizeof(go);
 }
 
-/* "T000001": what the fork is for, and the place of its module. */
+/* "T000001": what the fork is for, traced if the letter is small, and the place of its module. */
 static bool choose(struct recipe *recipe, const char *order)
 {
 	static const char letters[] = { [STAGE_TRIGGER] = 'T', [STAGE_RELAXED] = 'R',
 					[STAGE_TARGET] = 'P', '\0' };
-	const char *letter = *order ? strchr(letters, *order) : NULL;
+	const char *letter = *order ? strchr(letters, toupper((unsigned char)*order)) : NULL;
 	char *end = NULL;
 	unsigned long index = letter ? strtoul(order + 1, &end, 10) : 0;
 
@@ -122,6 +123,7 @@ static bool choose(struct recipe *recipe, const char *order)
 		return false;
 	}
 	recipe->stage = (enum stage)(letter - letters);
+	recipe->trace = islower((unsigned char)*order);
 	recipe->variant = recipe->variants[index];
 	return true;
 }
@@ -146,6 +148,7 @@ bool park(struct recipe *recipe)
 	emit_begin("woken");
 	emit_text("variant", recipe->variant);
 	emit_text("stage", stages[recipe->stage]);
+	emit_flag("traced", recipe->trace);
 	emit_end();
 	return true;
 }

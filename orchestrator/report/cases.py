@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.attempts import TrialKey, trial_key
-from orchestrator.expectations import unmet
+from orchestrator.expectations import unmet, unmet_when_traced, untraced
+from orchestrator.guests.qemu.machine import Clock
 from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
 from orchestrator.recipe import Mode
 from orchestrator.report.source import RunReport
-from orchestrator.result import TrialResult
+from orchestrator.result import Stage, TrialResult
 
 _SHOWN_CONSOLE_BYTES = 4096
 
@@ -70,13 +71,16 @@ def suites_of(report: RunReport) -> list[Suite]:
     return [*suites, Suite(f"{scenario.name}.run", None, tuple(_whole(report)))]
 
 
-_STAGES = {"relaxed": 0, "target": 1, "trigger": 2}
+_STAGES: dict[Stage, int] = {
+    "relaxed": 0, "target": 1, "trigger": 2, "audit-relaxed": 3, "audit-target": 4, "audit-trigger": 5,
+}  # fmt: skip
 
 
 def _planned(report: RunReport) -> Iterator[TrialKey]:
     for block in plan_blocks(report.manifest.scenario):
         for trial in block.trials:
-            if trial.mode is not Mode.PROOF:
+            # A verdict can do without traced trials.
+            if trial.mode is not Mode.PROOF and not trial.stage.startswith("audit-"):
                 yield TrialKey(trial.mode, trial.clock, trial.block, trial.variant, trial.fork, trial.stage)
 
 
@@ -84,21 +88,33 @@ def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> Case:
     name = f"block {key.block}, fork {key.fork}" + ("" if key.stage == "trigger" else f", {key.stage}")
     if result is None:
         return Case(name, error="was not run")
-    if not result.outcome.is_evidence:
+    expectation = report.manifest.scenario.expectations.get(key.variant)
+    if key.stage == "audit-trigger" and result.outcome.is_evidence:
+        return Case(name, result, tuple(unmet_when_traced(expectation, result)))
+    if not result.outcome.is_evidence and not key.stage.startswith("audit-"):
         return Case(name, result, error=f"{result.outcome}: {result.why}")
     if key.stage != "trigger":
         return Case(name, result)  # expectations are about the trigger
-    return Case(name, result, tuple(unmet(report.manifest.scenario.expectations.get(key.variant), result)))
+    return Case(name, result, tuple(unmet(expectation, result)))
 
 
 def _whole(report: RunReport) -> Iterator[Case]:
     missing = report.verdict.missing
     yield Case("evidence is complete", error="; ".join(missing) if missing else None)
     for each in report.verdict.passes:
+        traced = {result.variant for result in report.results if _tells_of_requests(result, each.clock)}
+        for name in each.variants:
+            if unknown := untraced(report.manifest.scenario.expectations.get(name)):
+                what = f"{name} was traced, {each.clock}"
+                yield Case(what, failures=() if name in traced else tuple(unknown))
         for control in each.controls:
             name = f"{control.first} and its twin {control.second}, {each.clock}"
             failures = (control.difference or "not identical",) if control.identical is False else ()
             yield Case(name, failures=failures)
+
+
+def _tells_of_requests(result: TrialResult, clock: Clock) -> bool:
+    return result.stage == "audit-trigger" and result.clock == clock and result.outcome.is_evidence
 
 
 def summary_of(result: TrialResult) -> str:

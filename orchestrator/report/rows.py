@@ -92,7 +92,7 @@ VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "killed": _killed,
     "mmaps ok / failed / cut off": _mmaps,
     "mmap p50 / p99 / max": _latency,
-    "contiguous / vmalloc": _paths,
+    "contiguous / vmalloc, traced": _paths,
     "free at the target": _free,
     f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
 }

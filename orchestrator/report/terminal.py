@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.oom.explain import explain
+from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
 from orchestrator.report.picture import print_picture
 from orchestrator.report.rows import (
@@ -36,6 +37,7 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
             print_picture(each.picture, console)
         for control in each.controls:
             console.print(Text(one_line(control_line(control))), soft_wrap=True)
+        print_audit(each, console)
         for comparison in each.comparisons:
             print_comparison(comparison, console)
         for answer in each.answers:

@@ -135,8 +135,9 @@ class Scenario(Model):
     )
     audit: Annotated[bool, Field(strict=True)] = Field(
         True,
-        description="trace which page arrays were asked for, how they were served, and the reclaim and"
-        " compaction on the way. false: nothing is traced or disturbed, and nothing proves which variant ran",
+        description="in every block, each variant runs once more with tracing: which page arrays were asked"
+        " for, how they were served, the reclaim and compaction on the way, and how much tracing disturbed."
+        " false: nothing is traced, and nothing proves which variant ran",
         examples=[False],
     )
     bystanders: Bystanders | None = Field(

@@ -122,7 +122,7 @@ class Search:
         loaded = load_scenario(self._source, self._overrides(value), self._options.patches)
         trials = loaded.scenario.trials
         first_clock = trials.model_copy(update={"clock": trials.clock[:1]})
-        plain = loaded.scenario.model_copy(update={"expectations": {}, "trials": first_clock})
+        plain = loaded.scenario.model_copy(update={"expectations": {}, "trials": first_clock, "audit": False})
         return replace(loaded, scenario=plain)
 
     def _result(self, ended: Ended) -> SearchResult:

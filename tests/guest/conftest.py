@@ -153,7 +153,9 @@ class Trial:
         for directory in (block_directory, self.directory):
             directory.mkdir(parents=True)
         with raise_block(planned, boot, block_directory, 1, common, observers) as block:
-            trial = next(trial for trial in planned.trials if trial.variant == variant)
+            trial = next(
+                trial for trial in planned.trials if (trial.variant, trial.stage) == (variant, "trigger")
+            )
             if block.snapshot is None:
                 self.directory = block_directory
             return run_trial(block, trial, 1, self.directory, common, observers)

@@ -73,6 +73,7 @@ class Run:
     verdict: Verdict
     blocks: dict[int, BlockResult]
     trials: dict[tuple[int, str], TrialResult]
+    audits: dict[tuple[int, str], TrialResult]
 
     def transcripts(self, kind: str, name: str) -> dict[str, bytes]:
         """What one guest said, by file."""
@@ -107,7 +108,10 @@ def finished(directory: Path, checkout: Path) -> Run:
         run,
         verdict,
         {entry.number: entry.result for entry in entries if isinstance(entry, BlockEnded)},
-        {(trial.block, trial.variant): trial for trial in trial_results(entries)},
+        *(
+            {(trial.block, trial.variant): trial for trial in trial_results(entries) if trial.stage == stage}
+            for stage in ("trigger", "audit-trigger")
+        ),
     )
 
 
@@ -255,3 +259,31 @@ def test_a_message_that_the_uart_would_not_take_at_once_is_refused(
 
 def _drop(_: object) -> None:
     pass
+
+
+def test_the_audit_counts_every_mmap_once(calm: Run) -> None:
+    assert len(calm.audits) == 8
+    for (_, variant), trial in calm.audits.items():
+        (phase,), (row,) = trial.audit_phases, trial.audit
+        assert trial.mmaps is not None
+        made = trial.mmaps.ok + trial.mmaps.failed + trial.mmaps.unfinished
+        assert phase.mmaps == phase.requests == row.requests == made
+        assert row.contiguous + row.fell_back + row.refused == row.requests
+        assert row.contiguous + row.fell_back == trial.mmaps.ok
+        assert (row.order, "NORETRY" in row.gfp_flags) == (3, variant == "kvcalloc")
+        assert (phase.oom_kills, row.refused) == ((0, 0) if variant == "kvcalloc" else (1, 1))
+        assert row.reclaims >= row.fell_back + row.refused
+        assert row.reclaim_us > 0 < row.compact_us
+        assert phase.dropped == 0
+
+
+def test_tracing_disturbs_its_own_forks_alone_and_says_how_much(calm: Run, disturbed: Run) -> None:
+    for trial in calm.trials.values():
+        assert (trial.requests, trial.audit, trial.audit_phases) == (None, (), ())
+    assert calm.verdict.passes[0].audit == disturbed.verdict.passes[0].audit
+    assert calm.verdict.passes[0].audit is not None
+    for one in calm.verdict.passes[0].audit.disturbances:
+        assert (one.pairs, one.same_outcome, one.unit) == (2, 2, "instructions")
+        assert one.untraced is not None
+        assert one.traced is not None
+        assert 1000 < one.traced - one.untraced < 100_000

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.guest
 
 SMALL = ("binder-order3", "--out", "run", "--set", "fragmentation=null", "--set", "expectations={}",
          "--set", "trigger={kind: binder-mmap, size: 4MiB, count: 10}",
-         "--set", "trials={blocks: 1, forks: 2}")  # fmt: skip
+         "--set", "trials={blocks: 1, forks: 2}", "--set", "audit=false")  # fmt: skip
 
 
 def cut_short(oomlab: Oomlab, number: signal.Signals, *arguments: str) -> None:

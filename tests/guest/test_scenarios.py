@@ -79,6 +79,6 @@ def check_console(run: Path, order: int | None, trials: int) -> None:
     if order is None:
         assert not ooms
     else:
-        assert len(ooms) == trials
+        assert len(ooms) == 2 * trials  # each once more with tracing
         assert all(f"order={order}" in text for text in ooms)
         assert all("binder_alloc_mmap_handler" in text for text in ooms)

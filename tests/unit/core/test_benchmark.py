@@ -27,6 +27,7 @@ fragmentation: {target: {usable_units: {order: 3, max: 300}}, stressors: [pipes]
 trigger: {kind: binder-mmap, size: 4MiB, count: 600}
 trials: {blocks: 2, forks: 2, seed: 7, clock: [realtime, deterministic]}
 benchmarks: BENCHMARKS
+audit: AUDIT
 """
 BOTH = (
     "[{kind: binder-transaction, sizes: [4, 65536], when: [relaxed, after]},"
@@ -36,8 +37,9 @@ BENCHMARK_CONSOLE = "[    9.000000] oomlab: phase benchmark\n"
 LATER_OOM = made.OOM_CONSOLE.replace("oomlab: phase trigger", "oomlab: phase benchmark")
 
 
-def scenario(benchmarks: str = BOTH) -> Scenario:
-    return load_text(TEXT.replace("BENCHMARKS", benchmarks), Path("example.yaml")).scenario
+def scenario(benchmarks: str = BOTH, audit: str = "false") -> Scenario:
+    text = TEXT.replace("BENCHMARKS", benchmarks).replace("AUDIT", audit)
+    return load_text(text, Path("example.yaml")).scenario
 
 
 def forks(subject: Scenario, clock: str) -> list[list[tuple[str, Stage, int]]]:
@@ -53,6 +55,14 @@ def test_each_variant_has_a_fork_for_each_memory_without_a_trigger() -> None:
     both = sorted((variant, stage, fork) for variant in "ab" for stage, fork in one)
     assert forks(scenario(), "realtime") == [both, both]
     assert all(len(trials) == 6 for trials in forks(scenario(), "deterministic"))
+
+
+def test_tracing_has_forks_of_its_own_one_for_each_stage() -> None:
+    stages = ("trigger", "relaxed", "target")
+    for clock in ("realtime", "deterministic"):
+        untraced = forks(scenario(), clock)[0]
+        traced = [(variant, f"audit-{stage}", 1) for variant in "ab" for stage in stages]
+        assert forks(scenario(audit="true"), clock)[0] == sorted([*untraced, *traced])
 
 
 def test_benchmarks_after_the_trigger_take_no_fork_of_their_own() -> None:

@@ -27,6 +27,7 @@ variants:
   kcalloc: {base: debian-6.1}
   kvcalloc: {base: debian-6.1, scope: drivers/android, patches: []}
 trigger: {kind: binder-mmap, size: 4MiB, count: 600}
+audit: false
 trials: {blocks: 2, clock: CLOCK}
 expectations: {kvcalloc: {outcome: passed}}
 """

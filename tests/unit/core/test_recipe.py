@@ -22,6 +22,7 @@ variants:
 fragmentation:
   target: {usable_units: [{order: 3, max: 300}, {order: 1, min: 600}], free: {min: 64MiB}, hard: HARD}
   stressors: [high_order, pipes, {kind: ballast, size: 32MiB}]
+audit: false
 trigger: TRIGGER
 bystanders: {count: 4, memory: 4MiB, oom_score_adj: 900}
 trials: {blocks: 3, seed: 7}
@@ -57,6 +58,7 @@ def test_a_trial_with_everything() -> None:
         "variant": "b",
         "target_ms": "60000",
         "trigger_ms": "120000",
+        "trace": "0",
         "sysctl": "vm.watermark_boost_factor:0,vm.swappiness:100",
         "zram_kb": "65536",
         "hard": "required",

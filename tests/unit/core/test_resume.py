@@ -35,7 +35,7 @@ fragmentation:
 
 
 def scenario(trials: str = "{blocks: 3, forks: 2}", extra: str = "") -> Scenario:
-    return load_text(f"{TEXT}trials: {trials}\n{extra}", Path("x.yaml")).scenario
+    return load_text(f"{TEXT}audit: false\ntrials: {trials}\n{extra}", Path("x.yaml")).scenario
 
 
 def trials_of(subject: Scenario) -> list[PlannedTrial]:

@@ -136,18 +136,17 @@ expectations:
         vmalloc_areas=None,
         page_orders={"order 1": 5, "order 3": 2, "order 3 noretry": 9},
     )
-    result = survived().model_copy(update={"requests": paths})
-    unmet = verdict(scenario(expected), oomed(), result).variants["kvcalloc"].unmet
+    traced = survived().model_copy(update={"trial": 3, "stage": "audit-trigger", "requests": paths})
+    unmet = verdict(scenario(expected), oomed(), survived(), traced).variants["kvcalloc"].unmet
     assert len(unmet) == 2
-    assert "2 page requests of order 3 without __GFP_NORETRY" in unmet[0]
-    assert "compact_stall rose by 0" in unmet[1]
-    moved = result.model_copy(
-        update={
-            "vmstat_delta": {"compact_stall": 3},
-            "requests": paths.model_copy(update={"page_orders": {}}),
-        }
+    assert "compact_stall rose by 0" in unmet[0]
+    assert "2 page requests of order 3 without __GFP_NORETRY" in unmet[1]
+    moved = survived().model_copy(update={"vmstat_delta": {"compact_stall": 3}})
+    fine = traced.model_copy(update={"requests": paths.model_copy(update={"page_orders": {}})})
+    assert verdict(scenario(expected), oomed(), moved, fine).expectations_met is True
+    assert verdict(scenario(expected), oomed(), moved).variants["kvcalloc"].unmet == (
+        "max_order_without_noretry: no trial was traced",
     )
-    assert verdict(scenario(expected), oomed(), moved).expectations_met is True
 
 
 def test_a_kernel_bug_fails_even_a_passed_trial() -> None:

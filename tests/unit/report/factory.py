@@ -79,6 +79,7 @@ class Made:
 def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
     """A finished run in `path`, which must not exist."""
     settings = [f"trials.blocks={made.blocks}", f"trials.forks={made.forks}", f"trials.seed={made.seed}"]
+    settings.append("audit=false")
     settings.append(f"trials.clock=[{', '.join(made.clocks)}]")
     scenario = load_scenario(Path(made.scenario), settings).scenario
     directory = RunDirectory(path)

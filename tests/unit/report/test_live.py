@@ -20,7 +20,7 @@ from tests.unit.core.test_verdict import TEXT, oomed, raised, survived
 
 
 def plan(blocks: int, forks: int) -> list[PlannedBlock]:
-    text = TEXT + f"trials: {{blocks: {blocks}, forks: {forks}}}"
+    text = TEXT + f"audit: false\ntrials: {{blocks: {blocks}, forks: {forks}}}"
     return plan_blocks(load_text(text, Path("x")).scenario)
 
 

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The allocation audit in words: cells of its table, and what tracing disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
+from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
+from orchestrator.report.text import one_line
+from orchestrator.verdict import PassVerdict
+
+_NS_PER_US = 1000
+_PHASE_WORDS = {
+    "relaxed": "relaxed: pressure released",
+    "target": "at the target",
+    "trigger": "the trigger",
+    "after": "after the trigger",
+}
+
+
+def print_audit(each: PassVerdict, console: Console) -> None:
+    """The audit of one clock as the terminal shows it."""
+    if each.audit is not None:
+        console.print(audit_table(each, each.audit))
+    for line in audit_lines(each):
+        console.print(Text(one_line(line)), soft_wrap=True)
+    for line in audit_warnings(each):
+        console.print(Text(one_line(line), style="yellow"), soft_wrap=True)
+
+
+def audit_table(each: PassVerdict, audit: AuditSummary) -> Table:
+    """One column a variant and a section for each phase: that fits a terminal of 80 columns."""
+    table = Table(title=f"allocation audit ({each.clock} clock)", title_justify="left")
+    table.add_column("page arrays of binder mmaps")
+    for name in each.variants:
+        table.add_column(Text(name))
+    for phase, words in _PHASE_WORDS.items():
+        totals = {total.variant: total for total in audit.totals if total.phase == phase}
+        if not totals:
+            continue
+        table.add_row(Text(words, style="bold"))
+        for label, cell in AUDIT_ROWS.items():
+            cells = (cell(totals[name], each.clock) if name in totals else "-" for name in each.variants)
+            table.add_row(f"  {label}", *(Text(one_line(text)) for text in cells))
+        table.add_section()
+    return table
+
+
+def audit_lines(each: PassVerdict) -> Iterator[str]:
+    """What a reader has to know beside the table; a sentence each."""
+    if each.audit is None:
+        yield "Nothing was traced: no allocation audit, and no proof by gfp flags of which variant ran."
+        return
+    disturbances = [line for one in each.audit.disturbances if (line := _disturbance(one)) is not None]
+    if disturbances:
+        yield "Traced in forks of their own, for tracing disturbs: with it, " + "; ".join(disturbances) + "."
+    taken_kb = max((one.taken_kb for one in each.audit.disturbances), default=0)
+    if taken_kb:
+        yield f"Its histograms took {taken_kb} kB of a guest's memory."
+
+
+def audit_warnings(each: PassVerdict) -> Iterator[str]:
+    """Where the audit is not whole; a sentence each."""
+    if each.audit is None:
+        return
+    for total in each.audit.totals:
+        if total.mmaps is not None and total.mmaps != total.requests:
+            yield (
+                f"{total.variant}, {_PHASE_WORDS[total.phase]}: {total.mmaps} mmaps were made and"
+                f" {total.requests} page arrays traced"
+            )
+    for one in each.audit.disturbances:
+        if one.same_outcome < one.pairs:
+            changed = one.pairs - one.same_outcome
+            yield f"{one.variant}: tracing changed the outcome in {changed} of {one.pairs} blocks"
+    if each.audit.dropped:
+        yield f"{each.audit.dropped} traced events are not in the audit: its histograms were full"
+
+
+def _disturbance(one: Disturbance) -> str | None:
+    if one.percent is None or one.untraced is None or one.traced is None:
+        return None
+    least, median, most = one.percent
+    blocks = f"{one.pairs} block" if one.pairs == 1 else f"{one.pairs} blocks"
+    spread = f"{median:+.1f} %" if one.pairs == 1 else f"{median:+.1f} % ({least:+.1f} to {most:+.1f})"
+    if one.unit == "instructions":
+        figures = f"{one.traced - one.untraced:+.0f} instructions on {one.untraced:.0f}"
+    else:
+        figures = f"{one.untraced / _NS_PER_US:.1f} to {one.traced / _NS_PER_US:.1f} us"
+    return f"an mmap of {one.variant} takes {spread}, {figures} (p50, {blocks})"
+
+
+def _asked(total: AuditTotal, _clock: Clock) -> str:
+    orders = ", ".join(map(str, total.orders))
+    return f"{total.requests}, order {orders}" if total.requests else "none"
+
+
+def _served(total: AuditTotal, _clock: Clock) -> str:
+    return f"{total.contiguous} / {total.fell_back} / {total.refused}" if total.requests else "-"
+
+
+def _reclaim(total: AuditTotal, clock: Clock) -> str:
+    return _effort(total.reclaims, total.reclaim_us, clock)
+
+
+def _compaction(total: AuditTotal, clock: Clock) -> str:
+    return _effort(total.compactions, total.compact_us, clock)
+
+
+def _deferred(total: AuditTotal, _clock: Clock) -> str:
+    return str(total.deferred)
+
+
+def _elsewhere(total: AuditTotal, clock: Clock) -> str:
+    return _effort(
+        total.other_reclaims + total.other_compactions, total.other_reclaim_us + total.other_compact_us, clock
+    )
+
+
+def _kills(total: AuditTotal, _clock: Clock) -> str:
+    return str(total.oom_kills)
+
+
+def _effort(count: int, us: int, clock: Clock) -> str:
+    """How often, and for how long in all: milliseconds, or thousands of instructions."""
+    if not count:
+        return "none"
+    if clock == "deterministic":
+        return f"{count}, {us * _NS_PER_US / (1 << ICOUNT_SHIFT) / 1000:.0f}k insns"
+    return f"{count}, {us / 1000:.1f} ms"
+
+
+AUDIT_ROWS: dict[str, Callable[[AuditTotal, Clock], str]] = {
+    "asked for": _asked,
+    "contiguous / vmalloc / refused": _served,
+    "direct reclaim": _reclaim,
+    "compaction of a zone": _compaction,
+    "compaction put off": _deferred,
+    "reclaim, compaction elsewhere": _elsewhere,
+    "OOM kills": _kills,
+}
+"""What a report says of a variant in one phase: the label and the cell."""
