@@ -16,10 +16,11 @@ from orchestrator import __version__
 
 # Imported for the commands that they register, in the order of `--help`.
 from orchestrator.commands import compare, devices, images, reports, runs, scenarios
-from orchestrator.commands.shared import app
+from orchestrator.commands.shared import EPILOG, app
 from orchestrator.interrupts import end_in_order
 from orchestrator.mail.command import mail
 from orchestrator.oom_command import oom
+from orchestrator.reproduce.command import reproduce
 from orchestrator.search.command import EPILOG as SEARCH_EPILOG
 from orchestrator.search.command import search
 
@@ -40,6 +41,7 @@ def _root(
 
 app.command(epilog=SEARCH_EPILOG)(search)
 app.command()(mail)
+app.command(epilog=EPILOG)(reproduce)
 app.command(epilog="Exit codes: 0 everything was read, 2 something could not be, 130 interrupted.")(oom)
 
 

@@ -146,11 +146,16 @@ def _refuse_with_resume(given: Iterable[str]) -> None:
         )
 
 
+def show_report(run_directory: Path, verdict: Verdict) -> None:
+    """The report of a run that has just ended, for people."""
+    _report(run_directory, verdict, people)
+    people.print(Text(f"Everything is in {run_directory}"), soft_wrap=True)
+
+
 def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
     from orchestrator.rundir import json_text
 
-    _report(run_directory, verdict, people)
-    people.print(Text(f"Everything is in {run_directory}"), soft_wrap=True)
+    show_report(run_directory, verdict)
     if as_json:
         typer.echo(json_text(verdict), nl=False)
     raise typer.Exit(verdict.exit_code)

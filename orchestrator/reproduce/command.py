@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`oomlab reproduce`: its options, and what it does in which order."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.commands.shared import SetOption, load, people
+from orchestrator.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestrator.reproduce.draft import Draft
+
+_SCALE = re.compile(r"(?:1/)?([1-9][0-9]{0,3})")
+
+
+def reproduce(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a mail, console log, OOM report or patch")],
+    event: Annotated[
+        int | None, typer.Option(metavar="N", help="which report, from 1  [default: the likeliest]")
+    ] = None,
+    patch: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="which patch, from 1  [default: the first that goes on a base]"),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="base kernel  [default: the one the patch goes on]")
+    ] = None,
+    arch: Annotated[str | None, typer.Option(help="architecture  [default: the report's]")] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(metavar="1/N", help="divide the device's size by N  [default: ready in 30 s]"),
+    ] = None,
+    picture: Annotated[
+        bool, typer.Option("--picture", help="rebuild the report's whole Mem-Info, not its free list alone")
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="where to write the scenario  [default: reproduce-NAME]"),
+    ] = None,
+    write_only: Annotated[
+        bool, typer.Option("--write-only", help="stop when the scenario is written")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="write over a scenario that was edited")] = False,
+    blocks: Annotated[int, typer.Option(min=1, max=10_000, help="blocks (independent boots) to run")] = 3,
+    override: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="run directory, new or empty  [default: runs/SCENARIO-TIME]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print what was read and the verdict as JSON on stdout")
+    ] = False,
+) -> None:
+    """Make a scenario of an OOM report, a log, a mail or a patch, and run it.
+
+    It shows what was read in the text, what was inferred from it and what is unknown, writes
+    DIR/NAME.yaml with the patches beside it, and runs that like `oomlab run`: `base` is the kernel
+    without the mail's patch, `patched` the one with it.
+
+    Example: oomlab reproduce thread.mbox
+
+    Example: oomlab reproduce console.log --event 2 --write-only
+    """
+    from orchestrator.report.reproduce import print_facts
+    from orchestrator.reproduce.source import load_source
+    from orchestrator.reproduce.writing import write_draft
+    from orchestrator.rundir import require_unused
+
+    if write_only and (override or out or jobs):
+        raise InputError("--set, --out and --jobs are for the run, which --write-only leaves out")
+    require_unused(out)
+    source = load_source(file)
+    draft = _draft(source, event, patch, _wishes(base, arch, scale, blocks, picture=picture))
+    print_facts(draft.facts, people)
+    path = write_draft(draft, source.name, file.name, write or Path(source.name), force=force)
+    people.print(f"wrote {path}", soft_wrap=True, markup=False)
+    result: dict[str, Any] = {"scenario": str(path), "facts": [fact.as_json() for fact in draft.facts]}
+    if write_only:
+        if as_json:
+            typer.echo(json.dumps(result, indent=2))
+        return
+    _run(path, override, out, jobs, result if as_json else None)
+
+
+def _wishes(base: str | None, arch: str | None, scale: str | None, blocks: int, *, picture: bool) -> Any:
+    from orchestrator.kernels.bases import find_base
+    from orchestrator.reproduce.draft import Wishes
+
+    found = None if scale is None else _SCALE.fullmatch(scale)
+    if scale is not None and found is None:
+        raise InputError(f"--scale {scale!r} is no scale", hint="such as 1/8, or 1 for the whole device")
+    if base is not None:
+        find_base(base, arch or "arm64")
+    return Wishes(int(found[1]) if found else None, blocks, picture, arch, base)
+
+
+def _draft(source: Any, event: int | None, patch: int | None, wishes: Any) -> Draft:
+    from orchestrator.mail.review import Review, review
+    from orchestrator.reproduce.draft import arch_of, make_draft
+    from orchestrator.reproduce.fact import Fact, unknown
+    from orchestrator.reproduce.patches import choose_patch, refusal_facts
+    from orchestrator.reproduce.source import choose_event, headline, why_not
+
+    chosen = choose_event(source.contents.reports, event)
+    beside: list[Fact] = []
+    arch = arch_of(chosen.event if chosen else None, wishes.arch)
+    obstacle = why_not(chosen.event) if chosen is not None else None
+    if chosen is not None and obstacle is not None:
+        if event is not None or not source.contents.patches:
+            raise InputError(
+                f"report {chosen.number} ({headline(chosen)}) {obstacle}",
+                hint="`oomlab oom FILE` lists the reports; --event N takes another",
+            )
+        beside.append(unknown("report", f"{headline(chosen)} left out", f"it {obstacle}"))
+        chosen = None
+    found = Review()
+    if source.contents.patches:
+        found = review(
+            source.contents, arch[0], lambda text: people.print(text, markup=False), with_checkpatch=False
+        )
+    chosen_patch = choose_patch(found, patch, wishes.base)
+    if chosen_patch is None:
+        if chosen is None:
+            raise InputError(
+                "no report that could be reproduced, and no patch that goes on a base kernel",
+                evidence=[fact.why for fact in [*beside, *refusal_facts(found)]],
+                hint="`oomlab mail FILE` says more",
+            )
+        beside += refusal_facts(found)
+    return make_draft(source, chosen, chosen_patch, arch, wishes, beside)
+
+
+def _run(
+    path: Path, override: list[str] | None, out: Path | None, jobs: int | None, result: dict[str, Any] | None
+) -> None:
+    from orchestrator.commands.runs import show_report
+    from orchestrator.report.live import live_observer
+    from orchestrator.run import RunOptions, run_scenario
+
+    loaded = load(path, override, None)
+    options = RunOptions(
+        command=shlex.join(["oomlab", *sys.argv[1:]]), out=out, overrides=override or (), jobs=jobs
+    )
+    with live_observer(people) as observer:
+        directory, verdict = run_scenario(loaded, observer, options)
+    show_report(directory.path, verdict)
+    if result is not None:
+        result |= {"run": str(directory.path), "verdict": verdict.model_dump(mode="json")}
+        typer.echo(json.dumps(result, indent=2))
+    raise typer.Exit(verdict.exit_code)

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scenario: device, variants, memory state, load and expectations put together. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.errors import InputError
+from orchestrator.memory.picture import scaled
+from orchestrator.oom.explain import visible
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.oom.usage import NAMES
+from orchestrator.reproduce.fact import Fact, inferred, read, unknown
+from orchestrator.reproduce.load import Load, binder_load, plan_load
+from orchestrator.reproduce.memory import FreeList, Plan, plan_memory, unit_bounds
+from orchestrator.reproduce.patches import Patched
+from orchestrator.reproduce.source import Chosen, Source, headline
+from orchestrator.scenario.device import SCOPE
+from orchestrator.scenario.dump import yaml_text
+from orchestrator.scenario.picture import Picture
+from orchestrator.scenario.schema import MODELINE
+from orchestrator.units import KIB
+
+_BINDER_BASE = "debian-6.1"
+_X86 = re.compile(r"^(?:__x64_sys|entry_SYSCALL_64|do_syscall_64|asm_exc_|exc_page_fault|ret_from_fork_asm)")
+_ARM = re.compile(r"^(?:__arm64_sys|el0_|el0t_|el1_|el1h_|do_el0_svc|invoke_syscall)")
+_FREE_SLACK_KB = KIB
+_BLOCKS = 3
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for beside the text."""
+
+    scale: int | None = None
+    blocks: int = _BLOCKS
+    picture: bool = False
+    arch: str | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A scenario as data, what it rests on, and the patch files that lie beside it."""
+
+    data: dict[str, Any]
+    facts: tuple[Fact, ...]
+    files: dict[str, str]
+
+    def text(self, source: str) -> str:
+        """The scenario file; the facts stand at its top."""
+        notes = [f"# {fact.origin}: {fact.what}: {fact.value} ({fact.why})" for fact in self.facts]
+        head = [MODELINE, f"# Made by `oomlab reproduce` from {visible(source)}.", *notes]
+        return "\n".join(head) + "\n" + yaml_text(self.data)
+
+
+def arch_of(event: MemoryEvent | None, asked: str | None) -> tuple[str, Fact]:
+    """The architecture of the guest: the report's where a base has it, else arm64."""
+    if asked is not None:
+        return asked, inferred("architecture", asked, "asked for with --arch")
+    names = [frame.function for frame in event.stack] if event is not None else []
+    for arch, sign in (("arm64", _ARM), ("x86_64", _X86)):
+        found = next((name for name in names if sign.match(name)), None)
+        if found is not None:
+            return arch, read("architecture", arch, f"{found} in the call trace")
+    return "arm64", unknown("architecture", "arm64", "nothing in the text tells; --arch takes another")
+
+
+def make_draft(
+    source: Source,
+    chosen: Chosen | None,
+    patched: Patched | None,
+    arch: tuple[str, Fact],
+    wishes: Wishes,
+    beside: Sequence[Fact] = (),
+) -> Draft:
+    """The scenario for a report (None: that of binder-order3) and a patch (None: the base alone).
+
+    `beside` are facts to be told with the others. InputError for a picture of a report without Mem-Info.
+    """
+    state = _plain_state() if chosen is None else _state(chosen, wishes)
+    load = state.load
+    variants, variant_facts = _variants(patched, wishes)
+    expectations = {"base": load.base} | ({"patched": load.patched} if "patched" in variants else {})
+    data: dict[str, Any] = {
+        "name": source.name,
+        "description": _description(source, chosen),
+        "device": {"arch": arch[0], **state.device},
+        "variants": variants,
+    }
+    if state.fragmentation is not None:
+        data["fragmentation"] = state.fragmentation
+    data["trigger"] = load.trigger
+    if load.bystanders is not None:
+        data["bystanders"] = load.bystanders
+    data |= {"trials": {"blocks": wishes.blocks}, "expectations": expectations}
+    facts = [*state.facts, arch[1], *load.facts, *variant_facts, *beside]
+    ordered = sorted(facts, key=lambda fact: _ORIGINS.index(fact.origin))
+    return Draft(data, tuple(ordered), patched.files if patched is not None else {})
+
+
+@dataclass(frozen=True)
+class _State:
+    """Device, memory state and load."""
+
+    device: dict[str, Any]
+    fragmentation: dict[str, Any] | None
+    load: Load
+    facts: tuple[Fact, ...]
+
+
+def _plain_state() -> _State:
+    what = "no report that a guest could repeat; a 256 MiB guest"
+    return _State(
+        {"memory": "256MiB", "sysctls": dict(_QUIET)},
+        dict(_ORDER3_TARGET),
+        binder_load(),
+        (unknown("report", "the target of binder-order3", what),),
+    )
+
+
+def _state(chosen: Chosen, wishes: Wishes) -> _State:
+    event = chosen.event
+    facts = _report_facts(chosen)
+    plan = plan_memory(event, wishes.scale, picture=wishes.picture)
+    load = plan_load(event, plan)
+    device: dict[str, Any] = {"memory": f"{plan.memory_mib}MiB", "sysctls": plan.sysctls}
+    if plan.cma_mib:
+        device["cma"] = f"{plan.cma_mib}MiB"
+    target = _target(event, plan, load, wishes, facts)
+    return _State(device, target, load, (*facts, *plan.facts))
+
+
+_ORIGINS = ("read", "inferred", "unknown")
+_QUIET = {"vm.watermark_boost_factor": 0, "vm.compaction_proactiveness": 0}
+_ORDER3_TARGET = {
+    "target": {"usable_units": {"order": 3, "max": 300}, "free": {"min": "64MiB"}, "hard": "required"},
+    "stressors": ["pipes"],
+}
+
+
+def _report_facts(chosen: Chosen) -> list[Fact]:
+    event = chosen.event
+    which = f"report {chosen.number} of {chosen.of}: {chosen.why}"
+    if chosen.of > 1:
+        which += "; --event N takes another"
+    facts = [read("report", headline(chosen), which)]
+    if event.kernel is not None:
+        facts.append(read("kernel", event.kernel, "of the report; the guest's is the base kernel below"))
+    else:
+        facts.append(unknown("kernel", "that of the base", "the text does not show which kernel it was"))
+    return facts
+
+
+def _description(source: Source, chosen: Chosen | None) -> str:
+    if chosen is None:
+        return f"The patch of {visible(source.path.name)} in the memory state of binder-order3."
+    return f"After the report in {visible(source.path.name)}, {headline(chosen)}"
+
+
+def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], list[Fact]]:
+    if patched is not None:
+        built = {"base": patched.base, "scope": SCOPE}
+
+        def variant(files: Sequence[tuple[str, str]]) -> dict[str, Any]:
+            return {**built, **({"patches": [name for name, _ in files]} if files else {})}
+
+        variants = {"base": variant(patched.base_files), "patched": variant(patched.patched_files)}
+        return variants, list(patched.facts)
+    base = wishes.base or _BINDER_BASE
+    why = "asked for with --base" if wishes.base else "the base whose binder still asks with kcalloc"
+    facts = [
+        inferred("base", base, why),
+        unknown("patch", "none: only the base runs", "try one with `oomlab run FILE.yaml --patch MY.patch`"),
+    ]
+    return {"base": {"base": base}}, facts
+
+
+def _target(
+    event: MemoryEvent, plan: Plan, load: Load, wishes: Wishes, facts: list[Fact]
+) -> dict[str, Any] | None:
+    if event.type == "memcg-oom":
+        return None
+    if wishes.picture:
+        return {"target": {"picture": _picture(event, plan, facts)}}
+    free = plan.free
+    if free is None:
+        return dict(_ORDER3_TARGET) if load.order == 3 else _plain_target(64 * KIB, load.order)
+    if load.short:
+        return _shortage_target(free, plan)
+    if free.units(load.order) > load.left:
+        facts.append(
+            inferred(
+                "free list",
+                f"{load.left or 'none'} of order {load.order} and up",
+                f"{free.units(load.order)} as printed would have served the request: they came free since",
+            )
+        )
+    if event.usage_kb:
+        facts.append(
+            inferred(
+                "composition",
+                "not rebuilt: pages of pipes stand for all that was in use",
+                "an order above 0 is judged by the free list; --picture rebuilds the report's Mem-Info",
+            )
+        )
+    least_kb = max(free.kb, 6 * KIB)
+    return {
+        "target": {
+            "usable_units": list(unit_bounds(free, load.order, load.left)),
+            "free": _between(least_kb),
+            "hard": "required",
+        },
+        "stressors": ["pipes"],
+    }
+
+
+def _plain_target(free_kb: int, order: int) -> dict[str, Any]:
+    return {
+        "target": {"usable_units": {"order": order, "max": 0}, "free": {"min": f"{free_kb}KiB"}},
+        "stressors": ["pipes"],
+    }
+
+
+def _shortage_target(free: FreeList, plan: Plan) -> dict[str, Any]:
+    """Single pages near what was free, and never so few that the state itself would call the OOM killer."""
+    floor_kb = 2 * plan.sysctls.get("vm.min_free_kbytes", 4 * KIB) + 8 * KIB
+    wanted_kb = max(free.kb, floor_kb)
+    return {
+        "target": {
+            "usable_units": {"order": 0, "max": (wanted_kb + 4 * KIB) // 4},
+            "free": {"min": f"{wanted_kb * 3 // 4}KiB"},
+        },
+        "stressors": ["pipes"],
+    }
+
+
+def _between(free_kb: int) -> dict[str, str]:
+    slack_kb = max(_FREE_SLACK_KB, free_kb // 10)
+    return {"min": f"{free_kb - slack_kb}KiB", "max": f"{free_kb + slack_kb}KiB"}
+
+
+def _picture(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any]:
+    usage = {name: event.usage_kb[name] for name in NAMES if name in event.usage_kb and name != "free_cma"}
+    if not usage:
+        raise InputError("--picture: the report has no Mem-Info", hint="leave --picture out")
+    facts.append(
+        read("composition", f"{sum(usage.values())} kB in {len(usage)} lines", "the report's Mem-Info")
+    )
+    lines = {name: f"{kb}KiB" for name, kb in usage.items()}
+    picture = scaled(Picture.model_validate(lines), plan.scale)
+    data: dict[str, Any] = picture.model_dump(mode="json", exclude_none=True)
+    if plan.free is not None:
+        blocks = list(plan.free.blocks)
+        while blocks and not blocks[-1]:
+            blocks.pop()
+        data["free_blocks"] = blocks or [0]
+    if plan.watermarks_kb[0] is not None:
+        names = zip(("min", "low", "high"), plan.watermarks_kb, strict=True)
+        data["watermarks"] = {name: f"{kb}KiB" for name, kb in names if kb is not None}
+    return data

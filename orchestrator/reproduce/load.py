@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the request of a report to a trigger, bystanders and what is to happen. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.binder import ELEMENT_BYTES
+from orchestrator.oom.diagnosis import diagnose
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.reproduce.fact import Fact, inferred, read, unknown
+from orchestrator.reproduce.memory import FreeList, Plan
+from orchestrator.reproduce.source import BINDER_CALLER, is_binder
+from orchestrator.units import KIB, MIB, format_size
+
+# The mapping whose page array is of each order, 4 KiB pages (docs/scenarios.md has the table).
+_MAPPINGS = {1: MIB - 2 * 4 * KIB, 2: 2 * MIB, 3: 4 * MIB}
+_MMAP_KB = {1: 24, 2: 28, 3: 44}
+"""What one served mapping takes of single pages, at most: the array by vmalloc, and what goes with it."""
+_MMAPS = (24, 600)
+_BYSTANDERS = 4
+_BYSTANDER_MIB = 8
+_CGROUP_MIB = (8, 128)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The trigger, the bystanders, what the variant `base` is expected to do, and why."""
+
+    trigger: dict[str, Any]
+    bystanders: dict[str, Any] | None
+    base: dict[str, Any]
+    patched: dict[str, Any]
+    facts: tuple[Fact, ...]
+    order: int
+    left: int = 0
+    """Usable units of `order` that may be left when the trigger starts."""
+
+    @property
+    def short(self) -> bool:
+        """Whether single pages are to be short, not large blocks."""
+        return bool(self.trigger["kind"] == "command")
+
+
+def binder_load() -> Load:
+    """That of the shipped scenario `binder-order3`."""
+    return Load(
+        trigger={"kind": "binder-mmap", "size": "4MiB", "count": 600, "hold": True},
+        bystanders=None,
+        base={"outcome": "oom", "first_oom": {"order": 3, "caller": BINDER_CALLER}},
+        patched={"outcome": "passed", "mmaps_failed": 0},
+        facts=(
+            inferred("trigger", "600 mmaps of 4 MiB", "as in binder-order3"),
+            inferred(
+                "expected", "base: an order-3 OOM; patched: none", "as of a fix for binder's page array"
+            ),
+        ),
+        order=3,
+    )
+
+
+def plan_load(event: MemoryEvent, plan: Plan) -> Load:
+    """What is to happen in the guest for a report that `why_not` has nothing against."""
+    facts: list[Fact] = []
+    adj = _adj(event, facts)
+    bystanders = _bystanders(event, adj, facts)
+    if event.type == "memcg-oom":
+        trigger, base = _cgroup(event, plan, facts)
+    elif not event.order or (not is_binder(event) and _is_short(event)):
+        trigger, base = _shortage(event, facts)
+    else:
+        trigger, base = _mappings(event, plan.free, facts)
+    if adj:
+        trigger["oom_score_adj"] = adj
+    if bystanders is not None and bystanders.get("oom_score_adj", 0) > adj:
+        base["killed"] = "bystander"
+    passes: dict[str, Any] = {"outcome": "passed"}
+    if trigger["kind"] == "binder-mmap":
+        passes["mmaps_failed"] = 0
+    # Objects of a slab come first, and an order-1 block is quickly made of what is freed meanwhile.
+    left = trigger["count"] // 4 if event.order == 1 and "count" in trigger else 0
+    return Load(trigger, bystanders, base, passes, tuple(facts), event.order or 0, left)
+
+
+def _is_short(event: MemoryEvent) -> bool:
+    """Whether single pages were short: closed zones, or usable blocks that kswapd had just made."""
+    finding = diagnose(event)
+    low_kb = sum(zone.low_kb or 0 for zone in finding.zones)
+    near_low = sum(zone.free_kb for zone in finding.zones) < low_kb * 5 // 4
+    return finding.cause == "shortage" or (finding.cause == "not-visible" and near_low)
+
+
+def _adj(event: MemoryEvent, facts: list[Fact]) -> int:
+    adj = event.oom_score_adj
+    if adj is None:
+        facts.append(unknown("oom_score_adj of who asks", 0, "the text does not show it"))
+        return 0
+    facts.append(read("oom_score_adj of who asks", adj, "the report's head"))
+    return max(-1000, min(1000, adj))
+
+
+def _bystanders(event: MemoryEvent, adj: int, facts: list[Fact]) -> dict[str, Any] | None:
+    """Who else may die: needed where somebody else died, or where the asker is protected."""
+    asker, victim = event.trigger, event.victim
+    other_died = asker is not None and victim is not None and asker.comm != victim.comm
+    if not other_died and adj >= 0:
+        return None
+    victim_adj = event.oom_score_adj_victim
+    if victim_adj is not None and other_died:
+        facts.append(read("oom_score_adj of bystanders", victim_adj, "that of the victim"))
+    else:
+        victim_adj = 0
+        facts.append(
+            unknown(
+                "bystanders' oom_score_adj",
+                0,
+                "the text does not show who died; apps in the foreground have 0, and one that asks at"
+                f" {adj} is spared"
+                if adj < 0
+                else "the text does not show the victim's",
+            )
+        )
+    facts.append(
+        inferred("bystanders", f"{_BYSTANDERS} of {_BYSTANDER_MIB} MiB", "they stand for the apps that die")
+    )
+    found: dict[str, Any] = {"count": _BYSTANDERS, "memory": f"{_BYSTANDER_MIB}MiB"}
+    return found | ({"oom_score_adj": victim_adj} if victim_adj else {})
+
+
+def _mappings(
+    event: MemoryEvent, free: FreeList | None, facts: list[Fact]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    order = event.order or 0
+    size = _MAPPINGS[order]
+    array = size // (4 * KIB) * ELEMENT_BYTES
+    why = (
+        f"{array} bytes of page array, {ELEMENT_BYTES} for each page (struct binder_lru_page): that is order"
+        f" {order}. The size that was mapped is not in the text"
+    )
+    if is_binder(event):
+        facts.append(inferred("trigger", f"mmaps of {format_size(size)}", why))
+    else:
+        caller = event.stack_first_caller or "an unknown caller"
+        stands = f"{caller} is not in the guest: binder asks for the same order in its place. {why}"
+        facts.append(inferred("trigger", f"binder mmaps of {format_size(size)}", stands))
+    spare_kb = (free.kb - _min_kb(event)) if free is not None else 64 * KIB
+    count = max(_MMAPS[0], min(_MMAPS[1], spare_kb // 3 // _MMAP_KB[order]))
+    facts.append(
+        inferred(
+            "mmaps", count, "the report is of one; so many leave single pages to a kernel that falls back"
+        )
+    )
+    trigger = {"kind": "binder-mmap", "size": format_size(size), "count": count, "hold": True}
+    facts.append(
+        inferred("expected", f"base: an OOM at order {order}; patched: none", "what the report shows")
+    )
+    return trigger, {"outcome": "oom", "first_oom": {"order": order, "caller": BINDER_CALLER}}
+
+
+def _min_kb(event: MemoryEvent) -> int:
+    return sum(zone.min_kb or 0 for zone in event.zones.values())
+
+
+def _shortage(event: MemoryEvent, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:
+    caller = event.stack_first_caller or "who asked"
+    facts.append(
+        inferred(
+            "trigger",
+            "a process that grows until memory is out",
+            f"single pages were short; what {caller} did is not in the guest",
+        )
+    )
+    if event.order:
+        why = f"a request for order {event.order} came when memory was short; who asks next is chance"
+        facts.append(inferred("expected", "base: an OOM, of any order", why))
+    else:
+        facts.append(inferred("expected", "base: an OOM at order 0", "what the report shows"))
+    trigger = {"kind": "command", "command": "busybox tail /dev/zero"}
+    return trigger, {"outcome": "oom"} | ({} if event.order else {"first_oom": {"order": 0}})
+
+
+def _cgroup(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:
+    low_mib, high_mib = _CGROUP_MIB
+    limit_kb = event.memcg.limit_kb if event.memcg else None
+    if limit_kb is None:
+        limit_mib = 32
+        facts.append(unknown("limit of the cgroup", f"{limit_mib} MiB", "the text does not show it"))
+    else:
+        limit_mib = max(low_mib, min(high_mib, plan.memory_mib // 4, limit_kb // KIB))
+        why = "memory: usage ..., limit ..."
+        if limit_mib != limit_kb // KIB:
+            why = f"{limit_kb} kB in the text; a guest of {plan.memory_mib} MiB holds so much"
+        facts.append(read("limit of the cgroup", f"{limit_mib} MiB", why))
+    facts.append(inferred("trigger", "a process that grows in a cgroup", "the cgroup's limit was the reason"))
+    facts.append(inferred("expected", "base: an OOM of the cgroup", "what the report shows"))
+    group = "/tmp/cgroup"
+    command = (
+        f"busybox mkdir -p {group} && busybox mount -t cgroup2 cgroup2 {group}"
+        f" && echo +memory > {group}/cgroup.subtree_control && busybox mkdir {group}/limited"
+        f" && echo {limit_mib}M > {group}/limited/memory.max && echo $$ > {group}/limited/cgroup.procs"
+        " && busybox tail /dev/zero"
+    )
+    return {"kind": "command", "command": command}, {"outcome": "oom"}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text that is to be reproduced, and which of its reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import InputError
+from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, read_contents
+from orchestrator.oom.explain import request, visible
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.units import MIB
+
+LARGEST_KILLING_ORDER = 3
+"""PAGE_ALLOC_COSTLY_ORDER (include/linux/mmzone.h): above it a request fails, and nobody is killed."""
+BINDER_CALLER = "binder_alloc_mmap_handler"
+
+_TOO_MANY_NULS = 20
+_CUT = "the report is enough: `oomlab oom FILE` names the line where each begins"
+_NAME = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and what it holds."""
+
+    path: Path
+    contents: Contents
+
+    @property
+    def name(self) -> str:
+        """A name for the scenario."""
+        slug = _NAME.sub("-", self.path.stem.lower()).strip("-")[:40].strip("-")
+        return f"reproduce-{slug or 'report'}"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One report, its number (from 1), how many there are, and why it is this one."""
+
+    event: MemoryEvent
+    number: int
+    of: int
+    why: str
+
+
+def load_source(path: Path) -> Source:
+    """Read a file. InputError when there is none, or nothing in it that could be reproduced."""
+    try:
+        if not path.is_file() and path.exists():
+            what = "a directory" if path.is_dir() else "no ordinary file"
+            raise InputError(f"{visible(str(path))} is {what}", hint="give one mail, log or patch")
+        with path.open("rb") as file:
+            data = file.read(MAX_MAIL_BYTES + 1)
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {visible(str(path))}: {words}") from None
+    if len(data) > MAX_MAIL_BYTES:
+        raise InputError(f"{visible(str(path))} is larger than {MAX_MAIL_BYTES // MIB} MiB", hint=_CUT)
+    if not data.strip(b"\0\t\n\v\f\r "):
+        raise InputError(f"{visible(str(path))} is empty")
+    # Logs that survived a crash have runs of NUL where nothing was written.
+    if data.count(b"\0") * _TOO_MANY_NULS > len(data):
+        raise InputError(
+            f"{visible(str(path))} is binary", hint="expected a mail, a log or a patch, saved as text"
+        )
+    contents = read_contents(data.replace(b"\0", b""))
+    if not contents.reports and not contents.patches:
+        raise InputError(
+            f"{visible(str(path))} holds neither an OOM report nor a patch: there is nothing to reproduce",
+            hint="`oomlab oom FILE` and `oomlab mail FILE` say what they find in a text",
+        )
+    return Source(path, contents)
+
+
+def choose_event(reports: Sequence[MemoryEvent], wanted: int | None) -> Chosen | None:
+    """The report `wanted` (from 1), or the first that can be reproduced best; None when there are none.
+
+    InputError for a number that no report has.
+    """
+    if wanted is not None:
+        if not 1 <= wanted <= len(reports):
+            there = f"there are {len(reports)}" if reports else "there is none"
+            raise InputError(f"--event {wanted}: no such report; {there}", hint="they are numbered from 1")
+        return Chosen(reports[wanted - 1], wanted, len(reports), "asked for with --event")
+    if not reports:
+        return None
+    best = min(range(len(reports)), key=lambda index: (_rank(reports[index]), index))
+    why = "the only one" if len(reports) == 1 else _WHY[_rank(reports[best])]
+    return Chosen(reports[best], best + 1, len(reports), why)
+
+
+def why_not(event: MemoryEvent) -> str | None:
+    """Why no guest of ours can be made to repeat a report; None when one can."""
+    order = event.order or 0
+    if event.type == "alloc-failure":
+        return (
+            "is an allocation failure: the caller was told so and nobody was killed. No trigger makes such"
+            " a request (most are atomic, or above order 3)"
+        )
+    if event.type == "lmk-kill":
+        return "is a kill by the low memory killer, which acts on pressure: no OOM is to be reproduced"
+    if event.type == "show-mem":
+        return "is a memory dump without a request: nothing says what failed"
+    if order == -1:
+        return "was asked for by hand (sysrq): there is nothing to reproduce"
+    if order > LARGEST_KILLING_ORDER:
+        return f"is of order {order}: above order {LARGEST_KILLING_ORDER} kernels do not kill"
+    if any(buddy.smallest_block_kb not in (4, 16) for buddy in event.buddy.values()):
+        return "is from a kernel with 64 KiB pages, or a damaged one: no base has such pages"
+    if (event.order or 0) > 0 and any(buddy.smallest_block_kb != 4 for buddy in event.buddy.values()):
+        return "is from a kernel with 16 KiB pages, whose page array never takes more than one page"
+    return None
+
+
+def is_binder(event: MemoryEvent) -> bool:
+    """Whether binder's page array is what was asked for."""
+    return event.stack_first_caller == BINDER_CALLER or any(
+        frame.function == BINDER_CALLER and frame.sure for frame in event.stack
+    )
+
+
+def headline(chosen: Chosen) -> str:
+    """The chosen report in a few words."""
+    return f"line {chosen.event.line}: {request(chosen.event, 4096)}"
+
+
+_WHY = {
+    0: "the first OOM with binder in its stack",
+    1: "the first OOM above order 0 (none has binder in its stack)",
+    2: "the first OOM (none is above order 0)",
+    3: "the first OOM of a cgroup (there is no other)",
+    4: "the first of all (none is an OOM that could be reproduced)",
+}
+
+
+def _rank(event: MemoryEvent) -> int:
+    if why_not(event) is not None:
+        return 4
+    if event.type == "memcg-oom":
+        return 3
+    if is_binder(event):
+        return 0
+    return 1 if event.order else 2

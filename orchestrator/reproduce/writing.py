@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A drafted scenario and its patches as files: whole or not at all, and never over somebody's edits."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from pathlib import Path
+
+from orchestrator.errors import InputError
+from orchestrator.reproduce.draft import Draft
+from orchestrator.rundir import write_atomic
+from orchestrator.scenario import load_scenario
+
+_MARK = re.compile(r"^# unedited: ([0-9a-f]{16})\n", re.MULTILINE)
+
+
+def write_draft(draft: Draft, name: str, source: str, directory: Path, *, force: bool) -> Path:
+    """Write `name`.yaml and its patches into `directory`; the path of the scenario.
+
+    The scenario is valid before anything is written (ScenarioInvalid otherwise). InputError where a file
+    was edited since it was written, unless `force`, and where nothing can be written.
+    """
+    text = _marked(draft.text(source))
+    scenario = directory / f"{name}.yaml"
+    _refuse_edited(scenario, force=force)
+    _validated(draft, text, name)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for file, content in draft.files.items():
+            write_atomic(directory / file, content.encode(errors="surrogateescape"))
+        write_atomic(scenario, text.encode())
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {directory}: {error.strerror}", hint="choose another with --write"
+        ) from None
+    return scenario
+
+
+def _validated(draft: Draft, text: str, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="oomlab-") as place:
+        for file, content in draft.files.items():
+            Path(place, file).write_bytes(content.encode(errors="surrogateescape"))
+        path = Path(place, f"{name}.yaml")
+        path.write_text(text)
+        load_scenario(path)
+
+
+def _marked(text: str) -> str:
+    """With a sum of the rest, which tells an edited file from one that may be written anew."""
+    first, _, rest = text.partition("\n")
+    return f"{first}\n# unedited: {_sum(rest)}\n{rest}"
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _refuse_edited(path: Path, *, force: bool) -> None:
+    if force or not path.exists():
+        return
+    try:
+        text = path.read_text(errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    mark = _MARK.search(text)
+    if mark is None or _sum(text[mark.end() :]) != mark[1]:
+        raise InputError(
+            f"{path} is there already, and edited",
+            hint=f"`oomlab run {path}` runs it; --write DIR writes elsewhere, --force over it",
+        )
