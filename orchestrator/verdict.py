@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.analysis.answers import answer_questions
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
 from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Answer, Comparison
@@ -146,6 +147,7 @@ def _pass(
     timed = clock == "deterministic" or scenario.trials.timing
     median_kb, largest_kb = _private_memory([result for result in trials if result.clock == clock])
     controls = control_groups(scenario, clock, trials, check_transcripts)
+    comparisons = compare_variants(scenario, clock, trials, twins_identical=_identical(controls))
     return PassVerdict(
         clock=clock,
         accelerator=accelerator.accelerator,
@@ -165,7 +167,8 @@ def _pass(
         forks=forks_of(scenario, clock),
         audit=summarise_audit(scenario.variants, trials, clock, timed=timed),
         controls=controls,
-        comparisons=compare_variants(scenario, clock, trials, twins_identical=_identical(controls)),
+        comparisons=comparisons,
+        answers=answer_questions(scenario, clock, trials, comparisons, controls),
         picture=_picture(scenario, [result for result in trials if result.clock == clock]),
         private_memory_median_kb=median_kb,
         private_memory_largest_kb=largest_kb,

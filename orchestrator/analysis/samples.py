@@ -34,8 +34,10 @@ class TimingKey(NamedTuple):
 
     @property
     def family(self) -> tuple[str, str, str]:
-        """Sizes of one benchmark are one family of tests."""
-        return self.name.partition("/")[0], self.when, self.statistic
+        """Sizes of one benchmark are one family of tests: all that differ in the first argument alone."""
+        name, _, argument = self.name.partition("/")
+        _, _, others = argument.partition("/")
+        return f"{name}/{others}", self.when, self.statistic
 
 
 @dataclass

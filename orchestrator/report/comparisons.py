@@ -16,14 +16,13 @@ from orchestrator.analysis.comparison import (
     Comparison,
     TimingComparison,
 )
+from orchestrator.analysis.findings import headline
+from orchestrator.analysis.phrases import WHEN
+from orchestrator.analysis.samples import MMAP
 from orchestrator.report.rows import count_of
 from orchestrator.report.text import one_line
 
 _PERCENT = 100
-_SHOWN = {("mmap", "p50"), ("mmap", "p99")}
-"""Of the trigger's maps; of benchmarks the time per iteration is shown. The rest is in verdict.json."""
-_WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trigger",
-         "after": "after the trigger"}  # fmt: skip
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -32,7 +31,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     console.print(Text(one_line(title), style="bold"), soft_wrap=True)
     if comparison.outcome is not None:
         console.print(Text(f"  {one_line(comparison.outcome.words)}"), soft_wrap=True)
-    rows = list(shown(comparison.timings))
+    rows = headline(comparison.timings)
     if rows:
         console.print(_table(comparison, rows))
     for warning in comparison.noise.warnings:
@@ -64,13 +63,6 @@ def basis(comparison: Comparison) -> str:
     return text if comparison.smallest_p is None else f"{text}; smallest p {comparison.smallest_p:.2g}"
 
 
-def shown(timings: Iterable[TimingComparison]) -> Iterator[TimingComparison]:
-    """The timings that a short table has."""
-    for timing in timings:
-        if timing.statistic == "real_time" or (timing.name, timing.statistic) in _SHOWN:
-            yield timing
-
-
 def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
     rows = list(rows)
     exact = all(timing.unit == "instructions" for timing in rows)
@@ -83,14 +75,14 @@ def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
     for timing in rows:
         if timing.when != when:
             when = timing.when
-            table.add_row(Text(_WHEN[when], style="italic"))
+            table.add_row(Text(WHEN[when], style="italic"))
         table.add_row(*(Text(cell) for cell in cells(timing)))
     return table
 
 
 def cells(timing: TimingComparison) -> tuple[str, ...]:
     """Name, both medians, change and interval in percent, and p (after Holm) of one timing."""
-    name = f"{timing.name} {timing.statistic}" if timing.name == "mmap" else timing.name
+    name = f"{timing.name} {timing.statistic}" if timing.name == MMAP else timing.name
     digits = 2 if timing.unit == "instructions" else 1
     low, high = timing.low, timing.high
     interval = "-"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.analysis.comparison import Comparison, OutcomeComparison, Share, TimingComparison
+from orchestrator.analysis.findings import headline
 from orchestrator.analysis.inference import LEVEL
-from orchestrator.report.comparisons import basis, cells, shown
+from orchestrator.report.comparisons import basis, cells
 from orchestrator.report.rows import count_of
 
 _FEW_SENTENCES = 6
@@ -29,7 +30,7 @@ class TimingTable:
 def timing_tables(comparison: Comparison) -> Iterator[TimingTable]:
     """The times per iteration and those of the trigger's maps, in the order of the verdict."""
     groups: dict[tuple[str, str, str], list[TimingComparison]] = {}
-    for timing in shown(comparison.timings):
+    for timing in headline(comparison.timings):
         groups.setdefault((_split(timing)[0], timing.when, timing.unit), []).append(timing)
     for (family, when, unit), timings in groups.items():
         interval = "range, exact" if unit == "instructions" else "95 % interval"
@@ -54,7 +55,7 @@ def sentences(comparison: Comparison) -> Iterator[str]:
         yield _share(comparison.baseline, outcome, outcome.baseline)
         yield _share(comparison.candidate, outcome, outcome.candidate)
         yield outcome.words
-    timings = list(shown(comparison.timings))
+    timings = headline(comparison.timings)
     told = timings
     if len(timings) > _FEW_SENTENCES:
         told = [each for each in timings if each.p_holm is not None and each.p_holm <= LEVEL]

@@ -6,8 +6,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,49 +15,9 @@ from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Comparison, TimingComparison
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
-from orchestrator.scenario import Scenario, load_text
-
-TEXT = """
-name: example
-device: {arch: arm64, memory: 256MiB}
-variants:
-  first: {base: debian-6.1}
-  second: {base: BASE, scope: drivers/android, patches: []}
-trigger: {kind: binder-mmap, size: 4MiB, count: 600}
-trials: {blocks: 20, clock: [realtime, deterministic]}
-"""
-
-
-def scenario(base: str = "debian-6.1", twin: bool = False) -> Scenario:
-    text = TEXT.replace("BASE", base)
-    if twin:
-        text = text.replace("trigger:", "  again: {base: debian-6.1, twin_of: first}\ntrigger:", 1)
-    return load_text(text, Path("example.yaml")).scenario
-
-
-def trial(variant: str, block: int, p50_ns: float | None = None, **fields: Any) -> TrialResult:
-    ok = fields.pop("ok", 600)
-    latency = None
-    if p50_ns is not None:
-        latency = LatencySummary(count=ok, p50_ns=round(p50_ns), p99_ns=round(p50_ns) * 9, max_ns=1)
-    mmaps = MmapSummary(planned=600, ok=ok, failed=0, unfinished=0, errnos={}, latency=latency)
-    made: dict[str, Any] = {
-        "outcome": Outcome.PASSED,
-        "clock": "realtime",
-        "mmaps": mmaps,
-        "fingerprint": f"{block:x}",
-    }
-    return TrialResult(
-        trial=block, directory="1", block=block, attempt=1, variant=variant, mode="trial", seed=1,
-        why="", host_seconds=1, **(made | fields),
-    )  # fmt: skip
-
-
-def row(name: str, real_ns: float, **fields: Any) -> BenchmarkRow:
-    return BenchmarkRow(
-        name=name, when="target", iterations=100, warmup=10, real_ns=real_ns, cpu_ns=real_ns / 2, **fields
-    )
+from orchestrator.result import MmapSummary, TrialResult
+from orchestrator.scenario import Scenario
+from tests.unit.analysis.trials import row, run, scenario, trial
 
 
 def compared(
@@ -70,16 +28,6 @@ def compared(
 
 def timing(comparison: Comparison, statistic: str = "p50", name: str = "mmap") -> TimingComparison:
     return next(each for each in comparison.timings if (each.name, each.statistic) == (name, statistic))
-
-
-def run(ratios: Sequence[float], base_ns: float = 1e6, wander: float = 0.2) -> list[TrialResult]:
-    """Blocks that differ much from one another, with variants that differ by these ratios."""
-    dice = random.Random(1)
-    trials = []
-    for block, ratio in enumerate(ratios, start=1):
-        own_ns = base_ns * math.exp(dice.gauss(0, wander))
-        trials += [trial("first", block, own_ns), trial("second", block, own_ns * ratio)]
-    return trials
 
 
 def test_a_difference_is_found_through_blocks_that_wander() -> None:
@@ -232,14 +180,27 @@ def test_a_noisy_machine_is_told() -> None:
 
 
 def test_twins_that_differ_warn_of_everything_else() -> None:
+    subject = scenario(variants="  again: {base: debian-6.1, twin_of: first}\n")
     trials = run([1.0] * 8)
-    trials += [trial("again", block, p50_ns) for block in range(1, 9)
-               if (p50_ns := trials[2 * block - 2].mmaps.latency.p50_ns * 1.3)]  # type: ignore[union-attr]  # fmt: skip
-    (comparison,) = compare_variants(scenario(twin=True), "realtime", trials, twins_identical=None)
+    trials += [
+        each.model_copy(update={"variant": "again", "mmaps": slower(each, 1.3)})
+        for each in trials
+        if each.variant == "first"
+    ]
+    (comparison,) = compare_variants(subject, "realtime", trials, twins_identical=None)
     assert comparison.candidate == "second"
     assert comparison.noise.control_percent == pytest.approx(30, rel=1e-3)
     assert len(comparison.noise.warnings) == 2
     assert "call one and the same module different from itself" in comparison.noise.warnings[1]
+
+
+def slower(one: TrialResult, factor: float) -> MmapSummary:
+    assert one.mmaps is not None
+    assert one.mmaps.latency is not None
+    p50_ns = round(one.mmaps.latency.p50_ns * factor)
+    return one.mmaps.model_copy(
+        update={"latency": one.mmaps.latency.model_copy(update={"p50_ns": p50_ns, "p99_ns": p50_ns * 9})}
+    )
 
 
 LOG_RATIOS = st.lists(st.floats(-0.5, 0.5), min_size=6, max_size=10)

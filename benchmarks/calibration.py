@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the statistics raise false alarms as often as they say, and find what is there?
+
+    python -m benchmarks.calibration RUN [--redraws N] [--pool FILE]
+
+RUN is a finished run with a variant and its twin (`oomlab run benchmarks/calibration.yaml`), or a pool that
+an earlier call wrote with `--pool`. Blocks are redrawn from it without replacement, and in each block the
+labels of the twins are permuted, so that no difference can be there: whatever the comparison of a
+verdict then claims is a false alarm. With the other variants it counts how often their differences are found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.analysis.comparison import TimingComparison
+from orchestrator.analysis.inference import LEVEL, fisher_p, holm, mcnemar_p
+from orchestrator.analysis.samples import TimingKey, evident, timed
+from orchestrator.analysis.timings import Pair, compare_timings
+from orchestrator.journal import read_journal, trial_results
+from orchestrator.manifest import RunManifest
+from orchestrator.rundir import open_run_directory
+
+SIZES = (6, 8, 10, 15, 20, 30)
+"""Numbers of blocks that are tried."""
+_NAMES = ("one", "other")
+_PERCENT = 100
+
+
+class Pool(BaseModel):
+    """Every block's figures, in ns, by timing (`mmap trigger p50`) and variant; blocks in one order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: str
+    baseline: str
+    twin: str
+    figures: dict[str, dict[str, tuple[int, ...]]]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+        return len(next(iter(self.figures.values()))[self.baseline])
+
+    @property
+    def others(self) -> list[str]:
+        """Variants that are not the baseline's twin."""
+        return [name for name in next(iter(self.figures.values())) if name not in (self.baseline, self.twin)]
+
+    def logs(self, variant: str) -> dict[TimingKey, list[float]]:
+        """Logarithms of one variant's figures by timing, in the order of the blocks."""
+        return {
+            TimingKey(*timing.split(" ")): [math.log(time_ns) for time_ns in variants[variant]]  # type: ignore[arg-type]
+            for timing, variants in self.figures.items()
+        }
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """Shares of redraws of `blocks` blocks in which a test spoke up, with one timing and with all of them."""
+
+    blocks: int
+    redraws: int
+    test: float
+    interval: float
+    claim: float
+    family: float
+    unpaired: float
+    outcome: float
+    outcome_unpaired: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """What redraws of `blocks` blocks say of one variant with a difference; percent."""
+
+    variant: str
+    timing: TimingKey
+    blocks: int
+    whole_percent: float
+    median_percent: float
+    claimed: float
+    covered: float
+
+
+def pool_of(run: Path) -> Pool:
+    """The pool of a finished run; raises OomlabError when there is none in `run`."""
+    directory = open_run_directory(run)
+    manifest = directory.load(directory.manifest, RunManifest)
+    variants = manifest.scenario.variants
+    twin, baseline = next((name, each.twin_of) for name, each in variants.items() if each.twin_of)
+    trials = trial_results(read_journal(directory.journal))
+    found = {name: timed(evident(trials, name)) for name in variants}
+    keys = [key for key in found[baseline] if all(key in each for each in found.values())]
+    blocks = sorted(set.intersection(*(set(each[key].log_ns) for each in found.values() for key in keys)))
+    figures = {
+        " ".join(key): {
+            name: tuple(round(math.exp(each[key].log_ns[block])) for block in blocks)
+            for name, each in found.items()
+        }
+        for key in keys
+    }
+    about = f"{manifest.scenario.name}, {len(blocks)} blocks, {manifest.started:%Y-%m-%d}, ns"
+    return Pool(about=about, baseline=baseline or "", twin=twin, figures=figures)
+
+
+def redrawn(pool: Pool, variant: str, blocks: int, dice: random.Random, *, permute: bool) -> list[Pair]:
+    """`blocks` blocks of the baseline and `variant`; permuted, a toss swaps the two in each block."""
+    chosen = dice.sample(range(pool.blocks), blocks)
+    turned = [permute and dice.random() < 0.5 for _ in chosen]
+    return list(_pairs(pool, variant, chosen, turned))
+
+
+def _pairs(pool: Pool, variant: str, chosen: Sequence[int], turned: Sequence[bool]) -> Iterator[Pair]:
+    ours, theirs = pool.logs(pool.baseline), pool.logs(variant)
+    for key in ours:
+        sides = [
+            (theirs[key][block], ours[key][block]) if turn else (ours[key][block], theirs[key][block])
+            for block, turn in zip(chosen, turned, strict=True)
+        ]
+        one, other = zip(*sides, strict=True)
+        yield Pair(key, one, other, (1.0, 1.0), paired=True)
+
+
+def unpaired(pool: Pool, blocks: int, dice: random.Random) -> list[Pair]:
+    """Two draws of the baseline that share no block: what variants with different kernels are."""
+    chosen = dice.sample(range(pool.blocks), 2 * blocks)
+    return [
+        Pair(
+            key,
+            tuple(logs[block] for block in chosen[:blocks]),
+            tuple(logs[block] for block in chosen[blocks:]),
+            (1.0, 1.0),
+            paired=False,
+        )
+        for key, logs in pool.logs(pool.baseline).items()
+    ]
+
+
+def claims(timing: TimingComparison, p: float | None) -> bool:
+    """What a sentence of the report calls a difference, by this p."""
+    return p is not None and p <= LEVEL and _outside(timing)
+
+
+def _outside(timing: TimingComparison) -> bool:
+    return timing.low is not None and timing.high is not None and not timing.low <= 1 <= timing.high
+
+
+def false_alarms(pool: Pool, blocks: int, redraws: int, seed: int) -> Alarms:
+    """How often nothing is taken for something; 2 * blocks blocks must be in the pool."""
+    dice = random.Random(seed)
+    rows = [_alarm(pool, blocks, dice) for _ in range(redraws)]
+    shares = [statistics.fmean(column) for column in zip(*rows, strict=True)]
+    return Alarms(blocks, redraws, *shares)
+
+
+def _alarm(pool: Pool, blocks: int, dice: random.Random) -> tuple[bool, ...]:
+    found = redrawn(pool, pool.twin, blocks, dice, permute=True)
+    timings = compare_timings(_NAMES, found, "realtime")
+    first = timings[0]
+    # All timings as if they were sizes of one benchmark: what Holm is for.
+    corrected = holm([timing.p for timing in timings if timing.p is not None])
+    apart = compare_timings(_NAMES, unpaired(pool, blocks, dice)[:1], "realtime")[0]
+    return (
+        first.p is not None and first.p <= LEVEL,
+        _outside(first),
+        claims(first, first.p),
+        any(claims(timing, p) for timing, p in zip(timings, corrected, strict=True)),
+        apart.p is not None and apart.p <= LEVEL,
+        _outcome_alarm(found[0]),
+        _unpaired_outcome_alarm(pool, blocks, dice),
+    )
+
+
+def _outcome_alarm(pair: Pair) -> bool:
+    """An outcome made of the times: a block "has" it above the median of all figures."""
+    limit = statistics.median(pair.baseline + pair.candidate)
+    had = [(ours > limit, theirs > limit) for ours, theirs in zip(pair.baseline, pair.candidate, strict=True)]
+    return mcnemar_p(had.count((True, False)), had.count((False, True))) <= LEVEL
+
+
+def _unpaired_outcome_alarm(pool: Pool, blocks: int, dice: random.Random) -> bool:
+    pair = unpaired(pool, blocks, dice)[0]
+    limit = statistics.median(pool.logs(pool.baseline)[pair.key])
+    one, other = (sum(log > limit for log in side) for side in (pair.baseline, pair.candidate))
+    return fisher_p((one, blocks - one), (other, blocks - other)) <= LEVEL
+
+
+def found_differences(pool: Pool, variant: str, blocks: int, redraws: int, seed: int) -> Found:
+    """How often a difference that is there is claimed, and how large it is said to be (first timing)."""
+    dice = random.Random(seed)
+    timings = [
+        compare_timings(_NAMES, redrawn(pool, variant, blocks, dice, permute=False)[:1], "realtime")[0]
+        for _ in range(redraws)
+    ]
+    whole = redrawn(pool, variant, pool.blocks, dice, permute=False)[0]
+    # The median ratio of the whole pool: what a few disturbed blocks do not move.
+    truth = math.exp(statistics.median(whole.log_ratios))
+    return Found(
+        variant=variant,
+        timing=whole.key,
+        blocks=blocks,
+        whole_percent=(truth - 1) * _PERCENT,
+        median_percent=(statistics.median(timing.ratio for timing in timings) - 1) * _PERCENT,
+        claimed=statistics.fmean(claims(timing, timing.p) and timing.ratio > 1 for timing in timings),
+        covered=statistics.fmean(
+            timing.low is not None and timing.high is not None and timing.low <= truth <= timing.high
+            for timing in timings
+        ),
+    )
+
+
+def _share(share: float) -> str:
+    return f"{share * _PERCENT:.1f} %"
+
+
+def _alarm_table(rows: Sequence[Alarms]) -> Table:
+    table = Table("blocks", "sign flips", "interval", "claim", "family, Holm", "Welch", "McNemar", "Fisher",
+                  title=f"False alarms at {LEVEL:.0%}, {rows[0].redraws} redraws")  # fmt: skip
+    for row in rows:
+        shares = (row.test, row.interval, row.claim, row.family, row.unpaired, row.outcome,
+                  row.outcome_unpaired)  # fmt: skip
+        table.add_row(str(row.blocks), *map(_share, shares))
+    return table
+
+
+def _found_table(rows: Sequence[Found]) -> Table:
+    table = Table("variant", "timing", "blocks", "there", "measured", "claimed", "in the interval")
+    for row in rows:
+        table.add_row(
+            row.variant, " ".join(row.timing), str(row.blocks), f"{row.whole_percent:+.1f} %",
+            f"{row.median_percent:+.1f} %", _share(row.claimed), _share(row.covered),
+        )  # fmt: skip
+    return table
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--redraws", type=int, default=2000)
+    parser.add_argument("--pool", type=Path, help="write the figures of the blocks here")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    pool = (
+        Pool.model_validate_json(options.run.read_text()) if options.run.is_file() else pool_of(options.run)
+    )
+    if options.pool:
+        options.pool.write_text(pool.model_dump_json(indent=1) + "\n")
+    console = Console(width=100)
+    console.print(pool.about)
+    sizes = [blocks for blocks in SIZES if 2 * blocks <= pool.blocks]
+    console.print(_alarm_table([false_alarms(pool, each, options.redraws, options.seed) for each in sizes]))
+    redraws = max(1, options.redraws // 4)
+    console.print(
+        _found_table(
+            [
+                found_differences(pool, variant, blocks, redraws, options.seed)
+                for variant in pool.others
+                for blocks in sizes
+            ]
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A reviewer's four questions about a patch, answered from a run's evidence, whatever the patch.
+
+The questions are those of the review of the binder patch (Carlos Llamas, 14 June 2024): what explains
+the gain, was it tested under memory pressure, is it not the same while contiguous memory is there,
+is it noise.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestrator.analysis.comparison import Answer, Comparison, TimingComparison, When
+from orchestrator.analysis.doubts import is_it_noise
+from orchestrator.analysis.findings import Finding, finding, headline, summary
+from orchestrator.analysis.inference import LEVEL
+from orchestrator.analysis.paths import PHASES, Paths, path_lines, paths_of
+from orchestrator.analysis.phrases import WHEN, share_text
+from orchestrator.analysis.samples import evident
+from orchestrator.binder import page_array_order
+from orchestrator.control_group import ControlGroup
+from orchestrator.guests.qemu.machine import Clock
+from orchestrator.result import AuditedPhase, TrialResult
+from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.trigger import BinderMmap
+
+EXPLANATION = "Is there an explanation for the difference?"
+PRESSURE = "Was this tested under memory pressure?"
+CONTIGUOUS = "Is it not the same if there is enough contiguous memory?"
+NOISE = "Might the results be noise?"
+TRANSACTIONS = "BM_sendVec_binder"
+"""Benchmarks of transactions begin with this, whatever their mode and size."""
+_KIB_PER_MIB = 1024
+_BY_WEIGHT: tuple[AuditedPhase, ...] = ("trigger", "target", "after", "relaxed")
+"""Where a path is told of first: the trigger is what the scenario is about."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One candidate against the baseline, with all that the answers are made from."""
+
+    scenario: Scenario
+    clock: Clock
+    comparison: Comparison
+    trials: Sequence[TrialResult]
+    controls: Sequence[ControlGroup]
+    paths: tuple[Paths, Paths]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Baseline and candidate."""
+        return self.comparison.baseline, self.comparison.candidate
+
+    @property
+    def timings(self) -> list[TimingComparison]:
+        """What summaries are made of."""
+        return headline(self.comparison.timings)
+
+    def timed(self, *whens: str) -> list[TimingComparison]:
+        """Timings under these states of memory."""
+        return [timing for timing in self.timings if timing.when in whens]
+
+
+def answer_questions(
+    scenario: Scenario,
+    clock: Clock,
+    trials: Sequence[TrialResult],
+    comparisons: Sequence[Comparison],
+    controls: Sequence[ControlGroup],
+) -> tuple[Answer, ...]:
+    """Four answers for each candidate; none for a run that has no candidate but twins."""
+    own = [trial for trial in trials if trial.clock == clock]
+    answers: list[Answer] = []
+    for comparison in comparisons:
+        if scenario.variants[comparison.candidate].twin_of is not None:
+            continue
+        paths = tuple(paths_of(evident(own, each)) for each in (comparison.baseline, comparison.candidate))
+        case = Case(scenario, clock, comparison, own, controls, (paths[0], paths[1]))
+        noise = is_it_noise(NOISE, clock, comparison, case.timings, controls)
+        four = (_explanation(case), _pressure(case), _contiguous(case), noise)
+        answers += four if len(comparisons) == 1 else [_of(comparison.candidate, each) for each in four]
+    return tuple(answers)
+
+
+def _of(candidate: str, answer: Answer) -> Answer:
+    return answer.model_copy(update={"question": f"{candidate}: {answer.question}"})
+
+
+def _explanation(case: Case) -> Answer:
+    evidence = list(path_lines(case.names, case.paths))
+    if case.comparison.outcome is not None:
+        evidence.insert(0, case.comparison.outcome.words)
+    allocating, others = _by_allocation(case)
+    if allocating:
+        evidence.append(f"maps, each with a page array of its own: {summary(allocating)}")
+    sentences, missing = [_difference(case), _path_sentence(case)], None
+    if not any(case.paths):
+        missing = "how requests were served was not traced; `audit: true` counts them"
+    if others:
+        evidence.append(f"transactions, which ask for no page array while they are timed: {summary(others)}")
+        sentences.append(_transactions(others))
+    elif missing is None:
+        missing = "no transactions were measured; a benchmark of kind `binder-transaction` would"
+    return Answer(question=EXPLANATION, answer=" ".join(sentences), evidence=tuple(evidence), open=missing)
+
+
+def _difference(case: Case) -> str:
+    """What there is to explain."""
+    outcome, timings = case.comparison.outcome, case.timings
+    found = sum(finding(timing) is Finding.DIFFERENT for timing in timings)
+    parts = [f"{found} of {len(timings)} timings"] if found else []
+    if outcome is not None and outcome.p is not None and outcome.p <= LEVEL:
+        parts.insert(0, "the outcomes")
+    if parts:
+        verb = "differ" if len(parts) > 1 or not found or found > 1 else "differs"
+        return f"{' and '.join(parts).capitalize()} {verb}."
+    if any(finding(timing) is Finding.EXACT for timing in timings):
+        return "Instructions differ by as much as is counted below."
+    if not case.comparison.claims:
+        return "Too few blocks to say that there is a difference."
+    return "No difference was shown that needs one."
+
+
+def _path_sentence(case: Case) -> str:
+    if not any(case.paths):
+        return "Not from this run: it does not know how page arrays were served."
+    if all(share.all_contiguous for paths in case.paths for share in paths.values()):
+        return (
+            "Both variants were served contiguous memory for every page array, so both took the same path"
+            " through the allocator."
+        )
+    told = "; ".join(map(_path_of, case.names, case.paths))
+    return f"The path of the page arrays: {told}."
+
+
+def _path_of(name: str, paths: Paths) -> str:
+    """How one variant fared in the first phase in which contiguous memory was short."""
+    phase = next((each for each in _BY_WEIGHT if each in paths and not paths[each].all_contiguous), None)
+    if phase is None:
+        return f"{name} was served contiguous memory for every one"
+    share = paths[phase]
+    how = f"{share_text(share.contiguous, share.requests)} of {name}'s were contiguous"
+    how += f", {share_text(share.fell_back, share.requests)} came from vmalloc" if share.fell_back else ""
+    how += f", {share.refused} were refused" if share.refused else ""
+    how += f", {share.cut_off} more ended with the OOM killer" if share.cut_off else ""
+    return f"{WHEN[phase]} {how}"
+
+
+def _by_allocation(case: Case) -> tuple[list[TimingComparison], list[TimingComparison]]:
+    """Timings that ask for a page array each time, and those that only do so before they are timed."""
+    others = [timing for timing in case.timings if timing.name.startswith(TRANSACTIONS)]
+    return [timing for timing in case.timings if timing not in others], others
+
+
+def _transactions(timings: Sequence[TimingComparison]) -> str:
+    """BM_sendVec maps twice, once in each process, before anything is timed."""
+    found = [timing for timing in timings if finding(timing) is Finding.DIFFERENT]
+    if found:
+        return (
+            f"Transactions differ in {len(found)} of {len(timings)} timings, which how page arrays are asked"
+            " for does not explain: they are asked for before the timed part, once in each process."
+        )
+    return "Transactions cannot gain by it: their two page arrays are asked for before anything is timed."
+
+
+def _pressure(case: Case) -> Answer:
+    state, whens = _state(case), dict.fromkeys(timing.when for timing in case.timings)
+    evidence = [case.comparison.outcome.words] if case.comparison.outcome is not None else []
+    evidence += [f"{WHEN[when]}: {summary(case.timed(when))}" for when in WHEN if when in whens]
+    evidence += list(_slowdowns(case))
+    missing = None
+    if case.scenario.fragmentation is None:
+        text = "No: memory was left as the boot leaves it."
+        missing = "a `fragmentation` target would bring memory to a measured state before anything is run"
+    else:
+        text = f"Yes: {state}." if state else "No trial reached its target."
+        if not {"target", "after"} & set(whens):
+            missing = "no benchmark ran under pressure; `when: [relaxed, target, after]` makes it a column"
+        elif "relaxed" not in whens:
+            missing = "no benchmark ran with the pressure released; `when: [relaxed, target]` would compare"
+    return Answer(question=PRESSURE, answer=text, evidence=tuple(evidence), open=missing)
+
+
+def _state(case: Case) -> str:
+    """What was free when the trigger began, by the median over the trials."""
+    targets = [trial.target for trial in case.trials if trial.target is not None and trial.target.reached]
+    if not targets:
+        return ""
+    free_mib = statistics.median(target.free_kb for target in targets) / _KIB_PER_MIB
+    text = f"everything but `relaxed` ran with {free_mib:.0f} MiB free"
+    order = _array_order(case.scenario)
+    units = [
+        target.usable_units[order]
+        for target in targets
+        if order is not None and order < len(target.usable_units)
+    ]
+    if units:
+        text += f", in which {statistics.median(units):.0f} requests of order {order} could be served"
+    return text
+
+
+def _array_order(scenario: Scenario) -> int | None:
+    if not isinstance(scenario.trigger, BinderMmap):
+        return None
+    pages = (variant.page_bytes for variant in scenario.variants.values())
+    return page_array_order(int(scenario.trigger.size), min(pages))
+
+
+def _slowdowns(case: Case) -> Iterator[str]:
+    """By how much pressure slowed either variant: medians under pressure over medians without."""
+    relaxed = {timing.name: timing for timing in case.timed("relaxed")}
+    families: dict[tuple[str, When], list[tuple[float, float]]] = {}
+    for timing in case.timed("target", "after"):
+        if (calm := relaxed.get(timing.name)) is not None:
+            times = timing.baseline / calm.baseline, timing.candidate / calm.candidate
+            families.setdefault((timing.name.partition("/")[0], timing.when), []).append(times)
+    for (name, when), pairs in families.items():
+        ours, theirs = (_times(column) for column in zip(*pairs, strict=True))
+        first, second = case.names
+        yield f"{name} {WHEN[when]} takes {ours} as long as relaxed with {first}, {theirs} with {second}"
+
+
+def _times(factors: Sequence[float]) -> str:
+    ends = dict.fromkeys(f"{end:.2f}" for end in (min(factors), max(factors)))
+    return f"{' to '.join(ends)} times"
+
+
+def _contiguous(case: Case) -> Answer:
+    whole, short = _phases(case, all_contiguous=True), _phases(case, all_contiguous=False)
+    evidence = [f"{WHEN[phase]} (contiguous for both): {summary(case.timed(phase))}" for phase in whole]
+    evidence += [f"{WHEN[phase]} (not always contiguous): {summary(case.timed(phase))}" for phase in short]
+    missing = None
+    if whole:
+        where = " and ".join(WHEN[phase] for phase in whole)
+        text = f"With contiguous memory for every request of both ({where}): {summary(case.timed(*whole))}."
+        if not case.timed(*whole):
+            missing = "nothing was timed there; benchmarks with `when: [relaxed]` are"
+    elif not any(case.paths) and case.timed("relaxed"):
+        text = f"With the pressure released: {summary(case.timed('relaxed'))}."
+        missing = "whether contiguous memory was there for every request was not traced (`audit: true`)"
+    else:
+        text = "This run cannot say: in no phase was contiguous memory there for every request of both."
+        missing = "a benchmark of kind `binder-mmap` with `when: [relaxed]` asks with the pressure released"
+    return Answer(question=CONTIGUOUS, answer=text, evidence=tuple(evidence), open=missing)
+
+
+def _phases(case: Case, *, all_contiguous: bool) -> list[AuditedPhase]:
+    """Phases in which both asked for page arrays and were, or were not, served contiguous ones throughout."""
+    both = [phase for phase in PHASES if all(phase in paths for paths in case.paths)]
+    return [
+        phase for phase in both
+        if all(paths[phase].all_contiguous for paths in case.paths) is all_contiguous
+    ]  # fmt: skip

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far a run's comparisons can be trusted: the answer to "is it noise"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, Answer, Comparison, TimingComparison
+from orchestrator.analysis.findings import Finding, finding
+from orchestrator.analysis.inference import LEVEL, smallest_paired_p
+from orchestrator.analysis.samples import TimingKey
+from orchestrator.control_group import ControlGroup
+from orchestrator.guests.qemu.machine import Clock
+
+
+def is_it_noise(
+    question: str,
+    clock: Clock,
+    comparison: Comparison,
+    timings: Sequence[TimingComparison],
+    controls: Sequence[ControlGroup],
+) -> Answer:
+    """From the spread, the A/A control, and what so many blocks can show at all."""
+    if clock == "deterministic":
+        return _exact(question, comparison, controls)
+    evidence = [*_basis(comparison, timings), *_machine(comparison), *comparison.noise.warnings]
+    return Answer(
+        question=question,
+        answer=_realtime(comparison, timings),
+        evidence=tuple(evidence),
+        open=_missing(comparison, timings, controls),
+    )
+
+
+def _exact(question: str, comparison: Comparison, controls: Sequence[ControlGroup]) -> Answer:
+    pairs = sum(control.pairs for control in controls if control.identical)
+    evidence = [f"A/A twins: identical to the last figure in {pairs} pairs"] if pairs else []
+    evidence += comparison.noise.warnings
+    text = (
+        "No: guest time is a count of instructions, and a repetition gives the same figures bit for bit."
+        f" What differs between the {comparison.blocks} memory states is the memory, not chance in measuring."
+        " Instructions say nothing of caches."
+    )
+    if comparison.noise.warnings:
+        text = "It might: the A/A control does not hold, so this run's instruction counts are not exact."
+    missing = None if controls else "no A/A twin (`twin_of`) ran beside, to show that counts repeat"
+    return Answer(question=question, answer=text, evidence=tuple(evidence), open=missing)
+
+
+def _realtime(comparison: Comparison, timings: Sequence[TimingComparison]) -> str:
+    if not timings:
+        return "Nothing was timed, so there is no noise in times; outcomes have an exact test."
+    if not comparison.claims:
+        return (
+            f"It might: {comparison.blocks} blocks allow no claim about times,"
+            f" for no exact test of so few gives p below {comparison.smallest_p or 1:.2g}."
+        )
+    if comparison.noise.quiet is False:
+        return "Small ones might: the machine was noisy. What is claimed has passed tests that allow for it."
+    found = sum(finding(timing) is Finding.DIFFERENT for timing in timings)
+    return (
+        f"{found} of {len(timings)} timings differ by more than chance explains;"
+        " the others come with the largest difference that may still be there."
+    )
+
+
+def _basis(comparison: Comparison, timings: Sequence[TimingComparison]) -> Iterator[str]:
+    how = "paired: both variants fork from the same memory" if comparison.paired else "NOT paired"
+    yield f"{comparison.blocks} distinct blocks, {how}"
+    if comparison.smallest_p is not None:
+        yield f"the smallest p that so many blocks can give is {comparison.smallest_p:.2g}"
+    effects = [
+        timing.smallest_effect_percent for timing in timings if timing.smallest_effect_percent is not None
+    ]
+    if effects:
+        yield (
+            f"a difference of {min(effects):.1f} % to {max(effects):.1f} %, by timing, would have been seen"
+            " in 80 % of such runs"
+        )
+
+
+def _machine(comparison: Comparison) -> Iterator[str]:
+    noise = comparison.noise
+    if noise.spread_percent is not None:
+        yield f"ratios of single blocks spread by {noise.spread_percent:.1f} % (standard deviation)"
+    if noise.control_percent is not None:
+        yield f"A/A: one and the same module differs from itself by {noise.control_percent:.1f} % at most"
+
+
+def _missing(
+    comparison: Comparison, timings: Sequence[TimingComparison], controls: Sequence[ControlGroup]
+) -> str | None:
+    found = []
+    if not comparison.claims:
+        found.append(f"claims take {LEAST_BLOCKS_FOR_A_CLAIM} distinct blocks (`trials.blocks`)")
+    elif comparison.paired and (needed := _blocks_for_holm(timings)) > comparison.blocks:
+        found.append(
+            f"Holm's correction over so many sizes leaves no p below 5 % with fewer than {needed} blocks"
+        )
+    if not controls:
+        found.append("no A/A twin ran beside; a variant with `twin_of` shows what chance does")
+    return "; ".join(found) or None
+
+
+def _blocks_for_holm(timings: Sequence[TimingComparison]) -> int:
+    """How many blocks let the largest family's smallest p survive its correction."""
+    families = Counter(TimingKey(each.name, each.when, each.statistic).family for each in timings)
+    largest = max(families.values(), default=1)
+    blocks = LEAST_BLOCKS_FOR_A_CLAIM
+    while smallest_paired_p(blocks) * largest > LEVEL:
+        blocks += 1
+    return blocks

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names, sizes and changes as sentences have them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from orchestrator.analysis.samples import MMAP, TimingKey
+
+WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trigger",
+        "after": "after the trigger"}  # fmt: skip
+"""Under what memory something was, in words; in the order of a table."""
+_PERCENT = 100
+_UNITS = ((1 << 20, "MiB"), (1 << 10, "KiB"))
+_LARGEST_IN_BYTES = 1 << 17
+"""Google Benchmark's arguments up to 64 KiB are known by their bytes."""
+
+
+def subject(key: TimingKey) -> str:
+    """What was timed: `real_time of BM_sendVec_binder at 4096 B, relaxed`."""
+    name, *arguments = key.name.split("/")
+    what = "the trigger's mmaps" if name == MMAP else ", ".join([_sized(name, arguments), WHEN[key.when]])
+    return f"{key.statistic} of {what}"
+
+
+def _sized(name: str, arguments: list[str]) -> str:
+    """The first argument of a benchmark is its size; others are `KEY:VALUE`."""
+    words = [f"at {bytes_text(int(each))}" if each.isdigit() else f"({each})" for each in arguments]
+    return " ".join([name, *words])
+
+
+def bytes_text(size_bytes: int) -> str:
+    """A size as people know it."""
+    if size_bytes >= _LARGEST_IN_BYTES:
+        for unit_bytes, unit in _UNITS:
+            if size_bytes % unit_bytes == 0:
+                return f"{size_bytes // unit_bytes} {unit}"
+    return f"{size_bytes} B"
+
+
+def change(ratio: float) -> str:
+    """`takes 4.2 % longer`, or as much shorter."""
+    return f"takes {abs(ratio - 1) * _PERCENT:.1f} % {'longer' if ratio >= 1 else 'shorter'}"
+
+
+def signed(ratio: float, digits: int = 1) -> str:
+    """A ratio as a change: `+4.2 %`."""
+    return f"{(ratio - 1) * _PERCENT:+.{digits}f} %"
+
+
+def percent_range(ratios: Iterable[float], digits: int = 1) -> str:
+    """The least and the largest of ratios as changes; one where they read alike."""
+    found = sorted(ratios)
+    ends = [signed(found[0], digits), signed(found[-1], digits)]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def upwards(share: float) -> str:
+    """A share in percent, rounded up: a bound may be too wide, never too narrow."""
+    return f"{math.ceil(share * _PERCENT * 10) / 10:g}"
+
+
+def share_text(part: int, whole: int) -> str:
+    """A part in percent; never 0 % or 100 % where it is not quite that."""
+    if part in (0, whole):
+        return "0 %" if part == 0 else "100 %"
+    return f"{min(max(part * _PERCENT / whole, 0.1), 99.9):.3g} %"

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes trials with figures of one's choice."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.outcome import Outcome
+from orchestrator.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
+from orchestrator.scenario import Scenario, load_text
+
+TEXT = """
+name: example
+device: {arch: arm64, memory: 256MiB}
+variants:
+  first: {base: debian-6.1}
+  second: {base: BASE, scope: drivers/android, patches: []}
+trigger: {kind: binder-mmap, size: 4MiB, count: 600}
+trials: {blocks: 20, clock: [realtime, deterministic]}
+"""
+
+
+def scenario(
+    base: str = "debian-6.1", *, variants: str = "", extra: str = "", only_first: bool = False
+) -> Scenario:
+    """Variants `first` and `second` (or the first alone), more of them, and more keys."""
+    text = TEXT.replace("BASE", base).replace("trigger:", f"{variants}trigger:", 1)
+    lines = [line for line in text.splitlines() if not (only_first and line.startswith("  second:"))]
+    return load_text("\n".join(lines) + "\n" + extra, Path("example.yaml")).scenario
+
+
+def trial(variant: str, block: int, p50_ns: float | None = None, **fields: Any) -> TrialResult:
+    """A trial of 600 maps that were served, unless `ok`, `unfinished` or other fields say otherwise."""
+    ok, unfinished = fields.pop("ok", 600), fields.pop("unfinished", 0)
+    latency = None
+    if p50_ns is not None:
+        latency = LatencySummary(count=ok, p50_ns=round(p50_ns), p99_ns=round(p50_ns) * 9, max_ns=1)
+    mmaps = MmapSummary(planned=600, ok=ok, failed=0, unfinished=unfinished, errnos={}, latency=latency)
+    made: dict[str, Any] = {
+        "outcome": Outcome.PASSED,
+        "clock": "realtime",
+        "mmaps": mmaps,
+        "fingerprint": f"{block:x}",
+    }
+    return TrialResult(
+        trial=block, directory="1", block=block, attempt=1, variant=variant, mode="trial", seed=1,
+        why="", host_seconds=1, **(made | fields),
+    )  # fmt: skip
+
+
+def row(name: str, real_ns: float, **fields: Any) -> BenchmarkRow:
+    """A benchmark of 100 iterations."""
+    made: dict[str, Any] = {"when": "target"} | fields
+    return BenchmarkRow(name=name, iterations=100, warmup=10, real_ns=real_ns, cpu_ns=real_ns / 2, **made)
+
+
+def run(ratios: Sequence[float], base_ns: float = 1e6, wander: float = 0.2) -> list[TrialResult]:
+    """Blocks that differ much from one another, with variants that differ by these ratios."""
+    dice = random.Random(1)
+    trials = []
+    for block, ratio in enumerate(ratios, start=1):
+        own_ns = base_ns * math.exp(dice.gauss(0, wander))
+        trials += [trial("first", block, own_ns), trial("second", block, own_ns * ratio)]
+    return trials
