@@ -17,6 +17,11 @@
  * large blocks that are left there, so they could not be taken out of the free list.
  */
 #define BUILD_MIN_KB 256
+/*
+ * Likewise: what is given back is to appear in the free list, not wait for megabytes of company on
+ * a per-CPU list (from 6.7 on these grow by themselves).
+ */
+#define SMALL_LISTS 1000000
 /* kernel/sysctl.c: SYSCTL_THREE_THOUSAND */
 #define SCALE_FACTOR_MAX 3000
 
@@ -87,9 +92,15 @@ static bool set_watermarks(int64_t min_kb, int64_t scale_factor)
 	       file_write_number("/proc/sys/vm/min_free_kbytes", min_kb) == 0;
 }
 
+/* As a fraction of a zone; 0: the kernel's own (mm/page_alloc.c, zone_highsize). */
+static bool set_per_cpu_lists(int64_t fraction)
+{
+	return file_write_number("/proc/sys/vm/percpu_pagelist_high_fraction", fraction) == 0;
+}
+
 bool picture_relax_watermarks(void)
 {
-	return set_watermarks(BUILD_MIN_KB, 1);
+	return set_per_cpu_lists(SMALL_LISTS) && set_watermarks(BUILD_MIN_KB, 1);
 }
 
 /* Pages that the buddy allocator manages, which the gap between watermarks is a share of. */
@@ -111,6 +122,8 @@ bool picture_set_watermarks(const struct picture *picture)
 
 	if (!picture->wanted || picture->min_kb == UNLIMITED)
 		return true;
+	if (!set_per_cpu_lists(0))
+		return false;
 	if (picture->low_kb != UNLIMITED && total_kb > 0) {
 		int64_t gap_kb = picture->low_kb - picture->min_kb;
 
