@@ -162,11 +162,11 @@ def _target(block: int) -> TargetState:
 
 def _trials(scenario: Scenario, made: Made) -> Iterator[TrialResult]:
     number = 0
-    stages = _STAGES if made.benchmarks else _STAGES[:1]
     for clock in made.clocks:
         for block in range(1, made.blocks + 1):
             for fork in range(1, (1 if clock == "deterministic" else made.forks) + 1):
-                for stage in stages:
+                # As orchestrator.plan has it: a stage without a trigger has one fork.
+                for stage in _STAGES if made.benchmarks and fork == 1 else _STAGES[:1]:
                     for variant in scenario.variants:
                         number += 1
                         yield _trial(scenario, made, number, clock, block, fork, stage, variant)
