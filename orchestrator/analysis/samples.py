@@ -21,6 +21,7 @@ from orchestrator.result import BenchmarkRow, TrialResult
 MMAP = "mmap"
 """The trigger's own maps among the names of benchmarks."""
 
+_PERCENT = 100
 Blocks = Mapping[str, float]
 """A figure by the block's fingerprint."""
 
@@ -47,7 +48,7 @@ class Timed:
     log_ns: dict[str, float] = field(default_factory=dict)
     """Median over the block's forks of the logarithm of the time in ns."""
     served: dict[str, float] = field(default_factory=dict)
-    """Of the trigger's maps: median over the forks of how many were served."""
+    """Median over the forks: maps of the trigger that were served; of a benchmark's iterations, percent."""
 
 
 def block_of(trial: TrialResult) -> str:
@@ -62,7 +63,7 @@ def evident(trials: Iterable[TrialResult], variant: str) -> list[TrialResult]:
 
 def timed(trials: Sequence[TrialResult]) -> dict[TimingKey, Timed]:
     """All timings of one variant's trials, a number for each block."""
-    forks: dict[TimingKey, dict[str, list[tuple[float, int]]]] = {}
+    forks: dict[TimingKey, dict[str, list[tuple[float, float]]]] = {}
     for trial in trials:
         for key, time_ns, served in _timings(trial):
             if time_ns > 0:
@@ -76,7 +77,7 @@ def timed(trials: Sequence[TrialResult]) -> dict[TimingKey, Timed]:
     }
 
 
-def _timings(trial: TrialResult) -> Iterator[tuple[TimingKey, float, int]]:
+def _timings(trial: TrialResult) -> Iterator[tuple[TimingKey, float, float]]:
     mmaps = trial.mmaps
     if trial.stage == "trigger" and mmaps is not None and mmaps.latency is not None:
         yield TimingKey(MMAP, "trigger", "p50"), mmaps.latency.p50_ns, mmaps.ok
@@ -84,7 +85,8 @@ def _timings(trial: TrialResult) -> Iterator[tuple[TimingKey, float, int]]:
     for row in trial.benchmarks:
         # What the OOM killer cut short was another benchmark than the one it is compared with.
         if row.error is None and not row.killed:
-            served = row.iterations - row.failed
+            # Times are per iteration, and a stop rule makes as many as fit: what counts is their share.
+            served = _PERCENT * (row.iterations - row.failed) / max(row.iterations, 1)
             for statistic, time_ns in _statistics(row):
                 yield TimingKey(row.name, row.when, statistic), time_ns, served
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM
 from orchestrator.analysis.findings import Finding, bound, judge
 from orchestrator.analysis.phrases import change, percent_range, signed, subject, upwards
-from orchestrator.analysis.samples import TimingKey
+from orchestrator.analysis.samples import MMAP, TimingKey
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ def timing_words(seen: Seen, *, same_work: bool) -> str:
     what, (first, second) = f"{subject(seen.key)}:", seen.names
     if not same_work:
         ours, theirs = seen.served
+        times = "times" if seen.key.name == MMAP else "% of its iterations"
         return (
-            f"{what} not the same work ({first} was served {ours:.0f} times, {second} {theirs:.0f}),"
+            f"{what} not the same work ({first} was served {ours:.0f} {times}, {second} {theirs:.0f}),"
             " so no comparison"
         )
     low, high = seen.low or seen.ratio, seen.high or seen.ratio

@@ -128,6 +128,20 @@ def test_figures_of_different_work_are_not_compared() -> None:
     assert "not the same work (first was served 120 times, second 600)" in each.words
 
 
+def test_a_stop_rules_iterations_are_the_same_work_unless_some_failed() -> None:
+    for failed, comparable in ((0, True), (300, False)):
+        trials = []
+        for block in range(1, 7):
+            first = row("BM_x/4", 10.0 + block)
+            fields = {"iterations": 600, "failed": failed}
+            second = row("BM_x/4", 10.0 + block).model_copy(update=fields)
+            trials.append(trial("first", block, stage="target", benchmarks=(first,)))
+            trials.append(trial("second", block, stage="target", benchmarks=(second,)))
+        each = timing(compared(trials), "real_time", "BM_x/4")
+        assert each.comparable is comparable
+        assert ("second 50" in each.words) is not comparable
+
+
 def test_outcomes_are_compared_block_by_block() -> None:
     trials = [trial("first", block, outcome=Outcome.OOM) for block in range(1, 9)]
     trials += [trial("second", block) for block in range(1, 9)]
