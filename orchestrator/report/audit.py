@@ -15,12 +15,13 @@ from orchestrator.report.text import one_line
 from orchestrator.verdict import PassVerdict
 
 _NS_PER_US = 1000
-_PHASE_WORDS = {
+PHASE_WORDS = {
     "relaxed": "relaxed: pressure released",
     "target": "at the target",
     "trigger": "the trigger",
     "after": "after the trigger",
 }
+"""Phases in the order of a report."""
 
 
 def print_audit(each: PassVerdict, console: Console) -> None:
@@ -39,7 +40,7 @@ def audit_table(each: PassVerdict, audit: AuditSummary) -> Table:
     table.add_column("page arrays of binder mmaps")
     for name in each.variants:
         table.add_column(Text(name))
-    for phase, words in _PHASE_WORDS.items():
+    for phase, words in PHASE_WORDS.items():
         totals = {total.variant: total for total in audit.totals if total.phase == phase}
         if not totals:
             continue
@@ -71,7 +72,7 @@ def audit_warnings(each: PassVerdict) -> Iterator[str]:
     for total in each.audit.totals:
         if total.mmaps is not None and total.mmaps != total.requests:
             yield (
-                f"{total.variant}, {_PHASE_WORDS[total.phase]}: {total.mmaps} mmaps were made and"
+                f"{total.variant}, {PHASE_WORDS[total.phase]}: {total.mmaps} mmaps were made and"
                 f" {total.requests} page arrays traced"
             )
     for one in each.audit.disturbances:

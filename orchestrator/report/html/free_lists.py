@@ -154,7 +154,7 @@ def _paint_ways(axes: Axes, *, all_series: Sequence[BlockSeries], bound: UsableU
         else:
             axes.plot(times, heights, marker=".", markersize=3, color=MUTED, linewidth=1.0, alpha=0.5)
     axes.set_yscale("log")
-    positive = [value for value in shown if value > 0] or [1]
+    positive = [max(value, 1) for value in shown]
     ticks = decades(min(positive), max(positive))
     names = [brief(tick) for tick in ticks]
     if min(shown) < 1:

@@ -28,7 +28,8 @@ def distribution(latencies: Mapping[str, Sequence[float]], *, unit: str, name: s
     medians = ", ".join(f"{variant} {amount(float(np.median(v)), unit)}" for variant, v in found.items())
     return Plot(
         title="How long an mmap took",
-        caption=f"{what}, by percentile. Median: {medians}.",
+        caption=f"{what}, by percentile. Median: {medians}."
+        + "".join(f" {variant}: none." for variant in latencies if variant not in found),
         svg=draw(
             partial(_paint, found=found, places=places, unit=unit),
             name=name,

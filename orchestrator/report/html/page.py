@@ -12,10 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestrator.analysis.comparison import When
+from orchestrator.report.audit import audit_lines, audit_warnings
 from orchestrator.report.html.audit import AuditTable, audit_tables
+from orchestrator.report.html.benchmarks import casualties
 from orchestrator.report.html.figures import MemorySection, latency_plot, memory_section
 from orchestrator.report.html.oom_events import event_list
-from orchestrator.report.html.plots import Plot
+from orchestrator.report.html.plots import Grid, Plot
 from orchestrator.report.html.ratios import ratio_plots
 from orchestrator.report.html.text import finalize
 from orchestrator.report.html.trials import TrialTable, trial_table
@@ -49,6 +51,9 @@ class PassView:
     latencies: Sequence[Plot]
     ratios: Sequence[tuple[str, Sequence[Plot]]]
     audit: Sequence[AuditTable]
+    audit_lines: Sequence[str]
+    audit_warnings: Sequence[str]
+    casualties: Grid | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,10 @@ def _pass(report: RunReport, verdict: PassVerdict) -> PassView:
             )
             for index, comparison in enumerate(verdict.comparisons)
         ],
-        audit=audit_tables(report, verdict.clock),
+        audit=audit_tables(verdict),
+        audit_lines=list(audit_lines(verdict)),
+        audit_warnings=list(audit_warnings(verdict)),
+        casualties=casualties(report, verdict.clock),
     )
 
 
@@ -160,7 +168,11 @@ def _links(passes: Sequence[PassView], trials: TrialTable) -> Iterator[Link]:
     yield Link("answers", "Four questions", any(each.verdict.answers for each in passes))
     yield Link("memory", "Memory", any(each.memory.there for each in passes))
     yield Link("latency", "mmap latency", any(each.latencies for each in passes))
-    yield Link("benchmarks", "Benchmarks", any(plots for each in passes for _, plots in each.ratios))
+    yield Link(
+        "benchmarks",
+        "Benchmarks",
+        any(each.casualties or any(plots for _, plots in each.ratios) for each in passes),
+    )
     yield Link("audit", "Allocations", any(each.audit for each in passes))
     yield Link("events", "OOM events")
     yield Link("trials", "Trials", bool(trials.rows))

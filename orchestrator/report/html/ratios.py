@@ -6,13 +6,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Final
 
 from matplotlib.axes import Axes
 
 from orchestrator.analysis.comparison import Comparison, TimingComparison, When
-from orchestrator.report.html.drawing import GRID, INK, MUTED, SERIES, Margins, draw
+from orchestrator.report.html.drawing import GRID, INK, MUTED, SERIES, SURFACE, Margins, draw
 from orchestrator.report.html.latency import amount
 from orchestrator.report.html.plots import Grid, Plot, spaced_size
 from orchestrator.report.html.text import clipped
@@ -26,7 +25,15 @@ STATES: Final[Mapping[When, str]] = {
 """In the order of the report."""
 _TICKS: Final = ((0.99, 1.01), (0.98, 1.02), (0.95, 1.05), (0.9, 1.1), (0.8, 1.2), (0.67, 1.5), (0.5, 2.0),
                  (0.2, 5.0), (0.1, 10.0), (0.02, 50.0), (0.01, 100.0), (0.001, 1000.0))  # fmt: skip
-_COLUMNS: Final = ("ratio", "95 % interval", "p (Holm)", "blocks", "in words")
+_DRAWN: Final[Mapping[When, Sequence[str]]] = {
+    "relaxed": ("real_time",),
+    "target": ("real_time",),
+    "trigger": ("p50", "p99"),
+    "after": ("real_time",),
+}
+"""Statistics that a figure has room for; its numbers have all."""
+_LONGEST_SIZE = 16
+_COLUMNS: Final = ("ratio", "interval", "p (Holm)", "blocks", "in words")
 _LEAST_SHARE = 0.3
 """Of the way from 1 to the end of the axis, for a number to have room."""
 _ROW_PT = 19
@@ -51,43 +58,50 @@ def ratio_plots(
 def _plot(
     comparison: Comparison, state: When, timings: Sequence[TimingComparison], name: str, place: int
 ) -> Plot:
-    rows = list(_rows(timings))
-    faster = f"below 1: {comparison.candidate} is faster than {comparison.baseline}"
-    how = {timing.interval for timing in timings} - {"none"}
-    bars = (
-        f"Bars are 95 % intervals ({', '.join(sorted(how - {'exact'}))})."
-        if how - {"exact"}
-        else ("Exact counts of instructions: nothing to average." if how else "Too few blocks for intervals.")
-    )
+    drawn = [timing for timing in timings if timing.comparable and timing.statistic in _DRAWN[state]]
     title = STATES[state]
     if state == "trigger":  # stands beside figures of all variants
         title = f"{comparison.candidate} against {comparison.baseline}"
+    rows = list(_rows(drawn))
     return Plot(
         title=title,
-        caption=f"Time of {comparison.candidate} / time of {comparison.baseline}; {faster}. {bars}",
+        caption=f"Time of {comparison.candidate} / time of {comparison.baseline}; below 1:"
+        f" {comparison.candidate} is faster than {comparison.baseline}. {_how_sure(drawn)}"
+        + (
+            " Figures of different work are left out." if any(not each.comparable for each in timings) else ""
+        ),
         svg=draw(
             partial(_paint, rows=rows, colour=SERIES[place % len(SERIES)]),
             name=name,
             label=f"Ratios of {comparison.candidate} to {comparison.baseline}, {STATES[state].lower()}: "
-            + "; ".join(f"{timing.name} {timing.statistic} {timing.ratio:.3g}" for timing in timings)
+            + "; ".join(f"{timing.name} {timing.statistic} {timing.ratio:.3g}" for timing in drawn)
             + ".",
-            height_pt=66 + _ROW_PT * len(rows),
+            height_pt=66 + _ROW_PT * max(len(rows), 1),
             margins=_ROOM,
         ),
         numbers=Grid(
             header=("benchmark", comparison.baseline, comparison.candidate, *_COLUMNS),
             rows=[_numbers(timing) for timing in timings],
         ),
-    )  # fmt: skip
+    )
+
+
+def _how_sure(timings: Sequence[TimingComparison]) -> str:
+    kinds = sorted({timing.interval for timing in timings} - {"none"})
+    if kinds == ["exact"]:
+        return "Instructions are counted exactly: bars reach from the least to the largest ratio of a block."
+    if not kinds:
+        return "Too few blocks for intervals."
+    hollow = " Hollow: too few blocks for one." if any(timing.low is None for timing in timings) else ""
+    return f"Bars are 95 % intervals ({', '.join(kinds)}).{hollow}"
 
 
 def _rows(timings: Sequence[TimingComparison]) -> Iterator[tuple[str, TimingComparison | None]]:
     """A heading for each benchmark and statistic, then a row for each of its sizes."""
-    for (family, statistic), group in groupby(
-        timings, key=lambda timing: (timing.name.partition("/")[0], timing.statistic)
-    ):
-        members = list(group)
-        title = family if statistic == "real_time" else f"{family}, {statistic}"
+    families: dict[str, list[TimingComparison]] = {}
+    for timing in timings:
+        families.setdefault(_family(timing), []).append(timing)
+    for title, members in families.items():
         if all("/" not in timing.name for timing in members):
             yield from ((title, timing) for timing in members)
         else:
@@ -95,9 +109,21 @@ def _rows(timings: Sequence[TimingComparison]) -> Iterator[tuple[str, TimingComp
             yield from ((_argument(timing.name), timing) for timing in members)
 
 
+def _family(timing: TimingComparison) -> str:
+    """`BM_sendVec_binder/4096/map:4194304` is of `BM_sendVec_binder, map 4 MiB`; its argument is 4096."""
+    family, _, rest = timing.name.partition("/")
+    options = [option.partition(":") for option in rest.split("/")[1:]]
+    words = [family, *(f"{name} {_size(value)}".strip() for name, _, value in options)]
+    return ", ".join(words if timing.statistic == "real_time" else [*words, timing.statistic])
+
+
 def _argument(name: str) -> str:
-    argument = name.partition("/")[2]
-    return spaced_size(int(argument)) if argument.isdecimal() and len(argument) < 16 else argument
+    parts = name.split("/")
+    return _size(parts[1]) if len(parts) > 1 else name
+
+
+def _size(text: str) -> str:
+    return spaced_size(int(text)) if text.isdecimal() and len(text) < _LONGEST_SIZE else text
 
 
 def _paint(axes: Axes, *, rows: Sequence[tuple[str, TimingComparison | None]], colour: str) -> None:
@@ -143,7 +169,16 @@ def _name_row(axes: Axes, row: int, title: str, *, heading: bool) -> None:
 def _paint_ratio(axes: Axes, row: int, timing: TimingComparison, colour: str) -> None:
     if timing.low is not None and timing.high is not None:
         axes.plot((timing.low, timing.high), (row, row), color=colour, linewidth=2.2, solid_capstyle="butt")
-    axes.plot((timing.ratio,), (row,), marker="o", markersize=5.5, color=colour, linestyle="none")
+    inside = colour if timing.low is not None else SURFACE
+    axes.plot(
+        (timing.ratio,),
+        (row,),
+        marker="o",
+        markersize=5.5,
+        color=colour,
+        markerfacecolor=inside,
+        linestyle="none",
+    )
 
 
 def _ticks(reach: float) -> list[float]:
@@ -164,8 +199,8 @@ def _numbers(timing: TimingComparison) -> tuple[str, ...]:
         name,
         _time(timing.baseline, timing.unit),
         _time(timing.candidate, timing.unit),
-        f"{timing.ratio:.3f}",
-        "exact" if timing.interval == "exact" else interval,
+        f"{timing.ratio:.3f}" if timing.comparable else "other work",
+        interval,
         "-" if p is None else f"{p:.3g}",
         str(timing.blocks),
         timing.words,

@@ -44,6 +44,7 @@ from orchestrator.result import (
 from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import Scenario, load_scenario
 from tests.unit.core.evidence import OOM_CONSOLE, TCG, console
+from tests.unit.report.audits import audit_summary
 from tests.unit.report.moments import moment
 
 HOSTILE = (
@@ -108,6 +109,7 @@ def run_report(path: Path, made: Made = Made()) -> RunReport:
             update={
                 "comparisons": (comparison(each.clock, made),),
                 "answers": tuple(answers(made)),
+                "audit": audit_summary(each.clock, made.word("GFP_KERNEL|__GFP_ZERO")),
             }
         )
         for each in report.verdict.passes

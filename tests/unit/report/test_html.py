@@ -165,12 +165,14 @@ def test_text_is_bounded() -> None:
 def test_a_run_without_anything_is_a_page_all_the_same(tmp_path: Path) -> None:
     report = run_report(tmp_path / "run", Made(blocks=1, benchmarks=False))
     passes = tuple(
-        each.model_copy(update={"comparisons": (), "answers": ()}) for each in report.verdict.passes
+        each.model_copy(update={"comparisons": (), "answers": (), "audit": None})
+        for each in report.verdict.passes
     )
     verdict = report.verdict.model_copy(update={"passes": passes})
     page = _Page(render_html(replace(report, verdict=verdict, blocks=(), results=(), events=())))
     assert page.headings[-3:] == ["Outcomes", "OOM events", "Repeat it"]
     assert "None: no console held" in page.text
+    assert "Nothing was traced" in page.text
 
 
 def test_a_verdict_that_is_not_met_says_why(tmp_path: Path) -> None:
