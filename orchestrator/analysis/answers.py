@@ -89,7 +89,7 @@ def _of(candidate: str, answer: Answer) -> Answer:
 
 
 def _explanation(case: Case) -> Answer:
-    evidence = list(path_lines(case.names, case.paths))
+    evidence = list(path_lines(case.names, case.paths, case.clock))
     if case.comparison.outcome is not None:
         evidence.insert(0, case.comparison.outcome.words)
     allocating, others = _by_allocation(case)
@@ -144,7 +144,7 @@ def _path_of(name: str, paths: Paths) -> str:
     how = f"{share_text(share.contiguous, share.requests)} of {name}'s were contiguous"
     how += f", {share_text(share.fell_back, share.requests)} came from vmalloc" if share.fell_back else ""
     how += f", {share.refused} were refused" if share.refused else ""
-    how += f", {share.cut_off} more ended with the OOM killer" if share.cut_off else ""
+    how += f", with {share.oom_kills} OOM kills" if share.oom_kills else ""
     return f"{WHEN[phase]} {how}"
 
 
@@ -237,9 +237,9 @@ def _contiguous(case: Case) -> Answer:
         text = f"With contiguous memory for every request of both ({where}): {summary(case.timed(*whole))}."
         if not case.timed(*whole):
             missing = "nothing was timed there; benchmarks with `when: [relaxed]` are"
-    elif not any(case.paths) and case.timed("relaxed"):
+    elif not any("relaxed" in paths for paths in case.paths) and case.timed("relaxed"):
         text = f"With the pressure released: {summary(case.timed('relaxed'))}."
-        missing = "whether contiguous memory was there for every request was not traced (`audit: true`)"
+        missing = "whether contiguous memory was there for every request was not traced then"
     else:
         text = "This run cannot say: in no phase was contiguous memory there for every request of both."
         missing = "a benchmark of kind `binder-mmap` with `when: [relaxed]` asks with the pressure released"

@@ -107,7 +107,8 @@ def _exact(timings: Sequence[TimingComparison]) -> str:
     ratios = [end for low, high in _intervals(timings) for end in (low, high)]
     if all(ratio == 1 for ratio in ratios):
         return f"not one instruction of difference in {_count(timings)}"
-    return f"{percent_range(ratios, 3)} instructions, exact, in {_count(timings)}"
+    either = ", of either sign" if min(ratios) < 1 < max(ratios) else ""
+    return f"{percent_range(ratios, 3)} instructions, exact, in {_count(timings)}{either}"
 
 
 def _intervals(timings: Iterable[TimingComparison]) -> Iterator[tuple[float, float]]:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.phrases import WHEN, share_text
+from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.result import AuditedPhase, TrialResult
 
 PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")
 _US_PER_MS = 1000
+_NS_PER_US = 1000
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,13 @@ class PathShare:
     compactions: int = 0
     spent_us: int = 0
     orders: tuple[int, ...] = ()
-    cut_off: int = 0
-    """Maps in flight when the OOM killer ended who asked: their requests were never answered."""
+    oom_kills: int = 0
+    """How often the OOM killer came for a request: as traced, or else the maps that it cut off."""
 
     @property
     def all_contiguous(self) -> bool:
         """Contiguous memory was there for every one."""
-        return 0 < self.requests == self.contiguous and not self.cut_off
+        return 0 < self.requests == self.contiguous and not self.oom_kills
 
     def __add__(self, other: PathShare) -> PathShare:
         return PathShare(
@@ -43,21 +45,22 @@ class PathShare:
             self.compactions + other.compactions,
             self.spent_us + other.spent_us,
             tuple(sorted({*self.orders, *other.orders})),
-            self.cut_off + other.cut_off,
+            self.oom_kills + other.oom_kills,
         )
 
-    @property
-    def words(self) -> str:
+    def words(self, clock: Clock) -> str:
         """The shares, and what it took to get them."""
         order = f" of order {' and '.join(map(str, self.orders))}" if self.orders else ""
         text = (
             f"{self.requests} page arrays{order}, {share_text(self.contiguous, self.requests)} contiguous,"
             f" {share_text(self.fell_back, self.requests)} by vmalloc, {self.refused} refused"
         )
-        if self.cut_off:
-            text += f", {self.cut_off} cut off by the OOM killer"
+        if self.oom_kills:
+            text += f", {self.oom_kills} OOM kills"
         if self.reclaims or self.compactions:
             spent = f"{self.spent_us / _US_PER_MS:.3g} ms"
+            if clock == "deterministic":
+                spent = f"{self.spent_us * _NS_PER_US >> ICOUNT_SHIFT} instructions"
             text += f"; {self.reclaims} reclaims and {self.compactions} compactions on the way took {spent}"
         return text
 
@@ -80,20 +83,21 @@ def _shares(trials: Iterable[TrialResult]) -> Iterator[tuple[AuditedPhase, PathS
                 row.requests, row.contiguous, row.fell_back, row.refused, row.reclaims, row.compactions,
                 row.reclaim_us + row.compact_us, (row.order,),
             )  # fmt: skip
+        for whole in trial.audit_phases:
+            yield whole.phase, PathShare(0, 0, 0, 0, oom_kills=whole.oom_kills)
         paths = trial.requests
-        if paths is not None and not any(row.phase == "trigger" for row in trial.audit):
+        if paths is not None and not trial.audit_phases:
             count = paths.contiguous + paths.fell_back + paths.refused
-            yield "trigger", PathShare(count, paths.contiguous, paths.fell_back, paths.refused)
-        if trial.mmaps is not None and trial.mmaps.unfinished and (trial.audit or paths is not None):
-            yield "trigger", PathShare(0, 0, 0, 0, cut_off=trial.mmaps.unfinished)
-        for each in trial.benchmarks:
-            if each.killed and trial.audit:
-                yield each.when, PathShare(0, 0, 0, 0, cut_off=1)
+            killed = trial.mmaps.unfinished if trial.mmaps is not None else 0
+            yield (
+                "trigger",
+                PathShare(count, paths.contiguous, paths.fell_back, paths.refused, oom_kills=killed),
+            )
 
 
-def path_lines(names: Sequence[str], paths: Sequence[Paths]) -> Iterator[str]:
+def path_lines(names: Sequence[str], paths: Sequence[Paths], clock: Clock) -> Iterator[str]:
     """A line for each phase and variant."""
     for phase in PHASES:
         for name, own in zip(names, paths, strict=True):
             if phase in own:
-                yield f"{WHEN[phase]}, {name}: {own[phase].words}"
+                yield f"{WHEN[phase]}, {name}: {own[phase].words(clock)}"

@@ -14,7 +14,7 @@ from orchestrator.analysis.comparison import Answer
 from orchestrator.control_group import control_groups
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.result import AuditedPhase, AuditRow, Stage, TargetState, TrialResult
+from orchestrator.result import AuditedPhase, AuditPhase, AuditRow, Stage, TargetState, TrialResult
 from orchestrator.scenario import Scenario
 from tests.unit.analysis.trials import row, scenario, trial
 
@@ -30,6 +30,13 @@ def audited(phase: AuditedPhase, contiguous: int, fell_back: int = 0, refused: i
         phase=phase, order=3, gfp_flags="GFP_KERNEL", requests=contiguous + fell_back + refused,
         contiguous=contiguous, fell_back=fell_back, refused=refused, reclaims=2, reclaim_us=300,
         compactions=5, compact_us=700,
+    )  # fmt: skip
+
+
+def whole(phase: AuditedPhase, oom_kills: int) -> AuditPhase:
+    return AuditPhase(
+        phase=phase, mmaps=None, requests=0, other_reclaims=0, other_reclaim_us=0, other_compactions=0,
+        other_compact_us=0, oom_kills=oom_kills, taken_kb=0,
     )  # fmt: skip
 
 
@@ -54,7 +61,7 @@ def forks(variant: str, block: int, factor: float, clock: Clock, **fields: Any) 
     else:
         path, ended = (audited("trigger", 160, 440),), {}
     return [
-        stage("trigger", audit=path, p50_ns=80_000, **ended),
+        stage("trigger", audit=path, audit_phases=(whole("trigger", int(dies)),), p50_ns=80_000, **ended),
         stage("relaxed", audit=(audited("relaxed", 200),)),
         stage("target", audit=(audited("target", 100, *((0, 100) if dies else (100,))),)),
     ]
@@ -83,7 +90,7 @@ def test_the_path_explains_what_differs() -> None:
     assert explanation.question == "Is there an explanation for the difference?"
     assert explanation.answer == (
         "The outcomes differ. The path of the page arrays: in the trigger 100 % of first's were contiguous,"
-        " 8 more ended with the OOM killer; in the trigger 26.7 % of second's were contiguous, 73.3 % came"
+        " with 8 OOM kills; in the trigger 26.7 % of second's were contiguous, 73.3 % came"
         " from vmalloc. Transactions cannot gain by it: their two page arrays are asked for before anything"
         " is timed."
     )
