@@ -40,6 +40,9 @@ static struct {
 	int64_t ballast_kb;
 	uint64_t deadline_us;
 	int64_t now_kb[PICTURE_LINES];
+	int64_t held_back_kb[PICTURE_LINES]; /* anonymous memory that is to go into CMA */
+	int64_t cma_left_kb;
+	bool into_cma;
 	bool gone;
 } compose;
 
@@ -72,14 +75,17 @@ static int64_t order_holder(struct holder_order *order, const char *what)
 {
 	struct holder_answer answer;
 	struct memory memory;
+	int64_t outside_kb;
 
 	if (!memory_read(&memory)) {
 		compose.gone = true;
 		return 0;
 	}
 	order->deadline_us = compose.deadline_us;
+	/* What is free elsewhere is of no use, but to movable pages that are meant to go there. */
+	outside_kb = compose.into_cma ? compose.cma_left_kb : memory.outside_kb;
 	/* Single pages on per-CPU lists are not seen by watermarks, but few compared with this. */
-	order->floor_kb = memory.floor_kb + memory.outside_kb + CLOSE_KB;
+	order->floor_kb = memory.floor_kb + outside_kb + CLOSE_KB;
 	if (!holder_do(&compose.holder, order, &answer)) {
 		compose.gone = true;
 		return 0;
@@ -130,6 +136,7 @@ static int64_t mix(const struct recipe *recipe)
 	for (size_t i = 0; i < MIXED; i++) {
 		int64_t kb = missing(recipe, mixed[i]);
 
+		kb -= compose.held_back_kb[mixed[i]];
 		amounts[mixed[i]] = kb < CLOSE_KB ? 0 : kb;
 		sum += amounts[mixed[i]];
 	}
@@ -195,6 +202,7 @@ static void set_rest_aside(const struct recipe *recipe)
 		wanted += missing(recipe, mixed[i]);
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		wanted += missing(recipe, kernels[i]);
+	wanted -= compose.held_back_kb[LINE_INACTIVE_ANON] + compose.held_back_kb[LINE_ACTIVE_ANON];
 	wanted += wanted * OVERHEAD_PERCENT / 100;
 	set_ballast(usable_free_kb() - wanted - for_shaping_kb(recipe));
 }
@@ -212,9 +220,44 @@ static void correct_rest(const struct recipe *recipe)
 		set_ballast(compose.ballast_kb - short_kb);
 }
 
+/*
+ * Free CMA that the picture does not have is taken by anonymous memory, which is movable, once
+ * nothing else is left to it: the kernel goes there last (mm/page_alloc.c, __rmqueue).
+ */
+static void hold_back_for_cma(const struct recipe *recipe)
+{
+	static const enum picture_line anonymous[] = { LINE_INACTIVE_ANON, LINE_ACTIVE_ANON };
+	int64_t left_kb = recipe->picture.kb[LINE_FREE_CMA], excess;
+
+	look();
+	excess = compose.now_kb[LINE_FREE_CMA] - left_kb;
+	if (left_kb == UNLIMITED || excess < CLOSE_KB)
+		return;
+	compose.cma_left_kb = left_kb;
+	for (int i = 0; i < 2; i++) {
+		int64_t kb = missing(recipe, anonymous[i]);
+
+		kb = kb < excess ? kb : excess;
+		compose.held_back_kb[anonymous[i]] = kb;
+		excess -= kb;
+	}
+}
+
+bool compose_fill_cma(const struct recipe *recipe)
+{
+	if (!compose.held_back_kb[LINE_INACTIVE_ANON] && !compose.held_back_kb[LINE_ACTIVE_ANON])
+		return true;
+	memset(compose.held_back_kb, 0, sizeof(compose.held_back_kb));
+	compose.into_cma = true;
+	mix(recipe);
+	compose.into_cma = false;
+	return !compose.gone;
+}
+
 bool compose_build(const struct recipe *recipe, uint64_t deadline_us)
 {
 	compose.deadline_us = deadline_us;
+	hold_back_for_cma(recipe);
 	set_rest_aside(recipe);
 	/* A thread is a task structure, too, so threads come before slab; shared memory is anonymous. */
 	grow(recipe, LINE_KERNEL_STACK);

@@ -18,6 +18,9 @@ bool compose_prepare(const struct recipe *recipe);
  */
 bool compose_build(const struct recipe *recipe, uint64_t deadline_us);
 
+/* After that, with next to nothing free: what is to go into CMA. False when the holder is gone. */
+bool compose_fill_cma(const struct recipe *recipe);
+
 /* Makes good what is missing by now; what was taken, in kB. -1 when the holder is gone. */
 int64_t compose_top_up(const struct recipe *recipe, uint64_t deadline_us);
 

@@ -161,6 +161,8 @@ static void fill_picture(const struct recipe *recipe)
 	memory_read(&pressure.memory);
 	tell("picture");
 	fill(PIPES, INT64_MAX, lowest_kb(), "pipes");
+	if (!compose_fill_cma(recipe) || !memory_read(&pressure.memory))
+		pressure.gone = true;
 	pressure.filled = true;
 }
 
