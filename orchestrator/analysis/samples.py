@@ -78,6 +78,8 @@ def timed(trials: Sequence[TrialResult]) -> dict[TimingKey, Timed]:
 
 
 def _timings(trial: TrialResult) -> Iterator[tuple[TimingKey, float, float]]:
+    if trial.stage.startswith("audit-"):
+        return  # tracing disturbs times
     mmaps = trial.mmaps
     if trial.stage == "trigger" and mmaps is not None and mmaps.latency is not None:
         yield TimingKey(MMAP, "trigger", "p50"), mmaps.latency.p50_ns, mmaps.ok

@@ -40,7 +40,7 @@ class _Figure:
 def render_gbench(report: RunReport, variant: str | None = None) -> str:
     """The JSON text: of one variant, or of all with `VARIANT/` before each name.
 
-    Raises InputError for an unknown variant.
+    Forks with tracing are left out, for it disturbs times. Raises InputError for an unknown variant.
     """
     variants = list(report.manifest.scenario.variants)
     if variant is not None and variant not in variants:
@@ -51,7 +51,7 @@ def render_gbench(report: RunReport, variant: str | None = None) -> str:
         )
     figures: dict[str, list[_Figure]] = {}
     for result in sorted(report.results, key=lambda each: (variants.index(each.variant), each.block)):
-        if variant in (None, result.variant):
+        if variant in (None, result.variant) and not result.stage.startswith("audit-"):
             for figure in _figures(report, result, prefixed=variant is None):
                 figures.setdefault(figure.run_name, []).append(figure)
     benchmarks = [

@@ -128,6 +128,15 @@ def test_figures_of_different_work_are_not_compared() -> None:
     assert "not the same work (first was served 120 times, second 600)" in each.words
 
 
+def test_times_under_tracing_are_left_out() -> None:
+    trials = []
+    for name in ("first", "second"):
+        for block in range(1, 7):
+            trials.append(trial(name, block, stage="target", benchmarks=(row("BM_x/4", 10.0),)))
+            trials.append(trial(name, block, stage="audit-target", benchmarks=(row("BM_x/4", 99.0),)))
+    assert timing(compared(trials), "real_time", "BM_x/4").baseline == 10.0
+
+
 def test_a_stop_rules_iterations_are_the_same_work_unless_some_failed() -> None:
     for failed, comparable in ((0, True), (300, False)):
         trials = []

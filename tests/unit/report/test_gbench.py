@@ -63,6 +63,17 @@ def test_the_triggers_maps_are_there_without_benchmarks(tmp_path: Path) -> None:
     assert line["iterations"] == 600
 
 
+def test_times_under_tracing_are_left_out(tmp_path: Path) -> None:
+    report = run_report(tmp_path / "run", Made(blocks=1))
+    traced = tuple(
+        each.model_copy(update={"stage": f"audit-{each.stage}", "fork": 2}) for each in report.results
+    )
+    with_traced = RunReport(
+        report.directory, report.manifest, report.verdict, results=report.results + traced
+    )
+    assert render_gbench(with_traced) == render_gbench(report)
+
+
 def test_a_benchmark_without_figures_is_no_time_of_zero(tmp_path: Path) -> None:
     report = run_report(tmp_path / "run", Made(blocks=2))
     row = BenchmarkRow(
