@@ -31,6 +31,7 @@ _STEPS = {
     "worker": "there was no process left to run it",
     "server": "the server did not get ready",
     "deadline": "not ended within the deadline of the benchmarks",
+    "oops": "the kernel has crashed: what is measured now means nothing",
     "payload": "the reply is not what was sent",
 }
 

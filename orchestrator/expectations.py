@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from orchestrator.outcome import Outcome
 from orchestrator.result import TrialResult
@@ -25,7 +25,7 @@ def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
         *_mmaps(expectation, result),
         *_counters(expectation, result),
         *_victims(expectation, result),
-        *_bugs(result),
+        *(() if expectation.kernel_bug else _bugs(result)),
     ]
 
 
@@ -40,6 +40,21 @@ def untraced(expectation: Expectation | None) -> list[str]:
     if expectation is None or expectation.max_order_without_noretry is None:
         return []
     return ["max_order_without_noretry: no trial was traced"]
+
+
+def unmet_by_benchmarks(expectation: Expectation | None, result: TrialResult) -> list[str]:
+    """The same of a fork for benchmarks alone: it must not hang, and the kernel must not report a bug."""
+    if expectation is not None and expectation.kernel_bug and result.kernel_bugs:
+        return []
+    return [*_hang(result), *_bugs(result)]
+
+
+def unmet_by_all(expectation: Expectation | None, results: Sequence[TrialResult]) -> list[str]:
+    """What all forks of a variant together leave to be desired."""
+    expected = expectation is not None and expectation.kernel_bug
+    if not expected or any(result.kernel_bugs for result in results):
+        return []
+    return ["the kernel reported no bug in any fork"]
 
 
 def _outcome(expectation: Expectation, result: TrialResult) -> Iterator[str]:

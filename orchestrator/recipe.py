@@ -145,6 +145,7 @@ def _benchmark(benchmark: Benchmark) -> str:
         round((benchmark.min_time or 0) * _US_PER_S),
         benchmark.warmup,
         int(benchmark.pin),
+        benchmark.held,
         "".join(when[0] for when in benchmark.when),
         "-".join(str(int(size)) for size in benchmark.sizes),
     )

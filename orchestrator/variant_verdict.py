@@ -10,11 +10,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.expectations import unmet, unmet_when_traced, untraced
+from orchestrator.expectations import (
+    unmet,
+    unmet_by_all,
+    unmet_by_benchmarks,
+    unmet_when_traced,
+    untraced,
+)
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
-from orchestrator.result import TrialResult
+from orchestrator.result import TRIGGERED, TrialResult
 from orchestrator.scenario.models import Expectation
 
 
@@ -74,7 +80,8 @@ def variant_verdict(
     `timed` is False where guests disturbed one another: then there are no latencies.
     """
     audits = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
-    results = [result for result in results if result.stage == "trigger"]
+    others = [result for result in results if result.stage not in TRIGGERED and result.outcome.is_evidence]
+    everything, results = results, [result for result in results if result.stage == "trigger"]
     requests = [result.requests for result in audits if result.requests is not None]
     targets = [result.target for result in results if result.target is not None]
     evidence = [result for result in results if result.outcome.is_evidence]
@@ -94,6 +101,8 @@ def variant_verdict(
             *_unmet(unmet, expectation, evidence),
             *_unmet(unmet_when_traced, expectation, audits),
             *(() if audits else untraced(expectation)),
+            *_unmet(unmet_by_benchmarks, expectation, others),
+            *(unmet_by_all(expectation, everything) if everything else ()),
         ),
     )
 

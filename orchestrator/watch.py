@@ -20,6 +20,8 @@ from orchestrator.recorder import ConsoleEvent
 
 _PANIC_GRACE_S = 2.0
 """After the panic line the guest may finish its dump, then it is ended."""
+_CRASH_GRACE_S = 20.0
+"""A guest whose kernel has crashed may still report benchmarks and end by itself."""
 _GUEST_REPORTS_FIRST_S = 10.0
 """The guest watches its own budgets; the host's deadline is for guests that no longer can."""
 _AFTER_S = 60.0
@@ -192,6 +194,9 @@ class Watch:
             self.evidence.console.append(item)
             if self._progress is not None and isinstance(item, MemoryEvent):
                 self._await_progress()  # a kernel that kills is not one that hangs
+            if isinstance(item, KernelBug) and self.evidence.benchmarked:
+                # Whoever wants the lock that its task held waits for good, maybe without sleep.
+                self._deadline = self._deadline.sooner(_CRASH_GRACE_S, "the end after the kernel's crash")
             if isinstance(item, Panic):
                 self._progress = None
                 self._deadline = self._deadline.sooner(_PANIC_GRACE_S, "the end after the panic")

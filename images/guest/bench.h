@@ -24,6 +24,7 @@ enum bench_where {
 	BENCH_PAYLOAD,
 	BENCH_CYCLE,
 	BENCH_DEADLINE,
+	BENCH_OOPS, /* the kernel has crashed: what is measured now means nothing */
 };
 
 struct bench_failure {

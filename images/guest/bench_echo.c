@@ -77,7 +77,7 @@ static size_t pack_reply(const struct binder_transaction_data *call)
 
 static void put_answer(struct binder_stream *stream, const struct binder_transaction_data *call)
 {
-	if (call->code == ECHO_RAW) {
+	if (call->code != ECHO_LIBBINDER) {
 		/* Sent from the driver's own buffer, which can be given back only afterwards. */
 		put_call(stream, BC_REPLY, 0, (void *)call->data.ptr.buffer, call->data_size);
 		binder_put_free(stream, call->data.ptr.buffer);
@@ -92,15 +92,19 @@ void echo_serve(struct binder_end *end)
 {
 	struct binder_stream stream = { .read_bytes = 0 };
 	struct binder_transaction_data call;
+	bool serves = true;
 	uint32_t code;
 
 	binder_put(&stream, BC_ENTER_LOOPER, NULL, 0);
-	for (;;) {
+	/* The last answer is still to be written when the last call has come. */
+	while (serves || stream.write_bytes) {
 		if (binder_talk(end, &stream, true))
 			_exit(1);
 		while (binder_next(&stream, &code, &call, sizeof(call))) {
-			if (code == BR_TRANSACTION)
-				put_answer(&stream, &call);
+			if (code != BR_TRANSACTION)
+				continue;
+			put_answer(&stream, &call);
+			serves = call.code != ECHO_QUIT;
 		}
 	}
 }
@@ -128,7 +132,8 @@ static enum bench_result await_reply(struct echo_client *client, struct binder_s
 	}
 }
 
-static enum bench_result call_raw(struct echo_client *client, struct bench_failure *failure)
+static enum bench_result call_plain(struct echo_client *client, uint32_t code, size_t bytes,
+				    struct bench_failure *failure)
 {
 	struct binder_stream stream = { .read_bytes = 0 };
 	struct binder_transaction_data reply;
@@ -137,7 +142,7 @@ static enum bench_result call_raw(struct echo_client *client, struct bench_failu
 	if (client->owed)
 		binder_put_free(&stream, client->owed);
 	client->owed = 0;
-	put_call(&stream, BC_TRANSACTION, ECHO_RAW, buffers.vector, client->bytes);
+	put_call(&stream, BC_TRANSACTION, code, buffers.vector, bytes);
 	result = await_reply(client, &stream, &reply, failure);
 	if (result == BENCH_SERVED)
 		client->owed = reply.data.ptr.buffer;
@@ -169,8 +174,9 @@ enum bench_result echo_step(void *argument, struct bench_failure *failure)
 {
 	struct echo_client *client = argument;
 	struct bench_failure now = { 0 };
-	enum bench_result result = client->mode == ECHO_RAW ? call_raw(client, &now) :
-							      call_libbinder(client, &now);
+	enum bench_result result = client->mode == ECHO_RAW ?
+					   call_plain(client, ECHO_RAW, client->bytes, &now) :
+					   call_libbinder(client, &now);
 
 	if (result != BENCH_SERVED)
 		*failure = now;
@@ -191,4 +197,20 @@ enum bench_result echo_check(struct echo_client *client, struct bench_failure *f
 		return BENCH_OVER;
 	}
 	return result;
+}
+
+void echo_settle_debt(struct echo_client *client)
+{
+	struct binder_stream stream = { .read_bytes = 0 };
+
+	if (!client->owed)
+		return;
+	binder_put_free(&stream, client->owed);
+	client->owed = 0;
+	binder_talk(client->end, &stream, false);
+}
+
+enum bench_result echo_quit(struct echo_client *client, struct bench_failure *failure)
+{
+	return call_plain(client, ECHO_QUIT, sizeof(uint32_t), failure);
 }

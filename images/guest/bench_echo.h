@@ -14,7 +14,8 @@
 #include "bench.h"
 #include "binder.h"
 
-enum echo_mode { ECHO_LIBBINDER = 1, ECHO_RAW }; /* the code of its transactions */
+/* Codes of transactions; ECHO_QUIT is answered, and then the server serves no more. */
+enum echo_mode { ECHO_LIBBINDER = 1, ECHO_RAW, ECHO_QUIT };
 
 struct echo_client {
 	struct binder_end *end;
@@ -26,8 +27,14 @@ struct echo_client {
 /* Buffers for payloads of up to `bytes`, in place before memory is short; 0 or the errno. */
 int echo_prepare(size_t bytes);
 
-/* Answers calls until the process ends. */
-void echo_serve(struct binder_end *end) __attribute__((noreturn));
+/* Answers calls until one says that it was the last. */
+void echo_serve(struct binder_end *end);
+
+/* Gives back what the last round trip left to the next one. */
+void echo_settle_debt(struct echo_client *client);
+
+/* Makes the last call. */
+enum bench_result echo_quit(struct echo_client *client, struct bench_failure *failure);
 
 /* Makes one call and looks at what comes back; BENCH_SERVED when it is what was sent. */
 enum bench_result echo_check(struct echo_client *client, struct bench_failure *failure);

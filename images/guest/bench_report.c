@@ -13,7 +13,7 @@ static const char *const places[] = {
 	[BENCH_SERVER] = "server",  [BENCH_WORKER] = "worker",
 	[BENCH_TRANSACTION] = "transaction",
 	[BENCH_PAYLOAD] = "payload", [BENCH_CYCLE] = "cycle",
-	[BENCH_DEADLINE] = "deadline",
+	[BENCH_DEADLINE] = "deadline", [BENCH_OOPS] = "oops",
 };
 
 /* As a C compiler knows them: the header of another kernel may know more. */
@@ -49,8 +49,10 @@ static const char *name_of(const struct bench_report *report)
 	int used = snprintf(name, sizeof(name), "%s/%zu", bases[benchmark->kind], report->bytes);
 
 	if (benchmark->map_bytes)
-		snprintf(name + used, sizeof(name) - (size_t)used, "/map:%llu",
-			 (unsigned long long)benchmark->map_bytes);
+		used += snprintf(name + used, sizeof(name) - (size_t)used, "/map:%llu",
+				 (unsigned long long)benchmark->map_bytes);
+	if (benchmark->held)
+		snprintf(name + used, sizeof(name) - (size_t)used, "/held:%u", benchmark->held);
 	return name;
 }
 

@@ -10,6 +10,7 @@
 
 #include "bench_cycle.h"
 #include "clock.h"
+#include "recipe.h"
 
 /* The role of a manager that has just ended is given up in a work queue. */
 #define MANAGER_PATIENCE_US 2000000u
@@ -23,6 +24,8 @@ struct start {
 };
 
 static struct binder_end end = { .fd = -1 };
+static struct binder_end held[RECIPE_HELD];
+static unsigned held_count;
 
 static void obey(const struct bench_order *order)
 {
@@ -35,18 +38,38 @@ static void obey(const struct bench_order *order)
 	child_set_adj(order->adj);
 }
 
-static struct bench_failure map(size_t bytes)
+static struct bench_failure map(struct binder_end *to, size_t bytes)
 {
 	struct bench_failure failure = { .where = BENCH_OPEN };
 
-	if (end.fd >= 0)
+	if (to->fd >= 0)
 		return (struct bench_failure){ 0 };
-	failure.error = binder_open(&end);
+	failure.error = binder_open(to);
 	if (failure.error)
 		return failure;
 	failure.where = BENCH_MAP;
-	failure.error = binder_map(&end, bytes ? bytes : binder_default_map_bytes());
+	failure.error = binder_map(to, bytes ? bytes : binder_default_map_bytes());
 	return failure.error ? failure : (struct bench_failure){ 0 };
+}
+
+/* They take what contiguous memory there is, so that what follows has to do without. */
+static struct bench_failure hold(const struct bench_order *order, size_t bytes)
+{
+	struct bench_failure failure = { 0 };
+
+	while (!failure.where && held_count < order->held) {
+		held[held_count].fd = -1;
+		failure = map(&held[held_count], bytes);
+		held_count++;
+	}
+	return failure;
+}
+
+static void release(void)
+{
+	while (held_count)
+		binder_close(&held[--held_count]);
+	binder_close(&end);
 }
 
 static struct bench_failure manage(void)
@@ -63,13 +86,14 @@ static struct bench_failure call(const struct bench_order *order, struct bench_l
 {
 	struct echo_client client = { .end = &end, .mode = order->mode, .bytes = order->bytes };
 	struct bench_subject subject = { .step = echo_step, .context = &client };
-	struct bench_failure failure = map(order->map_bytes);
+	struct bench_failure failure = map(&end, order->map_bytes);
 
 	if (failure.where)
 		return failure;
 	if (echo_check(&client, &failure) != BENCH_SERVED)
 		return failure;
 	bench_measure(&subject, &order->rule, log);
+	echo_settle_debt(&client);
 	return log->failure;
 }
 
@@ -77,11 +101,47 @@ static struct bench_failure cycles(const struct bench_order *order, struct bench
 {
 	struct cycle cycle = { .bytes = order->bytes };
 	struct bench_subject subject = { .step = cycle_step, .settle = cycle_settle, .context = &cycle };
+	struct bench_failure failure = hold(order, order->bytes);
 
-	bench_measure(&subject, &order->rule, log);
-	return log->failure;
+	if (!failure.where) {
+		bench_measure(&subject, &order->rule, log);
+		failure = log->failure;
+	}
+	release();
+	return failure;
 }
 
+static struct bench_failure finish(void)
+{
+	struct echo_client client = { .end = &end };
+	struct bench_failure failure = { 0 };
+
+	if (echo_quit(&client, &failure) == BENCH_SERVED)
+		failure.where = BENCH_ALL_DONE;
+	release();
+	return failure;
+}
+
+static struct bench_failure execute(const struct bench_order *order, struct bench_log *log)
+{
+	struct bench_failure failure = { 0 };
+
+	switch (order->op) {
+	case BENCH_SERVE:
+		failure = hold(order, order->map_bytes);
+		failure = failure.where ? failure : map(&end, order->map_bytes);
+		return failure.where ? failure : manage();
+	case BENCH_CALL:
+		return call(order, log);
+	case BENCH_FINISH:
+		return finish();
+	case BENCH_MAPS:
+		return cycles(order, log);
+	}
+	return failure;
+}
+
+/* Also a worker that is done lives on: its pages, given back, would mend what was broken up. */
 static int work(void *argument)
 {
 	const struct start *start = argument;
@@ -90,21 +150,17 @@ static int work(void *argument)
 	if (start->bytes && echo_prepare(start->bytes))
 		return 1;
 	while (recv(start->channel, &order, sizeof(order), 0) == sizeof(order)) {
-		struct bench_failure failure = { 0 };
+		struct bench_failure failure;
 
 		obey(&order);
-		if (order.op == BENCH_SERVE) {
-			failure = map(order.map_bytes);
-			failure = failure.where ? failure : manage();
-		} else if (order.op == BENCH_CALL) {
-			failure = call(&order, start->log);
-		} else {
-			failure = cycles(&order, start->log);
-		}
+		failure = execute(&order, start->log);
 		if (send(start->channel, &failure, sizeof(failure), MSG_NOSIGNAL) < 0)
 			return 1;
-		if (order.op == BENCH_SERVE && !failure.where)
+		if (order.op == BENCH_SERVE && !failure.where) {
 			echo_serve(&end);
+			release();
+			child_set_adj(NEVER_KILLED);
+		}
 	}
 	return 0;
 }

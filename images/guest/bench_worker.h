@@ -16,9 +16,10 @@
 #include "child.h"
 
 enum bench_op {
-	BENCH_SERVE, /* become context manager, answer once, then serve until the end */
-	BENCH_CALL,  /* calls to the server; the map stays for the next order */
-	BENCH_MAPS,  /* cycles of open, mmap, close */
+	BENCH_SERVE,  /* become context manager, answer once, then serve until told otherwise */
+	BENCH_CALL,   /* calls to the server; the map stays for the next order */
+	BENCH_FINISH, /* let the server serve no more, and give the map back */
+	BENCH_MAPS,   /* cycles of open, mmap, close */
 };
 
 struct bench_order {
@@ -27,6 +28,7 @@ struct bench_order {
 	size_t bytes;	  /* of the payload, or of a cycle's map */
 	size_t map_bytes; /* of both ends of a transaction */
 	struct bench_rule rule;
+	unsigned held; /* maps of that size to hold meanwhile */
 	bool pin;
 	int adj; /* oom_score_adj from now on */
 };
@@ -34,6 +36,7 @@ struct bench_order {
 struct bench_worker {
 	struct child *child;
 	int channel;
+	bool busy;
 };
 
 enum bench_wait { BENCH_ANSWERED, BENCH_GONE, BENCH_LATE };

@@ -2,7 +2,7 @@
 #include "benchmarks.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -12,12 +12,15 @@
 #include "bench_worker.h"
 #include "clock.h"
 #include "emit.h"
+#include "file.h"
 #include "memory.h"
 #include "recipe_benchmark.h"
 
-#define WORKERS 80
-/* For benchmarks whose processes are killed: the next one goes on with fresh ones. */
-#define SPARE_WORKERS 6
+/* Two at work, and those that take over when they are killed. */
+#define WORKERS 10
+#define NEVER_KILLED (-1000)
+/* A task has died in the kernel: an Oops (Documentation/admin-guide/tainted-kernels.rst). */
+#define TAINT_DIE (1u << 7)
 /* How long the driver may take to forget the processes of what ran before. */
 #define FORGET_US 5000000u
 #define POLL_US 5000
@@ -26,7 +29,7 @@
 
 static struct {
 	struct bench_worker workers[WORKERS];
-	int count, used;
+	int count;
 	struct bench_log *log; /* shared */
 	uint64_t deadline_us;
 	int adj;
@@ -34,19 +37,6 @@ static struct {
 	/* Those of the benchmark that runs; NULL: to be taken. */
 	struct bench_worker *server, *measurer;
 } benchmarks;
-
-static int workers_needed(const struct recipe *recipe)
-{
-	int needed = recipe->benchmark_count ? SPARE_WORKERS : 0;
-
-	for (size_t i = 0; i < recipe->benchmark_count; i++) {
-		const struct benchmark *benchmark = &recipe->benchmarks[i];
-
-		/* A size that calls the OOM killer takes its process along. */
-		needed += benchmark->kind == BENCHMARK_MMAP ? (int)benchmark->size_count : 2;
-	}
-	return needed < WORKERS ? needed : WORKERS;
-}
 
 static size_t largest_payload(const struct recipe *recipe)
 {
@@ -90,15 +80,13 @@ static struct bench_log *new_log(uint32_t samples)
 
 int benchmarks_prepare(const struct recipe *recipe)
 {
-	int needed = workers_needed(recipe);
-
-	if (!needed)
+	if (!recipe->benchmark_count)
 		return 0;
 	benchmarks.adj = recipe->adj;
 	benchmarks.log = new_log(samples_needed(recipe));
 	if (!benchmarks.log)
 		return errno;
-	for (; benchmarks.count < needed; benchmarks.count++)
+	for (; benchmarks.count < WORKERS; benchmarks.count++)
 		if (!bench_worker_start(&benchmarks.workers[benchmarks.count], benchmarks.count,
 					largest_payload(recipe), benchmarks.log))
 			return errno;
@@ -107,13 +95,30 @@ int benchmarks_prepare(const struct recipe *recipe)
 
 static struct bench_worker *take_worker(void)
 {
-	return benchmarks.used < benchmarks.count ? &benchmarks.workers[benchmarks.used++] : NULL;
+	child_reap();
+	for (int i = 0; i < benchmarks.count; i++) {
+		struct bench_worker *worker = &benchmarks.workers[i];
+
+		if (!worker->busy && worker->child->alive) {
+			worker->busy = true;
+			return worker;
+		}
+	}
+	return NULL;
 }
 
-static void let_go(struct bench_worker **worker)
+/* One that cannot be relied on any more stays busy for good. */
+static void drop(struct bench_worker **worker)
 {
 	if (*worker)
 		child_dismiss((*worker)->child);
+	*worker = NULL;
+}
+
+static void give_back(struct bench_worker **worker)
+{
+	if (*worker)
+		(*worker)->busy = false;
 	*worker = NULL;
 }
 
@@ -124,14 +129,13 @@ static bool was_killed(const struct bench_worker *worker)
 	       WIFSIGNALED(worker->child->status);
 }
 
-/* Else the maps of what ran before would be freed while this runs. */
-static void await_forgotten(int processes)
+static void await_forgotten(void)
 {
 	uint64_t end_us = clock_us() + FORGET_US;
 
 	do
 		clock_sleep_us(POLL_US);
-	while (bench_counters_processes() > processes && clock_us() < end_us);
+	while (bench_counters_processes() > 0 && clock_us() < end_us);
 }
 
 static struct bench_order order_for(const struct benchmark *benchmark, size_t bytes)
@@ -142,6 +146,7 @@ static struct bench_order order_for(const struct benchmark *benchmark, size_t by
 		.bytes = bytes,
 		.map_bytes = benchmark->map_bytes,
 		.rule = { benchmark->warmup, benchmark->iterations, benchmark->min_us * 1000 },
+		.held = benchmark->held,
 		.pin = benchmark->pin,
 		.adj = benchmarks.adj,
 	};
@@ -168,10 +173,11 @@ static struct bench_failure get_ready(const struct bench_order *order)
 {
 	struct bench_failure failure = { 0 };
 
-	if (order->op == BENCH_CALL && !benchmarks.server) {
-		await_forgotten(0);
+	/* Else maps of what ran before would be freed while this runs. */
+	if (!benchmarks.server)
+		await_forgotten();
+	if (order->op == BENCH_CALL && !benchmarks.server)
 		failure = get_server_ready(*order);
-	}
 	if (!failure.where && !benchmarks.measurer) {
 		benchmarks.measurer = take_worker();
 		if (!benchmarks.measurer)
@@ -202,6 +208,14 @@ static struct bench_failure measure(const struct bench_order *order)
 	return (struct bench_failure){ .where = BENCH_DEADLINE };
 }
 
+static bool kernel_has_crashed(void)
+{
+	char text[24];
+
+	return file_read("/proc/sys/kernel/tainted", text, sizeof(text)) > 0 &&
+	       strtoul(text, NULL, 10) & TAINT_DIE;
+}
+
 /* A process that the kernel is killing is given time to die of that; then its end is seen. */
 static bool see_deaths(bool expected)
 {
@@ -217,6 +231,14 @@ static bool see_deaths(bool expected)
 	return false;
 }
 
+/* A refused iteration leaves its processes as they were; after anything else they may be in any state. */
+static bool is_sound(const struct bench_report *report)
+{
+	return !report->killed &&
+	       (!report->failure.where || report->failure.where == BENCH_CYCLE ||
+		report->failure.reply == BR_FAILED_REPLY);
+}
+
 static void run_one(const struct benchmark *benchmark, size_t bytes)
 {
 	struct bench_order order = order_for(benchmark, bytes);
@@ -226,15 +248,35 @@ static void run_one(const struct benchmark *benchmark, size_t bytes)
 
 	memset(benchmarks.log, 0, sizeof(*benchmarks.log));
 	benchmarks.log->sample_limit = limit;
-	report.failure = measure(&order);
+	report.failure.where = BENCH_OOPS;
+	if (!kernel_has_crashed())
+		report.failure = measure(&order);
 	report.oom_kills = memory_vmstat("oom_kill") - kills;
 	report.killed = see_deaths(report.oom_kills > 0);
 	report.when = benchmarks.when;
+	if (kernel_has_crashed())
+		report.failure = (struct bench_failure){ .where = BENCH_OOPS };
 	bench_report(&report, benchmarks.log);
-	if (report.killed || report.failure.where) {
-		let_go(&benchmarks.measurer);
-		let_go(&benchmarks.server);
+	if (!is_sound(&report)) {
+		drop(&benchmarks.measurer);
+		drop(&benchmarks.server);
 	}
+}
+
+static void finish(void)
+{
+	struct bench_order order = { .op = BENCH_FINISH, .adj = NEVER_KILLED };
+	struct bench_failure failure;
+
+	if (benchmarks.server &&
+	    (!bench_worker_order(benchmarks.measurer, &order) ||
+	     bench_worker_await(benchmarks.measurer, benchmarks.deadline_us, &failure) != BENCH_ANSWERED ||
+	     failure.where)) {
+		drop(&benchmarks.measurer);
+		drop(&benchmarks.server);
+	}
+	give_back(&benchmarks.measurer);
+	give_back(&benchmarks.server);
 }
 
 void benchmarks_run(const struct recipe *recipe, enum when when)
@@ -244,15 +286,17 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 	emit_phase("benchmark");
 	benchmarks.deadline_us = clock_us() + recipe->benchmark_ms * 1000;
 	benchmarks.when = when;
-	child_dismiss_all(ROLE_TRIGGER, DEATH_US);
-	await_forgotten(0);
+	if (when == WHEN_AFTER)
+		child_dismiss_all(ROLE_TRIGGER, DEATH_US);
+	else
+		child_protect(ROLE_TRIGGER); /* It waits for a start that never comes. */
+	await_forgotten();
 	for (size_t i = 0; i < recipe->benchmark_count; i++) {
 		const struct benchmark *benchmark = &recipe->benchmarks[i];
 
 		for (size_t j = 0; (benchmark->when & when) && j < benchmark->size_count; j++)
 			run_one(benchmark, benchmark->sizes[j]);
-		let_go(&benchmarks.measurer);
-		let_go(&benchmarks.server);
+		finish();
 	}
 	child_dismiss_all(ROLE_BENCHMARK, DEATH_US);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,18 @@ void child_dismiss(struct child *child)
 		return;
 	child->dismissed = true;
 	kill(child->pid, SIGKILL);
+}
+
+void child_protect(enum child_role role)
+{
+	char path[64];
+
+	for (int i = 0; i < count; i++) {
+		if (children[i].role != role || !children[i].alive)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)children[i].pid);
+		file_write_number(path, -1000);
+	}
 }
 
 static int count_alive(enum child_role role)

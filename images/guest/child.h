@@ -43,6 +43,9 @@ void child_dismiss(struct child *child);
 /* SIGKILL for all of a role, and waits for their ends; how many still live after `patience_us`. */
 int child_dismiss_all(enum child_role role, uint64_t patience_us);
 
+/* Makes all of a role unkillable for the OOM killer. */
+void child_protect(enum child_role role);
+
 /* Emits a victim record for each child killed by a signal that was not ours. */
 void child_report_victims(void);
 

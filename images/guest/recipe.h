@@ -17,6 +17,7 @@
 #define RECIPE_VARIANTS 32
 #define RECIPE_BENCHMARKS 16
 #define RECIPE_SIZES 32
+#define RECIPE_HELD 1000
 #define UNLIMITED (-1)
 
 /* MODE_BLOCK: a trial that parks at its target, for forks to go on from. */
@@ -58,6 +59,7 @@ struct benchmark {
 	uint64_t min_us;
 	uint64_t warmup;
 	bool pin;
+	unsigned held; /* maps that are held meanwhile */
 	unsigned when; /* bits of enum when */
 	uint64_t sizes[RECIPE_SIZES];
 	size_t size_count;

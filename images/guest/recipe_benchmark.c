@@ -43,7 +43,8 @@ static bool parse_one(char *text, struct benchmark *benchmark)
 	    !value_number(value_field(&text, ':'), &benchmark->iterations) ||
 	    !value_number(value_field(&text, ':'), &benchmark->min_us) ||
 	    !value_number(value_field(&text, ':'), &benchmark->warmup) ||
-	    !value_unsigned(value_field(&text, ':'), 1, &pin))
+	    !value_unsigned(value_field(&text, ':'), 1, &pin) ||
+	    !value_unsigned(value_field(&text, ':'), RECIPE_HELD, &benchmark->held))
 		return false;
 	benchmark->pin = pin == 1;
 	return (benchmark->iterations != 0) != (benchmark->min_us != 0) &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The recipe's word on benchmarks: KIND:MAP:ITERATIONS:MIN_US:WARMUP:PIN:WHEN:SIZE-SIZE-...,... */
+/* The recipe's word on benchmarks: KIND:MAP:ITERATIONS:MIN_US:WARMUP:PIN:HELD:WHEN:SIZE-...,... */
 #ifndef OOMLAB_RECIPE_BENCHMARK_H
 #define OOMLAB_RECIPE_BENCHMARK_H
 

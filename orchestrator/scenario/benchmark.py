@@ -47,6 +47,10 @@ _WHEN = (
     "`relaxed`: a fork of its own in which the pressure is released first; `target`: a fork of its own at the"
     " target, without the trigger; `after`: after the trigger, which has let go of its maps"
 )
+_HELD = (
+    "maps of the same length that are held meanwhile: they take the contiguous memory that is left, so that"
+    " the benchmark's own arrays have to do without"
+)
 _PIN = "all processes of the benchmark on one vCPU; false leaves them to the scheduler"
 
 
@@ -55,6 +59,7 @@ class _Benchmark(Model):
     min_time: _MinTime | None = Field(None, description=_MIN_TIME, examples=["50ms"])
     warmup: _Warmup = Field(20, description=_WARMUP, examples=[50])
     when: _Whens = Field(("relaxed", "target", "after"), description=_WHEN, examples=[["relaxed", "target"]])
+    held: Annotated[int, Field(strict=True, ge=0, le=1000)] = Field(0, description=_HELD, examples=[300])
     pin: StrictBool = Field(True, description=_PIN, examples=[False])
 
     @model_validator(mode="after")
@@ -69,6 +74,10 @@ class _Benchmark(Model):
         if self.min_time is not None:
             return None
         return self.iterations if self.iterations is not None else DEFAULT_ITERATIONS
+
+    @property
+    def _held_suffix(self) -> str:
+        return f"/held:{self.held}" if self.held else ""
 
 
 class BinderTransaction(_Benchmark):
@@ -100,7 +109,7 @@ class BinderTransaction(_Benchmark):
         """Names as Google Benchmark writes them, size by size."""
         base = "BM_sendVec_binder" if self.mode == "libbinder" else "BM_sendVec_binder_raw"
         suffix = "" if self.map is None else f"/map:{int(self.map)}"
-        return tuple(f"{base}/{size}{suffix}" for size in self.sizes)
+        return tuple(f"{base}/{size}{suffix}{self._held_suffix}" for size in self.sizes)
 
 
 class BinderMapCycle(_Benchmark):
@@ -114,7 +123,7 @@ class BinderMapCycle(_Benchmark):
     @property
     def names(self) -> tuple[str, ...]:
         """Names as Google Benchmark writes them, size by size."""
-        return tuple(f"BM_mmap_binder/{int(size)}" for size in self.sizes)
+        return tuple(f"BM_mmap_binder/{int(size)}{self._held_suffix}" for size in self.sizes)
 
 
 Benchmark = Annotated[BinderTransaction | BinderMapCycle, Field(discriminator="kind")]

@@ -93,6 +93,13 @@ class Expectation(Model):
         None, description="who must be among the OOM killer's victims", examples=["trigger"]
     )
 
+    kernel_bug: StrictBool | None = Field(
+        None,
+        description="true: the kernel reports a bug (BUG, Oops) in at least one fork of the variant, those"
+        " for benchmarks included; otherwise it must report none in any",
+        examples=[True],
+    )
+
     @property
     def expected_outcome(self) -> Outcome | None:
         """The outcome expected, by `outcome` or by its short form `oom`; None when neither is given."""

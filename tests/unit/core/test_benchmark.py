@@ -13,8 +13,10 @@ from orchestrator.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.recipe import Mode, block_recipe
-from orchestrator.result import Stage
+from orchestrator.result import Stage, TrialResult
 from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.models import Expectation
+from orchestrator.variant_verdict import variant_verdict
 from tests.unit.core import evidence as made
 
 TEXT = """
@@ -31,7 +33,7 @@ audit: AUDIT
 """
 BOTH = (
     "[{kind: binder-transaction, sizes: [4, 65536], when: [relaxed, after]},"
-    " {kind: binder-mmap, sizes: [4MiB], min_time: 50ms, warmup: 3, pin: false, when: [target]}]"
+    " {kind: binder-mmap, sizes: [4MiB], min_time: 50ms, warmup: 3, pin: false, held: 300, when: [target]}]"
 )
 BENCHMARK_CONSOLE = "[    9.000000] oomlab: phase benchmark\n"
 LATER_OOM = made.OOM_CONSOLE.replace("oomlab: phase trigger", "oomlab: phase benchmark")
@@ -91,7 +93,7 @@ def words(mode: Mode, stage: Stage = "trigger") -> dict[str, str]:
 
 def test_the_guest_is_told_of_them_in_few_words() -> None:
     told = words(Mode.BLOCK)
-    assert told["benchmarks"] == "libbinder:0:200:0:20:1:ra:4-65536,mmap:0:0:50000:3:0:t:4194304"
+    assert told["benchmarks"] == "libbinder:0:200:0:20:1:0:ra:4-65536,mmap:0:0:50000:3:0:300:t:4194304"
     assert told["benchmark_ms"] == "240000"
     assert "stage" not in told
     assert words(Mode.TRIAL, "relaxed")["stage"] == "relaxed"
@@ -155,3 +157,25 @@ def test_what_comes_after_the_trigger_is_not_its_doing() -> None:
     result = made.judged(control, text, ending=Ending.OVERDUE)
     assert (result.outcome, result.oom_events, result.first_oom) == (Outcome.PASSED, 0, None)
     assert "did not come to their end" in result.notes[-1]
+
+
+def crashed(stage: Stage) -> TrialResult:
+    result = made.judged(made.passed(), "[    5.100000] oomlab: phase trigger\n", variant="a")
+    return result.model_copy(update={"stage": stage, "kernel_bugs": ("Internal error: Oops",)})
+
+
+@pytest.mark.parametrize("stage", ["trigger", "target"])
+def test_a_crash_is_not_as_expected_in_any_fork(stage: Stage) -> None:
+    passes = Expectation(outcome=Outcome.PASSED)
+    for expectation in (passes, None):
+        verdict = variant_verdict([crashed(stage)], expectation, "realtime", timed=True)
+        assert "the kernel reported a bug: Internal error: Oops" in verdict.unmet[0]
+
+
+def test_a_crash_that_is_known_is_expected_of_one_fork_at_least() -> None:
+    known = Expectation(outcome=Outcome.PASSED, kernel_bug=True)
+    sound = crashed("relaxed").model_copy(update={"kernel_bugs": ()})
+    assert variant_verdict([crashed("target"), sound], known, "realtime", timed=True).unmet == ()
+    assert variant_verdict([sound], known, "realtime", timed=True).unmet == (
+        "the kernel reported no bug in any fork",
+    )

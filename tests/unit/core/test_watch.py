@@ -14,6 +14,7 @@ from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
+from orchestrator.oom.records import KernelBug
 from orchestrator.watch import PhaseBudgets, Watch
 from tests.unit.core.evidence import hello, record, trigger_end
 
@@ -33,7 +34,7 @@ class Guest:
         return 1
 
 
-def watched(directory: Path, *records: ControlRecord | float) -> tuple[Evidence, float]:
+def watched(directory: Path, *records: ControlRecord | KernelBug | float) -> tuple[Evidence, float]:
     """The evidence of a guest that says this (numbers are pauses in seconds), and how long it was watched."""
     guest: Any = Guest()
     watch = Watch(Evidence(), directory, BUDGETS, Deadline.after(30, "hello"), _ignore, _ignore)
@@ -91,3 +92,13 @@ def test_a_jump_of_the_hosts_clock_moves_no_deadline(tmp_path: Path, monkeypatch
     evidence, seconds = watched(tmp_path, *started("command"), 2 * SILENCE_S, trigger_end())
     assert "the guest reports" in evidence.ending_detail
     assert SILENCE_S < seconds < 10
+
+
+def test_a_kernel_that_crashed_under_a_benchmark_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.watch._CRASH_GRACE_S", 0.2)
+    crash = KernelBug(line=1, message="Internal error: Oops")
+    evidence, seconds = watched(tmp_path, hello(), record("phase", name="benchmark"), crash)
+    assert "the end after the kernel's crash" in evidence.ending_detail
+    assert seconds < 10

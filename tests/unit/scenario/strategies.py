@@ -90,7 +90,12 @@ TRIGGERS = optional(
     {"oom_score_adj": ADJ, "stop": STOPS},
 )
 WHENS = st.lists(st.sampled_from(["relaxed", "target", "after"]), min_size=1, max_size=3, unique=True)
-_ROUNDS: dict[str, Any] = {"warmup": st.integers(0, 9), "when": WHENS, "pin": st.booleans()}
+_ROUNDS: dict[str, Any] = {
+    "warmup": st.integers(0, 9),
+    "when": WHENS,
+    "pin": st.booleans(),
+    "held": st.integers(0, 9),
+}
 # One a kind: two with one name would be refused.
 BENCHMARKS = st.lists(
     optional(
@@ -120,6 +125,7 @@ EXPECTATIONS = optional(
         "max_order_without_noretry": st.integers(0, 10),
         "vmstat": st.dictionaries(st.sampled_from(["compact_stall", "oom_kill"]), bounds(-5, 5)),
         "killed": st.just("trigger"),
+        "kernel_bug": st.booleans(),
     },
 ) | st.sampled_from([{"outcome": "passed"}, {"oom": "never"}, {"outcome": "hang"}])
 

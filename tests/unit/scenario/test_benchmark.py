@@ -45,7 +45,8 @@ def test_they_are_called_as_google_benchmark_calls_them() -> None:
     assert names("{kind: binder-mmap, sizes: [4MiB]}") == ("BM_mmap_binder/4194304",)
 
 
-def test_another_map_is_another_name() -> None:
+def test_another_map_and_other_company_are_another_name() -> None:
+    assert names("{kind: binder-mmap, sizes: [4MiB], held: 300}") == ("BM_mmap_binder/4194304/held:300",)
     assert names("{kind: binder-transaction, sizes: [4], map: 4MiB}") == ("BM_sendVec_binder/4/map:4194304",)
 
 

@@ -31,6 +31,7 @@ ENDS = {
     "binder-movable-no-reclaim": ("oom", "passed"),
     "mission-phone": ("oom", "passed"),
     "mission-phone-eighth": ("oom", "passed"),
+    "binder-review": ("oom", "passed"),
 }
 
 
@@ -58,8 +59,9 @@ def test_it_loads_without_a_warning_under_its_own_name(name: str) -> None:
 @pytest.mark.parametrize("name", ENDS)
 def test_it_expects_what_is_known_of_it(name: str) -> None:
     scenario = shipped(name)
-    assert list(scenario.variants) == ["kcalloc", "kvcalloc"]
-    outcomes = tuple(scenario.expectations[variant].expected_outcome for variant in scenario.variants)
+    variants = [variant for variant, recipe in scenario.variants.items() if recipe.twin_of is None]
+    assert variants == ["kcalloc", "kvcalloc"]
+    outcomes = tuple(scenario.expectations[variant].expected_outcome for variant in variants)
     assert outcomes == tuple(Outcome(end) for end in ENDS[name])
     survivors = [e for e in scenario.expectations.values() if e.expected_outcome is Outcome.PASSED]
     assert [survivor.mmaps_failed for survivor in survivors] == [0] * len(survivors)
@@ -108,6 +110,17 @@ def test_movable_without_reclaim_has_neither_swap_nor_cache() -> None:
         "ballast",
     }
     assert scenario.device.zram is None
+
+
+def test_the_review_has_what_its_four_questions_need() -> None:
+    scenario = shipped("binder-review")
+    assert scenario.trials.clock == ("realtime", "deterministic")
+    assert scenario.trials.blocks >= 6, "fewer allow no claim"
+    assert [variant.twin_of for variant in scenario.variants.values()] == [None, "kcalloc", None]
+    measured = {(name, when) for b in scenario.benchmarks for name in b.names for when in b.when}
+    for when in ("relaxed", "target", "after"):
+        assert sum(name.startswith("BM_sendVec_binder/") and at == when for name, at in measured) >= 15
+        assert ("BM_mmap_binder/4194304", when) in measured
 
 
 def test_the_committed_schema_is_current(checkout: Path) -> None:
