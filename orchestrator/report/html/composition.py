@@ -28,11 +28,12 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "reclaimable slab": ("SReclaimable",),
     "unreclaimable slab": ("SUnreclaim",),
     "page tables, kernel stacks": ("PageTables", "SecPageTables", "KernelStack"),
+    "reserved huge pages": ("Hugetlb",),
 }
 """Lines of /proc/meminfo that count distinct pages. What is left has no line there: pages of pipes and
-sockets, vmalloc, driver pages, reserved huge pages."""
+sockets, vmalloc, driver pages."""
 REST: Final = "without a line of its own"
-_PART_LAYERS: Final = (0, 2, 3, 4, 5, 7)
+_PART_LAYERS: Final = (0, 2, 3, 4, 5, 7, 6)
 _REST_LAYER: Final = 1
 
 
@@ -102,7 +103,11 @@ def at_moments(columns: Sequence[tuple[str, Sequence[MemorySample]]], *, name: s
             header=("MiB", *(title for title, _ in bars)),
             rows=[(word, *(f"{parts[index]:.1f}" for _, parts in bars)) for index, word in enumerate(words)],
         ),
-        keys=[Key(word, f"layer-{layer}") for word, layer in zip(words, layers, strict=True)],
+        keys=[
+            Key(word, f"layer-{layer}")
+            for index, (word, layer) in enumerate(zip(words, layers, strict=True))
+            if any(parts[index] > 0 for _, parts in bars)
+        ],
     )
 
 

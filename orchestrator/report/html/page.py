@@ -19,8 +19,10 @@ from orchestrator.report.html.figures import MemorySection, latency_plot, memory
 from orchestrator.report.html.oom_events import event_list
 from orchestrator.report.html.plots import Grid, Plot
 from orchestrator.report.html.ratios import ratio_plots
-from orchestrator.report.html.text import finalize
+from orchestrator.report.html.text import finalize, prose
 from orchestrator.report.html.trials import TrialTable, trial_table
+from orchestrator.report.picture import conclusion, headings_of, rows_of
+from orchestrator.report.picture import remarks as picture_remarks
 from orchestrator.report.rows import (
     VARIANT_ROWS,
     control_line,
@@ -39,6 +41,15 @@ _STATUS = {True: "met", False: "unmet", None: "missing"}
 
 
 @dataclass(frozen=True)
+class PictureView:
+    """The memory picture of a report and the guest's own."""
+
+    numbers: Grid
+    conclusion: str
+    remarks: Sequence[str]
+
+
+@dataclass(frozen=True)
 class PassView:
     """All that was measured under one clock."""
 
@@ -48,6 +59,7 @@ class PassView:
     rows: Sequence[tuple[str, Sequence[str]]]
     controls: Sequence[str]
     memory: MemorySection
+    picture: PictureView | None
     latencies: Sequence[Plot]
     ratios: Sequence[tuple[str, Sequence[Plot]]]
     audit: Sequence[AuditTable]
@@ -75,6 +87,7 @@ def render_page(report: RunReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = prose
     environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text())
     return environment.get_template("report.html.jinja").render(_context(report))
 
@@ -120,6 +133,7 @@ def _pass(report: RunReport, verdict: PassVerdict) -> PassView:
         ],
         controls=[control_line(control) for control in verdict.controls],
         memory=memory_section(report, verdict.clock),
+        picture=_picture(verdict),
         latencies=list(_latencies(report, verdict, places)),
         ratios=[
             (
@@ -135,6 +149,13 @@ def _pass(report: RunReport, verdict: PassVerdict) -> PassView:
         audit_warnings=list(audit_warnings(verdict)),
         casualties=casualties(report, verdict.clock),
     )
+
+
+def _picture(verdict: PassVerdict) -> PictureView | None:
+    if verdict.picture is None:
+        return None
+    numbers = Grid(headings_of(verdict.picture), rows_of(verdict.picture))
+    return PictureView(numbers, conclusion(verdict.picture), picture_remarks(verdict.picture))
 
 
 def _latencies(report: RunReport, verdict: PassVerdict, places: Mapping[str, int]) -> Iterator[Plot]:
@@ -166,7 +187,7 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
 def _links(passes: Sequence[PassView], trials: TrialTable) -> Iterator[Link]:
     yield Link("outcomes", "Outcomes")
     yield Link("answers", "Four questions", any(each.verdict.answers for each in passes))
-    yield Link("memory", "Memory", any(each.memory.there for each in passes))
+    yield Link("memory", "Memory", any(each.memory.there or each.picture for each in passes))
     yield Link("latency", "mmap latency", any(each.latencies for each in passes))
     yield Link(
         "benchmarks",

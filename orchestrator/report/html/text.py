@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
+import re
+
+from markupsafe import Markup, escape
 
 from orchestrator.report.text import harmless
 
+_CODE = re.compile(r"`([^`\n]+)`")
 LONGEST_CHARS = 20_000
 """A whole OOM report has 8,000; what is longer is not for people."""
 
@@ -21,6 +24,12 @@ def bounded(text: str, longest_chars: int = LONGEST_CHARS) -> str:
     if len(text) <= longest_chars:
         return text
     return f"{text[:longest_chars]} ... ({len(text) - longest_chars} more characters)"
+
+
+def prose(text: str) -> Markup:
+    """For templates: our own sentences, in which `words` between backticks are code."""
+    escaped = str(escape(visible(bounded(text))))
+    return Markup(_CODE.sub(r"<code>\1</code>", escaped))
 
 
 def clipped(text: str, longest_chars: int) -> str:

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.manifest import RunManifest
+from orchestrator.memory.picture_table import PictureLine, PictureTable
 from orchestrator.outcome import Outcome
 from orchestrator.report.html import render_html
 from orchestrator.report.html.drawing import draw, name_axes
 from orchestrator.report.html.figures import latency_plot, memory_section
-from orchestrator.report.html.text import finalize
+from orchestrator.report.html.text import finalize, prose
 from orchestrator.report.source import RunReport
 from tests.unit.report.factory import HOSTILE, Made, run_report
 from tests.unit.report.guest_words import add_guest_words, line
@@ -59,6 +60,8 @@ class _Page(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] in ("td", "th"):
+            data += " "
         if self._open and self._open[-1] != "style":
             self.words.append(data)
         if self._open and self._open[-1] == "h2":
@@ -158,6 +161,10 @@ def test_a_hostile_guest_is_shown_and_not_obeyed(page: _Page, tmp_path: Path) ->
     assert "\\u202e" in hostile.text
 
 
+def test_words_between_backticks_are_code_and_nothing_else_is_markup() -> None:
+    assert prose("`a` <b> `<i>` \x1b") == "<code>a</code> &lt;b&gt; <code>&lt;i&gt;</code> \\x1b"
+
+
 def test_text_is_bounded() -> None:
     assert str(finalize("x" * 10**6)).endswith("(980000 more characters)")
 
@@ -179,6 +186,16 @@ def test_a_verdict_that_is_not_met_says_why(tmp_path: Path) -> None:
     page = _page(tmp_path, Made(blocks=2, benchmarks=False, spoil=Outcome.HANG))
     assert "Expectations NOT met" in page.text
     assert page.text.index("kvcalloc: ") < page.text.index("Outcomes")
+
+
+def test_a_memory_picture_is_shown_beside_the_guests(tmp_path: Path) -> None:
+    report = run_report(tmp_path / "run", Made(blocks=1, benchmarks=False))
+    lines = (PictureLine(name="active_anon", unit="kB", wanted=188_384, start=190_000, start_percent=0.9),)
+    picture = PictureTable(lines=lines, zones=("DMA",), worst="active_anon", worst_percent=0.9)
+    passes = tuple(each.model_copy(update={"picture": picture}) for each in report.verdict.passes)
+    verdict = report.verdict.model_copy(update={"passes": passes})
+    page = _Page(render_html(replace(report, verdict=verdict)))
+    assert "active_anon 188384 190000 +0.9 %" in page.text
 
 
 def test_many_blocks_are_summarised_and_that_is_said(tmp_path: Path) -> None:
