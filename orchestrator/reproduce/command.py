@@ -39,8 +39,12 @@ def reproduce(
         typer.Option(metavar="1/N", help="divide the device's size by N  [default: ready in 30 s]"),
     ] = None,
     picture: Annotated[
-        bool, typer.Option("--picture", help="rebuild the report's whole Mem-Info, not its free list alone")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--picture/--free-list",
+            help="rebuild the report's whole Mem-Info or its free list alone  [default: what it has]",
+        ),
+    ] = None,
     write: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="where to write the scenario  [default: reproduce-NAME]"),
@@ -92,7 +96,9 @@ def reproduce(
     _run(path, override, out, jobs, result if as_json else None)
 
 
-def _wishes(base: str | None, arch: str | None, scale: str | None, blocks: int, *, picture: bool) -> Any:
+def _wishes(
+    base: str | None, arch: str | None, scale: str | None, blocks: int, *, picture: bool | None
+) -> Any:
     from orchestrator.kernels.bases import find_base
     from orchestrator.reproduce.draft import Wishes
 

@@ -14,7 +14,7 @@ from orchestrator.oom.explain import visible
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
-from orchestrator.reproduce.load import Load, binder_load, plan_load
+from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_load
 from orchestrator.reproduce.memory import FreeList, Plan, plan_memory, unit_bounds
 from orchestrator.reproduce.patches import Patched
 from orchestrator.reproduce.source import Chosen, Source, headline
@@ -29,6 +29,7 @@ _X86 = re.compile(r"^(?:__x64_sys|entry_SYSCALL_64|do_syscall_64|asm_exc_|exc_pa
 _ARM = re.compile(r"^(?:__arm64_sys|el0_|el0t_|el1_|el1h_|do_el0_svc|invoke_syscall)")
 _FREE_SLACK_KB = KIB
 _BLOCKS = 3
+_NEEDED = {"active_anon", "inactive_anon", "active_file", "inactive_file", "slab_unreclaimable"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Wishes:
 
     scale: int | None = None
     blocks: int = _BLOCKS
-    picture: bool = False
+    picture: bool | None = None
     arch: str | None = None
     base: str | None = None
 
@@ -125,12 +126,16 @@ def _plain_state() -> _State:
 def _state(chosen: Chosen, wishes: Wishes) -> _State:
     event = chosen.event
     facts = _report_facts(chosen)
-    plan = plan_memory(event, wishes.scale, picture=wishes.picture)
+    picture = _wants_picture(event, wishes.picture)
+    plan = plan_memory(event, wishes.scale, picture=picture)
     load = plan_load(event, plan)
     device: dict[str, Any] = {"memory": f"{plan.memory_mib}MiB", "sysctls": plan.sysctls}
     if plan.cma_mib:
         device["cma"] = f"{plan.cma_mib}MiB"
-    target = _target(event, plan, load, wishes, facts)
+    if picture:
+        # Else the kernel zeroes each page that it hands out, the huge ones of the ballast included.
+        device["cmdline"] = ["init_on_alloc=0"]
+    target = _target(event, plan, load, facts, picture=picture)
     return _State(device, target, load, (*facts, *plan.facts))
 
 
@@ -140,6 +145,22 @@ _ORDER3_TARGET = {
     "target": {"usable_units": {"order": 3, "max": 300}, "free": {"min": "64MiB"}, "hard": "required"},
     "stressors": ["pipes"],
 }
+
+
+def _wants_picture(event: MemoryEvent, asked: bool | None) -> bool:
+    """Whether the whole Mem-Info is rebuilt; InputError where it was asked for and there is no such thing."""
+    if asked is False:
+        return False
+    obstacle = None
+    if event.type == "memcg-oom":
+        obstacle = "a cgroup's limit was hit, whatever the machine's memory looked like"
+    elif is_shortage(event):
+        obstacle = "single pages were short: the process that grows changes the picture at once"
+    elif not (event.usage_kb.keys() >= _NEEDED and event.buddy and sum(event.usage_kb.values())):
+        obstacle = "the report has no whole Mem-Info"
+    if asked and obstacle:
+        raise InputError(f"--picture: {obstacle}", hint="leave --picture out")
+    return obstacle is None
 
 
 def _report_facts(chosen: Chosen) -> list[Fact]:
@@ -180,11 +201,11 @@ def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], 
 
 
 def _target(
-    event: MemoryEvent, plan: Plan, load: Load, wishes: Wishes, facts: list[Fact]
+    event: MemoryEvent, plan: Plan, load: Load, facts: list[Fact], *, picture: bool
 ) -> dict[str, Any] | None:
     if event.type == "memcg-oom":
         return None
-    if wishes.picture:
+    if picture:
         return {"target": {"picture": _picture(event, plan, facts)}}
     free = plan.free
     if free is None:
@@ -192,26 +213,16 @@ def _target(
     if load.short:
         return _shortage_target(free, plan)
     if free.units(load.order) > load.left:
-        facts.append(
-            inferred(
-                "free list",
-                f"{load.left or 'none'} of order {load.order} and up",
-                f"{free.units(load.order)} as printed would have served the request: they came free since",
-            )
-        )
+        value = f"{load.left or 'none'} of order {load.order} and up"
+        why = f"{free.units(load.order)} as printed would have served the request: they came free since"
+        facts.append(inferred("free list", value, why))
     if event.usage_kb:
-        facts.append(
-            inferred(
-                "composition",
-                "not rebuilt: pages of pipes stand for all that was in use",
-                "an order above 0 is judged by the free list; --picture rebuilds the report's Mem-Info",
-            )
-        )
-    least_kb = max(free.kb, 6 * KIB)
+        value = "not rebuilt: pages of pipes stand for all that was in use"
+        facts.append(inferred("composition", value, "the free list alone was asked for, or can be had"))
     return {
         "target": {
             "usable_units": list(unit_bounds(free, load.order, load.left)),
-            "free": _between(least_kb),
+            "free": _between(max(free.kb, 6 * KIB)),
             "hard": "required",
         },
         "stressors": ["pipes"],
@@ -245,13 +256,11 @@ def _between(free_kb: int) -> dict[str, str]:
 
 def _picture(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any]:
     usage = {name: event.usage_kb[name] for name in NAMES if name in event.usage_kb and name != "free_cma"}
-    if not usage:
-        raise InputError("--picture: the report has no Mem-Info", hint="leave --picture out")
+    value = f"{sum(usage.values())} kB in {len(usage)} lines"
     facts.append(
-        read("composition", f"{sum(usage.values())} kB in {len(usage)} lines", "the report's Mem-Info")
+        read("composition", value, "the report's Mem-Info; rebuilt line by line, divided by the scale")
     )
-    lines = {name: f"{kb}KiB" for name, kb in usage.items()}
-    picture = scaled(Picture.model_validate(lines), plan.scale)
+    picture = scaled(Picture.model_validate({name: f"{kb}KiB" for name, kb in usage.items()}), plan.scale)
     data: dict[str, Any] = picture.model_dump(mode="json", exclude_none=True)
     if plan.free is not None:
         blocks = list(plan.free.blocks)
@@ -261,4 +270,6 @@ def _picture(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any
     if plan.watermarks_kb[0] is not None:
         names = zip(("min", "low", "high"), plan.watermarks_kb, strict=True)
         data["watermarks"] = {name: f"{kb}KiB" for name, kb in names if kb is not None}
+        why = "before, nothing is to be reclaimed. high is low + (low - min) in these kernels"
+        facts.append(inferred("watermarks", "set when the trigger starts", why))
     return data

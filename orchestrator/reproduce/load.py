@@ -10,7 +10,7 @@ from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.oom.diagnosis import diagnose
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
-from orchestrator.reproduce.memory import FreeList, Plan
+from orchestrator.reproduce.memory import Plan
 from orchestrator.reproduce.source import BINDER_CALLER, is_binder
 from orchestrator.units import KIB, MIB, format_size
 
@@ -19,8 +19,9 @@ _MAPPINGS = {1: MIB - 2 * 4 * KIB, 2: 2 * MIB, 3: 4 * MIB}
 _MMAP_KB = {1: 24, 2: 28, 3: 44}
 """What one served mapping takes of single pages, at most: the array by vmalloc, and what goes with it."""
 _MMAPS = (24, 600)
+_MOST_MMAPS = 5000
 _BYSTANDERS = 4
-_BYSTANDER_MIB = 8
+_BYSTANDER_MIB = 4
 _CGROUP_MIB = (8, 128)
 
 
@@ -64,13 +65,13 @@ def plan_load(event: MemoryEvent, plan: Plan) -> Load:
     """What is to happen in the guest for a report that `why_not` has nothing against."""
     facts: list[Fact] = []
     adj = _adj(event, facts)
-    bystanders = _bystanders(event, adj, facts)
+    bystanders = _bystanders(event, plan, adj, facts)
     if event.type == "memcg-oom":
         trigger, base = _cgroup(event, plan, facts)
-    elif not event.order or (not is_binder(event) and _is_short(event)):
+    elif is_shortage(event):
         trigger, base = _shortage(event, facts)
     else:
-        trigger, base = _mappings(event, plan.free, facts)
+        trigger, base = _mappings(event, plan, facts)
     if adj:
         trigger["oom_score_adj"] = adj
     if bystanders is not None and bystanders.get("oom_score_adj", 0) > adj:
@@ -83,8 +84,12 @@ def plan_load(event: MemoryEvent, plan: Plan) -> Load:
     return Load(trigger, bystanders, base, passes, tuple(facts), event.order or 0, left)
 
 
-def _is_short(event: MemoryEvent) -> bool:
+def is_shortage(event: MemoryEvent) -> bool:
     """Whether single pages were short: closed zones, or usable blocks that kswapd had just made."""
+    if not event.order:
+        return True
+    if is_binder(event):
+        return False
     finding = diagnose(event)
     low_kb = sum(zone.low_kb or 0 for zone in finding.zones)
     near_low = sum(zone.free_kb for zone in finding.zones) < low_kb * 5 // 4
@@ -100,7 +105,7 @@ def _adj(event: MemoryEvent, facts: list[Fact]) -> int:
     return max(-1000, min(1000, adj))
 
 
-def _bystanders(event: MemoryEvent, adj: int, facts: list[Fact]) -> dict[str, Any] | None:
+def _bystanders(event: MemoryEvent, plan: Plan, adj: int, facts: list[Fact]) -> dict[str, Any] | None:
     """Who else may die: needed where somebody else died, or where the asker is protected."""
     asker, victim = event.trigger, event.victim
     other_died = asker is not None and victim is not None and asker.comm != victim.comm
@@ -121,16 +126,17 @@ def _bystanders(event: MemoryEvent, adj: int, facts: list[Fact]) -> dict[str, An
                 else "the text does not show the victim's",
             )
         )
+    # In a picture they are part of the anonymous memory that it wants.
+    anonymous_kb = plan.usage_kb.get("inactive_anon", _BYSTANDER_MIB * _BYSTANDERS * 2 * KIB)
+    each = max(256 * KIB, min(_BYSTANDER_MIB * MIB, anonymous_kb // 2 // _BYSTANDERS // 64 * 64 * KIB))
     facts.append(
-        inferred("bystanders", f"{_BYSTANDERS} of {_BYSTANDER_MIB} MiB", "they stand for the apps that die")
+        inferred("bystanders", f"{_BYSTANDERS} of {format_size(each)}", "they stand for the apps that die")
     )
-    found: dict[str, Any] = {"count": _BYSTANDERS, "memory": f"{_BYSTANDER_MIB}MiB"}
+    found: dict[str, Any] = {"count": _BYSTANDERS, "memory": format_size(each)}
     return found | ({"oom_score_adj": victim_adj} if victim_adj else {})
 
 
-def _mappings(
-    event: MemoryEvent, free: FreeList | None, facts: list[Fact]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _mappings(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:
     order = event.order or 0
     size = _MAPPINGS[order]
     array = size // (4 * KIB) * ELEMENT_BYTES
@@ -144,13 +150,8 @@ def _mappings(
         caller = event.stack_first_caller or "an unknown caller"
         stands = f"{caller} is not in the guest: binder asks for the same order in its place. {why}"
         facts.append(inferred("trigger", f"binder mmaps of {format_size(size)}", stands))
-    spare_kb = (free.kb - _min_kb(event)) if free is not None else 64 * KIB
-    count = max(_MMAPS[0], min(_MMAPS[1], spare_kb // 3 // _MMAP_KB[order]))
-    facts.append(
-        inferred(
-            "mmaps", count, "the report is of one; so many leave single pages to a kernel that falls back"
-        )
-    )
+    count, why = _count(plan, order)
+    facts.append(inferred("mmaps", count, f"the report is of one; {why}"))
     trigger = {"kind": "binder-mmap", "size": format_size(size), "count": count, "hold": True}
     facts.append(
         inferred("expected", f"base: an OOM at order {order}; patched: none", "what the report shows")
@@ -158,8 +159,16 @@ def _mappings(
     return trigger, {"outcome": "oom", "first_oom": {"order": order, "caller": BINDER_CALLER}}
 
 
-def _min_kb(event: MemoryEvent) -> int:
-    return sum(zone.min_kb or 0 for zone in event.zones.values())
+def _count(plan: Plan, order: int) -> tuple[int, str]:
+    """How many mmaps, and why: a kernel that falls back to single pages must be able to serve them all."""
+    spare_kb = (plan.free.kb - (plan.watermarks_kb[0] or 0)) if plan.free is not None else 64 * KIB
+    cache_kb = plan.usage_kb.get("active_file", 0) + plan.usage_kb.get("inactive_file", 0)
+    if cache_kb:
+        count = (spare_kb // 3 + cache_kb // 2) // _MMAP_KB[order]
+        why = "reclaim of the page cache and compaction serve many before they find no more"
+        return max(_MMAPS[0], min(_MOST_MMAPS, count)), why
+    count = max(_MMAPS[0], min(_MMAPS[1], spare_kb // 3 // _MMAP_KB[order]))
+    return count, "so many leave single pages to a kernel that falls back"
 
 
 def _shortage(event: MemoryEvent, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -29,6 +29,7 @@ _ROOM_KB = 3 * KIB
 _MOST_SCALE_FACTOR = 1000
 """vm.watermark_scale_factor's upper limit before 6.0; newer kernels take 3000 (kernel/sysctl.c)."""
 _USUAL_ORDERS = 11
+_COUNTED_ELSEWHERE = ("mapped", "shmem", "free_cma")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Plan:
     sysctls: dict[str, int]
     free: FreeList | None
     watermarks_kb: tuple[int | None, int | None, int | None]
+    usage_kb: dict[str, int]
+    """The composition that a picture rebuilds, divided by the scale; empty without one."""
     facts: tuple[Fact, ...] = field(default=())
 
 
@@ -73,7 +76,14 @@ def plan_memory(event: MemoryEvent, scale: int | None, *, picture: bool = False)
         free, marks = _divided(free, marks, divisor, facts)
         tightest_kb //= divisor
     chosen = scale or _default_scale(managed_kb, tightest_kb + cma_mib * KIB)
-    guest_kb = max(managed_kb // chosen, _LEAST_MEMORY_KB, tightest_kb * 2 + cma_mib * KIB)
+    usage_kb = {name: kb // chosen for name, kb in event.usage_kb.items()} if picture else {}
+    lines_kb = sum(kb for name, kb in usage_kb.items() if name not in _COUNTED_ELSEWHERE)
+    guest_kb = max(
+        managed_kb // chosen,
+        _LEAST_MEMORY_KB,
+        tightest_kb * 2 + cma_mib * KIB,
+        (lines_kb + tightest_kb) * 21 // 20 if lines_kb else 0,
+    )
     facts.append(_scale_fact(chosen, scale, managed_kb, guest_kb))
     memory_mib = -(-(guest_kb + _OWN_KB) * 1000 // ((1000 - _OWN_PER_MILLE) * KIB))
     sysctls = {"vm.watermark_boost_factor": 0, "vm.compaction_proactiveness": 0}
@@ -85,7 +95,7 @@ def plan_memory(event: MemoryEvent, scale: int | None, *, picture: bool = False)
             "they would undo the fragmentation while it is being made",
         )
     )
-    return Plan(chosen, memory_mib, cma_mib, sysctls, free, marks, tuple(facts))
+    return Plan(chosen, memory_mib, cma_mib, sysctls, free, marks, usage_kb, tuple(facts))
 
 
 def _managed_kb(event: MemoryEvent, facts: list[Fact]) -> int:

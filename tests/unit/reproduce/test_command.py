@@ -63,6 +63,22 @@ def refused(*words: object) -> str:
 def test_the_mail_becomes_its_phone_its_request_and_its_patch() -> None:
     scenario = written(MAIL)
     assert scenario.device.memory == 472 * MIB
+    trigger = mmaps(scenario)
+    assert (trigger.size, trigger.oom_score_adj) == (4 * MIB, -950)
+    assert scenario.fragmentation is not None
+    picture = scenario.fragmentation.target.picture
+    assert picture is not None
+    assert picture.slab_unreclaimable == round(327084 / 8) * 1024
+    assert picture.free_blocks == (3313, 165)  # without what is kept for atomic requests
+    assert picture.watermarks is not None
+    assert (picture.watermarks.min, picture.watermarks.low) == (8192 * 1024, 42616 * 1024)
+    assert "vm.min_free_kbytes" not in scenario.device.sysctls
+    assert trigger.count > 44 * 1024 // 32 // 4  # reclaim of the page cache makes room for some
+
+
+def test_the_free_list_alone_is_built_with_the_watermarks_it_can_have() -> None:
+    scenario = written(MAIL, "--free-list")
+    assert scenario.device.memory == 472 * MIB
     assert scenario.device.sysctls["vm.min_free_kbytes"] == 8192
     trigger = mmaps(scenario)
     assert (trigger.size, trigger.oom_score_adj) == (4 * MIB, -950)
@@ -205,27 +221,32 @@ def test_a_patch_that_goes_on_no_base_is_left_out_and_said(monkeypatch: pytest.M
 
 
 def test_the_scale_divides_the_size_and_leaves_the_free_list() -> None:
-    whole, small = written(MAIL, "--scale", 1), written(MAIL, "--scale", "1/16", "--force")
+    whole = written(MAIL, "--scale", 1, "--free-list")
+    small = written(MAIL, "--scale", "1/16", "--free-list", "--force")
     assert whole.device.memory > 3550 * MIB
     assert small.device.memory < 300 * MIB
     assert whole.fragmentation == small.fragmentation
     assert "is no scale" in refused_beside(MAIL, "--scale", "8/1")
 
 
-def test_a_picture_has_the_report_s_lines_divided_and_its_free_list_whole() -> None:
-    scenario = written(MAIL, "--picture")
+def test_a_picture_needs_a_mem_info(tmp_path: Path) -> None:
+    path = write(tmp_path, report())
+    assert "has no whole Mem-Info" in refused(path, "--picture")
+    assert facts(path)["free list"]["value"].startswith("4000 0")
+
+
+def test_a_shortage_has_no_picture(tmp_path: Path) -> None:
+    assert "single pages were short" in refused(write(tmp_path, report(order=0)), "--picture")
+
+
+def test_bystanders_fit_into_the_anonymous_memory_of_a_picture() -> None:
+    scenario = written(MAIL, "--scale", "1/64")
+    assert scenario.bystanders is not None
     assert scenario.fragmentation is not None
     picture = scenario.fragmentation.target.picture
     assert picture is not None
-    assert picture.slab_unreclaimable == round(327084 / 8) * 1024
-    assert picture.free_blocks == (3313, 165)  # without what is kept for atomic requests
-    assert picture.watermarks is not None
-    assert (picture.watermarks.min, picture.watermarks.low) == (8192 * 1024, 42616 * 1024)
-    assert "vm.min_free_kbytes" not in scenario.device.sysctls
-
-
-def test_a_picture_needs_a_mem_info(tmp_path: Path) -> None:
-    assert "has no Mem-Info" in refused(write(tmp_path, report()), "--picture")
+    assert picture.inactive_anon is not None
+    assert scenario.bystanders.count * scenario.bystanders.memory <= picture.inactive_anon
 
 
 def test_it_is_written_again_but_never_over_an_edit() -> None:
