@@ -131,8 +131,8 @@ def _benchmark(family: int, name: str, figures: Sequence[_Figure]) -> Iterator[d
 def _times(figures: Sequence[_Figure]) -> dict[str, Any]:
     times: dict[str, Any] = {
         "iterations": sum(figure.iterations for figure in figures),
-        "real_time": statistics.median(figure.real_ns for figure in figures),
-        "cpu_time": statistics.median(figure.cpu_ns for figure in figures),
+        "real_time": float(statistics.median(figure.real_ns for figure in figures)),
+        "cpu_time": float(statistics.median(figure.cpu_ns for figure in figures)),
         "time_unit": "ns",
     }
     return times | ({"label": figures[0].label} if figures[0].label else {})

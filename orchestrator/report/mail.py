@@ -24,7 +24,7 @@ from orchestrator.report.source import RunReport
 from orchestrator.report.timings import sentences, timing_tables
 from orchestrator.verdict import PassVerdict
 
-_COLUMNS_OF_VARIANTS = 3
+_COLUMNS_OF_VARIANTS = 2
 
 
 def render_mail(report: RunReport) -> str:

@@ -19,6 +19,7 @@ COLUMNS = 72
 """Two levels of quoting ("> > ") make it 76, which no mail program breaks."""
 # One rule under the headings, without gaps: git takes "--- " for the end of a commit message.
 _BOX = Box("    \n    \n----\n    \n    \n    \n    \n    \n", ascii=True)
+_LEAST_LABEL = 18
 _BREAK = " \\"
 _WORD_BREAK = "\\"
 
@@ -47,9 +48,16 @@ def item(text: str) -> Sequence[str]:
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:
     """The lines of a table; cells that are too wide go on in the next line. `numbers`: right-aligned."""
     grid = Table(box=_BOX, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    columns = list(zip(headings, *rows, strict=True))
+    widths = [max(len(visible(cell)) for cell in column) for column in columns]
+    # Figures stay in one piece where that leaves room for the labels, which may be broken.
+    whole = sum(widths[1:]) + len(widths) - 1 + _LEAST_LABEL <= COLUMNS
     for index, heading in enumerate(headings):
-        right = numbers and index > 0
-        grid.add_column(Text(visible(heading)), justify="right" if right else "left", overflow="fold")
+        figures = index > 0
+        grid.add_column(
+            Text(visible(heading)), justify="right" if numbers and figures else "left", overflow="fold",
+            no_wrap=whole and figures,
+        )  # fmt: skip
     for row in rows:
         grid.add_row(*(Text(visible(cell)) for cell in row))
     output = StringIO()

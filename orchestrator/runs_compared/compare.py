@@ -155,8 +155,8 @@ def _cannot(
         )
     if differing:
         yield (
-            f"{count_of('thing', differing)} beside the results differ: a difference in the results may come"
-            " of any of them, and cannot be put down to one."
+            f"More than the results differs ({count_of('thing', differing)}): a difference in the results may"
+            " come of any of it, and cannot be put down to a patch."
         )
     yield (
         "No difference found is not equality: only one run with both variants, and enough blocks, bounds"

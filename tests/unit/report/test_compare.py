@@ -74,7 +74,7 @@ def test_everything_that_differs_is_named_and_samples_are_not(runs: Runs) -> Non
     compared = compare_runs(first, changed(second, name="other", device=device))
     (difference,) = compared.differences
     assert (difference.what, difference.first, difference.second) == ("device.memory", "256MiB", "512MiB")
-    assert any("1 thing beside the results" in sentence for sentence in compared.cannot)
+    assert any("More than the results differs (1 thing)" in sentence for sentence in compared.cannot)
 
 
 def test_times_of_other_machines_are_left_out_and_outcomes_are_not(runs: Runs) -> None:
