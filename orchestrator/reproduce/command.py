@@ -24,30 +24,28 @@ _SCALE = re.compile(r"(?:1/)?([1-9][0-9]{0,3})")
 def reproduce(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a mail, console log, OOM report or patch")],
     event: Annotated[
-        int | None, typer.Option(metavar="N", help="which report, from 1  [default: the likeliest]")
+        int | None, typer.Option(metavar="N", help="which report, from 1 (default: the likeliest)")
     ] = None,
     patch: Annotated[
         int | None,
-        typer.Option(metavar="N", help="which patch, from 1  [default: the first that goes on a base]"),
+        typer.Option(metavar="N", help="which patch, from 1 (default: the first that goes on a base)"),
     ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="base kernel  [default: the one the patch goes on]")
-    ] = None,
-    arch: Annotated[str | None, typer.Option(help="architecture  [default: the report's]")] = None,
+    base: Annotated[str | None, typer.Option(help="base kernel (default: the one the patch goes on)")] = None,
+    arch: Annotated[str | None, typer.Option(help="architecture (default: the report's)")] = None,
     scale: Annotated[
         str | None,
-        typer.Option(metavar="1/N", help="divide the device's size by N  [default: ready in 30 s]"),
+        typer.Option(metavar="1/N", help="divide the device's size by N (default: ready in 30 s)"),
     ] = None,
     picture: Annotated[
         bool | None,
         typer.Option(
             "--picture/--free-list",
-            help="rebuild the report's whole Mem-Info or its free list alone  [default: what it has]",
+            help="rebuild the report's whole Mem-Info or its free list alone (default: what it has)",
         ),
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="where to write the scenario  [default: reproduce-NAME]"),
+        typer.Option(metavar="DIR", help="where to write the scenario (default: reproduce-NAME)"),
     ] = None,
     write_only: Annotated[
         bool, typer.Option("--write-only", help="stop when the scenario is written")
@@ -56,10 +54,10 @@ def reproduce(
     blocks: Annotated[int, typer.Option(min=1, max=10_000, help="blocks (independent boots) to run")] = 3,
     override: SetOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="run directory, new or empty  [default: runs/SCENARIO-TIME]")
+        Path | None, typer.Option(help="run directory, new or empty (default: runs/SCENARIO-TIME)")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
+        int | None, typer.Option(min=1, help="guests to run at once at most (default: the cores)")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="print what was read and the verdict as JSON on stdout")
@@ -71,9 +69,15 @@ def reproduce(
     DIR/NAME.yaml with the patches beside it, and runs that like `oomlab run`: `base` is the kernel
     without the mail's patch, `patched` the one with it.
 
+    A report without a patch runs the base alone: `oomlab run DIR/NAME.yaml --patch MY.patch` then tries a
+    change in the same memory. A patch without a report is tried in the memory of `binder-order3`.
+    What no guest can repeat is refused with the reason, and nothing is written.
+
     Example: oomlab reproduce thread.mbox
 
     Example: oomlab reproduce console.log --event 2 --write-only
+
+    Example: oomlab reproduce thread.mbox --scale 1/4 --blocks 10 --set trials.timing=false
     """
     from orchestrator.report.reproduce import print_facts
     from orchestrator.reproduce.source import load_source
@@ -105,8 +109,8 @@ def _wishes(
     found = None if scale is None else _SCALE.fullmatch(scale)
     if scale is not None and found is None:
         raise InputError(f"--scale {scale!r} is no scale", hint="such as 1/8, or 1 for the whole device")
-    if base is not None:
-        find_base(base, arch or "arm64")
+    if base is not None or arch is not None:
+        find_base(base or "debian-6.1", arch or "arm64")
     return Wishes(int(found[1]) if found else None, blocks, picture, arch, base)
 
 

@@ -51,9 +51,10 @@ def choose_patch(review: Review, wanted: int | None, base: str | None) -> Patche
             for checked in item.checked:
                 if checked.verdict.kind in kinds and checked.verdict.text and base in (None, checked.base):
                     return _patched(review, item, checked, wanted)
-    if wanted is not None:
+    if items and (wanted is not None or base is not None):
+        which = "no patch of the text goes" if wanted is None else f"--patch {wanted} goes not"
         raise InputError(
-            f"--patch {wanted} goes on no base kernel",
+            f"{which} on {base or 'any base kernel'}",
             evidence=list(_refusals(items)),
             hint="`oomlab mail FILE` says more",
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestrator.errors import InputError
 from orchestrator.reproduce.draft import Draft
 from orchestrator.rundir import write_atomic
-from orchestrator.scenario import load_scenario
+from orchestrator.scenario import ScenarioInvalid, load_scenario
 
 _MARK = re.compile(r"^# unedited: ([0-9a-f]{16})\n", re.MULTILINE)
 
@@ -19,8 +19,8 @@ _MARK = re.compile(r"^# unedited: ([0-9a-f]{16})\n", re.MULTILINE)
 def write_draft(draft: Draft, name: str, source: str, directory: Path, *, force: bool) -> Path:
     """Write `name`.yaml and its patches into `directory`; the path of the scenario.
 
-    The scenario is valid before anything is written (ScenarioInvalid otherwise). InputError where a file
-    was edited since it was written, unless `force`, and where nothing can be written.
+    The scenario is valid before anything is written. InputError where it is not, where a file was edited
+    since it was written, unless `force`, and where nothing can be written.
     """
     text = _marked(draft.text(source))
     scenario = directory / f"{name}.yaml"
@@ -44,7 +44,14 @@ def _validated(draft: Draft, text: str, name: str) -> None:
             Path(place, file).write_bytes(content.encode(errors="surrogateescape"))
         path = Path(place, f"{name}.yaml")
         path.write_text(text)
-        load_scenario(path)
+        try:
+            load_scenario(path)
+        except ScenarioInvalid as error:
+            raise InputError(
+                "what the text shows makes no valid scenario",
+                evidence=[problem.what for problem in error.problems],
+                hint="--scale, --free-list or --event may help",
+            ) from None
 
 
 def _marked(text: str) -> str:

@@ -217,7 +217,23 @@ def test_a_patch_that_goes_on_no_base_is_left_out_and_said(monkeypatch: pytest.M
     monkeypatch.setattr(REVIEW, reviewer(Kind.REFUSED, Kind.OUTSIDE))
     assert list(written(MAIL).variants) == ["base"]
     assert "does not apply" in facts(MAIL)["patch"]["why"] or "left out" in facts(MAIL)["patch"]["value"]
-    assert "goes on no base kernel" in refused_beside(MAIL, "--patch", 1)
+    assert "--patch 1 goes not on any base kernel" in refused_beside(MAIL, "--patch", 1)
+
+
+def test_a_base_that_the_patch_does_not_go_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REVIEW, reviewer(Kind.ADAPTED, Kind.REFUSED))
+    assert written(MAIL, "--base", "debian-6.1").variants["base"].base == "debian-6.1"
+    assert "goes on debian-6.12" in refused_beside(MAIL, "--base", "debian-6.12")
+    assert "unknown base 'debian-7'" in refused_beside(MAIL, "--base", "debian-7")
+    assert "unknown architecture 'mips'" in refused_beside(CONSOLE, "--arch", "mips")
+
+
+def test_what_makes_no_valid_scenario_is_said_without_a_place(tmp_path: Path) -> None:
+    path = write(tmp_path, report(size=90_000_000_000))
+    message = refused(path, "--scale", "1")
+    assert "makes no valid scenario" in message
+    assert "a size from 64MiB to 64GiB" in message
+    assert "oomlab-" not in message
 
 
 def test_the_scale_divides_the_size_and_leaves_the_free_list() -> None:
