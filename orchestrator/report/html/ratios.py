@@ -46,37 +46,44 @@ _NARROWEST = 1.02
 def ratio_plots(
     comparison: Comparison, *, states: Iterable[When], name: str, places: Mapping[str, int]
 ) -> list[Plot]:
-    """A figure for each of the states of memory that has timings."""
+    """A figure for each of the states of memory that has timings of equal work."""
     by_state = [(state, [each for each in comparison.timings if each.when == state]) for state in states]
     return [
         _plot(comparison, state, timings, f"{name}-{state}", places.get(comparison.candidate, 1))
         for state, timings in by_state
-        if timings
+        if any(_is_drawn(timing) for timing in timings)
     ]
+
+
+def _is_drawn(timing: TimingComparison) -> bool:
+    """Ratios of different work would be no ratios of speed."""
+    return timing.comparable and timing.statistic in _DRAWN[timing.when]
 
 
 def _plot(
     comparison: Comparison, state: When, timings: Sequence[TimingComparison], name: str, place: int
 ) -> Plot:
-    drawn = [timing for timing in timings if timing.comparable and timing.statistic in _DRAWN[state]]
+    drawn = [timing for timing in timings if _is_drawn(timing)]
     title = STATES[state]
     if state == "trigger":  # stands beside figures of all variants
         title = f"{comparison.candidate} against {comparison.baseline}"
     rows = list(_rows(drawn))
+    counted = all(timing.unit == "instructions" for timing in timings)
+    what, better = ("instructions", "needs fewer") if counted else ("time", "is faster")
     return Plot(
         title=title,
-        caption=f"Time of {comparison.candidate} / time of {comparison.baseline}; below 1:"
-        f" {comparison.candidate} is faster than {comparison.baseline}. {_how_sure(drawn)}"
+        caption=f"{what.capitalize()} of {comparison.candidate} / {what} of {comparison.baseline}; below 1:"
+        f" {comparison.candidate} {better}. {_how_sure(drawn)}"
         + (
             " Figures of different work are left out." if any(not each.comparable for each in timings) else ""
         ),
         svg=draw(
-            partial(_paint, rows=rows, colour=SERIES[place % len(SERIES)]),
+            partial(_paint, rows=rows, colour=SERIES[place % len(SERIES)], counted=counted),
             name=name,
             label=f"Ratios of {comparison.candidate} to {comparison.baseline}, {STATES[state].lower()}: "
             + "; ".join(f"{timing.name} {timing.statistic} {timing.ratio:.3g}" for timing in drawn)
             + ".",
-            height_pt=66 + _ROW_PT * max(len(rows), 1),
+            height_pt=66 + _ROW_PT * len(rows),
             margins=_ROOM,
         ),
         numbers=Grid(
@@ -113,7 +120,10 @@ def _family(timing: TimingComparison) -> str:
     """`BM_sendVec_binder/4096/map:4194304` is of `BM_sendVec_binder, map 4 MiB`; its argument is 4096."""
     family, _, rest = timing.name.partition("/")
     options = [option.partition(":") for option in rest.split("/")[1:]]
-    words = [family, *(f"{name} {_size(value)}".strip() for name, _, value in options)]
+    words = [
+        family,
+        *(f"{name} {_size(value) if name == 'map' else value}".strip() for name, _, value in options),
+    ]
     return ", ".join(words if timing.statistic == "real_time" else [*words, timing.statistic])
 
 
@@ -126,7 +136,9 @@ def _size(text: str) -> str:
     return spaced_size(int(text)) if text.isdecimal() and len(text) < _LONGEST_SIZE else text
 
 
-def _paint(axes: Axes, *, rows: Sequence[tuple[str, TimingComparison | None]], colour: str) -> None:
+def _paint(
+    axes: Axes, *, rows: Sequence[tuple[str, TimingComparison | None]], colour: str, counted: bool
+) -> None:
     farthest = _NARROWEST
     for row, (title, timing) in enumerate(rows):
         _name_row(axes, row, title, heading=timing is None)
@@ -145,9 +157,10 @@ def _paint(axes: Axes, *, rows: Sequence[tuple[str, TimingComparison | None]], c
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=GRID, linewidth=0.7)
-    axes.set_title("\N{LEFTWARDS ARROW} faster", loc="left", color=INK, fontsize=_SMALL_PT, pad=4)
-    axes.set_title("slower \N{RIGHTWARDS ARROW}", loc="right", color=INK, fontsize=_SMALL_PT, pad=4)
-    axes.set_xlabel("ratio of times", color=INK, labelpad=4)
+    less, more = ("fewer", "more") if counted else ("faster", "slower")
+    axes.set_title(f"\N{LEFTWARDS ARROW} {less}", loc="left", color=INK, fontsize=_SMALL_PT, pad=4)
+    axes.set_title(f"{more} \N{RIGHTWARDS ARROW}", loc="right", color=INK, fontsize=_SMALL_PT, pad=4)
+    axes.set_xlabel(f"ratio of {'instructions' if counted else 'times'}", color=INK, labelpad=4)
 
 
 def _name_row(axes: Axes, row: int, title: str, *, heading: bool) -> None:

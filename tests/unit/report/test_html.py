@@ -21,9 +21,10 @@ from orchestrator.outcome import Outcome
 from orchestrator.report.html import render_html
 from orchestrator.report.html.drawing import draw, name_axes
 from orchestrator.report.html.figures import latency_plot, memory_section
+from orchestrator.report.html.ratios import ratio_plots
 from orchestrator.report.html.text import finalize, prose
 from orchestrator.report.source import RunReport
-from tests.unit.report.factory import HOSTILE, Made, run_report
+from tests.unit.report.factory import HOSTILE, Made, comparison, run_report
 from tests.unit.report.guest_words import add_guest_words, line
 
 _VOID = {"meta", "link", "br", "img", "input"}
@@ -196,6 +197,27 @@ def test_a_memory_picture_is_shown_beside_the_guests(tmp_path: Path) -> None:
     verdict = report.verdict.model_copy(update={"passes": passes})
     page = _Page(render_html(replace(report, verdict=verdict)))
     assert "active_anon 188384 190000 +0.9 %" in page.text
+
+
+def test_ratios_are_drawn_of_equal_work_alone_and_instructions_called_so(tmp_path: Path) -> None:
+    made = Made(blocks=8, clocks=("deterministic",))
+    one, *others = comparison("deterministic", made).timings
+    timings = (
+        one.model_copy(update={"name": "BM_mmap_binder/4194304/map:1048576/held:300", "interval": "exact"}),
+        one.model_copy(update={"name": "BM_other/1", "statistic": "p99"}),
+        *(other.model_copy(update={"comparable": False}) for other in others),
+    )
+    places = {"kcalloc": 0, "kvcalloc": 1}
+    whole = comparison("deterministic", made).model_copy(update={"timings": timings})
+    (plot,) = ratio_plots(whole, states=("relaxed", "target"), name="x", places=places)
+    assert plot.caption.startswith(
+        "Instructions of kvcalloc / instructions of kcalloc; below 1: kvcalloc needs"
+    )
+    assert "Figures of different work are left out" in plot.caption
+    for words in ("BM_mmap_binder, map 1 MiB, held 300", "4 MiB", "fewer", "ratio of instructions"):
+        assert words in plot.svg
+    assert "BM_other" not in plot.svg
+    assert "other work" in {cell for row in plot.numbers.rows for cell in row}
 
 
 def test_many_blocks_are_summarised_and_that_is_said(tmp_path: Path) -> None:
