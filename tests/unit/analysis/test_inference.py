@@ -112,3 +112,10 @@ def test_the_bootstrap_is_the_same_every_time() -> None:
     assert inference.bootstrap_interval(logs) == inference.bootstrap_interval(logs)
     interval = inference.bootstrap_interval(logs)
     assert interval.low < statistics.fmean(logs) < interval.high
+
+
+@pytest.mark.parametrize("blocks", [6, 12, 20])
+def test_many_samples_at_once_have_the_p_of_each_alone(blocks: int) -> None:
+    samples = [[math.sin(row * 7 + block) + row / 10 for block in range(blocks)] for row in range(5)]
+    alone = [inference.sign_flip_p(sample) for sample in samples]
+    assert inference.sign_flip_p_values(samples) == pytest.approx(alone)
