@@ -46,13 +46,22 @@ static struct {
 	bool gone;
 } compose;
 
-bool compose_prepare(const struct recipe *recipe)
+static bool prepare_picture(void)
 {
-	if (!recipe->picture.wanted)
-		return true;
 	/* Two lists each for anonymous memory and page cache, as in the report; absent in most kernels. */
 	file_write("/sys/kernel/mm/lru_gen/enabled", "0");
-	if (!picture_relax_watermarks() || !sample_picture_open())
+	return picture_relax_watermarks() && sample_picture_open();
+}
+
+bool compose_prepare(const struct recipe *recipe)
+{
+	bool stressors = false;
+
+	for (size_t i = 0; i < recipe->stressor_count; i++)
+		stressors |= recipe->stressors[i].kind > STRESS_BALLAST;
+	if (!recipe->picture.wanted && !stressors)
+		return true;
+	if (recipe->picture.wanted && !prepare_picture())
 		return false;
 	stress_compose_plan(&recipe->picture);
 	return holder_start(&compose.holder, COMPOSE_INDEX, &stress_compose);
@@ -95,29 +104,49 @@ static int64_t order_holder(struct holder_order *order, const char *what)
 	return answer.done_kb;
 }
 
+/* Returns what was taken of `kb` of a line, in pieces. */
+static int64_t take(enum picture_line line, int64_t kb)
+{
+	int64_t sum = 0;
+
+	while (sum < kb && !compose.gone && clock_us() < compose.deadline_us) {
+		struct holder_order order = { .op = HOLD_GROW, .line = line };
+		int64_t done;
+
+		order.amount = kb - sum < CHUNK_KB ? kb - sum : CHUNK_KB;
+		done = order_holder(&order, picture_names[line]);
+		if (done <= 0)
+			break;
+		sum += done;
+	}
+	return sum;
+}
+
+int64_t compose_take(enum picture_line line, int64_t kb, uint64_t deadline_us)
+{
+	int64_t sum;
+
+	compose.deadline_us = deadline_us;
+	sum = take(line, kb);
+	return compose.gone ? -1 : sum;
+}
+
 /* One line, until `short_kb` are missing or nothing more comes. Returns the kB taken. */
 static int64_t grow_to(const struct recipe *recipe, enum picture_line line, int64_t short_kb)
 {
 	int64_t sum = 0;
 
 	for (int round = 0; round < ROUNDS && !compose.gone; round++) {
-		int64_t left;
+		int64_t left, done;
 
 		look();
 		left = missing(recipe, line) - short_kb;
 		if (left < CLOSE_KB)
 			break;
-		while (left > 0 && !compose.gone && clock_us() < compose.deadline_us) {
-			struct holder_order order = { .op = HOLD_GROW, .line = line };
-			int64_t done;
-
-			order.amount = left < CHUNK_KB ? left : CHUNK_KB;
-			done = order_holder(&order, picture_names[line]);
-			if (done <= 0)
-				return sum;
-			sum += done;
-			left -= done;
-		}
+		done = take(line, left);
+		sum += done;
+		if (done < left)
+			break;
 	}
 	return sum;
 }

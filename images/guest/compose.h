@@ -9,7 +9,10 @@
 #include "memory.h"
 #include "recipe.h"
 
-/* Forks the holder; while memory is plenty. True without a picture. False with errno. */
+/*
+ * Forks the holder; while memory is plenty. True where neither a picture nor a stressor for one of
+ * its lines is wanted. False with errno.
+ */
 bool compose_prepare(const struct recipe *recipe);
 
 /*
@@ -23,6 +26,9 @@ bool compose_fill_cma(const struct recipe *recipe);
 
 /* Makes good what is missing by now; what was taken, in kB. -1 when the holder is gone. */
 int64_t compose_top_up(const struct recipe *recipe, uint64_t deadline_us);
+
+/* A fixed amount of one line, for a stressor. What was taken, in kB; -1 when the holder is gone. */
+int64_t compose_take(enum picture_line line, int64_t kb, uint64_t deadline_us);
 
 /* Every line that is judged is as the picture wants it; a note tells of one that is not. */
 bool compose_holds(const struct recipe *recipe);

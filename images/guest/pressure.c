@@ -125,6 +125,17 @@ static int64_t leave_to_others_kb(const struct recipe *recipe)
 	return lowest_kb() + wanted * 5 / 2;
 }
 
+static void fill_line(enum picture_line line, int64_t kb)
+{
+	int64_t taken = compose_take(line, kb, pressure.deadline_us);
+
+	if (taken < 0 || !memory_read(&pressure.memory))
+		pressure.gone = true;
+	else if (taken + SLACK_KB < kb)
+		emit_note("%s: %lld of %lld kB", picture_names[line], (long long)taken, (long long)kb);
+	tell(picture_names[line]);
+}
+
 static void fill_stressor(const struct recipe *recipe, const struct stressor *stressor, bool last)
 {
 	int64_t amount = stressor->fixed_kb == UNLIMITED ? INT64_MAX : stressor->fixed_kb;
@@ -143,6 +154,18 @@ static void fill_stressor(const struct recipe *recipe, const struct stressor *st
 		break;
 	case STRESS_PIPES:
 		fill(PIPES, amount, lowest_kb(), "pipes");
+		break;
+	case STRESS_SLAB:
+		fill_line(LINE_SLAB_UNRECLAIMABLE, amount);
+		break;
+	case STRESS_SLAB_RECLAIMABLE:
+		fill_line(LINE_SLAB_RECLAIMABLE, amount);
+		break;
+	case STRESS_PAGE_TABLES:
+		fill_line(LINE_PAGETABLES, amount);
+		break;
+	case STRESS_THREADS:
+		fill_line(LINE_KERNEL_STACK, amount);
 		break;
 	case STRESS_PAGE_CACHE:
 	case STRESS_ANONYMOUS:

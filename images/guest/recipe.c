@@ -110,7 +110,8 @@ static bool parse_watermarks(struct recipe *recipe, char *value)
 static bool parse_stressors(struct recipe *recipe, char *value)
 {
 	static const char *const names[] = { "pipes", "high_order", "page_cache", "anonymous",
-					     "ballast", NULL };
+					     "ballast", "slab", "slab_reclaimable", "page_tables",
+					     "threads", NULL };
 
 	for (char *item; (item = value_field(&value, ','));) {
 		char *name = value_field(&item, ':');
@@ -124,7 +125,8 @@ static bool parse_stressors(struct recipe *recipe, char *value)
 			return false;
 		if (!value_choice(name, names, &kind) || (item && !value_number(item, &kb)))
 			return false;
-		if (kind == STRESS_BALLAST && !item)
+		/* These have no feedback that could tell how much. */
+		if (kind >= STRESS_BALLAST && !item)
 			return false;
 		stressor = &recipe->stressors[recipe->stressor_count++];
 		stressor->kind = (enum stressor_kind)kind;

@@ -11,7 +11,12 @@ from orchestrator.scenario.fields import Cross, Model, Number, Size, each_once, 
 from orchestrator.scenario.picture import Picture
 from orchestrator.units import KIB, MIB
 
-StressorKind = Literal["pipes", "high_order", "page_cache", "anonymous", "ballast"]
+StressorKind = Literal[
+    "pipes", "high_order", "page_cache", "anonymous",
+    "ballast", "slab", "slab_reclaimable", "page_tables", "threads",
+]  # fmt: skip
+_SIZED = frozenset({"ballast", "slab", "slab_reclaimable", "page_tables", "threads"})
+"""No feedback decides how much of these there is to be."""
 FreeSize = Annotated[Size, size_between(0, 64 * 1024 * MIB)]
 
 
@@ -136,19 +141,21 @@ class Stressor(Model):
     kind: StressorKind = Field(
         description="`pipes`: a checkerboard of unmovable pages; `high_order`: eats large free blocks first;"
         " `page_cache`: reclaimable pages of a file; `anonymous`: movable pages; `ballast`: reserved"
-        " huge pages, which take contiguous memory out of play at no cost to the host",
+        " huge pages, which take contiguous memory out of play at no cost to the host; `slab`,"
+        " `slab_reclaimable`: kernel objects; `page_tables`; `threads`: kernel stacks",
         examples=["pipes"],
     )
     size: Annotated[Size, size_between(64 * KIB, 64 * 1024 * MIB)] | None = Field(
         None,
-        description="fixed amount; when left out the feedback loop decides (`ballast` always needs it)",
+        description="fixed amount; when left out the feedback loop decides (`ballast` and those after it"
+        " always need it)",
         examples=["16MiB"],
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.kind == "ballast" and self.size is None:
-            refuse([Cross((), "ballast needs a size, such as {kind: ballast, size: 128MiB}")])
+        if self.kind in _SIZED and self.size is None:
+            refuse([Cross((), f"{self.kind} needs a size, such as {{kind: {self.kind}, size: 128MiB}}")])
         return self
 
 

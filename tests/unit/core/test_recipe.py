@@ -171,3 +171,10 @@ def test_a_picture_becomes_lines_units_and_watermarks() -> None:
     assert told["units"] == "0:3513:4293,1:266:324,2:59:71,3:11:19,4::0"
     assert told["watermarks"] == "8192:42616"
     assert told["stressors"] == ""
+
+
+def test_stressors_for_single_lines_have_their_amounts() -> None:
+    text = TEXT.replace("TRIGGER", MMAP).replace("HARD", "required")
+    text = text.replace("[high_order, pipes, ", "[{kind: slab, size: 8MiB}, {kind: threads, size: 1MiB}, ")
+    told = recipe(load_text(text, Path("example.yaml")).scenario)
+    assert told["stressors"] == "slab:8192,threads:1024,ballast:32768"

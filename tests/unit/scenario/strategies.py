@@ -62,7 +62,7 @@ STRESSORS = st.lists(
     st.sampled_from(["pipes", "high_order", "page_cache", "anonymous"])
     | st.builds(
         lambda kind, size: {"kind": kind, "size": size},
-        st.sampled_from(["ballast", "page_cache", "anonymous"]),
+        st.sampled_from(["ballast", "page_cache", "anonymous", "slab", "page_tables", "threads"]),
         sizes(64, 64 * 1024),
     ),
     unique_by=lambda stressor: stressor if isinstance(stressor, str) else str(stressor["kind"]),

@@ -82,3 +82,9 @@ def test_what_cannot_be_is_refused(refuse: Refuse, change: str, where: str, what
 def test_a_picture_without_a_free_list_may_have_bounds_instead(load: Load) -> None:
     sets = (f"{PICTURE}.free_blocks=null", "fragmentation.target.usable_units={order: 3, max: 100}")
     assert picture(load, *sets).free_blocks is None
+
+
+@pytest.mark.parametrize("kind", ["slab", "slab_reclaimable", "page_tables", "threads"])
+def test_stressors_for_single_lines_need_a_size(refuse: Refuse, kind: str) -> None:
+    (problem,) = refuse(sets=[f"fragmentation.stressors=[{kind}, pipes]"])
+    assert f"{kind} needs a size" in problem.what
