@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from orchestrator.journal import EventRecorded
 from orchestrator.oom.explain import explain
 from orchestrator.report.html.series import console_text
+from orchestrator.report.html.trials import stage_words
 from orchestrator.report.oom import event_page
 from orchestrator.report.source import DEFAULT_PAGE_BYTES, RunReport
 from orchestrator.result import TrialResult
@@ -79,4 +80,5 @@ def _views(report: RunReport, entries: Sequence[EventRecorded]) -> Iterator[Even
 def _where(entry: EventRecorded, trial: TrialResult | None) -> str:
     if trial is None:
         return f"{entry.where} {entry.number}, before the trigger"
-    return f"trial {trial.trial}, {trial.variant}, block {trial.block}, {trial.clock} clock"
+    stage = "" if trial.stage == "trigger" else f", {stage_words(trial.stage)}"
+    return f"trial {trial.trial}, {trial.variant}{stage}, block {trial.block}, {trial.clock} clock"

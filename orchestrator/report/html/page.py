@@ -20,7 +20,7 @@ from orchestrator.report.html.oom_events import event_list
 from orchestrator.report.html.plots import Grid, Plot
 from orchestrator.report.html.ratios import ratio_plots
 from orchestrator.report.html.text import finalize, prose
-from orchestrator.report.html.trials import TrialTable, trial_table
+from orchestrator.report.html.trials import TrialTable, kernel_bugs, trial_table
 from orchestrator.report.picture import conclusion, headings_of, rows_of
 from orchestrator.report.picture import remarks as picture_remarks
 from orchestrator.report.rows import (
@@ -105,7 +105,7 @@ def _context(report: RunReport) -> dict[str, Any]:
         "headline": _headline(verdict),
         "reasons": reasons(verdict),
         "remarks": list(remarks(verdict)),
-        "warnings": list(warnings(verdict)),
+        "warnings": [*warnings(verdict), *kernel_bugs(report)],
         "facts": list(_facts(report)),
         "passes": passes,
         "events": events,

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.report.source import RunReport
-from orchestrator.result import TrialResult
+from orchestrator.result import Stage, TrialResult
 
 MOST_TRIALS = 2_000
 
@@ -31,11 +31,30 @@ def trial_table(report: RunReport) -> TrialTable:
     )
 
 
+def stage_words(stage: Stage) -> str:
+    """What a fork was for."""
+    kind = stage.removeprefix("audit-")
+    words = {"trigger": "trigger", "relaxed": "benchmarks, relaxed", "target": "benchmarks at the target"}[
+        kind
+    ]
+    return f"{words}, traced" if stage.startswith("audit-") else words
+
+
+def kernel_bugs(report: RunReport) -> Iterator[str]:
+    """A sentence for each variant whose kernel crashed or warned of a bug of its own."""
+    for name in report.manifest.scenario.variants:
+        trials = [result for result in report.results if result.variant == name]
+        found = [result.kernel_bugs[0] for result in trials if result.kernel_bugs]
+        if found:
+            share = f"{len(found)} of {len(trials)} trials"
+            yield f"{name}: the kernel reported a bug of its own in {share}: {found[0]}"
+
+
 def _row(result: TrialResult, several_clocks: bool) -> tuple[str, ...]:
     clock = f" ({result.clock})" if several_clocks else ""
     mmaps = f"{result.mmaps.ok} of {result.mmaps.planned}" if result.mmaps else "-"
     why = [result.why, *result.notes, *result.kernel_bugs]
-    stage = "" if result.stage == "trigger" else f", {result.stage}"
+    stage = "" if result.stage == "trigger" else f", {stage_words(result.stage)}"
     return (
         str(result.trial),
         f"{result.block}{clock}",

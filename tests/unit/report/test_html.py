@@ -160,6 +160,7 @@ def test_a_hostile_guest_is_shown_and_not_obeyed(page: _Page, tmp_path: Path) ->
         assert character not in hostile.text
     assert "\\x1b]0;owned\\x07" in hostile.text
     assert "\\u202e" in hostile.text
+    assert "kcalloc: the kernel reported a bug of its own in 6 of 6 trials" in hostile.text
 
 
 def test_words_between_backticks_are_code_and_nothing_else_is_markup() -> None:
