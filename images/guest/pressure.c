@@ -125,6 +125,10 @@ static int64_t leave_to_others_kb(const struct recipe *recipe)
 	return lowest_kb() + wanted * 5 / 2;
 }
 
+/* Of the stressors from STRESS_SLAB on. */
+static const enum picture_line lines_of[] = { LINE_SLAB_UNRECLAIMABLE, LINE_SLAB_RECLAIMABLE,
+					      LINE_PAGETABLES, LINE_KERNEL_STACK };
+
 static void fill_line(enum picture_line line, int64_t kb)
 {
 	int64_t taken = compose_take(line, kb, pressure.deadline_us);
@@ -155,24 +159,14 @@ static void fill_stressor(const struct recipe *recipe, const struct stressor *st
 	case STRESS_PIPES:
 		fill(PIPES, amount, lowest_kb(), "pipes");
 		break;
-	case STRESS_SLAB:
-		fill_line(LINE_SLAB_UNRECLAIMABLE, amount);
-		break;
-	case STRESS_SLAB_RECLAIMABLE:
-		fill_line(LINE_SLAB_RECLAIMABLE, amount);
-		break;
-	case STRESS_PAGE_TABLES:
-		fill_line(LINE_PAGETABLES, amount);
-		break;
-	case STRESS_THREADS:
-		fill_line(LINE_KERNEL_STACK, amount);
-		break;
 	case STRESS_PAGE_CACHE:
 	case STRESS_ANONYMOUS:
 		/* One holder for both: the first of the two fills with both. */
 		if (pressure.holders[MOVABLE].held_kb == 0)
 			fill(MOVABLE, INT64_MAX, lowest_kb(), "movable");
 		break;
+	default:
+		fill_line(lines_of[stressor->kind - STRESS_SLAB], amount);
 	}
 }
 
