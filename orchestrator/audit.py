@@ -22,16 +22,18 @@ from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
 _COMPACT_SUCCESS = 8
 """enum compact_result (include/linux/compaction.h), from 5.9 on."""
 _NS_PER_US = 1000
+_LEAST_BYTES = 2048
+"""Smaller arrays are not traced (LEAST_BYTES of images/guest/audit.c): those of maps below 256 KiB."""
 
 
 @dataclass(frozen=True)
 class PhaseFacts:
     """What the host knows of a phase besides its histograms."""
 
-    mmaps: int | None = None
-    """How many its processes made."""
+    array_sizes: Collection[int] = ()
+    """Sizes in bytes of the page arrays that its mmaps ask for."""
     unserved: int = 0
-    """How many of them failed with ENOMEM."""
+    """How many of its mmaps failed with ENOMEM."""
 
 
 @dataclass
@@ -82,12 +84,11 @@ class _Phase:
 
 def audit_trial(
     records: Sequence[Requests], ends: Sequence[AuditEnd], facts: Mapping[AuditedPhase, PhaseFacts],
-    *, release: str, page_bytes: int, array_sizes: Collection[int],
+    *, release: str, page_bytes: int,
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:  # fmt: skip
     """Rows and phases of one trial, in the order in which they were traced.
 
-    `array_sizes` are the sizes in bytes of the page arrays that its mmaps ask for. Nothing comes of a
-    kernel whose gfp flags are not known by number.
+    Nothing comes of a kernel whose gfp flags are not known by number.
     """
     series = series_of(release)
     if series is None:
@@ -95,15 +96,15 @@ def audit_trial(
     rows: list[AuditRow] = []
     phases: list[AuditPhase] = []
     for name in dict.fromkeys(record.phase for record in records):
-        phase = _Phase(series)
+        phase, known = _Phase(series), facts.get(name, PhaseFacts())
         for record in records:
             if record.phase == name:
-                _take(phase, record, page_bytes, array_sizes)
-        known = facts.get(name, PhaseFacts())
+                _take(phase, record, page_bytes, known.array_sizes)
         own = list(_rows(phase, name, known.unserved))
-        taken_kb = max((end.taken_kb for end in ends if end.phase == name), default=0)
+        end = next((end for end in ends if end.phase == name), None)
+        mmaps = None if end is None or min(known.array_sizes, default=0) < _LEAST_BYTES else end.mmaps
         rows += own
-        phases.append(_whole(phase, name, own, known.mmaps, taken_kb))
+        phases.append(_whole(phase, name, own, mmaps, end.taken_kb if end is not None else 0))
     return tuple(rows), tuple(phases)
 
 

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator, Sequence
 
+from orchestrator.audit import PhaseFacts
+from orchestrator.binder import page_array_bytes
 from orchestrator.control import BenchmarkRecord
 from orchestrator.evidence import Evidence
-from orchestrator.result import BenchmarkRow
+from orchestrator.result import AuditedPhase, BenchmarkRow
+from orchestrator.units import MIB
 
 _NO_ROOM = "no room for it in the receiver's map"
 _REPLIES: dict[tuple[str, int], str] = {
@@ -39,6 +43,28 @@ _STEPS = {
 def benchmark_rows(evidence: Evidence) -> tuple[BenchmarkRow, ...]:
     """The figures of all benchmarks that the guest told of, in its order."""
     return tuple(_row(record) for record in evidence.every(BenchmarkRecord))
+
+
+def mapping_bytes_of(name: str, page_bytes: int) -> int:
+    """Size of the binder maps of a benchmark, from its name; ValueError when it is none of ours."""
+    kind, *arguments = name.split("/")
+    if kind == "BM_mmap_binder":
+        return int(arguments[0])
+    for argument in arguments[1:]:
+        if argument.startswith("map:"):
+            return int(argument.removeprefix("map:"))
+    return MIB - 2 * page_bytes  # as libbinder has it (ProcessState.cpp, BINDER_VM_SIZE)
+
+
+def benchmark_facts(
+    records: Sequence[BenchmarkRecord], page_bytes: int
+) -> Iterator[tuple[AuditedPhase, PhaseFacts]]:
+    """What an allocation audit has to know of the benchmarks of each phase."""
+    for when in dict.fromkeys(record.when for record in records):
+        own = [record for record in records if record.when == when]
+        sizes = {page_array_bytes(mapping_bytes_of(record.name, page_bytes), page_bytes) for record in own}
+        unserved = sum(record.failed for record in own if record.errno == errno.ENOMEM)
+        yield when, PhaseFacts(tuple(sorted(sizes)), unserved)
 
 
 def failure_words(where: str, reply: str, code: int) -> str | None:

@@ -210,6 +210,7 @@ class AuditEnd(_Record):
 
     event: Literal["audit"]
     phase: Literal["relaxed", "target", "trigger", "after"]
+    mmaps: int | None = None
     taken_kb: int
 
 

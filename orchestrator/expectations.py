@@ -31,8 +31,9 @@ def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
 
 def unmet_when_traced(expectation: Expectation | None, result: TrialResult) -> list[str]:
     """The same of a traced trial, for what only a trace can show; its outcome and figures are disturbed."""
-    orders = [] if expectation is None else _orders(expectation, result)
-    return [*orders, *_bugs(result)]
+    if expectation is None:
+        return list(_bugs(result))
+    return [*_orders(expectation, result), *(() if expectation.kernel_bug else _bugs(result))]
 
 
 def untraced(expectation: Expectation | None) -> list[str]:

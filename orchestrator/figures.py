@@ -6,13 +6,15 @@ from __future__ import annotations
 import errno
 import statistics
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from orchestrator.audit import PhaseFacts, audit_trial
+from orchestrator.benchmark import benchmark_facts
 from orchestrator.binder import page_array_bytes
 from orchestrator.control import (
     AuditEnd,
+    BenchmarkRecord,
     Hello,
     Mmaps,
     Requests,
@@ -93,27 +95,24 @@ def request_paths(evidence: Evidence, mapping_bytes: int | None) -> RequestPaths
 
 
 def audited(
-    evidence: Evidence, mapping_bytes: Collection[int]
+    evidence: Evidence, mapping_bytes: int | None
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
-    """The allocation audit: rows and phases. `mapping_bytes` are the sizes of all binder mmaps it may see."""
+    """The allocation audit: rows and phases. `mapping_bytes` is the size of the trigger's binder mmaps."""
     hello = evidence.last(Hello)
     if hello is None:
         return (), ()
+    page_bytes, mmaps = hello.page_size_bytes, mmap_summary(evidence)
+    trigger = PhaseFacts(
+        array_sizes=() if mapping_bytes is None else (page_array_bytes(mapping_bytes, page_bytes),),
+        unserved=0 if mmaps is None else mmaps.errnos.get("ENOMEM", 0),
+    )
     return audit_trial(
         evidence.every(Requests),
         evidence.every(AuditEnd),
-        {"trigger": _trigger_facts(evidence)},
+        {"trigger": trigger, **dict(benchmark_facts(evidence.every(BenchmarkRecord), page_bytes))},
         release=hello.release,
-        page_bytes=hello.page_size_bytes,
-        array_sizes=[page_array_bytes(size, hello.page_size_bytes) for size in mapping_bytes],
+        page_bytes=page_bytes,
     )
-
-
-def _trigger_facts(evidence: Evidence) -> PhaseFacts:
-    end, mmaps = evidence.last(TriggerEnd), mmap_summary(evidence)
-    if end is None or mmaps is None:
-        return PhaseFacts()
-    return PhaseFacts(mmaps=end.attempted, unserved=mmaps.errnos.get("ENOMEM", 0))
 
 
 def vmstat_over_trigger(evidence: Evidence) -> dict[str, int]:

@@ -95,7 +95,7 @@ def judge(
     ooms = _ooms(since)
     counted = _oom_kills(evidence)
     hello = evidence.last(Hello)
-    audit, audit_phases = audited(evidence, () if mapping_bytes is None else (mapping_bytes,))
+    audit, audit_phases = audited(evidence, mapping_bytes)
     return TrialResult(
         trial=planned.number,
         directory=directory,

@@ -119,7 +119,7 @@ def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[Pl
                     module=modules.index(scenario.variants[name].twin_of or name), stage=stage,
                 )
                 for name in group
-                for stage, fork in _forks(scenario, clock)
+                for stage, fork in _forks(scenario, name, number, clock)
             ]  # fmt: skip
             order.shuffle(trials)
             yield PlannedBlock(number, seed, Mode.BLOCK, clock, group, tuple(trials))
@@ -130,22 +130,26 @@ def forks_of(scenario: Scenario, clock: Clock) -> int:
     return 1 if clock == "deterministic" else scenario.trials.forks
 
 
-def stages_of(scenario: Scenario) -> tuple[Stage, ...]:
-    """What the forks of each variant are for: the trigger, and a stage for each memory to benchmark in.
+def stages_of(scenario: Scenario, *, block: int = 1, twin: bool = False) -> tuple[Stage, ...]:
+    """What the forks of one variant are for: the trigger, and a stage for each memory to benchmark in.
 
-    With `audit`, the same again: tracing disturbs times, so it has forks of its own.
+    With `audit`, the same again: tracing disturbs times, so it has forks of its own. How the maps of
+    benchmarks are served varies little: one block and the original of twins will do.
     """
     wanted = {when for benchmark in scenario.benchmarks for when in benchmark.when} | {"trigger"}
+    traced = {"trigger"} if scenario.audit else set()
+    if scenario.audit and block == 1 and not twin:
+        traced = wanted
     return tuple(
         stage
         for stage in _STAGES
-        if stage.removeprefix("audit-") in wanted and (scenario.audit or not stage.startswith("audit-"))
+        if stage.removeprefix("audit-") in (traced if stage.startswith("audit-") else wanted)
     )
 
 
-def _forks(scenario: Scenario, clock: Clock) -> Iterator[tuple[Stage, int]]:
-    """Every fork of one variant of a block; a stage without a trigger has one."""
-    for stage in stages_of(scenario):
+def _forks(scenario: Scenario, name: str, block: int, clock: Clock) -> Iterator[tuple[Stage, int]]:
+    """Every fork of one variant of a block; only an untraced trigger may have more than one."""
+    for stage in stages_of(scenario, block=block, twin=scenario.variants[name].twin_of is not None):
         count = forks_of(scenario, clock) if stage == "trigger" else 1
         yield from ((stage, fork) for fork in range(1, count + 1))
 

@@ -182,7 +182,7 @@ static void report(const struct table *table)
 	emit_end();
 }
 
-void audit_report(void)
+void audit_report(int64_t mmaps)
 {
 	if (!audit.phase)
 		return;
@@ -191,6 +191,8 @@ void audit_report(void)
 			report(&tables[i]);
 	emit_begin("audit");
 	emit_text("phase", audit.phase);
+	if (mmaps >= 0)
+		emit_number("mmaps", mmaps);
 	emit_number("taken_kb", audit.taken_kb);
 	emit_end();
 }

@@ -11,6 +11,7 @@
 #ifndef OOMLAB_AUDIT_H
 #define OOMLAB_AUDIT_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Makes what takes memory; to be called while there is plenty. */
@@ -22,8 +23,11 @@ void audit_prepare(void);
  */
 void audit_begin(const char *phase, pid_t first, pid_t last);
 
-/* Emits what was counted since audit_begin, one `requests` record a table. */
-void audit_report(void);
+/*
+ * Emits what was counted since audit_begin, one `requests` record a table; `mmaps` is what the
+ * processes say they made (-1: they do not say). Nothing when nothing is traced.
+ */
+void audit_report(int64_t mmaps);
 
 /* Traces no more: what follows goes undisturbed. Costs nothing when nothing is traced. */
 void audit_stop(void);

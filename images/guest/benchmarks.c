@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "audit.h"
 #include "bench_counters.h"
 #include "bench_report.h"
 #include "bench_worker.h"
@@ -26,11 +27,17 @@
 #define POLL_US 5000
 #define SERVER_US 5000000u
 #define DEATH_US 2000000u
+/* Enough maps to see every path that is open; transactions ask for no page arrays. */
+#define TRACED_MAPS 100u
+#define TRACED_TRANSACTIONS 10u
+#define TRACED_WARMUP 10u
 
 static struct {
 	struct bench_worker workers[WORKERS];
 	int count;
 	struct bench_log *log; /* shared */
+	atomic_ulong *maps;    /* shared: binder maps that the workers asked for */
+	bool traced;
 	uint64_t deadline_us;
 	int adj;
 	enum when when;
@@ -66,26 +73,27 @@ static uint32_t samples_needed(const struct recipe *recipe)
 	return most < BENCH_SAMPLES ? (uint32_t)most : BENCH_SAMPLES;
 }
 
-static struct bench_log *new_log(uint32_t samples)
+static void *shared(size_t bytes)
 {
-	size_t bytes = sizeof(struct bench_log) + samples * sizeof(uint32_t);
-	struct bench_log *log = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	if (log == MAP_FAILED)
-		return NULL;
-	log->sample_limit = samples;
-	return log;
+	return memory == MAP_FAILED ? NULL : memory;
 }
 
 int benchmarks_prepare(const struct recipe *recipe)
 {
+	uint32_t samples = samples_needed(recipe);
+
 	if (!recipe->benchmark_count)
 		return 0;
 	benchmarks.adj = recipe->adj;
-	benchmarks.log = new_log(samples_needed(recipe));
-	if (!benchmarks.log)
+	benchmarks.log = shared(sizeof(struct bench_log) + samples * sizeof(uint32_t));
+	benchmarks.maps = shared(sizeof(*benchmarks.maps));
+	if (!benchmarks.log || !benchmarks.maps)
 		return errno;
+	benchmarks.log->sample_limit = samples;
+	binder_count_maps(benchmarks.maps);
 	for (; benchmarks.count < WORKERS; benchmarks.count++)
 		if (!bench_worker_start(&benchmarks.workers[benchmarks.count], benchmarks.count,
 					largest_payload(recipe), benchmarks.log))
@@ -138,6 +146,23 @@ static void await_forgotten(void)
 	while (bench_counters_processes() > 0 && clock_us() < end_us);
 }
 
+static uint64_t at_most(uint64_t limit, uint64_t count)
+{
+	return count < limit ? count : limit;
+}
+
+/* Traced, it is not for its times: some iterations show how maps are served. */
+static struct bench_rule rule_for(const struct benchmark *benchmark)
+{
+	uint64_t most = benchmark->kind == BENCHMARK_MMAP ? TRACED_MAPS : TRACED_TRANSACTIONS;
+
+	if (benchmarks.traced)
+		return (struct bench_rule){ at_most(TRACED_WARMUP, benchmark->warmup),
+					    at_most(most, benchmark->iterations ?: most), 0 };
+	return (struct bench_rule){ benchmark->warmup, benchmark->iterations,
+				    benchmark->min_us * 1000 };
+}
+
 static struct bench_order order_for(const struct benchmark *benchmark, size_t bytes)
 {
 	return (struct bench_order){
@@ -145,7 +170,7 @@ static struct bench_order order_for(const struct benchmark *benchmark, size_t by
 		.mode = benchmark->kind == BENCHMARK_RAW ? ECHO_RAW : ECHO_LIBBINDER,
 		.bytes = bytes,
 		.map_bytes = benchmark->map_bytes,
-		.rule = { benchmark->warmup, benchmark->iterations, benchmark->min_us * 1000 },
+		.rule = rule_for(benchmark),
 		.held = benchmark->held,
 		.pin = benchmark->pin,
 		.adj = benchmarks.adj,
@@ -279,6 +304,15 @@ static void finish(void)
 	give_back(&benchmarks.server);
 }
 
+static void begin_audit(enum when when)
+{
+	static const char *const phases[] = { [WHEN_RELAXED] = "relaxed", [WHEN_TARGET] = "target",
+					      [WHEN_AFTER] = "after" };
+
+	audit_begin(phases[when], benchmarks.workers[0].child->pid,
+		    benchmarks.workers[benchmarks.count - 1].child->pid);
+}
+
 void benchmarks_run(const struct recipe *recipe, enum when when)
 {
 	if (!recipe_has_benchmarks(recipe, when))
@@ -291,6 +325,9 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 	else
 		child_protect(ROLE_TRIGGER); /* It waits for a start that never comes. */
 	await_forgotten();
+	benchmarks.traced = recipe->trace;
+	if (benchmarks.traced)
+		begin_audit(when);
 	for (size_t i = 0; i < recipe->benchmark_count; i++) {
 		const struct benchmark *benchmark = &recipe->benchmarks[i];
 
@@ -298,5 +335,6 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 			run_one(benchmark, benchmark->sizes[j]);
 		finish();
 	}
+	audit_report((int64_t)atomic_load(benchmarks.maps));
 	child_dismiss_all(ROLE_BENCHMARK, DEATH_US);
 }

@@ -10,6 +10,8 @@
 
 #define DEFAULT_MAP_BYTES (1u << 20)
 
+static atomic_ulong *maps;
+
 size_t binder_default_map_bytes(void)
 {
 	return DEFAULT_MAP_BYTES - 2 * (size_t)sysconf(_SC_PAGESIZE);
@@ -22,8 +24,15 @@ int binder_open(struct binder_end *end)
 	return end->fd < 0 ? errno : 0;
 }
 
+void binder_count_maps(atomic_ulong *counter)
+{
+	maps = counter;
+}
+
 int binder_map(struct binder_end *end, size_t bytes)
 {
+	if (maps)
+		atomic_fetch_add(maps, 1);
 	end->map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, end->fd, 0);
 	end->map_bytes = bytes;
 	return end->map == MAP_FAILED ? errno : 0;

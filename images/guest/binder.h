@@ -8,6 +8,7 @@
 #define OOMLAB_BINDER_H
 
 #include <linux/android/binder.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,9 @@ struct binder_stream {
 	unsigned char read[BINDER_READ_BYTES];
 	size_t read_bytes, read_at;
 };
+
+/* Every attempt to map is counted there, by all processes that are forked later. */
+void binder_count_maps(atomic_ulong *counter);
 
 /* libbinder's: 1 MiB less two pages. */
 size_t binder_default_map_bytes(void);

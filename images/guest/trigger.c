@@ -311,7 +311,7 @@ void trigger_report(const struct recipe *recipe)
 	for (unsigned i = 0; trigger.logs && i < trigger.processes; i++)
 		report_process(i);
 	if (recipe->trace)
-		audit_report();
+		audit_report(trigger.logs ? (int64_t)sum_up().attempted : -1);
 	sample_vmallocinfo();
 }
 

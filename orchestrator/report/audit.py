@@ -46,8 +46,9 @@ def audit_table(each: PassVerdict, audit: AuditSummary) -> Table:
             continue
         table.add_row(Text(words, style="bold"))
         for label, cell in AUDIT_ROWS.items():
-            cells = (cell(totals[name], each.clock) if name in totals else "-" for name in each.variants)
-            table.add_row(f"  {label}", *(Text(one_line(text)) for text in cells))
+            cells = [cell(totals[name], each.clock) if name in totals else "-" for name in each.variants]
+            if set(cells) != {"-"}:
+                table.add_row(f"  {label}", *(Text(one_line(text)) for text in cells))
         table.add_section()
     return table
 
@@ -93,7 +94,8 @@ def _disturbance(one: Disturbance) -> str | None:
         figures = f"{one.traced - one.untraced:+.0f} instructions on {one.untraced:.0f}"
     else:
         figures = f"{one.untraced / _NS_PER_US:.1f} to {one.traced / _NS_PER_US:.1f} us"
-    return f"an mmap of {one.variant} takes {spread}, {figures} (p50, {blocks})"
+        figures += ", the machine's noise included"
+    return f"an mmap of {one.variant} takes {spread} (p50 of {blocks}: {figures})"
 
 
 def _asked(total: AuditTotal, _clock: Clock) -> str:
@@ -114,7 +116,7 @@ def _compaction(total: AuditTotal, clock: Clock) -> str:
 
 
 def _deferred(total: AuditTotal, _clock: Clock) -> str:
-    return str(total.deferred)
+    return str(total.deferred or "-")
 
 
 def _elsewhere(total: AuditTotal, clock: Clock) -> str:
@@ -124,13 +126,13 @@ def _elsewhere(total: AuditTotal, clock: Clock) -> str:
 
 
 def _kills(total: AuditTotal, _clock: Clock) -> str:
-    return str(total.oom_kills)
+    return str(total.oom_kills or "-")
 
 
 def _effort(count: int, us: int, clock: Clock) -> str:
     """How often, and for how long in all: milliseconds, or thousands of instructions."""
     if not count:
-        return "none"
+        return "-"
     if clock == "deterministic":
         return f"{count}, {us * _NS_PER_US / (1 << ICOUNT_SHIFT) / 1000:.0f}k insns"
     return f"{count}, {us / 1000:.1f} ms"

@@ -21,6 +21,7 @@ RELEASES = {
     "6.1-x86_64": "6.1.0-56-amd64",
 }
 ARRAY_BYTES = 32768
+FACTS = PhaseFacts((ARRAY_BYTES,))
 KCALLOC = "GFP_KERNEL|__GFP_ZERO"
 KVCALLOC = "GFP_KERNEL|__GFP_NOWARN|__GFP_NORETRY|__GFP_ZERO"
 
@@ -36,9 +37,7 @@ def recorded(name: str) -> tuple[list[Requests], list[AuditEnd]]:
 def audit(
     records: list[Requests], ends: list[AuditEnd], facts: PhaseFacts, release: str = RELEASES["6.1-arm64"]
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
-    return audit_trial(
-        records, ends, {"trigger": facts}, release=release, page_bytes=4096, array_sizes=[ARRAY_BYTES]
-    )
+    return audit_trial(records, ends, {"trigger": facts, "after": facts}, release=release, page_bytes=4096)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ def audit(
 def test_kvcalloc_is_served_in_full_and_tries_but_does_not_insist(
     guest: str, contiguous: int, reclaims: int, compactions: int, deferred: int
 ) -> None:
-    (row,), (phase,) = audit(*recorded(f"{guest}-kvcalloc"), PhaseFacts(600, 0), RELEASES[guest])
+    (row,), (phase,) = audit(*recorded(f"{guest}-kvcalloc"), FACTS, RELEASES[guest])
     assert (row.order, row.gfp_flags, row.requests) == (3, KVCALLOC, 600)
     assert (row.contiguous, row.fell_back, row.refused) == (contiguous, 600 - contiguous, 0)
     assert (row.reclaims, row.compactions, row.deferred) == (reclaims, compactions, deferred)
@@ -60,14 +59,14 @@ def test_kvcalloc_is_served_in_full_and_tries_but_does_not_insist(
     ("guest", "made", "compacted"), [("6.1-arm64", 108, 1), ("6.12-arm64", 239, 0), ("6.1-x86_64", 155, 1)]
 )
 def test_kcalloc_insists_and_a_process_dies_for_it(guest: str, made: int, compacted: int) -> None:
-    (row,), (phase,) = audit(*recorded(f"{guest}-kcalloc"), PhaseFacts(made, 0), RELEASES[guest])
+    (row,), (phase,) = audit(*recorded(f"{guest}-kcalloc"), FACTS, RELEASES[guest])
     assert (row.gfp_flags, row.requests, row.contiguous) == (KCALLOC, made, made - 1)
     assert (row.fell_back, row.refused, row.compacted) == (0, 1, compacted)
     assert (phase.mmaps, phase.requests, phase.oom_kills) == (made, made, 1)
 
 
 def test_what_vmalloc_could_not_serve_either_is_refused() -> None:
-    (row,), _ = audit(*recorded("6.1-arm64-kvcalloc"), PhaseFacts(600, 33))
+    (row,), _ = audit(*recorded("6.1-arm64-kvcalloc"), PhaseFacts((ARRAY_BYTES,), unserved=33))
     assert (row.contiguous, row.fell_back, row.refused) == (167, 400, 33)
 
 
@@ -75,7 +74,7 @@ def test_what_was_not_for_the_page_array_stays_with_the_phase() -> None:
     records, ends = recorded("6.1-arm64-kvcalloc")
     text = "{ order: 0, gfp_flags: 3264 } hitcount: 5  ns: 7000  pages: 160\n"
     (row,), (phase,) = audit(
-        [*records, records[0].model_copy(update={"table": "reclaim", "text": text})], ends, PhaseFacts(600)
+        [*records, records[0].model_copy(update={"table": "reclaim", "text": text})], ends, FACTS
     )
     assert row.reclaims == 439
     assert (phase.other_reclaims, phase.other_reclaim_us) == (5, 7)
@@ -85,14 +84,14 @@ def test_phases_do_not_mix() -> None:
     records, ends = recorded("6.1-arm64-kvcalloc")
     after: AuditedPhase = "after"
     again = [record.model_copy(update={"phase": after}) for record in records]
-    rows, phases = audit([*records, *again], ends, PhaseFacts(600))
+    rows, phases = audit([*records, *again], ends, FACTS)
     assert [row.phase for row in rows] == [phase.phase for phase in phases] == ["trigger", "after"]
     assert [phase.mmaps for phase in phases] == [600, None]
     assert rows[0].model_copy(update={"phase": after}) == rows[1]
 
 
 def test_a_kernel_whose_flags_are_not_known_gives_no_audit() -> None:
-    assert audit(*recorded("6.1-arm64-kvcalloc"), PhaseFacts(), release="5.4.0") == ((), ())
+    assert audit(*recorded("6.1-arm64-kvcalloc"), FACTS, release="5.4.0") == ((), ())
 
 
 _NAME = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: name != "hitcount")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.benchmark import failure_words
+from orchestrator.benchmark import failure_words, mapping_bytes_of
 from orchestrator.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.plan import by_hand, plan_blocks
@@ -59,12 +59,20 @@ def test_each_variant_has_a_fork_for_each_memory_without_a_trigger() -> None:
     assert all(len(trials) == 6 for trials in forks(scenario(), "deterministic"))
 
 
-def test_tracing_has_forks_of_its_own_one_for_each_stage() -> None:
+def test_an_audit_knows_the_page_arrays_of_benchmarks_by_their_names() -> None:
+    assert mapping_bytes_of("BM_mmap_binder/4194304", 4096) == 4 << 20
+    assert mapping_bytes_of("BM_sendVec_binder/4096", 4096) == (1 << 20) - 8192
+    assert mapping_bytes_of("BM_sendVec_binder_raw/4/map:65536", 4096) == 65536
+
+
+def test_tracing_has_forks_of_its_own_and_those_of_benchmarks_in_one_block() -> None:
     stages = ("trigger", "relaxed", "target")
     for clock in ("realtime", "deterministic"):
         untraced = forks(scenario(), clock)[0]
         traced = [(variant, f"audit-{stage}", 1) for variant in "ab" for stage in stages]
-        assert forks(scenario(audit="true"), clock)[0] == sorted([*untraced, *traced])
+        first, second = forks(scenario(audit="true"), clock)
+        assert first == sorted([*untraced, *traced])
+        assert second == sorted([*untraced, *(fork for fork in traced if fork[1] == "audit-trigger")])
 
 
 def test_benchmarks_after_the_trigger_take_no_fork_of_their_own() -> None:

@@ -89,7 +89,10 @@ def test_the_report_shows_paths_prices_and_disturbance() -> None:
     assert "440, 110.1 ms" in text
     assert "36, 30.9 ms" in text
     assert "843" in text
-    assert "an mmap of kvcalloc takes +20.0 %, 100.0 to 120.0 us (p50, 1 block)" in text
+    assert (
+        "an mmap of kvcalloc takes +20.0 % (p50 of 1 block: 100.0 to 120.0 us, the machine's noise included)"
+        in text
+    )
     assert "1008 kB of a guest's memory" in text
     assert "were made and" not in text
 
