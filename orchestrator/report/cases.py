@@ -13,6 +13,7 @@ from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
 from orchestrator.recipe import Mode
+from orchestrator.report.rows import few
 from orchestrator.report.source import RunReport
 from orchestrator.result import Stage, TrialResult
 
@@ -100,7 +101,7 @@ def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> Case:
 
 def _whole(report: RunReport) -> Iterator[Case]:
     missing = report.verdict.missing
-    yield Case("evidence is complete", error="; ".join(missing) if missing else None)
+    yield Case("evidence is complete", error="; ".join(few(missing)) if missing else None)
     for each in report.verdict.passes:
         traced = {result.variant for result in report.results if _tells_of_requests(result, each.clock)}
         for name in each.variants:
