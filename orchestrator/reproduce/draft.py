@@ -29,6 +29,7 @@ _X86 = re.compile(r"^(?:__x64_sys|entry_SYSCALL_64|do_syscall_64|asm_exc_|exc_pa
 _ARM = re.compile(r"^(?:__arm64_sys|el0_|el0t_|el1_|el1h_|do_el0_svc|invoke_syscall)")
 _FREE_SLACK_KB = KIB
 _BLOCKS = 3
+_SLOW_MIB = 1024
 _NEEDED = {"active_anon", "inactive_anon", "active_file", "inactive_file", "slab_unreclaimable"}
 
 
@@ -97,6 +98,8 @@ def make_draft(
     data["trigger"] = load.trigger
     if load.bystanders is not None:
         data["bystanders"] = load.bystanders
+    if state.slow:
+        data["deadlines"] = {"target": "5min", "trigger": "5min"}
     data |= {"trials": {"blocks": wishes.blocks}, "expectations": expectations}
     facts = [*state.facts, arch[1], *load.facts, *variant_facts, *beside]
     ordered = sorted(facts, key=lambda fact: _ORIGINS.index(fact.origin))
@@ -111,6 +114,8 @@ class _State:
     fragmentation: dict[str, Any] | None
     load: Load
     facts: tuple[Fact, ...]
+    slow: bool = False
+    """Whether the guest is so large that the usual time may not do."""
 
 
 def _plain_state() -> _State:
@@ -136,7 +141,7 @@ def _state(chosen: Chosen, wishes: Wishes) -> _State:
         # Else the kernel zeroes each page that it hands out, the huge ones of the ballast included.
         device["cmdline"] = ["init_on_alloc=0"]
     target = _target(event, plan, load, facts, picture=picture)
-    return _State(device, target, load, (*facts, *plan.facts))
+    return _State(device, target, load, (*facts, *plan.facts), slow=plan.memory_mib > _SLOW_MIB)
 
 
 _ORIGINS = ("read", "inferred", "unknown")
@@ -267,6 +272,8 @@ def _picture(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any
         while blocks and not blocks[-1]:
             blocks.pop()
         data["free_blocks"] = blocks or [0]
+    if plan.cma_mib:
+        data["free_cma"] = f"{plan.cma_mib}MiB"
     if plan.watermarks_kb[0] is not None:
         names = zip(("min", "low", "high"), plan.watermarks_kb, strict=True)
         data["watermarks"] = {name: f"{kb}KiB" for name, kb in names if kb is not None}

@@ -82,7 +82,7 @@ def plan_memory(event: MemoryEvent, scale: int | None, *, picture: bool = False)
         managed_kb // chosen,
         _LEAST_MEMORY_KB,
         tightest_kb * 2 + cma_mib * KIB,
-        (lines_kb + tightest_kb) * 21 // 20 if lines_kb else 0,
+        (lines_kb + tightest_kb) * 21 // 20 + cma_mib * KIB if lines_kb else 0,
     )
     facts.append(_scale_fact(chosen, scale, managed_kb, guest_kb))
     memory_mib = -(-(guest_kb + _OWN_KB) * 1000 // ((1000 - _OWN_PER_MILLE) * KIB))

@@ -245,6 +245,21 @@ def test_the_scale_divides_the_size_and_leaves_the_free_list() -> None:
     assert "is no scale" in refused_beside(MAIL, "--scale", "8/1")
 
 
+def test_free_cma_is_given_to_the_guest_and_to_its_picture(tmp_path: Path) -> None:
+    text = MAIL.read_text().replace("free_cma:44kB", "free_cma:40960kB")
+    scenario = written(write(tmp_path, text))
+    assert scenario.device.cma == 40 * MIB
+    assert scenario.fragmentation is not None
+    picture = scenario.fragmentation.target.picture
+    assert picture is not None
+    assert picture.free_cma == 40 * MIB
+
+
+def test_a_large_guest_has_more_time() -> None:
+    assert written(MAIL).deadlines.target == written(CONSOLE).deadlines.target
+    assert written(MAIL, "--scale", 1, "--force").deadlines.target == 300
+
+
 def test_a_picture_needs_a_mem_info(tmp_path: Path) -> None:
     path = write(tmp_path, report())
     assert "has no whole Mem-Info" in refused(path, "--picture")
