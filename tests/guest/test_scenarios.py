@@ -38,6 +38,7 @@ def test_a_shipped_scenario_ends_as_it_says(name: str, oomlab: Oomlab) -> None:
     verdict = json.loads(completed.stdout)
     check_files(oomlab.directory / "run", verdict)
     check_blocks(oomlab.directory / "run")
+    check_picture(name, verdict)
     check_variants(name, verdict["variants"])
     check_console(oomlab.directory / "run", DIES_AT_ORDER.get(name), verdict["variants"]["kcalloc"]["trials"])
 
@@ -62,6 +63,21 @@ def check_blocks(run: Path) -> None:
     assert all(result["shuffled"] for result in results)
     fingerprints = [result["fingerprint"] for result in results if result["mode"] == "block"]
     assert len(set(fingerprints)) == len(fingerprints) > 1
+
+
+def check_picture(name: str, verdict: dict[str, Any]) -> None:
+    """A memory picture: the large lines within a tenth when the trigger started, the free list near."""
+    (one,) = verdict["passes"]
+    if not name.startswith("mission-phone"):
+        assert one["picture"] is None
+        return
+    lines = {line["name"]: line for line in one["picture"]["lines"]}
+    assert {name for name, line in lines.items() if line["judged"]} >= {"slab_unreclaimable", "mapped", "low"}
+    assert all(abs(line["start_percent"]) <= 10 for line in lines.values() if line["judged"])
+    assert abs(lines["free"]["start_percent"]) <= 12
+    assert lines["order 3"]["start"] <= 20
+    assert all(line["later"] is not None for line in lines.values() if line["name"] != "shadow_call_stack")
+    assert one["picture"]["later_s"] >= 1
 
 
 def check_variants(name: str, variants: dict[str, Any]) -> None:
