@@ -112,7 +112,7 @@ def _take(phase: _Phase, record: Requests, page_bytes: int, array_sizes: Collect
     phase.dropped += dropped_hits(record.text)
     if record.table in ("kmalloc", "kmalloc_failed"):
         counts = phase.served if record.table == "kmalloc" else phase.failed
-        for row in array_requests(record.text, array_sizes):
+        for row in array_requests(record.text, array_sizes, phase.series):
             order = _order_of(row.number("bytes_req"), page_bytes)
             counts[order, row.number("gfp_flags")] += row.hits
         return

@@ -33,8 +33,8 @@ def summarise_requests(
     if series is None or "kmalloc" not in tables:
         return None
     sizes = () if array_bytes is None else (array_bytes,)
-    arrays = array_requests(tables.get("kmalloc", ""), sizes)
-    failed = array_requests(tables.get("kmalloc_failed", ""), sizes)
+    arrays = array_requests(tables.get("kmalloc", ""), sizes, series)
+    failed = array_requests(tables.get("kmalloc_failed", ""), sizes, series)
     flags: Counter[str] = Counter()
     for row in (*arrays, *failed):
         flags[decode(row.number("gfp_flags"), series)] += row.hits
@@ -50,12 +50,18 @@ def summarise_requests(
     )
 
 
-def array_requests(text: str, sizes: Collection[int]) -> list[HistogramRow]:
-    """The rows of a kmalloc histogram that are requests for page arrays of these sizes, in bytes."""
+def array_requests(text: str, sizes: Collection[int], series: KernelSeries) -> list[HistogramRow]:
+    """The rows of a kmalloc histogram that are requests for page arrays of these sizes, in bytes.
+
+    A descriptor table may have the very size of a page array, but is charged to its process.
+    """
+    accounted = 0 if series == "4.3" else mask_of("__GFP_ACCOUNT", series)
     return [
         row
         for row in parse_histogram(text)
-        if row.number("bytes_req") in sizes and not row.keys.get("call_site", "").startswith(_ALLOCATOR)
+        if row.number("bytes_req") in sizes
+        and not row.number("gfp_flags") & accounted
+        and not row.keys.get("call_site", "").startswith(_ALLOCATOR)
     ]
 
 

@@ -16,7 +16,7 @@ from orchestrator.verdict import PassVerdict
 
 _NS_PER_US = 1000
 PHASE_WORDS = {
-    "relaxed": "relaxed: pressure released",
+    "relaxed": "relaxed",
     "target": "at the target",
     "trigger": "the trigger",
     "after": "after the trigger",
