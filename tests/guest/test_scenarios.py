@@ -40,6 +40,7 @@ def test_a_shipped_scenario_ends_as_it_says(name: str, oomlab: Oomlab) -> None:
     check_blocks(oomlab.directory / "run")
     check_picture(name, verdict)
     check_variants(name, verdict["variants"])
+    check_audit(verdict)
     check_console(oomlab.directory / "run", DIES_AT_ORDER.get(name), verdict["variants"]["kcalloc"]["trials"])
 
 
@@ -88,6 +89,13 @@ def check_variants(name: str, variants: dict[str, Any]) -> None:
     assert variants["kcalloc"]["fell_back"] == 0
     if name in DIES_AT_ORDER:
         assert variants["kvcalloc"]["fell_back"] > 0
+
+
+def check_audit(verdict: dict[str, Any]) -> None:
+    """Every mmap that was made is found among the page arrays that were traced, once."""
+    totals = [total for each in verdict["passes"] for total in each["audit"]["totals"]]
+    assert {total["phase"] for total in totals} >= {"trigger"}
+    assert [total["mmaps"] for total in totals] == [total["requests"] for total in totals]
 
 
 def check_console(run: Path, order: int | None, trials: int) -> None:
