@@ -19,6 +19,7 @@ from tests.browser.conftest import ATTACKS
 
 pytestmark = pytest.mark.browser
 
+_PAPER = 688  # the inside of an A4 page with margins of 14 mm, in CSS pixels
 _DESKTOP, _TABLET, _PHONE, _SMALL_PHONE = 1280, 768, 390, 320
 
 _DRAWINGS = """
@@ -178,8 +179,14 @@ def test_everything_can_be_read_by_day_and_by_night(browser: Browser, page: Path
 
 
 def test_it_prints_on_white_whatever_the_screen_shows(browser: Browser, page: Path) -> None:
-    browser.open(page, scheme="dark", media="print")
-    assert browser.ask(_CONTRASTS)["page"] > 0.9
+    browser.open(page, scheme="dark", media="print", width=_PAPER)
+    assert browser.ask(_CONTRASTS)["page"] == 1
+    assert browser.ask("return document.documentElement.scrollWidth") == _PAPER
+    cut_off = browser.ask(
+        "return [...document.querySelectorAll('.scroll')].filter(each => !each.closest('details'))"
+        ".filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.ariaLabel)"
+    )
+    assert cut_off == []
     browser.open(page, scheme="dark")
     paper = browser.paper()
     assert paper.startswith(b"%PDF-")
