@@ -35,6 +35,7 @@ _STEPS = {
     "worker": "there was no process left to run it",
     "server": "the server did not get ready",
     "deadline": "not ended within the deadline of the benchmarks",
+    "died": "a process of it died, and not by the OOM killer",
     "oops": "the kernel has crashed: what is measured now means nothing",
     "payload": "the reply is not what was sent",
 }

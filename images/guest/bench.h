@@ -24,6 +24,7 @@ enum bench_where {
 	BENCH_PAYLOAD,
 	BENCH_CYCLE,
 	BENCH_DEADLINE,
+	BENCH_DIED, /* a process of it, not by the OOM killer */
 	BENCH_OOPS, /* the kernel has crashed: what is measured now means nothing */
 };
 

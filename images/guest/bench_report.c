@@ -14,6 +14,7 @@ static const char *const places[] = {
 	[BENCH_TRANSACTION] = "transaction",
 	[BENCH_PAYLOAD] = "payload", [BENCH_CYCLE] = "cycle",
 	[BENCH_DEADLINE] = "deadline", [BENCH_OOPS] = "oops",
+	[BENCH_DIED] = "died",
 };
 
 /* As a C compiler knows them: the header of another kernel may know more. */

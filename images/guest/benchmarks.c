@@ -270,6 +270,7 @@ static void run_one(const struct benchmark *benchmark, size_t bytes)
 	int64_t kills = memory_vmstat("oom_kill");
 	struct bench_report report = { .benchmark = benchmark, .bytes = bytes };
 	uint32_t limit = benchmarks.log->sample_limit;
+	bool died;
 
 	memset(benchmarks.log, 0, sizeof(*benchmarks.log));
 	benchmarks.log->sample_limit = limit;
@@ -277,7 +278,10 @@ static void run_one(const struct benchmark *benchmark, size_t bytes)
 	if (!kernel_has_crashed())
 		report.failure = measure(&order);
 	report.oom_kills = memory_vmstat("oom_kill") - kills;
-	report.killed = see_deaths(report.oom_kills > 0);
+	died = see_deaths(report.oom_kills > 0);
+	report.killed = died && report.oom_kills > 0;
+	if (died && !report.killed)
+		report.failure = (struct bench_failure){ .where = BENCH_DIED };
 	report.when = benchmarks.when;
 	if (kernel_has_crashed())
 		report.failure = (struct bench_failure){ .where = BENCH_OOPS };
