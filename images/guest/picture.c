@@ -22,6 +22,8 @@
  * a per-CPU list (from 6.7 on these grow by themselves).
  */
 #define SMALL_LISTS 1000000
+#define MIN_FREE "/proc/sys/vm/min_free_kbytes"
+#define SCALE_FACTOR "/proc/sys/vm/watermark_scale_factor"
 /* kernel/sysctl.c: SYSCTL_THREE_THOUSAND */
 #define SCALE_FACTOR_MAX 3000
 
@@ -38,6 +40,10 @@ static const char *const fields[PICTURE_LINES] = {
 };
 
 static char text[8192];
+
+static struct {
+	int64_t min_kb, factor;
+} at_boot;
 
 bool picture_read(int64_t kb[PICTURE_LINES])
 {
@@ -88,8 +94,8 @@ enum picture_line picture_worst(const struct picture *picture, const int64_t now
 
 static bool set_watermarks(int64_t min_kb, int64_t scale_factor)
 {
-	return file_write_number("/proc/sys/vm/watermark_scale_factor", scale_factor) == 0 &&
-	       file_write_number("/proc/sys/vm/min_free_kbytes", min_kb) == 0;
+	return file_write_number(SCALE_FACTOR, scale_factor) == 0 &&
+	       file_write_number(MIN_FREE, min_kb) == 0;
 }
 
 /* As a fraction of a zone; 0: the kernel's own (mm/page_alloc.c, zone_highsize). */
@@ -98,8 +104,17 @@ static bool set_per_cpu_lists(int64_t fraction)
 	return file_write_number("/proc/sys/vm/percpu_pagelist_high_fraction", fraction) == 0;
 }
 
+static int64_t setting(const char *path)
+{
+	char number[32];
+
+	return file_read(path, number, sizeof(number)) > 0 ? strtoll(number, NULL, 10) : -1;
+}
+
 bool picture_relax_watermarks(void)
 {
+	at_boot.min_kb = setting(MIN_FREE);
+	at_boot.factor = setting(SCALE_FACTOR);
 	return set_per_cpu_lists(SMALL_LISTS) && set_watermarks(BUILD_MIN_KB, 1);
 }
 
@@ -118,12 +133,14 @@ static int64_t managed_kb(void)
 
 bool picture_set_watermarks(const struct picture *picture)
 {
-	int64_t total_kb = managed_kb(), factor = 10; /* mm/page_alloc.c: the kernel's own */
+	int64_t total_kb = managed_kb(), factor = at_boot.factor;
 
-	if (!picture->wanted || picture->min_kb == UNLIMITED)
+	if (!picture->wanted)
 		return true;
 	if (!set_per_cpu_lists(0))
 		return false;
+	if (picture->min_kb == UNLIMITED)
+		return set_watermarks(at_boot.min_kb, at_boot.factor);
 	if (picture->low_kb != UNLIMITED && total_kb > 0) {
 		int64_t gap_kb = picture->low_kb - picture->min_kb;
 

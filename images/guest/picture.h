@@ -47,7 +47,7 @@ enum picture_line picture_worst(const struct picture *picture, const int64_t now
 /* Watermarks so low that nothing is reclaimed while the picture is made. */
 bool picture_relax_watermarks(void);
 
-/* The picture's own; true without any. False with errno. */
+/* The picture's own, or those of the boot where it has none; true without a picture. False with errno. */
 bool picture_set_watermarks(const struct picture *picture);
 
 #endif

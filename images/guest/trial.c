@@ -178,6 +178,13 @@ static void put_to_the_trigger(const struct recipe *recipe)
 	}
 }
 
+/* Those of a memory picture; a trigger sets them itself, at its start. */
+static void set_watermarks(const struct recipe *recipe)
+{
+	if (!picture_set_watermarks(&recipe->picture))
+		emit_note("watermarks: %s", strerror(errno));
+}
+
 /* The part that a fork goes through: everything from the frozen target on. */
 static void put_to_the_test(struct recipe *recipe)
 {
@@ -188,9 +195,11 @@ static void put_to_the_test(struct recipe *recipe)
 	} else {
 		if (recipe->stage == STAGE_RELAXED)
 			relax(recipe);
-		if (load(recipe))
+		if (load(recipe)) {
+			set_watermarks(recipe);
 			benchmarks_run(recipe, recipe->stage == STAGE_RELAXED ? WHEN_RELAXED :
 										WHEN_TARGET);
+		}
 		child_report_victims();
 	}
 }
@@ -207,6 +216,7 @@ void trial_run(struct recipe *recipe)
 	tell_target(recipe, &outcome);
 	if (recipe->mode == MODE_SHELL) {
 		load(recipe);
+		set_watermarks(recipe);
 		shell_run(recipe, reached(&outcome));
 		return;
 	}
