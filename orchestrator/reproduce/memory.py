@@ -26,8 +26,8 @@ _OWN_PER_MILLE = 25
 _LEAST_FREE_KB = 6 * KIB
 _ROOM_KB = 3 * KIB
 """Free memory must stay so far above *low* that the state can be built and holds still."""
-_MOST_SCALE_FACTOR = 1000
-"""vm.watermark_scale_factor's upper limit before 6.0; newer kernels take 3000 (kernel/sysctl.c)."""
+_MOST_SCALE_FACTOR = 3000
+"""vm.watermark_scale_factor's upper limit: SYSCTL_THREE_THOUSAND (kernel/sysctl.c)."""
 _USUAL_ORDERS = 11
 _COUNTED_ELSEWHERE = ("mapped", "shmem", "free_cma")
 
@@ -262,24 +262,23 @@ def _watermark_sysctls(
     if low_kb is None or own_min_kb < min_kb:
         return sysctls
     if low_kb + _ROOM_KB > free_kb:
-        facts.append(
-            inferred(
-                "low and high",
-                "the kernel's own",
-                f"low ({low_kb} kB) was above what was free: kswapd was at work, and would be while the"
-                " state is built. The request is judged by min",
-            )
-        )
+        facts.append(_low_fact(low_kb))
         return sysctls
     factor = min(round((low_kb - min_kb) * 10_000 / guest_kb), _MOST_SCALE_FACTOR)
     if factor > 10:  # the kernel's default
-        facts.append(
-            inferred(
-                "vm.watermark_scale_factor", factor, f"low - min = {low_kb - min_kb} kB of {guest_kb} kB"
-            )
-        )
+        why = f"low - min = {low_kb - min_kb} kB of {guest_kb} kB"
+        facts.append(inferred("vm.watermark_scale_factor", factor, why))
         sysctls["vm.watermark_scale_factor"] = factor
     return sysctls
+
+
+def _low_fact(low_kb: int) -> Fact:
+    return inferred(
+        "low and high",
+        "the kernel's own",
+        f"low ({low_kb} kB) was above what was free: kswapd was at work, and would be while the state is"
+        " built. The request is judged by min",
+    )
 
 
 def unit_bounds(free: FreeList, order: int, most: int) -> Iterator[dict[str, int]]:
