@@ -59,9 +59,9 @@ class TimingComparison(_Frozen):
     low: float | None = Field(description="lower end of the 95 % interval of the ratio; null: too few blocks")
     high: float | None = Field(description="upper end of it")
     interval: Literal["paired t", "bootstrap", "Welch", "exact", "none"] = Field(
-        description="how the interval was made: `paired t` below 20 blocks, `bootstrap` from there on,"
-        " `Welch` for variants with different kernels; `exact`: instructions, least and largest ratio over"
-        " the blocks"
+        description="how the interval was made: `paired t`, from 20 blocks on `bootstrap` where that is"
+        " wider, `Welch` for variants with different kernels; `exact`: instructions, least and largest ratio"
+        " over the blocks"
     )
     p: float | None = Field(
         description="sign-flip permutation test on the blocks' log-ratios, exact up to 15 blocks (Welch's t"

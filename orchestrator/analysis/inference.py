@@ -7,6 +7,7 @@ SciPy is imported where it is used: it takes longer to load than most commands t
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,7 @@ CONFIDENCE = 0.95
 LEVEL = 1 - CONFIDENCE
 POWER = 0.8
 LEAST_BLOCKS_FOR_A_BOOTSTRAP = 20
-"""With few blocks percentile and BCa bootstraps are too narrow: false alarms far above their level."""
+"""With few blocks a bootstrap is too narrow: its false alarms are far above their level."""
 LARGEST_EXACT_BLOCKS = 15
 """Up to here the permutation test goes through all 2^n signs; beyond, it draws from them."""
 ROUNDING = 1e-9
@@ -93,7 +94,10 @@ def welch(candidate: Sequence[float], baseline: Sequence[float]) -> tuple[Interv
         apart = candidate[0] - baseline[0]
         p = 1.0 if abs(apart) <= ROUNDING else smallest_unpaired_p(len(baseline), len(candidate))
         return Interval(apart, apart), p
-    found = stats.ttest_ind(candidate, baseline, equal_var=False)
+    with warnings.catch_warnings():
+        # One of the two may be the same throughout; the test's error is then that of the other.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = stats.ttest_ind(candidate, baseline, equal_var=False)
     interval = found.confidence_interval(CONFIDENCE)
     return Interval(float(interval.low), float(interval.high)), float(found.pvalue)
 

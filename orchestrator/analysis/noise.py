@@ -29,7 +29,7 @@ def realtime_noise(found: Sequence[Pair], twins: Sequence[TimingComparison]) -> 
     controls = [
         abs(twin.candidate / twin.baseline - 1) * _PERCENT
         for twin in twins
-        if twin.statistic in _STATISTICS and twin.interval != "exact"
+        if twin.statistic in _STATISTICS and twin.comparable
     ]
     spread, control = statistics.median(spreads) if spreads else None, max(controls, default=None)
     warnings = _warnings(spread, control, twins)

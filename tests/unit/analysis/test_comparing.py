@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Comparison, TimingComparison
+from orchestrator.analysis.inference import bootstrap_interval, paired_t_interval
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.result import MmapSummary, TrialResult
@@ -65,14 +66,14 @@ def test_below_six_blocks_there_are_figures_and_no_claim() -> None:
     assert comparison.outcome.p is None
 
 
-def test_from_twenty_blocks_on_the_interval_is_a_bootstrap() -> None:
+def test_from_twenty_blocks_on_the_wider_interval_counts() -> None:
     dice = random.Random(3)
-    ratios = [1.2 * math.exp(dice.gauss(0, 0.05)) for _ in range(20)]
-    each = timing(compared(run(ratios)))
-    assert each.interval == "bootstrap"
-    assert each.low is not None
-    assert each.high is not None
-    assert 1.15 < each.low < 1.2 < each.high < 1.25
+    logs = [math.log(1.2) + dice.gauss(0, 0.05) for _ in range(20)]
+    each = timing(compared(run([math.exp(log) for log in logs])))
+    student, bootstrap = paired_t_interval(logs), bootstrap_interval(logs)
+    wider = max((student, bootstrap), key=lambda interval: interval.high - interval.low)
+    assert each.interval == ("bootstrap" if wider is bootstrap else "paired t")
+    assert (each.low, each.high) == pytest.approx((math.exp(wider.low), math.exp(wider.high)), rel=1e-3)
 
 
 def test_blocks_with_equal_memory_are_one_block() -> None:

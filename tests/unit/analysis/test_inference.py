@@ -59,6 +59,18 @@ def test_welchs_interval_and_p() -> None:
     assert 0.01 < p < 0.02
 
 
+def test_figures_without_a_spread_have_intervals_and_no_warnings() -> None:
+    same = [0.3] * 6
+    assert inference.paired_t_interval(same) == inference.Interval(0.3, 0.3)
+    assert inference.welch(same, same) == (inference.Interval(0.0, 0.0), 1.0)
+    interval, p = inference.welch(same, [0.1, 0.1, 0.1, 0.1, 0.1, 0.11])
+    assert interval.low < 0.2 < interval.high
+    assert p < 0.001
+    apart, least = inference.welch(same, [0.1] * 6)
+    assert apart.low == pytest.approx(0.2)
+    assert least == pytest.approx(2 / math.comb(12, 6))
+
+
 def test_holm_steps_down() -> None:
     assert inference.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert inference.holm([]) == []
