@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.comparison import Answer, Comparison
+from orchestrator.memory.picture_table import PictureTable
 from orchestrator.oom.explain import explain
+from orchestrator.report import picture as picture_report
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
     VARIANT_ROWS,
@@ -69,6 +71,8 @@ def _pass(each: PassVerdict) -> Iterator[str]:
     rows = [[label, *map(cell, each.variants.values())] for label, cell in VARIANT_ROWS.items()]
     yield from table(["", *each.variants], rows)
     yield from bullets([*sample_line(each).splitlines(), *map(control_line, each.controls)])
+    if each.picture is not None:
+        yield from _details("Memory when the trigger started", _picture(each.picture))
     for comparison in each.comparisons:
         yield from comparison_lines(comparison)
     for answer in each.answers:
@@ -82,6 +86,11 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     for timings in timing_tables(comparison):
         body = list(table(timings.headings, timings.rows))
         yield from _details(f"{timings.title} (below 0 %: {comparison.candidate} is faster)", body)
+
+
+def _picture(picture: PictureTable) -> Iterator[str]:
+    yield from table(picture_report.headings_of(picture), picture_report.rows_of(picture))
+    yield from bullets([*picture_report.remarks(picture), picture_report.conclusion(picture)])
 
 
 def _answer(answer: Answer) -> Iterator[str]:

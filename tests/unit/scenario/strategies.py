@@ -76,6 +76,18 @@ TARGETS = optional(
         "hard": st.sampled_from(["required", "forbidden", "unchecked"]),
     },
 )
+PICTURES = optional(
+    {"inactive_file": sizes(64, 8192), "slab_unreclaimable": sizes(0, 8192)},
+    {
+        "active_anon": sizes(0, 8192),
+        "shadow_call_stack": sizes(0, 8192),
+        "mapped": sizes(0, 63),
+        "free_blocks": st.lists(st.integers(0, 300), min_size=1, max_size=5),
+        "watermarks": optional(
+            {"min": sizes(0, 1024)}, {"low": sizes(1024, 2048), "high": sizes(2048, 4096)}
+        ),
+    },
+)
 TRIGGERS = optional(
     {"kind": st.just("binder-mmap"), "size": sizes(4, 8192), "count": st.integers(100, 1_000_000)},
     {
@@ -138,7 +150,8 @@ def scenarios(draw: st.DrawFn, patch: Path) -> dict[str, Any]:
     variants = draw(
         st.dictionaries(NAMES, variant | variant.map(lambda data: data | built), min_size=1, max_size=4)
     )
-    fragmentation = optional({"target": TARGETS}, {"stressors": STRESSORS})
+    replayed = st.fixed_dictionaries({"target": st.fixed_dictionaries({"picture": PICTURES})})
+    fragmentation = optional({"target": TARGETS}, {"stressors": STRESSORS}) | replayed
     bystanders = optional({"count": st.integers(1, 9), "memory": sizes(4, 1024)}, {"oom_score_adj": ADJ})
     trials = optional({}, {"blocks": st.integers(1, 10_000), "seed": st.integers(0, 2**64 - 1)})
     deadlines = optional({}, dict.fromkeys(("boot", "target", "trigger"), DURATIONS))
