@@ -208,13 +208,13 @@ def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], 
 def _target(
     event: MemoryEvent, plan: Plan, load: Load, facts: list[Fact], *, picture: bool
 ) -> dict[str, Any] | None:
-    if event.type == "memcg-oom":
-        return None
+    if event.type == "memcg-oom" or (load.short and plan.free is None):
+        return None  # memory as the boot leaves it: the trigger takes what there is
     if picture:
         return {"target": {"picture": _picture(event, plan, facts)}}
     free = plan.free
     if free is None:
-        return dict(_ORDER3_TARGET) if load.order == 3 else _plain_target(64 * KIB, load.order)
+        return dict(_ORDER3_TARGET) if load.order == 3 else _plain_target(load)
     if load.short:
         return _shortage_target(free, plan)
     if free.units(load.order) > load.left:
@@ -234,9 +234,9 @@ def _target(
     }
 
 
-def _plain_target(free_kb: int, order: int) -> dict[str, Any]:
+def _plain_target(load: Load) -> dict[str, Any]:
     return {
-        "target": {"usable_units": {"order": order, "max": 0}, "free": {"min": f"{free_kb}KiB"}},
+        "target": {"usable_units": {"order": load.order, "max": load.left}, "free": {"min": "64MiB"}},
         "stressors": ["pipes"],
     }
 

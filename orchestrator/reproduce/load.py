@@ -183,10 +183,13 @@ def _shortage(event: MemoryEvent, facts: list[Fact]) -> tuple[dict[str, Any], di
     if event.order:
         why = f"a request for order {event.order} came when memory was short; who asks next is chance"
         facts.append(inferred("expected", "base: an OOM, of any order", why))
+    elif event.order is None:
+        facts.append(unknown("order", "0", "the head of the report is not in the text"))
+        facts.append(inferred("expected", "base: an OOM, of any order", "the text does not show which"))
     else:
         facts.append(inferred("expected", "base: an OOM at order 0", "what the report shows"))
     trigger = {"kind": "command", "command": "busybox tail /dev/zero"}
-    return trigger, {"outcome": "oom"} | ({} if event.order else {"first_oom": {"order": 0}})
+    return trigger, {"outcome": "oom"} | ({"first_oom": {"order": 0}} if event.order == 0 else {})
 
 
 def _cgroup(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:

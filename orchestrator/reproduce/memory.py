@@ -128,7 +128,7 @@ def _free_list(event: MemoryEvent, facts: list[Fact]) -> FreeList | None:
     if not event.buddy:
         free_kb = sum(zone.free_kb for zone in event.zones.values())
         if not free_kb:
-            facts.append(unknown("free list", "that of binder-order3", "the text shows none"))
+            facts.append(unknown("free list", "a plain one, or as the boot leaves it", "the text shows none"))
             return None
         facts.append(unknown("free list", f"{free_kb} kB in single pages", "the text shows their sum only"))
         return FreeList((free_kb // 4, *[0] * (_USUAL_ORDERS - 1)), free_kb)

@@ -167,6 +167,15 @@ def test_a_shortage_grows_a_process(tmp_path: Path) -> None:
     assert first.order == 0
 
 
+def test_an_order_that_the_text_does_not_show_is_not_expected(tmp_path: Path) -> None:
+    kill = "[ 1.1] Out of memory: Killed process 5 (victim) total-vm:1kB, anon-rss:1kB, file-rss:0kB\n"
+    path = write(tmp_path, kill)
+    expected = written(path).expectations["base"]
+    assert (str(expected.expected_outcome), expected.first_oom) == ("oom", None)
+    assert facts(path)["order"]["origin"] == "unknown"
+    assert written(path, "--force").fragmentation is None
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -333,7 +342,7 @@ def test_a_real_report_becomes_a_valid_scenario_or_is_refused_with_a_reason(path
 
 
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
