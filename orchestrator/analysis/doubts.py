@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, Answer, Comparison, TimingComparison
 from orchestrator.analysis.findings import Finding, finding
 from orchestrator.analysis.inference import LEVEL, smallest_paired_p
+from orchestrator.analysis.noise import NOISY_PERCENT
 from orchestrator.analysis.samples import TimingKey
 from orchestrator.control_group import ControlGroup
 from orchestrator.guests.qemu.machine import Clock
@@ -81,10 +82,11 @@ def _basis(comparison: Comparison, timings: Sequence[TimingComparison]) -> Itera
 
 
 def _machine(comparison: Comparison) -> Iterator[str]:
+    """What is quiet; what is not has its warning."""
     noise = comparison.noise
-    if noise.spread_percent is not None:
+    if noise.spread_percent is not None and noise.spread_percent <= NOISY_PERCENT:
         yield f"ratios of single blocks spread by {noise.spread_percent:.1f} % (standard deviation)"
-    if noise.control_percent is not None:
+    if noise.control_percent is not None and noise.control_percent <= NOISY_PERCENT:
         yield f"A/A: one and the same module differs from itself by {noise.control_percent:.1f} % at most"
 
 
