@@ -102,7 +102,7 @@ MEANINGS = {
     "TargetState.free_kb": "free memory, without CMA",
     "TargetState.reached": "whether the target was reached",
     "TargetState.reason": "`reached`, or why not: "
-    "`deadline`, `oom`, `exhausted`, `compactable`, `holder`, `memory`",
+    "`deadline`, `oom`, `exhausted`, `picture`, `compactable`, `holder`, `memory`",
     "TargetState.usable_units": "usable units by order, as the trigger found them",
     "TargetState.usable_units_before_compaction": "the same before the compaction of `hard: required`",
     "TrialEnded.result": "the trial, judged; below",
