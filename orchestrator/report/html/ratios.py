@@ -100,7 +100,10 @@ def _how_sure(timings: Sequence[TimingComparison]) -> str:
     if not kinds:
         return "Too few blocks for intervals."
     hollow = " Hollow: too few blocks for one." if any(timing.low is None for timing in timings) else ""
-    return f"Bars are 95 % intervals ({', '.join(kinds)}).{hollow}"
+    return (
+        f"Bars are 95 % intervals ({', '.join(kinds)}), each for itself: one in twenty misses the truth by"
+        f" chance, and p in the numbers allows for that.{hollow}"
+    )
 
 
 def _rows(timings: Sequence[TimingComparison]) -> Iterator[tuple[str, TimingComparison | None]]:
