@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _SHARED_MEMORY = Path("/dev/shm")
+_NAME_BYTES = 8
 
 
 @contextmanager
@@ -20,15 +21,18 @@ def scratch_directory(parent: Path) -> Iterator[Path]:
 
     It stays locked while its owner lives: that is how `sweep` tells what killed runs left behind.
     """
-    with _locked(parent, fcntl.LOCK_SH):  # nobody sweeps between the making and its lock
-        path = Path(tempfile.mkdtemp(dir=parent))
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    try:
+    path = parent / f"tmp{secrets.token_hex(_NAME_BYTES)}"
+    descriptor = -1
+    try:  # from before it is made: an interrupt in between would leave it behind
+        with _locked(parent, fcntl.LOCK_SH):  # nobody sweeps between the making and its lock
+            path.mkdir(mode=0o700)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def sweep(parent: Path) -> list[Path]:
