@@ -53,11 +53,11 @@ static bool batch(const struct bench_subject *subject, uint64_t iterations, stru
 	log->samples = 0;
 	log->failure = (struct bench_failure){ 0 };
 	log->counters[0] = '\0';
-	clock_sleep_us(REST_US);
+	clock_yield_us(REST_US);
 	bench_counters_start();
 	while (on && log->iterations < iterations)
 		on = one(subject, log);
-	clock_sleep_us(REST_US);
+	clock_yield_us(REST_US);
 	bench_counters_stop(log->counters, sizeof(log->counters));
 	return on;
 }

@@ -23,5 +23,5 @@ enum bench_result cycle_step(void *argument, struct bench_failure *failure)
 
 void cycle_settle(void)
 {
-	clock_sleep_us(SETTLE_US);
+	clock_yield_us(SETTLE_US);
 }

@@ -78,7 +78,7 @@ static struct bench_failure manage(void)
 	uint64_t deadline_us = clock_us() + MANAGER_PATIENCE_US;
 
 	while ((failure.error = binder_become_manager(&end)) == EBUSY && clock_us() < deadline_us)
-		clock_sleep_us(MANAGER_POLL_US);
+		clock_yield_us(MANAGER_POLL_US);
 	return failure.error ? failure : (struct bench_failure){ 0 };
 }
 

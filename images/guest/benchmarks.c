@@ -142,7 +142,7 @@ static void await_forgotten(void)
 	uint64_t end_us = clock_us() + FORGET_US;
 
 	do
-		clock_sleep_us(POLL_US);
+		clock_yield_us(POLL_US);
 	while (bench_counters_processes() > 0 && clock_us() < end_us);
 }
 
@@ -251,7 +251,7 @@ static bool see_deaths(bool expected)
 		if (was_killed(benchmarks.server) || was_killed(benchmarks.measurer))
 			return true;
 		if (expected)
-			clock_sleep_us(POLL_US);
+			clock_yield_us(POLL_US);
 	} while (expected && clock_us() < end_us);
 	return false;
 }

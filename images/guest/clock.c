@@ -2,6 +2,7 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 
 uint64_t clock_ns(void)
@@ -24,4 +25,12 @@ void clock_sleep_us(uint64_t us)
 
 	while (nanosleep(&left, &left) < 0 && errno == EINTR)
 		;
+}
+
+void clock_yield_us(uint64_t us)
+{
+	uint64_t end_us = clock_us() + us;
+
+	while (clock_us() < end_us)
+		sched_yield();
 }
