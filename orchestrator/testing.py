@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The project's own tests, as `oomlab test` runs them: linters, unit, browser, build and guest tests."""
+"""The project's own tests, as `oomlab test` runs them: linters, unit, browser, build and guest tests.
+
+And `mutation`, which tests the unit tests; it is not among `all`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +23,9 @@ SELECTIONS: Final = {
 }
 """What can be selected, as pytest's marker expressions. The linters are among the unit tests."""
 
+MUTATION: Final = "mutation"
+"""Not pytest's: `tests/mutation` starts it once for every mutant."""
+
 # pytest's own errors and "nothing was collected" are not in here: they are COULD_NOT_RUN.
 _EXIT_CODES: Final = {
     0: ExitCode.MET,
@@ -29,13 +36,14 @@ _EXIT_CODES: Final = {
 
 
 def run_tests(selection: str = "all", extra: Sequence[str] = ()) -> int:
-    """Run the selected tests, handing `extra` to pytest; return the command's exit code.
+    """Run the selected tests, handing them `extra`; return the command's exit code.
 
     The last line written is pytest's summary. Raises InputError for a selection that is not in
-    SELECTIONS, HostError outside a checkout or without the test dependencies.
+    the known ones, HostError outside a checkout or without the test dependencies.
     """
-    if selection not in SELECTIONS:
-        raise InputError(f"no tests are called '{selection}'", hint=f"one of: {', '.join(SELECTIONS)}")
+    if selection not in (*SELECTIONS, MUTATION):
+        known = ", ".join((*SELECTIONS, MUTATION))
+        raise InputError(f"no tests are called '{selection}'", hint=f"one of: {known}")
     checkout = _checkout()
     try:
         import pytest
@@ -43,6 +51,8 @@ def run_tests(selection: str = "all", extra: Sequence[str] = ()) -> int:
         raise HostError(
             "pytest is not installed here", hint="run `./oomlab test`: the launcher installs what tests need"
         ) from None
+    if selection == MUTATION:
+        return int(importlib.import_module("tests.mutation.run").main(extra, checkout))
     # From the checkout, because pytest looks for its configuration and the tests where it is started.
     with contextlib.chdir(checkout):
         status = pytest.main(pytest_arguments(selection, extra))

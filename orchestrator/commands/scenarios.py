@@ -55,12 +55,17 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="which format")] = Sc
 
 @app.command("test")
 def self_test(
-    selection: Annotated[str, typer.Argument(help="unit, browser, build, guest or all")] = "all",
+    selection: Annotated[str, typer.Argument(help="unit, browser, build, guest, all; or mutation")] = "all",
     extra: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="passed to pytest")
+        list[str] | None,
+        typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="passed to pytest, or to the mutation tests"),
     ] = None,
 ) -> None:
-    """Run the project's own tests (linters, units, browser, builds, real guests); needs a checkout."""
+    """Run the project's own tests (linters, units, browser, builds, real guests); needs a checkout.
+
+    `mutation` is not among `all`: it changes operators and constants in what decides verdicts and figures,
+    a seeded sample of them, and shows every change that no unit test notices.
+    """
     from orchestrator.testing import run_tests
 
     raise typer.Exit(run_tests(selection, extra or ()))

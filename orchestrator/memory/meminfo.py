@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from orchestrator.memory.tables import damaged
+from orchestrator.memory.tables import damaged, whole_number
 
 
 def parse_meminfo(text: str) -> dict[str, int]:
@@ -14,7 +14,7 @@ def parse_meminfo(text: str) -> dict[str, int]:
             continue
         name, colon, rest = line.partition(":")
         words = rest.split()
-        if not colon or not words or not words[0].isdigit() or len(words[0]) > 20:
+        if not colon or not words:
             raise damaged("meminfo", line)
-        fields[name.strip()] = int(words[0])
+        fields[name.strip()] = whole_number(words[0], "meminfo", line)
     return fields

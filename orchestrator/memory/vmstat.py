@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from orchestrator.memory.tables import damaged
+from orchestrator.memory.tables import whole_number
 
 # The counters that tell how the kernel fought for contiguous memory.
 _RECORDED_PREFIXES = ("compact_", "allocstall", "pgmigrate_", "oom_kill", "pgscan_direct", "pgsteal_direct")
@@ -25,9 +25,8 @@ def _parsed(text: str) -> Mapping[str, int]:
         if not line.strip():
             continue
         name, _, value = line.strip().partition(" ")
-        if not value.lstrip("-").isdigit() or len(value) > 21:
-            raise damaged("vmstat", line)
-        counters[name] = int(value)
+        sign = -1 if value.startswith("-") else 1
+        counters[name] = sign * whole_number(value.removeprefix("-"), "vmstat", line)
     return MappingProxyType(counters)
 
 

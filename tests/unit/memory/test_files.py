@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,17 @@ def test_an_empty_file_is_an_error_and_not_an_empty_machine(parser: object) -> N
         parser("")
 
 
+@pytest.mark.parametrize("digits", ["\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT THREE}", "--1", ""])
+def test_only_ascii_digits_are_a_number(digits: str) -> None:
+    for parser, line in ((parse_meminfo, "MemFree: {} kB"), (parse_vmstat, "oom_kill {}")):
+        with pytest.raises(InputError):
+            parser(line.format(digits))
+
+
+def test_a_counter_may_be_below_zero() -> None:
+    assert parse_vmstat("nr_dirty -3\n") == {"nr_dirty": -3}
+
+
 @given(text=st.text(alphabet="Node 0,zneDMAtypUmvbl>1234567890:\n\t.-", max_size=200))
 def test_damaged_text_gives_an_input_error_and_nothing_else(text: str) -> None:
     for parser in PARSERS:
@@ -146,3 +158,68 @@ def test_damaged_text_gives_an_input_error_and_nothing_else(text: str) -> None:
             parser(text)
         except InputError:
             continue
+
+
+_TWO_ZONES = """\
+Node 0, zone   Normal
+  pages free     100
+        boost    1
+        min      2
+        low      3
+        high     4
+        spanned  90
+        present  80
+        managed  70
+        cma      6
+      nr_free_pages 100
+      nr_free_cma  5
+  pagesets
+    cpu: 0
+              count: 7
+              high:  9
+Node 0, zone  Movable
+  pages free     50
+        present  60
+      nr_free_cma  1
+"""
+
+
+def test_every_field_of_a_zone_in_kb() -> None:
+    sample = build_sample("target", 0, 16384, {"zoneinfo": _TWO_ZONES})
+    assert sample.zones["Node 0 Normal"].model_dump() == {
+        "free_kb": 1600, "boost_kb": 16, "min_kb": 32, "low_kb": 48, "high_kb": 64, "present_kb": 1280,
+        "managed_kb": 1120, "cma_kb": 96, "free_cma_kb": 80, "per_cpu_kb": 112,
+    }  # fmt: skip
+    assert sample.free_kb == 1600 - 80, "not the zone that no kernel request may use, and no CMA"
+
+
+def test_a_field_that_the_kernel_does_not_print_is_zero() -> None:
+    (zone,) = parse_zoneinfo("Node 3, zone   Normal\n  pages free     1\n        present  2\n")
+    printed = {"node": 3, "zone": "Normal", "free": 1, "present": 2, "per_cpu": ()}
+    assert zone.model_dump() == dict.fromkeys(zone.model_dump(), 0) | printed
+
+
+def test_without_zoneinfo_the_free_memory_is_that_of_meminfo_less_its_cma() -> None:
+    sample = build_sample("target", 0, 4096, {"meminfo": "MemFree: 1000 kB\nCmaFree: 300 kB\n"})
+    assert sample.free_kb == 700
+    assert build_sample("target", 0, 4096, {"meminfo": "MemFree: 1000 kB\n"}).free_kb == 1000
+    assert build_sample("target", 0, 4096, {"meminfo": "MemTotal: 1000 kB\n"}).free_kb == 0
+
+
+def test_free_lists_of_different_lengths_add_up() -> None:
+    sample = build_sample(
+        "target", 0, 4096, {"buddyinfo": "Node 0, zone DMA 1 2 3\nNode 0, zone Normal 10 20\n"}
+    )
+    assert sample.buddy_blocks == (11, 22, 3)
+
+
+@pytest.mark.parametrize(
+    ("parser", "line"), [(parse_meminfo, "MemFree: {} kB"), (parse_vmstat, "oom_kill {}")]
+)
+def test_a_number_has_as_many_digits_as_64_bits_need(
+    parser: Callable[[str], dict[str, int]], line: str
+) -> None:
+    (value,) = parser(line.format(2**64 - 1)).values()
+    assert value == 2**64 - 1
+    with pytest.raises(InputError):
+        parser(line.format(10**20))

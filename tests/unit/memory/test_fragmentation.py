@@ -18,7 +18,7 @@ from orchestrator.memory.fragmentation import (
     usable_units,
     usable_units_per_order,
 )
-from orchestrator.memory.pagetypeinfo import parse_pagetypeinfo
+from orchestrator.memory.pagetypeinfo import PageTypeInfo, parse_pagetypeinfo
 
 SEED = (3313, 165, 35, 15, 0, 0, 0, 0, 0, 0, 0)
 SEED_WITHOUT_RESERVE = (3313, 165, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -111,3 +111,7 @@ def test_the_order_is_the_smallest_that_fits(size_bytes: int) -> None:
     order = order_of(size_bytes)
     assert size_bytes <= 4096 << order
     assert order == 0 or size_bytes > 4096 << (order - 1)
+
+
+def test_no_list_at_all_has_no_orders() -> None:
+    assert counts_of(PageTypeInfo(pageblock_order=9, free=(), pageblocks=())) == ()

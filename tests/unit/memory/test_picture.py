@@ -52,3 +52,7 @@ def test_every_list_is_within_its_own_bounds(blocks: list[int]) -> None:
     units = units_of([*blocks, 0])
     for bound in unit_bounds(blocks):
         assert (bound.min or 0) <= units[bound.order] <= (bound.max or 0)
+
+
+def test_a_bound_is_never_below_nothing() -> None:
+    assert [(bound.min, bound.max) for bound in unit_bounds([3])] == [(0, 7), (None, 0)]

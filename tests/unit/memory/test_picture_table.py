@@ -9,7 +9,7 @@ from tests.unit.memory.pictures import PICTURE, guest
 
 
 def made(picture: Picture = PICTURE, **meminfo_kb: int) -> PictureTable:
-    samples = [guest("trigger", 20_000_000, **meminfo_kb), guest("later", 21_040_000, MemFree=160900)]
+    samples = [guest("trigger", 20_000_000, **meminfo_kb), guest("later", 21_043_000, MemFree=160900)]
     table = picture_table(picture, samples)
     assert table is not None
     return table
@@ -32,7 +32,7 @@ def test_a_line_has_both_moments_and_how_far_off_they_are() -> None:
     found = line("free")
     assert (found.wanted, found.start, found.start_percent) == (15612, 15240, -2.4)
     assert (found.later, found.later_percent) == (160900, 930.6)
-    assert made().later_s == 1.04
+    assert made().later_s == 1.04, "in hundredths"
 
 
 def test_shadow_call_stacks_are_ordinary_ones_and_that_is_said() -> None:
