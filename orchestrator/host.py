@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.process import find_program, run
 
 OLDEST_QEMU = (7, 2)
 _VERSION_S = 10.0
@@ -47,6 +46,8 @@ def host_facts() -> HostFacts:
 @cache
 def qemu_version(program: str) -> str:
     """The version QEMU prints, such as "7.2.22"; HostError when it is missing or too old."""
+    from orchestrator.process import find_program, run  # not above: reports start no process
+
     oldest = ".".join(map(str, OLDEST_QEMU))
     hint = f"install QEMU {oldest} or newer (Debian: qemu-system-arm, qemu-system-x86); `./oomlab` does so"
     path = find_program(program, hint=hint)

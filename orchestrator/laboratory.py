@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_accelerator, find_emulator
+from orchestrator.guests.qemu.accelerator import find_accelerator, find_emulator
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, Clock, kernel_command_line
 from orchestrator.host import qemu_version
 from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images

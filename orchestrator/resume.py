@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.errors import InputError, OomlabError
-from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host import HostFacts, host_facts
 from orchestrator.journal import Entry, RunEnded, trial_results

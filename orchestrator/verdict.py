@@ -15,7 +15,7 @@ from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
 from orchestrator.errors import ExitCode
-from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.memory.picture_table import PictureTable, picture_table
 from orchestrator.outcome import Outcome

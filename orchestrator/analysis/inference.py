@@ -10,7 +10,6 @@ Tests hold every function here against its namesake in `scipy.stats`.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,10 +20,6 @@ from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-"""NumPy's linear algebra would start a thread for every core as it loads: half of its start's CPU time,
-for arrays of a few dozen figures."""
 
 CONFIDENCE = 0.95
 LEVEL = 1 - CONFIDENCE

@@ -17,11 +17,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from orchestrator.control import PROTOCOL_VERSION, ProbeResult, parse_record
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.machine import (
     MACHINES,
@@ -38,32 +39,11 @@ from orchestrator.recorder import LineSplitter
 from orchestrator.rundir import write_atomic
 from orchestrator.units import MIB
 
-REFERENCE_BOOT_S = 3.0
-"""Power-on to the probe's answer on the reference machine (2 idle cores, TCG)."""
-
 _KVM = Path("/dev/kvm")
 _PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}
 """A guest under working KVM answers within 2 s; broken KVM must cost seconds only."""
 _PROBE_MEMORY_BYTES = 256 * MIB
 _HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}
-
-
-class AcceleratorReport(BaseModel):
-    """What the probe found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    accelerator: Accelerator
-    reason: str
-    qemu_version: str
-    cpu_model: str
-    boot_s: float
-    loops_per_s: float
-
-    @property
-    def slowdown(self) -> float:
-        """How much longer than on the reference machine things may take here; at least 1."""
-        return max(1.0, self.boot_s / REFERENCE_BOOT_S)
 
 
 def find_accelerator(

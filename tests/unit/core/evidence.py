@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.control import ControlRecord, parse_record
 from orchestrator.evidence import Ending, Evidence
-from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judge import judge
 from orchestrator.oom.reader import OomReader

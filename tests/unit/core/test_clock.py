@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.guests.qemu import accelerator
-from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_emulator
+from orchestrator.guests.qemu.accelerator import find_emulator
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Clock, Wiring, qemu_argv
 from orchestrator.laboratory import block_boot
 from orchestrator.plan import plan_blocks

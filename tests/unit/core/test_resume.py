@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import InputError
 from orchestrator.evidence import Ending
-from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host import HostFacts
 from orchestrator.journal import Entry, RunEnded, RunStarted, TrialEnded

@@ -13,7 +13,8 @@ import pytest
 
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
 from orchestrator.guests.qemu import accelerator
-from orchestrator.guests.qemu.accelerator import AcceleratorReport, find_accelerator
+from orchestrator.guests.qemu.accelerator import find_accelerator
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.host import qemu_version
 from orchestrator.paths import cache_dir
 from tests.unit.guests.fake_qemu import FakeQemu

@@ -19,7 +19,7 @@ from orchestrator.analysis.comparison import (
     Share,
     TimingComparison,
 )
-from orchestrator.guests.qemu.accelerator import AcceleratorReport
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host import HostFacts
 from orchestrator.journal import BlockEnded, EventRecorded, RunEnded, RunStarted, TrialEnded, open_journal

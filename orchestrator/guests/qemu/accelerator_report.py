@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the probe of this machine's accelerators found.
+
+Apart from the probe itself, so that reading a run does not load what starts guests.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.guests.qemu.machine import Accelerator
+
+REFERENCE_BOOT_S = 3.0
+"""Power-on to the probe's answer on the reference machine (2 idle cores, TCG)."""
+
+
+class AcceleratorReport(BaseModel):
+    """What the probe found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accelerator: Accelerator
+    reason: str
+    qemu_version: str
+    cpu_model: str
+    boot_s: float
+    loops_per_s: float
+
+    @property
+    def slowdown(self) -> float:
+        """How much longer than on the reference machine things may take here; at least 1."""
+        return max(1.0, self.boot_s / REFERENCE_BOOT_S)
