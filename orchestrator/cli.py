@@ -15,7 +15,7 @@ import typer
 from orchestrator import __version__
 
 # Imported for the commands that they register, in the order of `--help`.
-from orchestrator.commands import compare, devices, images, reports, runs, scenarios
+from orchestrator.commands import compare, devices, doctor, images, reports, runs, scenarios
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.interrupts import end_in_order
 from orchestrator.mail.command import mail
@@ -24,7 +24,7 @@ from orchestrator.reproduce.command import reproduce
 from orchestrator.search.command import EPILOG as SEARCH_EPILOG
 from orchestrator.search.command import search
 
-__all__ = ["app", "compare", "devices", "images", "main", "reports", "runs", "scenarios"]
+__all__ = ["app", "compare", "devices", "doctor", "images", "main", "reports", "runs", "scenarios"]
 
 _GARBAGE_THRESHOLD = 50_000
 """New objects until the collector looks for cycles; Python's own 700 suit a program that is small."""

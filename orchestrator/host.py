@@ -47,9 +47,9 @@ def host_facts() -> HostFacts:
 def qemu_version(program: str) -> str:
     """The version QEMU prints, such as "7.2.22"; HostError when it is missing or too old."""
     from orchestrator.process import find_program, run  # not above: reports start no process
+    from orchestrator.programs import install_hint
 
-    oldest = ".".join(map(str, OLDEST_QEMU))
-    hint = f"install QEMU {oldest} or newer (Debian: qemu-system-arm, qemu-system-x86); `./oomlab` does so"
+    hint = f"install QEMU {'.'.join(map(str, OLDEST_QEMU))} or newer: {install_hint(program)}"
     path = find_program(program, hint=hint)
     output = run([path, "--version"], deadline=Deadline.after(_VERSION_S, f"{program} --version")).stdout
     match = re.search(rb"version (\d+)\.(\d+)(?:\.(\d+))?", output)

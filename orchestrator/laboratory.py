@@ -11,10 +11,11 @@ from orchestrator.guests.qemu.accelerator import find_accelerator, find_emulator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, Clock, kernel_command_line
 from orchestrator.host import qemu_version
-from orchestrator.kernels.images import GuestImages, VariantRecipe, prepare_images
+from orchestrator.kernels.images import GuestImages, VariantRecipe, image_needs, prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, modules_of
+from orchestrator.programs import needs_of, require
 from orchestrator.recipe import block_recipe
 from orchestrator.scenario.models import BinderMmap, Scenario
 from orchestrator.watch import PhaseBudgets
@@ -106,9 +107,10 @@ def open_laboratory(
 
     `clocks` are those its guests will run under, if not the scenario's own.
     """
-    arch = scenario.device.arch
+    arch, recipes = scenario.device.arch, variant_recipes(scenario)
+    require((*needs_of(arch, "boot"), *(() if pins else image_needs(arch, recipes))))
     qemu_version(MACHINES[arch].program)  # to fail now, not after minutes of downloads
-    images = prepare_images(arch, variant_recipes(scenario), progress=observer.say, pins=pins)
+    images = prepare_images(arch, recipes, progress=observer.say, pins=pins)
     first = next(iter(images.values()))
     find: dict[Clock, Callable[..., AcceleratorReport]]
     find = {"realtime": find_accelerator, "deterministic": find_emulator}

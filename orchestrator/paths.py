@@ -14,9 +14,20 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def cache_dir() -> Path:
-    """The directory of everything that can be made again; `OOMLAB_CACHE` overrides it."""
+    """The directory of everything that can be made again; `OOMLAB_CACHE` overrides it.
+
+    Raises HostError for a user without a home directory.
+    """
     override = os.environ.get("OOMLAB_CACHE")
-    return Path(override).absolute() if override else platformdirs.user_cache_path("oomlab")
+    if override:
+        return Path(override).absolute()
+    try:
+        path = platformdirs.user_cache_path("oomlab")
+    except RuntimeError:
+        path = Path("~")
+    if not path.is_absolute():  # a user without HOME and without an account
+        raise HostError("there is no home directory to keep a cache in", hint="set OOMLAB_CACHE or HOME")
+    return path
 
 
 def resource_dir(name: str) -> Path:

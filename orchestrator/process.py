@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
+from orchestrator.programs import install_hint
 
 Argument = str | os.PathLike[str]
 Stream = int | IO[bytes] | None
@@ -59,11 +60,14 @@ def paste_ready(argv: Sequence[Argument]) -> str:
     return shlex.join(os.fspath(argument) for argument in argv)
 
 
-def find_program(name: str, *, hint: str) -> str:
-    """The absolute path of a program on PATH; HostError with `hint` when it is missing."""
+def find_program(name: str, *, hint: str = "") -> str:
+    """The absolute path of a program on PATH; HostError when it is missing.
+
+    The hint, unless one is given, is how the program's package is installed.
+    """
     found = shutil.which(name)
     if found is None:
-        raise HostError(f"{name} is not installed", hint=hint)
+        raise HostError(f"{name} is not installed", hint=hint or install_hint(name))
     return found
 
 
@@ -121,7 +125,7 @@ def start(
     A `foreground` child stays in the terminal's process group, so it may read the terminal.
     Raises HostError when the program does not exist.
     """
-    program = find_program(os.fspath(argv[0]), hint="install it; `./oomlab` does so on Debian")
+    program = find_program(os.fspath(argv[0]))
     command = [program, *(os.fspath(argument) for argument in argv[1:])]
     future = _spawner.submit(
         _spawn,

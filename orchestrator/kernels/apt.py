@@ -18,6 +18,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, HostError
 from orchestrator.kernels.manifest import Package
 from orchestrator.process import find_program, run
+from orchestrator.programs import install_hint
 
 SUITE = "bookworm"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -205,7 +206,7 @@ class Apt:
     def _lay_out(self) -> None:
         find_program("apt-get", hint=_NO_DEBIAN_HINT)
         if not KEYRING.exists():
-            raise HostError(f"{KEYRING} is missing", hint="apt-get install debian-archive-keyring")
+            raise HostError(f"{KEYRING} is missing", hint=install_hint("the Debian archive's keyring"))
         for name in ("state/lists/partial", "cache/archives/partial"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         (self.root / "state/status").touch()

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache as memoize
 from pathlib import Path
 
-from orchestrator.errors import InputError
+from orchestrator.errors import HostError, InputError
 from orchestrator.kernels import module as modules
 from orchestrator.kernels.agent import AGENT_FILE, agent_key, build_agent
-from orchestrator.kernels.bases import Arch, Base, find_base, find_scope
+from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base, find_base, find_scope
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
 from orchestrator.kernels.fetch import FetchedBase, fetch_base, forget_archive, recorded_base
 from orchestrator.kernels.fetch import find_base as find_fetched
@@ -24,6 +24,7 @@ from orchestrator.kernels.patch import Patch, check_headers, read_patch
 from orchestrator.kernels.pins import WantedVariant, find_pinned
 from orchestrator.kernels.toolchain import Compiler, find_compiler
 from orchestrator.paths import cache_dir
+from orchestrator.programs import Need, Stage, missing, needs_of, require
 
 Progress = Callable[[str], None]
 
@@ -90,10 +91,9 @@ def prepare_images(
     newer distribution kernels. Raises InputError (unknown base, bad patch, broken build) and HostError
     (no archive, no compiler, no space, pinned files gone).
     """
-    by_base: dict[str, list[VariantRecipe]] = {}
-    for variant in variants:
-        by_base.setdefault(variant.base, []).append(variant)
-    checked = {base: check_variants(arch, recipes) for base, recipes in by_base.items()}
+    checked = _by_base(arch, variants)
+    if not pins:
+        require(image_needs(arch, variants))
     images: dict[str, GuestImages] = {}
     for base_name, group in checked.items():
         base, architecture = find_base(base_name, arch)
@@ -105,10 +105,49 @@ def prepare_images(
     return images
 
 
+def image_needs(arch: str, variants: Sequence[VariantRecipe]) -> tuple[Need, ...]:
+    """The programs that `prepare_images` needs here: all of them, unless it would find its work done.
+
+    Raises InputError as it does for names and patch headers.
+    """
+    checked = _by_base(arch, variants)
+    stages: list[Stage] = ["compiler", "agent", "fetch", "pack"]
+    if any(_scope_of(group) for group in checked.values()):
+        stages += ["build", "patch"]
+    needs = needs_of(arch, *stages)
+    if missing(needs) and _all_cached(checked, arch):
+        return needs_of(arch, "compiler")
+    return needs
+
+
+def _all_cached(checked: Mapping[str, Sequence[CheckedVariant]], arch: str) -> bool:
+    try:
+        return all(cached_images(*find_base(base, arch), group) for base, group in checked.items())
+    except HostError:  # without a compiler nothing has a name
+        return False
+
+
+def _by_base(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, list[CheckedVariant]]:
+    by_base: dict[str, list[VariantRecipe]] = {}
+    for variant in variants:
+        by_base.setdefault(variant.base, []).append(variant)
+    return {base: check_variants(arch, recipes) for base, recipes in by_base.items()}
+
+
 def prepare_probe(arch: str, *, base: str = PROBE_BASE, progress: Progress) -> GuestImages:
     """Kernel and initramfs without any variant, for the guest that proves an accelerator."""
     found, architecture = find_base(base, arch)
     return _prepare_base(found, architecture, (), progress, refresh=False)
+
+
+def probe_base(arch: str) -> str | None:
+    """A base whose kernel is in the cache, so that a probe guest needs no network; None without one."""
+    cache, architecture = _cache(cache_dir()), ARCHS[arch]
+    for base in BASES.values():
+        resolved = recorded_base(cache, base, architecture) if arch in base.archs else None
+        if resolved is not None and find_fetched(cache, resolved, None) is not None:
+            return base.name
+    return None
 
 
 def list_images() -> list[CacheEntry]:

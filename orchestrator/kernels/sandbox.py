@@ -76,7 +76,7 @@ def run_sandboxed(argv: Sequence[str], *, input_bytes: bytes, deadline: Deadline
 
     Raises HostError when the sandbox itself cannot be set up, and DeadlinePassed.
     """
-    find_program("bwrap", hint="apt-get install bubblewrap")
+    find_program("bwrap")
     with ExitStack() as stack:
         given, result, log = (stack.enter_context(_memory_file(name)) for name in ("input", "result", "log"))
         given.write(input_bytes)

@@ -12,8 +12,7 @@ from orchestrator.errors import HostError
 from orchestrator.kernels.bases import Arch
 from orchestrator.kernels.cache import file_sha256
 from orchestrator.process import run
-
-_CROSS_PACKAGE = {"arm64": "gcc-aarch64-linux-gnu", "x86_64": "gcc-x86-64-linux-gnu"}
+from orchestrator.programs import install_hint
 
 
 @dataclass(frozen=True)
@@ -39,5 +38,5 @@ def find_compiler(arch: Arch, major: int) -> Compiler:
             return Compiler(command, prefix, file_sha256(Path(path)))
     raise HostError(
         f"there is no C compiler for {arch.name} ({prefix}gcc)",
-        hint=f"apt-get install gcc or, on a host of another architecture, {_CROSS_PACKAGE[arch.name]}",
+        hint=install_hint(f"{prefix}gcc"),
     )

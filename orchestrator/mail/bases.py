@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.errors import InputError, OomlabError
+from orchestrator.errors import HostError, InputError, OomlabError
 from orchestrator.kernels import fetch
 from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base
 from orchestrator.kernels.cache import Cache, CacheEntry
@@ -16,6 +16,7 @@ from orchestrator.kernels.tree import Tree, TreeFile, read_tree
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.mail.source import SourceFile
 from orchestrator.mail.verdict import Files, Kind, Verdict, check
+from orchestrator.programs import Need, Stage, needs_of, require
 
 SCOPE = "drivers/android"
 
@@ -46,18 +47,36 @@ def load_sources(cache: Cache, arch_name: str, progress: Progress) -> tuple[list
     """Every base's source, and why others could not be had. Bases of one source package count once."""
     if arch_name not in ARCHS:
         raise InputError(f"unknown architecture '{arch_name}'", hint=f"known: {', '.join(ARCHS)}")
+    bases = _bases(arch_name)
+    try:
+        require(_needs(cache, bases, ARCHS[arch_name]))
+    except HostError as error:
+        return [], [f"{error.message}: {error.hint}"]
     sources: list[BaseSource] = []
     failures: list[str] = []
-    seen: set[str] = set()
-    for base in BASES.values():
-        if arch_name not in base.archs or base.source_package in seen:
-            continue
-        seen.add(base.source_package)
+    for base in bases:
         try:
             sources.append(_load(cache, base, ARCHS[arch_name], progress))
         except OomlabError as error:
             failures.append(f"{base.name}: {error.message}")
     return sources, failures
+
+
+def _bases(arch_name: str) -> list[Base]:
+    """The bases of an architecture; of those that share a source package the first."""
+    first: dict[str, Base] = {}
+    for base in BASES.values():
+        if arch_name in base.archs:
+            first.setdefault(base.source_package, base)
+    return list(first.values())
+
+
+def _needs(cache: Cache, bases: Sequence[Base], arch: Arch) -> tuple[Need, ...]:
+    """What proving patches needs, and what fetching sources does unless all of them are there."""
+    recorded = [fetch.recorded_base(cache, base, arch) for base in bases]
+    fetched = all(resolved and _cached_source(cache, resolved) for resolved in recorded)
+    stages: list[Stage] = ["patch"] if fetched else ["patch", "fetch"]
+    return needs_of(arch.name, *stages)
 
 
 def _load(cache: Cache, base: Base, arch: Arch, progress: Progress) -> BaseSource:

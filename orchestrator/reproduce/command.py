@@ -88,7 +88,9 @@ def reproduce(
         raise InputError("--set, --out and --jobs are for the run, which --write-only leaves out")
     require_unused(out)
     source = load_source(file)
-    draft = _draft(source, event, patch, _wishes(base, arch, scale, blocks, picture=picture))
+    draft = _draft(
+        source, event, patch, _wishes(base, arch, scale, blocks, picture=picture), to_run=not write_only
+    )
     print_facts(draft.facts, people)
     path = write_draft(draft, source.name, file.name, write or Path(source.name), force=force)
     people.print(f"wrote {path}", soft_wrap=True, markup=False)
@@ -114,8 +116,9 @@ def _wishes(
     return Wishes(int(found[1]) if found else None, blocks, picture, arch, base)
 
 
-def _draft(source: Any, event: int | None, patch: int | None, wishes: Any) -> Draft:
+def _draft(source: Any, event: int | None, patch: int | None, wishes: Any, *, to_run: bool) -> Draft:
     from orchestrator.mail.review import Review, review
+    from orchestrator.programs import needs_of, require
     from orchestrator.reproduce.draft import arch_of, make_draft
     from orchestrator.reproduce.fact import Fact, unknown
     from orchestrator.reproduce.patches import choose_patch, refusal_facts
@@ -135,6 +138,8 @@ def _draft(source: Any, event: int | None, patch: int | None, wishes: Any) -> Dr
         chosen = None
     found = Review()
     if source.contents.patches:
+        if to_run:  # told at once, and before a download
+            require(needs_of(arch[0], "boot", "compiler", "build", "patch"))
         found = review(
             source.contents, arch[0], lambda text: people.print(text, markup=False), with_checkpatch=False
         )

@@ -14,6 +14,7 @@ import platform
 import queue
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from pydantic import ValidationError
 from orchestrator.control import PROTOCOL_VERSION, ProbeResult, parse_record
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN, AcceleratorReport
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.machine import (
     MACHINES,
@@ -47,12 +48,29 @@ _HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
 def find_accelerator(
-    arch: Arch, *, kernel: Path, initramfs: Path, say: Callable[[str], None]
+    arch: Arch, *, kernel: Path, initramfs: Path, say: Callable[[str], None], anew: bool = False
 ) -> AcceleratorReport:
-    """KVM if a guest boots with it, else TCG and why. HostError when neither boots."""
+    """KVM if a guest boots with it, else TCG and why; `anew`: whatever was found before.
+
+    HostError when neither boots.
+    """
     version = qemu_version(MACHINES[arch].program)
     probe = partial(_probe_all, arch, kernel, initramfs, version)
-    return _remembered(_cache_file(arch, version), probe, arch, say)
+    cached = _cache_file(arch, version)
+    if anew:
+        cached.unlink(missing_ok=True)
+    return _remembered(cached, probe, arch, say)
+
+
+def remembered_accelerator(arch: Arch) -> AcceleratorReport | None:
+    """What a probe of this host and QEMU found before; None without one. HostError without a QEMU."""
+    return _read(_cache_file(arch, qemu_version(MACHINES[arch].program)))
+
+
+def kvm_is_forbidden(arch: Arch) -> bool:
+    """This host has a KVM that could run these guests, and this user may not open it."""
+    is_own = _HOST_ARCH.get(platform.machine()) == arch
+    return is_own and _KVM.exists() and not os.access(_KVM, os.R_OK | os.W_OK)
 
 
 def find_emulator(
@@ -72,29 +90,37 @@ def find_emulator(
 def _remembered(
     cached: Path, probe: Callable[[], AcceleratorReport], what: str, say: Callable[[str], None]
 ) -> AcceleratorReport:
-    try:
-        return AcceleratorReport.model_validate_json(cached.read_bytes())
-    except (OSError, ValidationError):
-        pass  # no answer yet, or one from another version of this program
+    known = _read(cached)
+    if known is not None:
+        return known
     say(f"probing the accelerator for {what} guests (once per host and QEMU version)")
     report = probe()
     say(f"accelerator for {what}: {report.accelerator} ({report.reason})")
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(cached, report.model_dump_json().encode())
+    with suppress(OSError):  # on a full disk it is found again next time
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(cached, report.model_dump_json().encode())
     return report
 
 
+def _read(cached: Path) -> AcceleratorReport | None:
+    try:
+        return AcceleratorReport.model_validate_json(cached.read_bytes())
+    except (OSError, ValidationError):
+        return None  # no answer yet, or one from another version of this program
+
+
 def _probe_all(arch: Arch, kernel: Path, initramfs: Path, version: str) -> AcceleratorReport:
-    reason = _why_not_kvm(arch)
+    reason = why_not_kvm(arch)
     if not reason:
         try:
             return _probe(arch, "kvm", kernel, initramfs, version, "a probe guest booted with it")
         except OomlabError as error:
-            reason = f"KVM does not work here: {' '.join(error.message.split())}"
+            reason = f"{KVM_BROKEN}: {' '.join(error.message.split())}"
     return _probe(arch, "tcg", kernel, initramfs, version, reason)
 
 
-def _why_not_kvm(arch: Arch) -> str:
+def why_not_kvm(arch: Arch) -> str:
+    """Why KVM cannot run these guests, as far as can be told without one; "" when it might."""
     if _HOST_ARCH.get(platform.machine()) != arch:
         return f"a {platform.machine()} host emulates {arch}"
     if not _KVM.exists():

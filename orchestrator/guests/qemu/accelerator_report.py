@@ -13,6 +13,9 @@ from orchestrator.guests.qemu.machine import Accelerator
 REFERENCE_BOOT_S = 3.0
 """Power-on to the probe's answer on the reference machine (2 idle cores, TCG)."""
 
+KVM_BROKEN = "KVM does not work here"
+"""How the reason for TCG begins where KVM was there and no guest booted with it."""
+
 
 class AcceleratorReport(BaseModel):
     """What the probe found."""

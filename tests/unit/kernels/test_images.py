@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import InputError
-from orchestrator.kernels.images import VariantRecipe, check_variants, prepare_images
+from orchestrator.errors import HostError, InputError
+from orchestrator.kernels import images
+from orchestrator.kernels.images import VariantRecipe, check_variants, image_needs, prepare_images
 from orchestrator.kernels.module import first_errors
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.paths import cache_dir, resource_dir
@@ -88,3 +89,26 @@ def test_the_first_errors_of_a_log_come_first() -> None:
     log = ["CC a.o", "a.c:1: error: no", "a.c:2: error: nor this", "make: *** Error 1"]
     assert first_errors(log) == log[1:]
     assert first_errors(["a", "b"]) == ["a", "b"]
+
+
+@pytest.fixture
+def _no_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_no_programs")
+def test_all_programs_that_are_missing_are_told_at_once() -> None:
+    with pytest.raises(HostError) as caught:
+        prepare_images("arm64", [PLAIN, PATCHED], progress=print)
+    for name in ("aarch64-linux-gnu-gcc", "bwrap", "make", "patch", "cpio", "apt-get", "dpkg-deb"):
+        assert name in caught.value.message
+    assert "bubblewrap" in caught.value.hint
+    assert not cache_dir().joinpath("apt").exists()
+
+
+@pytest.mark.usefixtures("_no_programs")
+def test_what_is_not_needed_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bwrap" not in {need.name for need in image_needs("arm64", [PLAIN])}, "nothing is built"
+    monkeypatch.setattr(images, "cached_images", lambda *_: object())
+    cached = {need.name for need in image_needs("arm64", [PLAIN, PATCHED])}
+    assert cached == {"aarch64-linux-gnu-gcc"}, "its checksum names what is in the cache"

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command that looks at the machine before a run does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.commands.shared import app, people
+from orchestrator.errors import InputError
+from orchestrator.report.streams import Data
+
+if TYPE_CHECKING:
+    from orchestrator.guests.qemu.machine import Arch
+
+EPILOG = (
+    "Exit codes: 0 a run can be made here, 2 bad input, 3 something that a run needs is missing, "
+    "130 interrupted."
+)
+
+
+@app.command(epilog=EPILOG)
+def doctor(
+    arch: Annotated[
+        str | None, typer.Option(help="what guests of this architecture need  [default: of all]")
+    ] = None,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe",
+            help="boot probe guests now, whatever was found before; fetches a kernel if need be",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON on stdout")] = False,
+) -> None:
+    """Say whether a run can be made on this machine, and how to mend what is missing.
+
+    Example: oomlab doctor --arch arm64
+    """
+    from orchestrator.doctor.examine import examine
+    from orchestrator.report.doctor import print_diagnosis
+
+    found = examine(_archs(arch), lambda text: people.print(text, markup=False, soft_wrap=True), probe=probe)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        print_diagnosis(found, Data(highlight=False))
+    raise typer.Exit(found.exit_code)
+
+
+def _archs(asked: str | None) -> list[Arch]:
+    from orchestrator.guests.qemu.machine import MACHINES
+
+    known = [arch for arch in MACHINES if asked in (None, arch)]
+    if not known:
+        raise InputError(f"unknown architecture '{asked}'", hint=f"known: {', '.join(MACHINES)}")
+    return known

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole examination: every look and its judgement, and no look that fails hides another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from orchestrator.doctor import judge, look
+from orchestrator.doctor.facts import User
+from orchestrator.doctor.finding import Diagnosis, Finding, diagnosis
+from orchestrator.errors import OomlabError
+from orchestrator.guests.qemu.machine import Arch
+from orchestrator.kernels.images import Progress
+
+_OTHER_CACHE = "free space, or set OOMLAB_CACHE to another place"
+_OTHER_OUT = "free space, or give `oomlab run` another place with --out"
+
+_NEEDLESS = frozenset({"processors", "run directories", "terminal", "Python"})
+"""What a run can do without, or have elsewhere: not to know of it is no fault."""
+
+Check = tuple[str, Callable[[], Iterable[Finding]]]
+
+
+def examine(archs: Sequence[Arch], say: Progress, *, probe: bool) -> Diagnosis:
+    """Looks at everything that runs with guests of these architectures need."""
+    user = look.user()
+    checks = _checks(archs, user, say, probe=probe)
+    found = [finding for name, check in checks for finding in _safe(name, check)]
+    return diagnosis(found, judge.install(look.programs(archs).missing, user))
+
+
+def _safe(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """A check's findings. What keeps it from looking would keep a run from going on, too."""
+    try:
+        return list(check())
+    except OomlabError as error:
+        why, remedy = " ".join(error.message.split()), error.hint
+    except (OSError, ValueError, LookupError, ImportError) as error:
+        why, remedy = str(error) or type(error).__name__, ""
+    return [judge.unknown(name, why, remedy, needed=name not in _NEEDLESS)]
+
+
+def _checks(archs: Sequence[Arch], user: User, say: Progress, *, probe: bool) -> Iterator[Check]:
+    yield "programs", lambda: judge.judge_programs(look.programs(archs), user)
+    for arch in archs:
+        yield f"QEMU and compiler for {arch}", partial(_versions, arch)
+    yield "sandbox", lambda: [judge.judge_sandbox(look.sandbox(), user)]
+    yield "memory", lambda: [judge.judge_memory(look.memory())]
+    yield "processors", lambda: [judge.judge_processors(look.processors())]
+    yield "cache", _cache
+    yield "run directories", _runs
+    yield "terminal", lambda: [judge.judge_terminal(look.terminal())]
+    yield "Python", lambda: judge.judge_interpreter(look.interpreter())
+    for arch in archs:  # last, for it is what takes time
+        yield f"accelerator for {arch}", partial(_accelerator, arch, user, say, probe=probe)
+
+
+def _accelerator(arch: Arch, user: User, say: Progress, *, probe: bool) -> Iterator[Finding]:
+    yield judge.judge_accelerator(look.accelerator(arch, say, probe=probe), user)
+
+
+def _versions(arch: Arch) -> Iterator[Finding]:
+    """What is not installed at all has a line of its own already."""
+    absent = {need.name for need in look.programs([arch]).missing}
+    versions = {f"QEMU for {arch}": look.emulator(arch), f"compiler for {arch}": look.compiler(arch)}
+    for what, version in versions.items():
+        if version.program not in absent:
+            yield judge.judge_version(what, version)
+
+
+def _cache() -> Iterator[Finding]:
+    place = look.cache_place()
+    if place.error:
+        yield judge.judge_place("cache", place, need_bytes=0, remedy=_OTHER_CACHE)
+        return
+    stored = look.stored()
+    yield judge.judge_place(
+        "cache",
+        place,
+        need_bytes=judge.FIRST_BASE_BYTES,
+        remedy=_OTHER_CACHE,
+        needed_now=not stored.bases,
+    )
+    yield judge.judge_stored(stored)
+
+
+def _runs() -> Iterator[Finding]:
+    place = look.place(Path.cwd() / "runs")
+    yield judge.judge_place("run directories", place, need_bytes=judge.RUN_BYTES, remedy=_OTHER_OUT)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is looked at, as plain values: `look` fills them in, `judge` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.programs import Need
+
+
+@dataclass(frozen=True)
+class User:
+    """Who is asking, and with what this user installs packages."""
+
+    name: str
+    is_root: bool
+    has_sudo: bool
+    has_apt: bool
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What the table of needs says, and what of it is not here."""
+
+    needs: tuple[Need, ...]
+    missing: tuple[Need, ...]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A program's version in its own words, or why there is none."""
+
+    program: str
+    text: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """What a probe guest of one architecture found, or why none was booted.
+
+    `kvm_forbidden`: there is a /dev/kvm that could run these guests, and this user may not open it.
+    """
+
+    arch: str
+    report: AcceleratorReport | None = None
+    not_probed: str = ""
+    error: str = ""
+    kvm_forbidden: bool = False
+
+
+@dataclass(frozen=True)
+class SandboxTrial:
+    """Whether a command ran in the sandbox. `sysctls` holds those that forbid user namespaces."""
+
+    error: str
+    sysctls: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory that may be given to guests, and how many small ones that holds; `error`: not even two."""
+
+    available_bytes: int
+    guests: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Processors:
+    """Cores that may be used, and the load average of the last minute where the kernel tells it."""
+
+    cores: int
+    load: float | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory that is written to. `error` says why it cannot be."""
+
+    path: str
+    free_bytes: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the cache holds: entries, their sizes, and the base kernels that need no network any more."""
+
+    entries: int
+    size_bytes: int
+    bases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Where people read: standard error's terminal, if it is one."""
+
+    is_terminal: bool
+    kind: str
+    columns: int
+    encoding: str
+
+
+@dataclass(frozen=True)
+class Library:
+    """A Python distribution: the least version wanted, and the one that is there ("" for none)."""
+
+    name: str
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The Python that runs this, and what it has."""
+
+    program: str
+    version: str
+    libraries: tuple[Library, ...]

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line of `oomlab doctor`, and what all of them say together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.errors import ExitCode
+
+State = Literal["ok", "warning", "fault"]
+
+
+class Finding(BaseModel):
+    """One thing that a run needs, and how it stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str = Field(description="the thing in a word or two")
+    state: State = Field(
+        description="`fault`: a run cannot be made; `warning`: it can, but slower, less protected, or this "
+        "could not be found out"
+    )
+    detail: str = Field(description="what was found")
+    remedy: str = Field("", description="the command, or the words, that mend it; empty: nothing is to do")
+
+
+class Diagnosis(BaseModel):
+    """All findings of one look at a machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ready: bool = Field(description="a run can be made here: there is no fault")
+    findings: tuple[Finding, ...]
+    install: str = Field("", description="the one command that installs every package that is missing")
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 when a run can be made, else 3."""
+        return ExitCode.MET if self.ready else ExitCode.COULD_NOT_RUN
+
+
+def diagnosis(findings: Iterable[Finding], install: str) -> Diagnosis:
+    """The findings together."""
+    found = tuple(findings)
+    return Diagnosis(ready=all(each.state != "fault" for each in found), findings=found, install=install)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what was looked at to findings. Pure: any host can be judged on any other."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+
+from orchestrator.doctor.facts import (
+    Accelerator,
+    Interpreter,
+    Library,
+    Memory,
+    Place,
+    Processors,
+    Programs,
+    SandboxTrial,
+    Stored,
+    Terminal,
+    User,
+    Version,
+)
+from orchestrator.doctor.finding import Finding
+from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN
+from orchestrator.programs import Need, install_command
+from orchestrator.units import MIB
+
+FIRST_BASE_BYTES = 500_000_000
+"""For a first run with a patched driver: 214 MB of packages, unpacked beside them, and what is built."""
+RUN_BYTES = 100_000_000
+"""A run directory of a few dozen trials."""
+
+_NARROW_COLUMNS = 80
+_NAMESPACE_SYSCTLS: Mapping[str, tuple[str, str]] = {
+    "kernel.unprivileged_userns_clone": ("0", "1"),
+    "kernel.apparmor_restrict_unprivileged_userns": ("1", "0"),
+    "user.max_user_namespaces": ("0", "15000"),
+}
+"""Settings that forbid user namespaces to ordinary users: the value that does, and one that does not."""
+
+
+def install(needs: Iterable[Need], user: User) -> str:
+    """The command with which this user installs what is missing; "" when nothing is."""
+    absent = list(needs)
+    there = {"apt-get": user.has_apt, "sudo": user.has_sudo}
+    if not absent:
+        return ""
+    return install_command(
+        absent, root=user.is_root, which=lambda name: name if there.get(name, True) else None
+    )
+
+
+def judge_programs(facts: Programs, user: User) -> Iterator[Finding]:
+    """A line for each that is missing, and one for all that are there."""
+    for need in facts.missing:
+        yield Finding(
+            what=need.name,
+            state="warning" if need.stage == "review" else "fault",
+            detail=f"is not installed: {need.purpose}",
+            remedy=f"part of every Debian (package {need.package}): is PATH right?"
+            if need.always_there
+            else install([need], user),
+        )
+    there = [need.name for need in facts.needs if need not in facts.missing]
+    if there:
+        yield Finding(what="programs", state="ok", detail=", ".join(there))
+
+
+def judge_version(what: str, facts: Version, remedy: str = "") -> Finding:
+    """QEMU or a compiler, by the version that it tells."""
+    if facts.error:
+        return Finding(what=what, state="fault", detail=facts.error, remedy=remedy)
+    return Finding(what=what, state="ok", detail=f"{facts.program}: {facts.text}")
+
+
+def judge_accelerator(facts: Accelerator, user: User) -> Finding:
+    """How guests of one architecture run here, by a guest that did."""
+    what = f"accelerator for {facts.arch}"
+    if facts.error:
+        return Finding(what=what, state="fault", detail=facts.error)
+    join = f"usermod --append --groups kvm {shlex.quote(user.name)}, then log in again"
+    remedy = "" if not facts.kvm_forbidden else f"sudo {join}" if user.has_sudo else f"as root: {join}"
+    if facts.report is None:
+        return Finding(
+            what=what,
+            state="warning",
+            detail=f"not probed: {facts.not_probed}",
+            remedy=remedy or "oomlab doctor --probe",
+        )
+    report = facts.report
+    detail = (
+        f"{report.accelerator} ({report.reason}); a probe guest answered in {report.boot_s:.1f} s,"
+        f" QEMU {report.qemu_version}, {report.cpu_model}"
+    )
+    slower = bool(remedy) or report.reason.startswith(KVM_BROKEN)
+    return Finding(what=what, state="warning" if slower else "ok", detail=detail, remedy=remedy)
+
+
+def judge_sandbox(facts: SandboxTrial, user: User) -> Finding:
+    """Whether patches can be applied and built apart from the host."""
+    if not facts.error:
+        return Finding(what="sandbox", state="ok", detail="a command ran in it (user namespaces work)")
+    settings = [
+        f"{name}={good}" for name, (bad, good) in _NAMESPACE_SYSCTLS.items() if facts.sysctls.get(name) == bad
+    ]
+    remedy = "in a container: start it with user namespaces allowed (its seccomp profile forbids them)"
+    if settings:
+        sudo = "sudo " if user.has_sudo and not user.is_root else ""
+        remedy = f"{sudo}sysctl -w {' '.join(settings)}"
+    if "not installed" in facts.error:
+        remedy = ""  # a line of its own says how
+    return Finding(what="sandbox", state="fault", detail=f"cannot be set up: {facts.error}", remedy=remedy)
+
+
+def judge_memory(facts: Memory) -> Finding:
+    """Whether the smallest shipped guests fit."""
+    available = f"{facts.available_bytes // MIB} MiB can be given"
+    if facts.error:
+        remedy = "free memory, or raise the limit of this cgroup"
+        return Finding(what="memory", state="fault", detail=facts.error, remedy=remedy)
+    detail = f"{available}, enough for {facts.guests} guests of 256 MiB at once"
+    return Finding(what="memory", state="ok", detail=detail)
+
+
+def judge_processors(facts: Processors) -> Finding:
+    """Cores and what they are doing."""
+    noun = "core" if facts.cores == 1 else "cores"
+    if facts.load is None:
+        return Finding(what="processors", state="ok", detail=f"{facts.cores} {noun}")
+    busy = facts.load > facts.cores
+    return Finding(
+        what="processors",
+        state="warning" if busy else "ok",
+        detail=f"{facts.cores} {noun}, load {facts.load:.1f}" + ("; runs take longer" if busy else ""),
+        remedy="measure latencies when less is running here" if busy else "",
+    )
+
+
+def judge_place(
+    what: str, facts: Place, *, need_bytes: int, remedy: str, needed_now: bool = False
+) -> Finding:
+    """A directory that a run writes to. Less space than `need_bytes` is a fault if it is `needed_now`."""
+    if facts.error:
+        return Finding(what=what, state="fault", detail=f"{facts.path}: {facts.error}", remedy=remedy)
+    free = f"{facts.path}: {facts.free_bytes // 1_000_000} MB free"
+    if facts.free_bytes < need_bytes:
+        detail = f"{free}, up to {need_bytes // 1_000_000} MB may be needed"
+        return Finding(what=what, state="fault" if needed_now else "warning", detail=detail, remedy=remedy)
+    return Finding(what=what, state="ok", detail=free)
+
+
+def judge_stored(facts: Stored) -> Finding:
+    """What needs no download any more."""
+    if not facts.bases:
+        detail = "no kernel yet: the first run downloads up to 214 MB"
+    else:
+        detail = f"{', '.join(facts.bases)}; {facts.entries} entries, {facts.size_bytes // 1_000_000} MB"
+    return Finding(what="cached kernels", state="ok", detail=detail)
+
+
+def judge_terminal(facts: Terminal) -> Finding:
+    """What people will see of a run."""
+    if not facts.is_terminal:
+        return Finding(what="terminal", state="ok", detail="none: progress is plain lines")
+    detail = f"{facts.kind or 'unknown'}, {facts.columns} columns, {facts.encoding}"
+    if facts.columns < _NARROW_COLUMNS:
+        return Finding(
+            what="terminal",
+            state="warning",
+            detail=f"{detail}: tables wrap below {_NARROW_COLUMNS} columns",
+            remedy="widen it, or oomlab report RUN --format html",
+        )
+    return Finding(what="terminal", state="ok", detail=detail)
+
+
+def judge_interpreter(facts: Interpreter) -> Iterator[Finding]:
+    """Python, and a line for each library that is missing or too old."""
+    # An older Python than is needed would not have come this far.
+    yield Finding(what="Python", state="ok", detail=f"{facts.program} {facts.version}")
+    poor = [library for library in facts.libraries if not _is_new_enough(library)]
+    for library in poor:
+        yield Finding(
+            what=library.name,
+            state="fault",
+            detail=f"{library.found or 'not installed'}: {library.wanted} or newer is needed",
+            remedy=shlex.join([facts.program, "-m", "pip", "install", f"{library.name}>={library.wanted}"]),
+        )
+    if facts.libraries and not poor:
+        detail = ", ".join(f"{library.name} {library.found}" for library in facts.libraries)
+        yield Finding(what="Python libraries", state="ok", detail=detail)
+
+
+def unknown(what: str, why: str, remedy: str, *, needed: bool) -> Finding:
+    """Something that could not be found out; a fault if a run needs it."""
+    return Finding(
+        what=what,
+        state="fault" if needed else "warning",
+        detail=f"could not be found out: {why}",
+        remedy=remedy,
+    )
+
+
+def _is_new_enough(library: Library) -> bool:
+    return bool(library.found) and _numbers(library.found) >= _numbers(library.wanted)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with, such as (2, 11) of "2.11rc1"."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()

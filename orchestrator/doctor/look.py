@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at this machine. What cannot be looked at raises OSError or OomlabError; `examine` says so."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import os
+import re
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from orchestrator import paths
+from orchestrator.capacity import available_cores, available_memory_bytes, find_capacity
+from orchestrator.deadline import Deadline
+from orchestrator.doctor.facts import (
+    Accelerator,
+    Interpreter,
+    Library,
+    Memory,
+    Place,
+    Processors,
+    Programs,
+    SandboxTrial,
+    Stored,
+    Terminal,
+    User,
+    Version,
+)
+from orchestrator.errors import HostError, OomlabError
+from orchestrator.guests.qemu.accelerator import (
+    find_accelerator,
+    kvm_is_forbidden,
+    remembered_accelerator,
+    why_not_kvm,
+)
+from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.qemu.machine import MACHINES, Arch
+from orchestrator.host import qemu_version
+from orchestrator.kernels.bases import ARCHS, BASES
+from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.fetch import find_base, recorded_base
+from orchestrator.kernels.images import PROBE_BASE, Progress, prepare_probe, probe_base
+from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.toolchain import find_compiler
+from orchestrator.programs import Need, all_needs, host_arch, missing, needs_of
+from orchestrator.scenario.models import Device
+
+_SANDBOX_S = 20.0
+_WRITTEN_BYTES = 1 << 20
+_SMALL_GUEST = {"arch": "arm64", "memory": "256MiB"}
+_SYSCTLS = (
+    "kernel.unprivileged_userns_clone",
+    "kernel.apparmor_restrict_unprivileged_userns",
+    "user.max_user_namespaces",
+)
+_ROOT = Path("/")
+
+
+def user() -> User:
+    """Who asks, also where no account has this number."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.geteuid())
+    return User(
+        name=name,
+        is_root=os.geteuid() == 0,
+        has_sudo=shutil.which("sudo") is not None,
+        has_apt=shutil.which("apt-get") is not None,
+    )
+
+
+def programs(archs: Iterable[str]) -> Programs:
+    """The table of needs, but for what only the project's own tests want."""
+    needs = tuple(need for need in all_needs(host_arch(), archs) if need.stage != "test")
+    return Programs(needs, missing(needs))
+
+
+def emulator(arch: Arch) -> Version:
+    """QEMU's version for one architecture."""
+    program = MACHINES[arch].program
+    qemu_version.cache_clear()
+    try:
+        return Version(program, qemu_version(program))
+    except OomlabError as error:
+        return Version(program, error=_line(error))
+
+
+def compiler(arch: str) -> Version:
+    """The compiler that modules and agent are built with."""
+    try:
+        found = find_compiler(ARCHS[arch], BASES[PROBE_BASE].compiler_major)
+        return Version(found.command, found.version())
+    except OomlabError as error:
+        return Version(f"{ARCHS[arch].triplet}-gcc", error=_line(error))
+
+
+def accelerator(arch: Arch, say: Progress, *, probe: bool) -> Accelerator:
+    """What is known of the accelerator, or a probe guest booted now where its kernel is at hand.
+
+    With `probe` one is booted in any case, its kernel fetched if need be.
+    """
+    forbidden = kvm_is_forbidden(arch)
+    try:
+        report = None if probe or missing(needs_of(arch, "boot")) else remembered_accelerator(arch)
+        if report is None:
+            absent = missing(needs_of(arch, "boot", "compiler", "agent", "fetch", "pack"))
+            base = PROBE_BASE if probe else probe_base(arch)
+            if absent or base is None:
+                return Accelerator(arch, not_probed=_not_probed(arch, absent), kvm_forbidden=forbidden)
+            report = _probe(arch, base, say)
+        return Accelerator(arch, report, kvm_forbidden=forbidden)
+    except OomlabError as error:
+        return Accelerator(arch, error=_line(error), kvm_forbidden=forbidden)
+
+
+def _not_probed(arch: Arch, absent: Sequence[Need]) -> str:
+    why = f"without {', '.join(need.name for need in absent)}" if absent else "no kernel is in the cache yet"
+    no_kvm = why_not_kvm(arch)
+    return f"{why}; {f'tcg is expected ({no_kvm})' if no_kvm else 'kvm may work'}"
+
+
+def _probe(arch: Arch, base: str, say: Progress) -> AcceleratorReport:
+    images = prepare_probe(arch, base=base, progress=say)
+    return find_accelerator(arch, kernel=images.kernel, initramfs=images.initramfs, say=say, anew=True)
+
+
+def sandbox(root: Path = _ROOT) -> SandboxTrial:
+    """Runs the least of commands in the sandbox that patches get."""
+    error = ""
+    try:
+        done = run_sandboxed(
+            Sandbox().command("true"), input_bytes=b"", deadline=Deadline.after(_SANDBOX_S, "the sandbox")
+        )
+        if done.returncode != 0:
+            words = done.stderr.decode(errors="replace").split()
+            error = " ".join(words) or f"status {done.returncode}"
+    except OomlabError as failure:
+        error = " ".join([failure.message, *failure.evidence])
+    return SandboxTrial(error, dict(_sysctls(root)))
+
+
+def _sysctls(root: Path) -> Iterator[tuple[str, str]]:
+    for name in _SYSCTLS:
+        try:
+            yield name, (root / "proc/sys" / name.replace(".", "/")).read_text().strip()
+        except OSError:
+            continue  # this kernel has no such setting
+
+
+def memory(root: Path = _ROOT) -> Memory:
+    """What the smallest shipped guests could have."""
+    available_bytes = available_memory_bytes(root)
+    device = Device.model_validate(_SMALL_GUEST)
+    try:
+        return Memory(available_bytes, find_capacity(device, jobs=None, root=root).guests)
+    except HostError as error:
+        return Memory(available_bytes, 0, error.message)
+
+
+def processors(root: Path = _ROOT) -> Processors:
+    """Cores and load."""
+    try:
+        load = float((root / "proc/loadavg").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        load = None
+    return Processors(available_cores(root), load)
+
+
+def cache_place() -> Place:
+    """The cache, or the nearest directory above where it will be made."""
+    try:
+        return place(paths.cache_dir())
+    except HostError as error:
+        return Place("the cache", error=f"{error.message}; {error.hint}")
+
+
+def place(wanted: Path) -> Place:
+    """Whether something can be written there; nothing is left behind."""
+    directory = next((path for path in (wanted, *wanted.parents) if path.exists()), wanted)
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(bytes(_WRITTEN_BYTES))
+            file.flush()
+        return Place(str(wanted), shutil.disk_usage(directory).free)
+    except OSError as error:
+        return Place(str(wanted), error=error.strerror or str(error))
+
+
+def stored() -> Stored:
+    """What the cache holds."""
+    cache = Cache(paths.cache_dir())
+    entries = cache.entries()
+    return Stored(len(entries), sum(entry.size_bytes for entry in entries), tuple(_bases(cache)))
+
+
+def _bases(cache: Cache) -> Iterator[str]:
+    for base in BASES.values():
+        for name in base.archs:
+            resolved = recorded_base(cache, base, ARCHS[name])
+            if resolved is not None and find_base(cache, resolved, None) is not None:
+                yield f"{base.name} {name} {resolved.image.version}"
+
+
+def terminal() -> Terminal:
+    """Standard error's terminal."""
+    stream = sys.stderr
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return Terminal(is_terminal=False, kind="", columns=0, encoding="")
+    return Terminal(
+        is_terminal=True, kind=os.environ.get("TERM", ""), columns=columns, encoding=stream.encoding
+    )
+
+
+def interpreter() -> Interpreter:
+    """This Python and its libraries."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Interpreter(sys.executable, version, tuple(_libraries()))
+
+
+def _libraries() -> Iterator[Library]:
+    for requirement in _requirements():
+        match = re.match(r"([A-Za-z0-9._-]+?)\s*>=\s*([0-9.]+)$", requirement)
+        if match is None:
+            continue  # of the tests, which no run needs
+        try:
+            found = importlib.metadata.version(match[1])
+        except importlib.metadata.PackageNotFoundError:
+            found = ""
+        yield Library(match[1], match[2], found)
+
+
+def _requirements() -> list[str]:
+    """As the installed program states them, or its checkout."""
+    project = Path(paths.__file__).resolve().parent.parent / "pyproject.toml"
+    if project.is_file():
+        return list(tomllib.loads(project.read_text())["project"]["dependencies"])
+    try:
+        return list(importlib.metadata.requires("oomlab") or ())
+    except importlib.metadata.PackageNotFoundError:
+        return []
+
+
+def _line(error: OomlabError) -> str:
+    return " ".join(error.message.split())
