@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """apt with a state directory of its own: foreign packages without touching the host's package state.
 
-Where the archive is comes from the host's own configuration; only the suites are rewritten, because the
-kernels that serve as bases all live in one release (see `bases`).
+Where the archive is comes from the host's configuration or the user (`sources`); the suites are those
+that the kernels which serve as bases live in (`bases`), whatever release the host is.
 """
 
 from __future__ import annotations
@@ -16,36 +16,40 @@ from pathlib import Path
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, HostError
+from orchestrator.kernels.bases import Arch, Origin
 from orchestrator.kernels.manifest import Package
+from orchestrator.kernels.sources import KEYRING, NO_DEBIAN_HINT, Archive, read_archives, trusted_keys
 from orchestrator.process import find_program, run
 from orchestrator.programs import install_hint
 
-SUITE = "bookworm"
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 INDEX_MAX_AGE_S = 12 * 3600.0
 
 _UPDATE_S = 300.0
 _DOWNLOAD_S = 1800.0
 _QUERY_S = 60.0
-_NO_DEBIAN_HINT = "oomlab takes its kernels from a Debian host's archive; elsewhere use the Vagrantfile"
-_INDEX_FORMAT = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"
-_SUITE_NAMES = (
-    "stable", "oldstable", "oldoldstable", "testing", "unstable", "sid",
-    "bookworm", "trixie", "forky", "duke",
-)  # fmt: skip
 _FULL_DISK = "No space left on device"
+_NO_SUITE = re.compile(r"The repository '(?P<uri>\S+) (?P<suite>\S+) Release' does not have a Release file")
 
 
 class ArchiveMovedOn(HostError):
     """The index names a package that the archive no longer has: the index is stale."""
 
 
+class SuiteMissing(ArchiveMovedOn):
+    """No archive that is configured or named here has a suite that packages are to come from."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One suite of an archive."""
 
-    uri: str
+    archive: Archive
     suite: str
+
+    @property
+    def place(self) -> str:
+        """Where packages are looked for, in words: suite, component, archive, and who named it."""
+        return f"{self.suite} main of {self.archive.uri} ({self.archive.where})"
 
 
 @dataclass(frozen=True)
@@ -56,38 +60,36 @@ class IndexRecord:
     depends: str
 
 
-def debian_sources(index_targets: str) -> list[Source]:
-    """The suites to use, from the lines `URI RELEASE COMPONENT ORIGIN` of `apt-get indextargets`.
+def sources_of(origin: Origin, archives: Iterable[Archive]) -> list[Source]:
+    """The suites of an origin's index, from every archive that should have them."""
+    known = list(archives)
+    return [Source(archive, suite) for suite in origin.suites for archive in known if archive.has(suite)]
 
-    Archives of others and components other than main are left out. Before a host's first
-    `apt-get update` the origin is not known: then the names have to do, and a foreign archive
-    would be refused later for its signature.
+
+def sources_text(sources: Iterable[Source], keys: Iterable[Path]) -> str:
+    """The deb822 sources file. Only package lists are wanted: no translations, no contents.
+
+    `keys` are trusted for archives that name none. Debian's own key is good for all of them: it is
+    what the suites that the host does not have itself are signed with.
     """
-    sources: list[Source] = []
-    for line in index_targets.splitlines():
-        fields = line.split()
-        if len(fields) < 4 or fields[2] != "main" or fields[0].startswith("cdrom:"):
-            continue
-        uri, release, _, origin = fields[:4]
-        name, _, pocket = release.partition("-")
-        known_origin = not origin.startswith("$")
-        if name not in _SUITE_NAMES or pocket not in ("", "updates", "security"):
-            continue
-        if origin != "Debian" if known_origin else not re.search(r"/debian(-security)?/?$", uri):
-            continue
-        source = Source(uri, f"{SUITE}-{pocket}" if pocket else SUITE)
-        if source not in sources:
-            sources.append(source)
-    return sources
-
-
-def sources_text(sources: Iterable[Source]) -> str:
-    """The deb822 sources file. Only package lists are wanted: no translations, no contents."""
+    default = " ".join(str(path) for path in dict.fromkeys([*keys, KEYRING]))
     return "\n".join(
-        f"Types: deb\nURIs: {source.uri}\nSuites: {source.suite}\nComponents: main\n"
-        f"Targets: Packages\nSigned-By: {KEYRING}\n"
+        f"Types: deb\nURIs: {source.archive.uri}\nSuites: {source.suite}\nComponents: main\n"
+        f"Targets: Packages\n"
+        + "".join(f"{name.title()}: {text}\n" for name, text in source.archive.options)
+        + f"Signed-By: {_keys(source.archive.signed_by, default)}\n"
         for source in sources
     )
+
+
+def _keys(signed_by: str, default: str) -> str:
+    """The value of Signed-By: the archive's own; a key within it stays in its continuation lines."""
+    if "\n" in signed_by:
+        return signed_by.replace("\n", "\n ")
+    if not signed_by.startswith("/"):
+        return signed_by or default
+    paths = dict.fromkeys([*signed_by.replace(",", " ").split(), str(KEYRING)])
+    return " ".join(paths)
 
 
 def config_text(root: Path, architectures: Sequence[str], *, as_root: bool) -> str:
@@ -142,25 +144,55 @@ def parse_index(text: str) -> list[IndexRecord]:
 
 
 class Apt:
-    """A private apt below `root` for packages of `architectures`, the guest's first."""
+    """A private apt below `root` for packages of an origin and of `architectures`, the guest's first."""
 
-    def __init__(self, root: Path, architectures: Sequence[str]) -> None:
+    def __init__(self, root: Path, origin: Origin, architectures: Sequence[str]) -> None:
         self.root = root
+        self.origin = origin
         self.architectures = tuple(architectures)
         self.config = root / "apt.conf"
+        self.sources: list[Source] = []
+        self.dropped: list[Source] = []
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The argument list of an apt program that works on this state."""
         return [program, "-c", str(self.config), *arguments]
 
     def update(self, *, max_age_s: float = INDEX_MAX_AGE_S) -> bool:
-        """Fetch the package index unless it is younger than `max_age_s`; True when it was fetched.
+        """Fetch the package index; True when it was fetched.
 
-        Raises HostError when the host is not Debian or the archive cannot be reached.
+        It is not when it is younger than `max_age_s` and was made from what is configured now. A suite
+        that its archive lacks is left out (`dropped`): mirrors are not all whole.
+        Raises SuiteMissing when that is the one the origin is about, HostError when no archive is
+        configured or one cannot be reached.
         """
+        find_program("apt-get", hint=NO_DEBIAN_HINT)
+        self.sources = sources_of(self.origin, read_archives())
+        self.dropped = []
         stamp = self.root / "updated"
-        if stamp.exists() and time.time() - stamp.stat().st_mtime < max_age_s and self.config.exists():
+        laid_out = sources_text(self.sources, trusted_keys())
+        if _age_s(stamp) < max_age_s and self.config.exists() and _content(stamp) == laid_out:
             return False
+        stamp.unlink(missing_ok=True)
+        self._require_suite()
+        while self._lacking():
+            self.sources = [source for source in self.sources if source not in self.dropped]
+            self._require_suite()
+        stamp.write_text(laid_out)
+        return True
+
+    def _require_suite(self) -> None:
+        wanted = self.origin.suite
+        if any(source.suite == wanted for source in self.sources):
+            return
+        places = [f"{source.place}: the archive has no such suite" for source in self.dropped]
+        raise SuiteMissing(
+            f"no archive here has the suite {wanted}",
+            evidence=places or [f"{wanted} main: no package source here could have it"],
+        )
+
+    def _lacking(self) -> bool:
+        """Lay out and fetch; True when suites were found to be missing, and are `dropped` now."""
         self._lay_out()
         try:
             run(
@@ -168,9 +200,13 @@ class Apt:
                 deadline=Deadline.after(_UPDATE_S, "the package index"),
             )
         except CommandFailed as error:
-            raise _archive_error("the package index could not be fetched", error) from error
-        stamp.touch()
-        return True
+            missing = {(uri.rstrip("/"), suite) for uri, suite in _NO_SUITE.findall(error.output_tail)}
+            lost = [source for source in self.sources if (source.archive.uri, source.suite) in missing]
+            if not lost:
+                raise _archive_error("the package index could not be fetched", error) from error
+            self.dropped += lost
+            return True
+        return False
 
     def show(self, names: Sequence[str]) -> list[IndexRecord]:
         """All versions of packages (`NAME` or `NAME:ARCH`); missing ones are left out."""
@@ -204,14 +240,19 @@ class Apt:
         return self.command("apt-get", "-qq", "download", *(apt_name(package) for package in packages))
 
     def _lay_out(self) -> None:
-        find_program("apt-get", hint=_NO_DEBIAN_HINT)
         if not KEYRING.exists():
             raise HostError(f"{KEYRING} is missing", hint=install_hint("the Debian archive's keyring"))
         for name in ("state/lists/partial", "cache/archives/partial"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         (self.root / "state/status").touch()
-        (self.root / "debian.sources").write_text(sources_text(_host_sources()))
+        (self.root / "debian.sources").write_text(sources_text(self.sources, trusted_keys()))
         self.config.write_text(config_text(self.root, self.architectures, as_root=os.geteuid() == 0))
+
+
+def open_apt(cache_root: Path, origin: Origin, arch: Arch, host: str) -> Apt:
+    """The private apt of a cache for packages of an origin, for guests of `arch` on a `host` architecture."""
+    architectures = list(dict.fromkeys([arch.debian, host]))
+    return Apt(cache_root / "apt" / f"{arch.debian}-{origin.index}", origin, architectures)
 
 
 def apt_name(package: Package) -> str:
@@ -228,21 +269,23 @@ def deb_file_name(package: Package) -> str:
 
 def host_architecture() -> str:
     """The host's architecture as Debian calls it; HostError elsewhere than on Debian's kin."""
-    find_program("dpkg", hint=_NO_DEBIAN_HINT)
+    find_program("dpkg", hint=NO_DEBIAN_HINT)
     done = run(["dpkg", "--print-architecture"], deadline=Deadline.after(_QUERY_S, "dpkg"))
     return done.stdout.decode().strip()
 
 
-def _host_sources() -> list[Source]:
-    for options in ((), ("--no-release-info",)):
-        done = run(
-            ["apt-get", "indextargets", *options, "--format", _INDEX_FORMAT, "Created-By: Packages"],
-            deadline=Deadline.after(_QUERY_S, "the host's package sources"),
-        )
-        sources = debian_sources(done.stdout.decode())
-        if sources:
-            return sources
-    raise HostError("this host has no Debian archive among its package sources", hint=_NO_DEBIAN_HINT)
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return float("inf")
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _archive_error(message: str, error: CommandFailed) -> HostError:

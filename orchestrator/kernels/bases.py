@@ -21,21 +21,56 @@ class Arch:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a base can come from: `suite` has its kernel; busybox and other versions are in other `suites`.
+
+    Origins of one `index` share the package lists that are fetched for them. `named`: the kernel is not the
+    one its release came with, so that meta packages have the series in their names.
+    """
+
+    suite: str
+    index: str
+    suites: tuple[str, ...]
+    named: bool = False
+
+
+@dataclass(frozen=True)
 class Base:
-    """One distribution kernel: the meta packages that name its newest version."""
+    """One distribution kernel: a series and, by architecture, Debian's name of its flavour.
+
+    `origins` are tried in order. Older releases come first: newer hosts can run their build tools, so
+    that hosts of all releases agree on a version.
+    """
 
     name: str
-    source_package: str
+    series: str
     page_size_bytes: int
-    image_meta: dict[str, str]
-    headers_meta: dict[str, str]
+    flavours: dict[str, str]
+    origins: tuple[Origin, ...]
     compiler_major: int = 12
 
     @property
     def archs(self) -> tuple[str, ...]:
         """The architectures this base exists for."""
-        return tuple(self.image_meta)
+        return tuple(self.flavours)
 
+    @property
+    def source_package(self) -> str:
+        """The package with the kernel's source."""
+        return f"linux-source-{self.series}"
+
+    def meta_package(self, part: str, arch: Arch, origin: Origin) -> str:
+        """The meta package that names the newest `part` ("image" or "headers")."""
+        series = f"{self.series}-" if origin.named else ""
+        return f"linux-{part}-{series}{self.flavours[arch.name]}"
+
+
+_BOOKWORM = ("bookworm", "bookworm-updates", "bookworm-security")
+_IN_BOOKWORM = Origin("bookworm", "bookworm", _BOOKWORM)
+_IN_BOOKWORM_SECURITY = Origin("bookworm-security", "bookworm", _BOOKWORM, named=True)
+_IN_TRIXIE = Origin("trixie", "trixie", ("trixie", "trixie-updates", "trixie-security"))
+_IN_BACKPORTS = Origin("bookworm-backports", "bookworm-backports", ("bookworm", "bookworm-backports"))
+_OF_6_12 = (_IN_BOOKWORM_SECURITY, _IN_TRIXIE, _IN_BACKPORTS)
 
 ARCHS = {
     arch.name: arch
@@ -50,24 +85,24 @@ BASES = {
     for base in (
         Base(
             "debian-6.1",
-            source_package="linux-source-6.1",
+            series="6.1",
             page_size_bytes=4 * KIB,
-            image_meta={"arm64": "linux-image-arm64", "x86_64": "linux-image-amd64"},
-            headers_meta={"arm64": "linux-headers-arm64", "x86_64": "linux-headers-amd64"},
+            flavours={"arm64": "arm64", "x86_64": "amd64"},
+            origins=(_IN_BOOKWORM,),
         ),
         Base(
             "debian-6.12",
-            source_package="linux-source-6.12",
+            series="6.12",
             page_size_bytes=4 * KIB,
-            image_meta={"arm64": "linux-image-6.12-arm64", "x86_64": "linux-image-6.12-amd64"},
-            headers_meta={"arm64": "linux-headers-6.12-arm64", "x86_64": "linux-headers-6.12-amd64"},
+            flavours={"arm64": "arm64", "x86_64": "amd64"},
+            origins=_OF_6_12,
         ),
         Base(
             "debian-6.12-16k",
-            source_package="linux-source-6.12",
+            series="6.12",
             page_size_bytes=16 * KIB,
-            image_meta={"arm64": "linux-image-6.12-arm64-16k"},
-            headers_meta={"arm64": "linux-headers-6.12-arm64-16k"},
+            flavours={"arm64": "arm64-16k"},
+            origins=_OF_6_12,
         ),
     )
 }

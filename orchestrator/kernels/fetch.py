@@ -16,11 +16,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.kernels import unpack
-from orchestrator.kernels.apt import INDEX_MAX_AGE_S, Apt, ArchiveMovedOn, deb_file_name, host_architecture
-from orchestrator.kernels.bases import ARCHS, Arch, Base
+from orchestrator.kernels.apt import Apt, ArchiveMovedOn, deb_file_name, host_architecture, open_apt
+from orchestrator.kernels.bases import ARCHS, Arch, Base, Origin
 from orchestrator.kernels.cache import Cache, CacheEntry, Make, file_sha256
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.resolve import ResolvedBase, resolve
+from orchestrator.kernels.origins import Search
+from orchestrator.kernels.resolve import ResolvedBase, host_libc
 
 Progress = Callable[[str], None]
 
@@ -128,9 +129,7 @@ def fetch_base(
             return found
     deadline = Deadline.after(_FETCH_S, f"{base.name} for {arch.name}")
     with cache.lock(_lock_name(arch.name), deadline):
-        host = host_architecture()
-        apt = Apt(cache.root / "apt" / arch.debian, list(dict.fromkeys([arch.debian, host])))
-        fetch = _Fetch(cache, apt, base, arch, host, scope, progress, deadline, start_over=refresh)
+        fetch = _Fetch(cache, base, arch, host_architecture(), scope, progress, deadline, start_over=refresh)
         retrying = Retrying(
             retry=retry_if_exception_type(ArchiveMovedOn),
             stop=stop_after_attempt(2),
@@ -161,7 +160,6 @@ class _Fetch:
     """One base on its way into the cache. `start_over`: trust neither the index nor the recorded version."""
 
     cache: Cache
-    apt: Apt
     base: Base
     arch: Arch
     host_architecture: str
@@ -182,12 +180,19 @@ class _Fetch:
         if found is not None:  # another run was faster
             return found
         self.progress(f"{self.base.name} {self.arch.name}: looking for packages")
-        self.apt.update(max_age_s=0.0 if self.start_over else INDEX_MAX_AGE_S)
         if resolved is None:
-            resolved = resolve(self.base, self.arch, self.host_architecture, self.apt.show)
+            search = Search(
+                self.base, self.arch, self.host_architecture, host_libc(), self._open, afresh=self.start_over
+            )
+            resolved = search.find()
+        else:
+            self._open(resolved.origin(self.base)).update()
         found = self._download(resolved)
         _write_record(self.cache, _record_path(self.cache, self.base, self.arch), resolved)
         return found
+
+    def _open(self, origin: Origin) -> Apt:
+        return open_apt(self.cache.root, origin, self.arch, self.host_architecture)
 
     def _download(self, resolved: ResolvedBase) -> FetchedBase:
         parts = parts_of(resolved, self.scope)
@@ -199,7 +204,7 @@ class _Fetch:
             if packages:
                 names = ", ".join(f"{package.name} {package.version}" for package in packages)
                 self.progress(f"downloading {size_bytes / 1e6:.0f} MB: {names}")
-                self.apt.download(packages, scratch)
+                self._open(resolved.origin(self.base)).download(packages, scratch)
             for part in missing:
                 self._unpack(part, scratch)
         found = find_base(self.cache, resolved, self.scope)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.errors import HostError
 from orchestrator.kernels import agent, fetch, initramfs, module, patch, unpack
-from orchestrator.kernels.apt import Apt, apt_name
+from orchestrator.kernels.apt import apt_name, open_apt
 from orchestrator.kernels.bases import Arch, Base, find_base
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.images import CheckedVariant, VariantRecipe, cached_images, check_variants
@@ -89,14 +89,16 @@ def _commands(base: Base, arch: Arch, variants: Sequence[CheckedVariant], direct
 def _fetch_lines(
     cache: Cache, base: Base, arch: Arch, resolved: ResolvedBase | None, scope: str | None, directory: Path
 ) -> list[str]:
-    apt = Apt(cache.root / "apt" / arch.debian, [arch.debian])
+    origin = resolved.origin(base) if resolved else base.origins[0]
+    apt = open_apt(cache.root, origin, arch, arch.debian)
     if resolved is not None:
         packages = [package for part in fetch.parts_of(resolved, scope) for package in part.packages]
         names = [apt_name(package) for package in packages]
     else:
-        names = [f"{base.image_meta[arch.name]}:{arch.debian}", f"{BUSYBOX}:{arch.debian}"]
+        names = [f"{base.meta_package('image', arch, origin)}:{arch.debian}", f"{BUSYBOX}:{arch.debian}"]
         if scope is not None:
-            names += [f"{base.headers_meta[arch.name]}:{arch.debian}", base.source_package]
+            headers = f"{base.meta_package('headers', arch, origin)}:{arch.debian}"
+            names += [headers, base.source_package]
     debs, target = _quoted(directory / "debs"), _quoted(directory)
     return [
         paste_ready(apt.command("apt-get", "update")),

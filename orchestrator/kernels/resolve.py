@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,22 +11,31 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.errors import HostError
 from orchestrator.kernels.apt import IndexRecord
-from orchestrator.kernels.bases import Arch, Base
+from orchestrator.kernels.bases import Arch, Base, Origin
 from orchestrator.kernels.manifest import Package
 
 BUSYBOX = "busybox-static"
 
 Show = Callable[[Sequence[str]], list[IndexRecord]]
+Version = tuple[int, ...]
+
+
+class BaseMissing(HostError):
+    """The index has no complete set of packages of a base; the evidence names what it lacks."""
 
 
 class ResolvedBase(BaseModel):
-    """The packages of one base kernel, all of the same version where they must be."""
+    """The packages of one base kernel, all of the same version where they must be.
+
+    `suite` says by which of the base's origins they were found.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str
     arch: str
     release: str
+    suite: str = ""
     image: Package
     headers: tuple[Package, ...]
     source: Package
@@ -36,52 +46,67 @@ class ResolvedBase(BaseModel):
         """All of them."""
         return (self.image, *self.headers, self.source, self.busybox)
 
+    def origin(self, base: Base) -> Origin:
+        """The origin of `base` that these packages come from; records of older versions name none."""
+        known = (origin for origin in base.origins if origin.suite == self.suite)
+        return next(known, base.origins[0])
 
-def resolve(base: Base, arch: Arch, host_architecture: str, show: Show) -> ResolvedBase:
+
+def host_libc() -> Version:
+    """The version of this host's C library, which the kernel's build tools are linked with."""
+    return _version(os.confstr("CS_GNU_LIBC_VERSION") or "")
+
+
+def resolve(
+    base: Base, arch: Arch, origin: Origin, host_architecture: str, show: Show, libc: Version = ()
+) -> ResolvedBase:
     """The newest version of `base` whose image, headers and source are all in the archive.
 
     The signed image follows the source package by hours or days, so the newest image and the newest
-    source need not match: then an older pair that does is taken. HostError when there is none.
+    source need not match: then an older pair that does is taken. The build tools have to run on this
+    host: with its `libc` (empty takes any). Raises BaseMissing when there is no such version.
     """
-    metas = show([f"{base.image_meta[arch.name]}:{arch.debian}"])
-    seen: list[str] = []
-    for meta in metas:
-        image_name, version = _exact_dependency(meta.depends, "linux-image-")
+    name = f"{base.meta_package('image', arch, origin)}:{arch.debian}"
+    lacks: list[str] = []
+    for meta in show([name]):
+        image_name, version = _exact_dependency(meta.depends, f"linux-image-{base.series}.")
+        if not image_name:
+            continue
         release = image_name.removeprefix("linux-image-")
-        seen.append(f"{image_name} {version}")
-        found = _resolve_version(base, arch, host_architecture, show, release, version)
-        if found is not None:
-            return found
-    raise HostError(
-        f"the archive has no complete set of packages for {base.name} on {arch.name}",
-        hint="its mirror may be in the middle of an update: try again later",
-        evidence=seen or [f"{base.image_meta[arch.name]} is not in the index"],
+        found = _resolve_version(base, arch, host_architecture, show, release, version, libc)
+        if isinstance(found, ResolvedBase):
+            return found.model_copy(update={"suite": origin.suite})
+        lacks.append(f"{image_name} {version} is there, {found}")
+    raise BaseMissing(
+        f"no complete set of packages of {base.name} for {arch.name}",
+        evidence=lacks or [f"no {name} of {base.series}"],
     )
 
 
 def _resolve_version(
-    base: Base, arch: Arch, host_architecture: str, show: Show, release: str, version: str
-) -> ResolvedBase | None:
+    base: Base, arch: Arch, host: str, show: Show, release: str, version: str, libc: Version
+) -> ResolvedBase | str:
+    """The packages of one version, or what stands against it."""
     headers_name = f"linux-headers-{release}"
-    records = show([
-        f"linux-image-{release}:{arch.debian}",
-        f"{headers_name}:{arch.debian}",
-        base.source_package,
-        f"{BUSYBOX}:{arch.debian}",
-    ])  # fmt: skip
+    guest = [f"{name}:{arch.debian}" for name in (f"linux-image-{release}", headers_name, BUSYBOX)]
+    records = show([*guest, base.source_package])
     image = _pick(records, f"linux-image-{release}", version)
     headers = _pick(records, headers_name, version)
     source = _pick(records, base.source_package, version)
     busybox = _pick(records, BUSYBOX, None)
     if image is None or headers is None or source is None or busybox is None:
-        return None
+        found = {"image": image, headers_name: headers, base.source_package: source, BUSYBOX: busybox}
+        return f"but not its {', '.join(name for name, record in found.items() if record is None)}"
     common_name = _dependency(headers.depends, r"linux-headers-\S+-common\S*")
     kbuild_name = _dependency(headers.depends, r"linux-kbuild-\S+")
-    more = show([common_name, f"{kbuild_name}:{host_architecture}"])
+    more = show([common_name, f"{kbuild_name}:{host}"])
     common = _pick(more, common_name, version)
     kbuild = _pick(more, kbuild_name, version)
     if common is None or kbuild is None:
-        return None
+        return f"but not its {common_name if common is None else kbuild_name}"
+    needed = _needed_libc(kbuild.depends)
+    if libc and needed > libc:
+        return f"but {kbuild_name} needs libc6 {_dotted(needed)}, and this host has {_dotted(libc)}"
     return ResolvedBase(
         base=base.name,
         arch=arch.name,
@@ -91,6 +116,20 @@ def _resolve_version(
         source=source.package,
         busybox=busybox.package,
     )
+
+
+def _needed_libc(depends: str) -> Version:
+    match = re.search(r"\blibc6 \(>= ([0-9.]+)", depends)
+    return _version(match[1]) if match else ()
+
+
+def _version(text: str) -> Version:
+    match = re.search(r"\d+(\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _dotted(version: Version) -> str:
+    return ".".join(map(str, version))
 
 
 def _pick(records: Iterable[IndexRecord], name: str, version: str | None) -> IndexRecord | None:
@@ -109,8 +148,6 @@ def _dependency(depends: str, pattern: str) -> str:
 
 
 def _exact_dependency(depends: str, prefix: str) -> tuple[str, str]:
-    """Name and version of `NAME (= VERSION)`, as meta packages depend on what they stand for."""
+    """Name and version of `NAME (= VERSION)`, as meta packages depend on what they stand for; or nothing."""
     match = re.search(rf"({re.escape(prefix)}\S+) \(= ([^)]+)\)", depends)
-    if match is None:
-        raise HostError("the kernel's meta package has an unknown form", evidence=[depends])
-    return match[1], match[2]
+    return (match[1], match[2]) if match else ("", "")

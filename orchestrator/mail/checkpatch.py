@@ -15,8 +15,8 @@ from typing import IO, Protocol, cast
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.kernels import tree as trees
-from orchestrator.kernels.apt import Apt, deb_file_name, host_architecture
-from orchestrator.kernels.bases import ARCHS
+from orchestrator.kernels.apt import deb_file_name, host_architecture, open_apt
+from orchestrator.kernels.bases import ARCHS, BASES
 from orchestrator.kernels.cache import Cache, CacheEntry, file_sha256
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.resolve import ResolvedBase
@@ -91,8 +91,8 @@ def obtain_checkpatch(cache: Cache, resolved: ResolvedBase, progress: Progress) 
 
 def _download(cache: Cache, resolved: ResolvedBase, scratch: Path) -> Path:
     package: Package = resolved.source
-    arch, host = ARCHS[resolved.arch], host_architecture()
-    apt = Apt(cache.root / "apt" / arch.debian, list(dict.fromkeys([arch.debian, host])))
+    arch, origin = ARCHS[resolved.arch], resolved.origin(BASES[resolved.base])
+    apt = open_apt(cache.root, origin, arch, host_architecture())
     with cache.lock(f"fetch-{arch.name}", Deadline.after(_OBTAIN_S, "another download")):
         apt.update()
         apt.download([package], scratch)

@@ -16,6 +16,9 @@ import pytest
 
 from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
+from orchestrator.kernels.apt import host_architecture, open_apt, sources_of, sources_text
+from orchestrator.kernels.bases import find_base
+from orchestrator.kernels.sources import read_archives, trusted_keys
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.plan import plan_blocks
 from orchestrator.process import Child, Completed, run, start
@@ -48,6 +51,17 @@ def _no_guest_is_left() -> Iterator[None]:
     before = set(qemu_pids())
     yield
     assert set(qemu_pids()) <= before, "a QEMU of this test still runs"
+
+
+def lay_out_index(cache: Path) -> Path:
+    """An index of packages in `cache` that passes for one fetched just now; its directory."""
+    base, arch = find_base("debian-6.1", "arm64")
+    apt = open_apt(cache, base.origins[0], arch, host_architecture())
+    apt.root.mkdir(parents=True)
+    apt.config.touch()
+    configured = sources_text(sources_of(apt.origin, read_archives()), trusted_keys())
+    (apt.root / "updated").write_text(configured)
+    return apt.root
 
 
 def qemu_pids() -> list[int]:

@@ -18,7 +18,7 @@ from orchestrator.journal import RunEnded, read_journal
 from orchestrator.kernels.unpack import unpack_kernel
 from orchestrator.paths import cache_dir
 from orchestrator.process import Completed, run
-from tests.guest.conftest import Oomlab
+from tests.guest.conftest import Oomlab, lay_out_index
 
 pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("laboratory")]
 
@@ -154,9 +154,7 @@ def test_qemu_is_missed_before_anything_is_downloaded(oomlab: Oomlab) -> None:
 def test_too_little_space_for_the_download_is_told_before_it(oomlab: Oomlab) -> None:
     cache = oomlab.directory / "cache"
     shutil.copytree(cache_dir() / "bases", cache / "bases")
-    (cache / "apt/arm64").mkdir(parents=True)
-    for name in ("apt.conf", "updated"):
-        (cache / "apt/arm64" / name).touch()
+    lay_out_index(cache)
     record = cache / "bases/debian-6.1-arm64.json"
     content = json.loads(record.read_text())
     content["image"]["size_bytes"] = 10**16

@@ -24,7 +24,7 @@ from orchestrator.paths import cache_dir
 from orchestrator.process import Child, run
 from orchestrator.rundir import open_run_directory
 from orchestrator.verdict import Verdict
-from tests.guest.conftest import Oomlab, descendants, process_name, qemu_pids, signal_guests
+from tests.guest.conftest import Oomlab, descendants, lay_out_index, process_name, qemu_pids, signal_guests
 
 pytestmark = pytest.mark.guest
 
@@ -239,7 +239,8 @@ def test_while_looking_for_packages(session: Session) -> None:
 class Archive:
     """A cache in which only busybox and the module are missing, and an archive that has busybox.
 
-    `apt-get` and `dpkg-deb` on PATH hang while their file in `hanging` exists.
+    `apt-get` and `dpkg-deb` on PATH hang while their file in `hanging` exists; only what apt-get is asked of
+    the host's own package lists is answered at once.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -250,23 +251,16 @@ class Archive:
             path.mkdir(parents=True)
         for kind in ("kernel", "headers", "source"):
             (self.cache / "store" / kind).symlink_to(cache_dir() / "store" / kind)
-        self._lay_out_apt()
         record = json.loads((cache_dir() / "bases/debian-6.1-arm64.json").read_text())
         deb = self._pack(directory / "package", record["busybox"])
         record["busybox"] |= {"sha256": file_sha256(deb), "size_bytes": deb.stat().st_size}
         (self.cache / "bases/debian-6.1-arm64.json").write_text(json.dumps(record))
-        wanted = f"-c {self.cache}/apt/arm64/apt.conf -qq download "
+        wanted = f"-c {lay_out_index(self.cache) / 'apt.conf'} -qq download "
         wanted += f"{record['busybox']['name']}:arm64={record['busybox']['version']}"
         self._program(
             "apt-get", f'[ "$*" = "{wanted}" ] || {{ echo "refused: $*" >&2; exit 100; }}\ncp {deb} .'
         )
         self._program("dpkg-deb", f'exec {shutil.which("dpkg-deb")} "$@"')
-
-    def _lay_out_apt(self) -> None:
-        apt = self.cache / "apt/arm64"
-        apt.mkdir(parents=True)
-        (apt / "apt.conf").touch()
-        (apt / "updated").touch()
 
     def _pack(self, root: Path, package: dict[str, str]) -> Path:
         (root / "DEBIAN").mkdir(parents=True)
@@ -284,7 +278,9 @@ class Archive:
     def _program(self, name: str, script: str) -> None:
         file = self.programs / name
         hang = self.hanging / name
-        file.write_text(f"#!/bin/sh\nif [ -e {hang} ]; then sleep 600; fi\n{script}\n")
+        file.write_text(
+            f'#!/bin/sh\n[ "$1" != indextargets ] || exit 0\nif [ -e {hang} ]; then sleep 600; fi\n{script}\n'
+        )
         file.chmod(0o755)
 
 

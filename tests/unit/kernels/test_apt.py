@@ -1,75 +1,184 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The private apt state: sources rewritten from the host's, configuration, index records."""
+"""The private apt state: suites of the configured archives, configuration, index records."""
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 
+from orchestrator.errors import HostError
 from orchestrator.kernels.apt import (
-    Source,
+    Apt,
+    SuiteMissing,
     apt_name,
     config_text,
     deb_file_name,
-    debian_sources,
     parse_index,
+    sources_of,
     sources_text,
 )
+from orchestrator.kernels.bases import BASES, Origin
 from orchestrator.kernels.manifest import Package
+from orchestrator.kernels.sources import KEYRING, Archive
 
-MIRROR = "http://mirror.example/debian/"
-SECURITY = "http://mirror.example/debian-security/"
-WANTED = [
-    Source(MIRROR, "bookworm"),
-    Source(MIRROR, "bookworm-updates"),
-    Source(SECURITY, "bookworm-security"),
-]
+MIRROR = "http://mirror.example/debian"
+SECURITY = "http://mirror.example/debian-security"
+MAIN = Archive(MIRROR, frozenset({"", "updates"}), "a.sources:1", str(KEYRING))
+LTS = Archive(SECURITY, frozenset({"security"}), "a.sources:7", str(KEYRING))
+
+FINGERPRINT = "4CB50190207B4758A3F73A796ED0E7B82643E131!"
+
+OF_6_1 = BASES["debian-6.1"].origins[0]
+LATER, TRIXIE, BACKPORTS = BASES["debian-6.12"].origins
 
 
-@pytest.mark.parametrize("release", ["bookworm", "trixie", "stable", "oldstable"])
-def test_any_debian_release_leads_to_the_suites_of_the_kernels(release: str) -> None:
-    lines = [
-        f"{MIRROR} {release} main Debian",
-        f"{MIRROR} {release}-updates main Debian",
-        f"{SECURITY} {release}-security main Debian",
+def suites(origin: Origin, *archives: Archive) -> list[tuple[str, str]]:
+    return [(source.archive.uri, source.suite) for source in sources_of(origin, archives)]
+
+
+def test_whatever_release_is_configured_the_suites_are_those_of_the_kernels() -> None:
+    assert suites(OF_6_1, MAIN, LTS) == [
+        (MIRROR, "bookworm"),
+        (MIRROR, "bookworm-updates"),
+        (SECURITY, "bookworm-security"),
     ]
-    assert debian_sources("\n".join(lines)) == WANTED
+    assert suites(TRIXIE, MAIN, LTS)[0] == (MIRROR, "trixie")
 
 
-def test_one_source_for_each_suite_however_many_architectures_and_releases() -> None:
-    lines = [
-        f"{MIRROR} bookworm main Debian",
-        f"{MIRROR} bookworm main Debian",
-        f"{MIRROR} trixie main Debian",
+def test_backports_lie_beside_every_release_and_need_no_configuration() -> None:
+    assert suites(BACKPORTS, Archive(MIRROR, frozenset({""}), "a")) == [
+        (MIRROR, "bookworm"),
+        (MIRROR, "bookworm-backports"),
     ]
-    assert debian_sources("\n".join(lines)) == [Source(MIRROR, "bookworm")]
+
+
+def test_every_mirror_of_a_suite_is_used() -> None:
+    other = Archive("http://other.example/debian", frozenset({""}), "b")
+    assert suites(OF_6_1, MAIN, other)[:2] == [(MIRROR, "bookworm"), (other.uri, "bookworm")]
+
+
+def test_the_sources_are_signed_and_without_translations() -> None:
+    text = sources_text(sources_of(OF_6_1, [MAIN, LTS]), [])
+    assert text.count(f"Signed-By: {KEYRING}\n") == 3
+    assert text.count("Targets: Packages\n") == 3
+    assert f"URIs: {SECURITY}\nSuites: bookworm-security\nComponents: main\n" in text
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("signed_by", "line"),
     [
-        "https://apt.example/linux bookworm main Example Vendor",
-        f"{MIRROR} bookworm contrib Debian",
-        f"{MIRROR} bookworm-backports main Debian",
-        f"{MIRROR} bookworm-pgdg main Debian",
-        "cdrom:[Debian] bookworm main Debian",
-        "https://apt.example/linux bookworm main $(ORIGIN)",
-        "",
-        "bookworm main",
+        ("", f"Signed-By: /etc/apt/trusted.gpg.d/ours.asc {KEYRING}\n"),
+        ("/srv/ours.gpg", f"Signed-By: /srv/ours.gpg {KEYRING}\n"),
+        (
+            "4CB50190207B4758A3F73A796ED0E7B82643E131!",
+            "Signed-By: 4CB50190207B4758A3F73A796ED0E7B82643E131!\n",
+        ),
+        ("\n-----BEGIN\n.\nmDME\n-----END", "Signed-By: \n -----BEGIN\n .\n mDME\n -----END\n"),
     ],
 )
-def test_foreign_archives_and_other_components_are_left_out(line: str) -> None:
-    assert debian_sources(line) == []
+def test_an_archive_is_trusted_as_the_host_trusts_it(signed_by: str, line: str) -> None:
+    archive = Archive(MIRROR, frozenset({""}), "a", signed_by)
+    text = sources_text(sources_of(OF_6_1, [archive]), [Path("/etc/apt/trusted.gpg.d/ours.asc")])
+    assert text.endswith(line)
 
 
-def test_before_the_first_update_names_have_to_do() -> None:
-    assert debian_sources(f"{MIRROR} bookworm main $(ORIGIN)") == [Source(MIRROR, "bookworm")]
+def test_how_an_archive_is_checked_is_kept() -> None:
+    archive = Archive(MIRROR, frozenset({""}), "a", options=(("check-valid-until", "no"),))
+    assert "\nCheck-Valid-Until: no\n" in sources_text(sources_of(OF_6_1, [archive]), [])
 
 
-def test_sources_are_signed_and_without_translations() -> None:
-    text = sources_text(WANTED)
-    assert text.count("Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg") == 3
-    assert text.count("Targets: Packages") == 3
-    assert f"URIs: {SECURITY}\nSuites: bookworm-security\n" in text
+class Host:
+    """A host whose apt-get knows which suites the mirror has, and counts what it is asked to fetch."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.archives = [MAIN]
+        self.log = directory / "log"
+        self.missing = directory / "missing"
+        self.missing.touch()
+        programs = directory / "programs"
+        programs.mkdir()
+        program = programs / "apt-get"
+        program.write_text(
+            "#!/bin/sh\n"
+            '[ "$1" = -c ] && [ "$6" = update ] || { echo "refused: $*" >&2; exit 99; }\n'
+            'sources=$(dirname "$2")/debian.sources\n'
+            f"grep Suites: \"$sources\" | tr '\\n' ' ' >>{self.log}; echo >>{self.log}\n"
+            f"for suite in $(cat {self.missing}); do\n"
+            '  grep -qx "Suites: $suite" "$sources" || continue\n'
+            f"  echo \"E: The repository '{MIRROR} $suite Release' does not have a Release file.\" >&2\n"
+            "  bad=1\n"
+            "done\n"
+            "exit ${bad:+100}\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        monkeypatch.setattr("orchestrator.kernels.apt.read_archives", lambda: self.archives)
+        monkeypatch.setattr("orchestrator.kernels.apt.trusted_keys", list)
+        monkeypatch.setattr("orchestrator.kernels.apt.KEYRING", program)
+        self.root = directory / "apt"
+
+    def lacks(self, *names: str) -> None:
+        self.missing.write_text(" ".join(names))
+
+    @property
+    def fetched(self) -> list[str]:
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [line.replace("Suites: ", "").strip() for line in lines]
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+def test_a_young_index_is_fetched_again_when_other_sources_are_configured(host: Host) -> None:
+    apt = Apt(host.root, OF_6_1, ["arm64"])
+    assert apt.update()
+    assert not apt.update()
+    host.archives = [MAIN, LTS]
+    assert apt.update()
+    assert host.fetched == ["bookworm bookworm-updates", "bookworm bookworm-updates bookworm-security"]
+    assert not apt.update()
+
+
+def test_an_old_index_is_fetched_again(host: Host) -> None:
+    apt = Apt(host.root, OF_6_1, ["arm64"])
+    apt.update()
+    long_ago = time.time() - 13 * 3600
+    os.utime(host.root / "updated", (long_ago, long_ago))
+    assert apt.update()
+
+
+def test_a_suite_that_a_mirror_lacks_is_left_out(host: Host) -> None:
+    host.lacks("bookworm-updates")
+    apt = Apt(host.root, OF_6_1, ["arm64"])
+    assert apt.update()
+    assert host.fetched == ["bookworm bookworm-updates", "bookworm"]
+    assert [source.suite for source in apt.sources] == ["bookworm"]
+    assert not apt.update()
+
+
+def test_without_the_suite_with_the_kernel_it_says_where_that_was_looked_for(host: Host) -> None:
+    host.lacks("trixie", "trixie-updates")
+    with pytest.raises(SuiteMissing, match="trixie") as caught:
+        Apt(host.root, TRIXIE, ["arm64"]).update()
+    assert caught.value.evidence[0] == f"trixie main of {MIRROR} (a.sources:1): the archive has no such suite"
+    with pytest.raises(SuiteMissing) as caught:
+        Apt(host.root, LATER, ["arm64"]).update()
+    assert caught.value.evidence == ("bookworm-security main: no package source here could have it",)
+
+
+def test_a_failure_leaves_no_index_that_passes_for_fetched(host: Host) -> None:
+    apt = Apt(host.root, OF_6_1, ["arm64"])
+    apt.update()
+    (host.root.parent / "programs/apt-get").write_text("#!/bin/sh\nexit 100\n")
+    with pytest.raises(HostError, match="could not be fetched"):
+        apt.update(max_age_s=0.0)
+    with pytest.raises(HostError, match="could not be fetched"):
+        apt.update()
 
 
 def test_only_root_changes_the_sandbox_user(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -22,7 +22,16 @@ from orchestrator.kernels.bases import BASES, find_base, find_scope
 def test_all_promised_bases_exist(base: str, arch: str) -> None:
     found, architecture = find_base(base, arch)
     assert (found.name, architecture.name) == (base, arch)
-    assert found.image_meta.keys() == found.headers_meta.keys()
+    assert all(origin.suite in origin.suites for origin in found.origins)
+
+
+def test_meta_packages_are_named_as_their_suite_names_them() -> None:
+    base, arch = find_base("debian-6.12-16k", "arm64")
+    assert {origin.suite: base.meta_package("image", arch, origin) for origin in base.origins} == {
+        "bookworm-security": "linux-image-6.12-arm64-16k",
+        "trixie": "linux-image-arm64-16k",
+        "bookworm-backports": "linux-image-arm64-16k",
+    }
 
 
 def test_page_sizes() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from orchestrator.errors import HostError
 from orchestrator.kernels.apt import IndexRecord
 from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.resolve import resolve
+from orchestrator.kernels.resolve import BaseMissing, ResolvedBase, host_libc, resolve
 
 BASE, ARCH = find_base("debian-6.1", "arm64")
+ORIGIN = BASE.origins[0]
 
 
 def record(name: str, version: str, depends: str = "", architecture: str = "arm64") -> IndexRecord:
@@ -21,20 +21,26 @@ def record(name: str, version: str, depends: str = "", architecture: str = "arm6
     return IndexRecord(package, depends)
 
 
-def version(number: int, text: str, *, source: bool = True) -> list[IndexRecord]:
-    """Everything the archive has of one kernel version."""
-    release = f"6.1.0-{number}"
-    headers = (
-        f"linux-headers-{release}-common (= {text}), linux-kbuild-6.1 (>= {text}), linux-compiler-gcc-12-arm"
-    )
-    records = [
-        record("linux-image-arm64", text, f"linux-image-{release}-arm64 (= {text})"),
-        record(f"linux-image-{release}-arm64", text),
-        record(f"linux-headers-{release}-arm64", text, headers),
-        record(f"linux-headers-{release}-common", text, architecture="all"),
-        record("linux-kbuild-6.1", text, architecture="amd64"),
+def kernel(stem: str, text: str, meta: str = "linux-image-arm64", *, libc: str = "2.34") -> list[IndexRecord]:
+    """Everything the archive has of one kernel version; `stem` is its release without the flavour."""
+    series = ".".join(stem.split(".")[:2])
+    kbuild = f"linux-kbuild-{series if series == '6.1' else stem}"
+    release = f"{stem}-arm64"
+    headers = f"linux-headers-{stem}-common (= {text}), {kbuild} (>= {text}), linux-compiler-gcc-12-arm"
+    return [
+        record(meta, text, f"linux-image-{release} (= {text})"),
+        record(f"linux-image-{release}", text),
+        record(f"linux-headers-{release}", text, headers),
+        record(f"linux-headers-{stem}-common", text, architecture="all"),
+        record(kbuild, text, f"libc6 (>= {libc}), libelf1 (>= 0.142)", architecture="amd64"),
+        record(f"linux-source-{series}", text, architecture="all"),
     ]
-    return [*records, record("linux-source-6.1", text, architecture="all")] if source else records
+
+
+def version(number: int, text: str, *, source: bool = True) -> list[IndexRecord]:
+    """Everything the archive has of one 6.1 version."""
+    records = kernel(f"6.1.0-{number}", text)
+    return records if source else records[:-1]
 
 
 class Index:
@@ -52,9 +58,12 @@ class Index:
 BUSYBOX = record("busybox-static", "1:1.35")
 
 
+def find(index: Index, libc: tuple[int, ...] = ()) -> ResolvedBase:
+    return resolve(BASE, ARCH, ORIGIN, "amd64", index, libc)
+
+
 def test_the_newest_version_and_all_its_parts() -> None:
-    index = Index(*version(56, "6.1.192-2"), *version(55, "6.1.180-1"), BUSYBOX)
-    resolved = resolve(BASE, ARCH, "amd64", index)
+    resolved = find(Index(*version(56, "6.1.192-2"), *version(55, "6.1.180-1"), BUSYBOX))
     assert resolved.release == "6.1.0-56-arm64"
     assert [package.name for package in resolved.headers] == [
         "linux-headers-6.1.0-56-arm64",
@@ -62,21 +71,44 @@ def test_the_newest_version_and_all_its_parts() -> None:
         "linux-kbuild-6.1",
     ]
     assert {package.version for package in resolved.packages} == {"6.1.192-2", "1:1.35"}
+    assert resolved.suite == "bookworm"
+    assert resolved.origin(BASE) == ORIGIN
 
 
 def test_an_image_whose_source_is_not_there_yet_is_passed_over() -> None:
     index = Index(*version(56, "6.1.192-2", source=False), *version(55, "6.1.180-1"), BUSYBOX)
-    assert resolve(BASE, ARCH, "amd64", index).release == "6.1.0-55-arm64"
+    assert find(index).release == "6.1.0-55-arm64"
 
 
-def test_no_complete_set_names_what_was_seen() -> None:
-    index = Index(*version(56, "6.1.192-2", source=False), BUSYBOX)
-    with pytest.raises(HostError, match="no complete set") as caught:
-        resolve(BASE, ARCH, "amd64", index)
-    assert caught.value.evidence == ("linux-image-6.1.0-56-arm64 6.1.192-2",)
+@pytest.mark.parametrize("lacking", range(1, 6))
+def test_no_complete_set_names_what_is_there_and_what_is_not(lacking: int) -> None:
+    records = version(56, "6.1.192-2")
+    lost = records.pop(lacking).package.name
+    with pytest.raises(BaseMissing, match="no complete set") as caught:
+        find(Index(*records, BUSYBOX))
+    (line,) = caught.value.evidence
+    assert line.startswith("linux-image-6.1.0-56-arm64 6.1.192-2 is ")
+    assert line.endswith(f"not its {lost}") or (lacking == 1 and line.endswith("not its image"))
 
 
 def test_an_empty_index_names_the_meta_package() -> None:
-    with pytest.raises(HostError) as caught:
-        resolve(BASE, ARCH, "amd64", Index())
-    assert "linux-image-arm64 is not in the index" in caught.value.evidence
+    with pytest.raises(BaseMissing) as caught:
+        find(Index())
+    assert caught.value.evidence == ("no linux-image-arm64:arm64 of 6.1",)
+
+
+def test_a_kernel_of_another_series_under_the_same_name_is_passed_over() -> None:
+    newer = [*kernel("7.3.4+deb13", "7.3.4-1~bpo13+1"), *kernel("6.12.95+deb12", "6.12.95-1~bpo12+1")]
+    assert find(Index(*newer, *version(56, "6.1.192-2"), BUSYBOX)).release == "6.1.0-56-arm64"
+
+
+def test_build_tools_need_a_libc_that_is_here() -> None:
+    index = Index(*kernel("6.1.0-57", "6.1.193-1", libc="2.38"), *version(56, "6.1.192-2"), BUSYBOX)
+    assert find(index, libc=(2, 36)).release == "6.1.0-56-arm64"
+    assert find(index, libc=(2, 38)).release == "6.1.0-57-arm64"
+    assert find(index).release == "6.1.0-57-arm64"
+
+
+def test_the_libc_of_this_host() -> None:
+    major, minor = host_libc()[:2]
+    assert (major, minor) >= (2, 36)
