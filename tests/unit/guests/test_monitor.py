@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU's monitor: answers find their questions, events are kept, and a bad end is one error in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import HostError
+from orchestrator.guests.qemu.monitor import Monitor
+
+GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}}, "capabilities": []}}
+Answer = Callable[[dict[str, Any]], list[dict[str, Any] | bytes]]
+
+
+class Qemu:
+    """The other end: takes one command at a time and refuses what is no command."""
+
+    def __init__(self, connection: socket.socket, answer: Answer) -> None:
+        self.commands: list[dict[str, Any]] = []
+        self.descriptors: list[int] = []
+        self._connection = connection
+        self._answer = answer
+
+    def serve(self) -> None:
+        with suppress(ConnectionError):  # the monitor is closed with something unread
+            self._serve()
+
+    def _serve(self) -> None:
+        self.say(GREETING)
+        while True:
+            data, passed, *_ = socket.recv_fds(self._connection, 1 << 16, 4)
+            if not data:
+                return
+            self.descriptors += passed
+            request = json.loads(data)
+            assert set(request) == {"execute", "arguments", "id"}
+            self.commands.append(request)
+            self.say(*self._answer(request))
+
+    def say(self, *messages: dict[str, Any] | bytes) -> None:
+        for message in messages:
+            line = message if isinstance(message, bytes) else json.dumps(message).encode() + b"\r\n"
+            self._connection.sendall(line)
+
+
+def obedient(request: dict[str, Any]) -> list[dict[str, Any] | bytes]:
+    done: list[dict[str, Any] | bytes] = [{"return": {}, "id": request["id"]}]
+    if request["execute"].startswith("migrate"):
+        assert request["arguments"]
+    if request["execute"] in ("migrate", "migrate-incoming"):
+        done += [{"event": "MIGRATION", "data": {"status": status}} for status in ("setup", "completed")]
+    return done
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[[Answer], tuple[Monitor, Qemu]]]:
+    ends: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def serve(answer: Answer) -> tuple[Monitor, Qemu]:
+        ours, theirs = socket.socketpair()
+        ends.extend((ours, theirs))
+        qemu = Qemu(theirs, answer)
+        threads.append(threading.Thread(target=qemu.serve))
+        threads[-1].start()
+        return Monitor(ours), qemu
+
+    yield serve
+    for end in ends[::2]:
+        end.close()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    for end in ends:
+        end.close()
+
+
+Serving = Callable[[Answer], tuple[Monitor, Qemu]]
+
+
+def soon() -> Deadline:
+    return Deadline.after(10, "the monitor answers")
+
+
+def test_device_state_is_saved_and_restored(serving: Serving) -> None:
+    monitor, qemu = serving(obedient)
+    monitor.connect(soon())
+    qemu.say({"event": "STOP"})
+    monitor.await_parked(soon())
+    with Path(os.devnull).open("wb") as file:
+        monitor.save(file.fileno(), soon())
+    monitor.restore(7, soon())
+    monitor.resume(soon())
+    commands = [command["execute"] for command in qemu.commands]
+    moved = ["migrate-set-capabilities", "getfd", "migrate", "migrate-set-capabilities", "migrate-incoming"]
+    assert commands == ["qmp_capabilities", *moved, "cont"]
+    assert len(qemu.descriptors) == 1
+    assert qemu.commands[5]["arguments"] == {"uri": "fd:7"}
+    os.close(qemu.descriptors[0])
+
+
+def test_events_before_an_answer_are_kept(serving: Serving) -> None:
+    monitor, _ = serving(lambda request: [{"event": "STOP"}, *obedient(request)])
+    monitor.connect(soon())
+    monitor.await_parked(soon())
+
+
+def test_a_late_answer_is_not_taken_for_another(serving: Serving) -> None:
+    held: list[dict[str, Any] | bytes] = []
+
+    def slow(request: dict[str, Any]) -> list[dict[str, Any] | bytes]:
+        if request["execute"] == "first":
+            held.append({"return": "of the first", "id": request["id"]})
+            return []
+        return [*held, {"return": "of another", "id": request["id"]}]
+
+    monitor, _ = serving(slow)
+    monitor.connect(soon())
+    with pytest.raises(HostError, match="did not answer: the first answers"):
+        monitor.execute("first", Deadline.after(0.05, "the first answers"))
+    assert monitor.execute("second", soon()) == "of another"
+
+
+def test_a_passed_deadline_waits_for_nothing(serving: Serving) -> None:
+    monitor, _ = serving(obedient)
+    with pytest.raises(HostError, match="did not answer: it greets"):
+        monitor.connect(Deadline.after(0, "it greets"))
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_state_that_cannot_be_moved_is_an_error(serving: Serving, status: str) -> None:
+    def failing(request: dict[str, Any]) -> list[dict[str, Any] | bytes]:
+        done: list[dict[str, Any] | bytes] = [{"return": {}, "id": request["id"]}]
+        moving = request["execute"] == "migrate-incoming"
+        return [*done, {"event": "MIGRATION", "data": {"status": status}}] if moving else done
+
+    monitor, _ = serving(failing)
+    monitor.connect(soon())
+    with pytest.raises(HostError, match=f"could not move the guest's state: {status}"):
+        monitor.restore(7, soon())
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"error": {"class": "GenericError", "desc": "no such thing"}}, "failed: no such thing"),
+        (b"{what?\r\n", "does not speak JSON"),
+        (b"[1]\n", "does not speak JSON"),
+        (b"x" * (2 << 20), "does not end"),
+    ],
+)
+def test_what_is_no_answer_is_an_error(serving: Serving, said: dict[str, Any] | bytes, words: str) -> None:
+    monitor, _ = serving(lambda request: [said if isinstance(said, bytes) else said | {"id": request["id"]}])
+    with pytest.raises(HostError, match=words):
+        monitor.connect(soon())
+
+
+def test_the_end_of_qemu_is_an_error() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, Monitor(ours) as monitor:
+        theirs.sendall(json.dumps(GREETING).encode() + b"\r\n")
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(HostError, match="QEMU has ended"):
+            monitor.connect(soon())
