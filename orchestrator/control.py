@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 
 class _Record(BaseModel):
@@ -156,7 +156,33 @@ class TriggerEnd(_Record):
     failed: int
     unfinished: int
     oom_kill: int
-    exit_status: int
+
+
+class ProcessEnded(_Record):
+    """How a process of the trigger ended, unless the agent ended it: by itself, or by a signal.
+
+    `start_errno` says why there was no shell to run the command.
+    """
+
+    event: Literal["process-end"]
+    process: int
+    pid: int
+    exit_status: int | None = None
+    signal: int | None = None
+    start_errno: int | None = None
+
+
+class Output(_Record):
+    """What the trigger's command wrote; the characters of `text` are bytes, `at` is where they stand."""
+
+    event: Literal["output"]
+    at: int
+    text: str
+
+    @property
+    def data(self) -> bytes:
+        """The bytes as they were written."""
+        return self.text.encode("latin-1", errors="replace")
 
 
 class Mmaps(_Record):
@@ -256,7 +282,8 @@ class End(_Record):
 ControlRecord = Annotated[
     Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded
     | BystandersStarted | TriggerStart
-    | TriggerProgress | OomKillCount | VictimRecord | TriggerEnd | Mmaps | BenchmarkRecord
+    | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Mmaps
+    | BenchmarkRecord
     | Requests | AuditEnd | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from orchestrator.outcome import Outcome
+from orchestrator.process_end import short_words
 from orchestrator.result import TrialResult
 from orchestrator.scenario.models import Expectation
 
@@ -15,16 +16,17 @@ _NORETRY = "noretry"
 def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
     """What in `result` is not as expected, one sentence each; empty when all is.
 
-    Even where nothing is expected of a variant, a hang and a kernel bug are not.
+    Even where nothing is expected of a variant, a hang, a failed command and a kernel bug are not.
     """
     if expectation is None:
-        return [*_hang(result), *_bugs(result)]
+        return [*_unasked(result), *_bugs(result)]
     return [
         *_outcome(expectation, result),
         *_first_oom(expectation, result),
         *_mmaps(expectation, result),
         *_counters(expectation, result),
         *_victims(expectation, result),
+        *_command(expectation, result),
         *(() if expectation.kernel_bug else _bugs(result)),
     ]
 
@@ -61,7 +63,7 @@ def unmet_by_all(expectation: Expectation | None, results: Sequence[TrialResult]
 def _outcome(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     wanted = expectation.expected_outcome
     if wanted is None:
-        yield from _hang(result)
+        yield from _unasked(result)
     elif result.outcome is not wanted:
         yield f"outcome {result.outcome} instead of {wanted}: {result.why}"
     if expectation.panicked is not None and result.panicked != expectation.panicked:
@@ -119,6 +121,23 @@ def _victims(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     if expectation.killed is not None and all(victim.role != expectation.killed for victim in result.victims):
         killed = ", ".join(sorted({victim.role for victim in result.victims})) or "nobody"
         yield f"the kernel killed {killed} instead of the {expectation.killed}"
+
+
+def _command(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    """How the trigger's command ended: it is the trigger's only process that the agent started."""
+    if expectation.exit_status is None and expectation.signal is None:
+        return
+    wanted = expectation.signal or f"exit status {expectation.exit_status}"
+    seen = short_words(result.processes[0]) if result.processes else "a command that was not seen to end"
+    if seen != wanted:
+        yield f"{seen} instead of {wanted}"
+
+
+def _unasked(result: TrialResult) -> Iterator[str]:
+    """What no trigger should come to unless that is expected."""
+    yield from _hang(result)
+    if result.outcome is Outcome.COMMAND_FAILED:
+        yield f"the command failed: {result.why}"
 
 
 def _hang(result: TrialResult) -> Iterator[str]:

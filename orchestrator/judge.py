@@ -3,7 +3,7 @@
 
 The rule: an outcome is the first of these that holds: interrupted, harness-error, boot-failed,
 target-missed (also when an OOM came before the trigger); then, from the trigger's start: oom,
-panic, allocation-failure, hang, lost, passed.
+panic, allocation-failure, hang, lost, command-failed, passed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from orchestrator.control import (
     ModuleLoaded,
     Note,
     OomKillCount,
+    Output,
     Phase,
+    ProcessEnded,
     Proof,
     TargetRecord,
     TriggerEnd,
+    TriggerStart,
     VictimRecord,
 )  # fmt: skip
 from orchestrator.evidence import Ending, Evidence
@@ -36,7 +39,9 @@ from orchestrator.figures import (
 )
 from orchestrator.oom.records import KernelBug, MemoryEvent, Panic
 from orchestrator.outcome import Outcome
+from orchestrator.output_log import summarise_output
 from orchestrator.plan import PlannedBlock, PlannedTrial
+from orchestrator.process_end import process_ends, sentence, succeeded
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import (
@@ -123,6 +128,8 @@ def judge(
         allocation_failures=sum(_is_allocation_failure(event) for event in since),
         kernel_bugs=tuple(event.message for event in evidence.console if isinstance(event, KernelBug)),
         mmaps=mmap_summary(evidence),
+        processes=process_ends(evidence.every(ProcessEnded)),
+        output=summarise_output(evidence.every(Output)) if _ran_command(evidence) else None,
         requests=request_paths(evidence, mapping_bytes),
         # Of a traced fork they are disturbed, and nothing to report.
         benchmarks=() if planned.stage.startswith("audit-") else benchmark_rows(evidence),
@@ -194,9 +201,24 @@ def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.LOST, f"the guest ended without a word: {evidence.ending_detail}"
     if end.reason == "deadline":
         return Outcome.HANG, "the trigger did not end within its deadline"
+    return _decide_ended(evidence, end)
+
+
+def _decide_ended(evidence: Evidence, end: TriggerEnd) -> tuple[Outcome, str]:
+    """A trigger that the agent saw end, with nothing of the kernel's to explain it."""
+    failed = [each for each in process_ends(evidence.every(ProcessEnded)) if not succeeded(each)]
+    if failed and _ran_command(evidence):
+        return Outcome.COMMAND_FAILED, sentence(failed[0], "the command")
+    if failed:
+        return Outcome.LOST, sentence(failed[0], f"process {failed[0].process} of the trigger")
     if end.reason == "finished":
         return Outcome.PASSED, "the trigger ran to its end"
-    return Outcome.LOST, f"the trigger ended by itself: {end.reason}, status {end.exit_status}"
+    return Outcome.LOST, f"the trigger ended by itself: {end.reason}"
+
+
+def _ran_command(evidence: Evidence) -> bool:
+    start = evidence.last(TriggerStart)
+    return start is not None and start.kind == "command"
 
 
 def _decide_benchmarked(evidence: Evidence) -> tuple[Outcome, str]:

@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     """The kernel warned of a failed page allocation after the trigger had started."""
     PANIC = "panic"
     """The kernel panicked after the trigger had started, with no OOM kill before."""
+    COMMAND_FAILED = "command-failed"
+    """The trigger's command ended with another exit status than 0, by a signal, or was never started."""
     HANG = "hang"
     """The guest stopped making progress after the trigger had started."""
     LOST = "lost"
@@ -44,4 +46,9 @@ class Outcome(StrEnum):
         return self in (Outcome.BOOT_FAILED, Outcome.TARGET_MISSED, Outcome.HARNESS_ERROR)
 
 
-_EVIDENCE = frozenset({Outcome.PASSED, Outcome.OOM, Outcome.ALLOCATION_FAILURE, Outcome.PANIC, Outcome.HANG})
+_EVIDENCE = frozenset(
+    {
+        Outcome.PASSED, Outcome.OOM, Outcome.ALLOCATION_FAILURE, Outcome.PANIC, Outcome.COMMAND_FAILED,
+        Outcome.HANG,
+    }
+)  # fmt: skip

@@ -11,48 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orchestrator.control import ControlRecord, Sample, parse_record
+from orchestrator.capped_file import MOST_BYTES, CappedFile
+from orchestrator.control import ControlRecord, Output, Sample, TriggerStart, parse_record
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.output_log import OutputLog
 
 ConsoleEvent = MemoryEvent | Panic | KernelBug | Mark
 """What the reader finds on a live console."""
 
 _LONGEST_LINE_BYTES = 1 << 20
 """A line without end is cut here, so that a babbling guest cannot fill the host's memory."""
-_MOST_BYTES = 64 << 20
-"""What is kept of a serial line in each file. A whole trial says some 100 KiB; `yes` in a guest fills
-a disk."""
 _RECORD_START = b'{"event":'
-
-
-class CappedFile:
-    """A file that ends with a visible mark where there was more than it may hold."""
-
-    def __init__(self, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
-        self._file = path.open("wb")
-        self._room_bytes = most_bytes
-        self._left_out_bytes = 0
-
-    @property
-    def full(self) -> bool:
-        """True once something has been left out."""
-        return self._left_out_bytes > 0
-
-    def write(self, data: bytes) -> None:
-        """Add `data` whole, or nothing of it; nothing follows what was left out. OSError if disk is full."""
-        if self.full or len(data) > self._room_bytes:
-            self._left_out_bytes += len(data)
-            return
-        self._room_bytes -= len(data)
-        self._file.write(data)
-        self._file.flush()
-
-    def close(self, mark: Callable[[str], bytes]) -> None:
-        """End the file; `mark` makes the last line if something is missing."""
-        with self._file:
-            if self.full:
-                self._file.write(mark(f"oomlab: {self._left_out_bytes} more bytes were not kept"))
 
 
 class LineSplitter:
@@ -84,7 +54,7 @@ class ConsoleRecorder:
         directory: Path,
         on_event: Callable[[ConsoleEvent], None],
         *,
-        most_bytes: int = _MOST_BYTES,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._directory = directory
         self._on_event = on_event
@@ -123,14 +93,14 @@ def _stamped(line: str) -> bytes:
 
 
 class ControlRecorder:
-    """Sink of the control pump: writes `control.jsonl` and `samples.jsonl`, passes records on."""
+    """Sink of the control pump: writes `control.jsonl`, `samples.jsonl` and, of a command, `output.log`."""
 
     def __init__(
         self,
         directory: Path,
         on_record: Callable[[ControlRecord | ValueError], None],
         *,
-        most_bytes: int = _MOST_BYTES,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._directory = directory
         self._on_record = on_record
@@ -141,6 +111,7 @@ class ControlRecorder:
     def __enter__(self) -> Self:
         self._control = self._capped("control.jsonl")
         self._samples = self._capped("samples.jsonl")
+        self._output: OutputLog | None = None
         return self
 
     def __exit__(
@@ -156,7 +127,17 @@ class ControlRecorder:
             record = _parse(line)
             file = self._samples if isinstance(record, Sample) else self._control
             file.write(line + b"\n")
+            self._write_output(record)
             self._on_record(record)
+
+    def _write_output(self, record: ControlRecord | ValueError) -> None:
+        """A command has a file of its own, also if it writes nothing."""
+        ran = isinstance(record, TriggerStart) and record.kind == "command"
+        if self._output is None and (ran or isinstance(record, Output)):
+            self._output = OutputLog(self._directory)
+            self._files.callback(self._output.close)
+        if self._output is not None and isinstance(record, Output):
+            self._output.add(record)
 
     def _capped(self, name: str) -> CappedFile:
         file = CappedFile(self._directory / name, most_bytes=self._most_bytes)

@@ -148,6 +148,26 @@ class Victim(_Frozen):
     signal: int
 
 
+class ProcessEnd(_Frozen):
+    """How a process of the trigger ended, by itself or by a signal; those that the agent ended have none."""
+
+    process: int = Field(description="its number within the trigger, from 0")
+    pid: int
+    exit_status: int | None = Field(None, description="null: it died by the signal")
+    signal: int | None = Field(None, description="number of the signal that it died by")
+    start_error: str | None = Field(
+        None, description="name of the errno for which there was no shell to run the command"
+    )
+
+
+class CommandOutput(_Frozen):
+    """What the trigger's command wrote to stdout and stderr; `output.log` holds it."""
+
+    bytes: int = Field(description="how much it wrote, as far as the guest told")
+    left_out: int = Field(description="bytes of it that were not kept: beyond 48 KiB, all but the end")
+    end: str = Field(description="the end of it, at most 2000 bytes; others than UTF-8 as `\\xNN`")
+
+
 class BlockResult(_Frozen):
     """One boot brought (or not) to its target."""
 
@@ -205,6 +225,10 @@ class TrialResult(_Frozen):
     allocation_failures: int = 0
     kernel_bugs: tuple[str, ...] = ()
     mmaps: MmapSummary | None = None
+    processes: tuple[ProcessEnd, ...] = Field(
+        (), description="processes of the trigger that had ended before the agent ended the trigger; below"
+    )
+    output: CommandOutput | None = Field(None, description="of a trigger `command`; below")
     requests: RequestPaths | None = None
     benchmarks: tuple[BenchmarkRow, ...] = Field((), description="figures of the benchmarks; below")
     audit: tuple[AuditRow, ...] = Field((), description="allocation audit; below")

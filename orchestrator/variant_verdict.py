@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,7 +21,8 @@ from orchestrator.expectations import (
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
-from orchestrator.result import TRIGGERED, TrialResult
+from orchestrator.process_end import short_words
+from orchestrator.result import TRIGGERED, ProcessEnd, TrialResult
 from orchestrator.scenario.models import Expectation
 
 
@@ -52,6 +54,16 @@ class MmapTotals(_Frozen):
     max: float | None = Field(None, description="the slowest mmap of all")
 
 
+class FailedOutput(_Frozen):
+    """What the command of a trial wrote before it failed."""
+
+    trial: int
+    why: str = Field(description="how the command ended, as a sentence")
+    directory: str = Field(description="of the trial, under trials/; its `output.log` has all that was kept")
+    bytes: int = Field(description="how much the command wrote")
+    end: str = Field(description="the end of it")
+
+
 class VariantVerdict(_Frozen):
     """What all trials of one variant came to."""
 
@@ -64,6 +76,14 @@ class VariantVerdict(_Frozen):
     gfp_flags: tuple[str, ...] = Field((), description="flags of the page-array requests: which variant ran")
     killed: dict[str, int] = Field(
         default_factory=dict, description="processes killed by the kernel, by role"
+    )
+    ends: dict[str, int] = Field(
+        default_factory=dict,
+        description="how the trigger's processes ended, and how many of them so (`exit status 3`, `SIGSEGV`);"
+        " without those that the OOM killer ended",
+    )
+    failed_output: FailedOutput | None = Field(
+        None, description="of the first trial whose command failed: what it wrote"
     )
     free_kb: tuple[int, ...] = Field((), description="free memory at the target, per trial")
     usable_units: tuple[tuple[int, ...], ...] = Field((), description="per trial, indexed by order")
@@ -94,6 +114,8 @@ def variant_verdict(
         fell_back=sum(request.fell_back for request in requests),
         gfp_flags=tuple(sorted({flags for request in requests for flags in request.gfp_flags})),
         killed=dict(Counter(victim.role for result in results for victim in result.victims)),
+        ends=dict(Counter(short_words(end) for result in results for end in _own_ends(result))),
+        failed_output=next(map(_failed_output, filter(_command_failed, results)), None),
         free_kb=tuple(target.free_kb for target in targets),
         usable_units=tuple(target.usable_units for target in targets),
         first_oom=next((result.first_oom for result in results if result.first_oom), None),
@@ -104,6 +126,27 @@ def variant_verdict(
             *_unmet(unmet_by_benchmarks, expectation, others),
             *(unmet_by_all(expectation, everything) if everything else ()),
         ),
+    )
+
+
+def _own_ends(result: TrialResult) -> list[ProcessEnd]:
+    """Whom the OOM killer ended is told among the killed."""
+    by_the_oom_killer = result.outcome is Outcome.OOM
+    return [end for end in result.processes if not (by_the_oom_killer and end.signal == signal.SIGKILL)]
+
+
+def _command_failed(result: TrialResult) -> bool:
+    return result.outcome is Outcome.COMMAND_FAILED
+
+
+def _failed_output(result: TrialResult) -> FailedOutput:
+    output = result.output
+    return FailedOutput(
+        trial=result.trial,
+        why=result.why,
+        directory=result.directory,
+        bytes=output.bytes if output else 0,
+        end=output.end if output else "",
     )
 
 

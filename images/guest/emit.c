@@ -131,6 +131,15 @@ void emit_text(const char *key, const char *text)
 	put_string(text);
 }
 
+void emit_bytes(const char *key, const char *bytes, size_t count)
+{
+	put_key(key);
+	put("\"", 1, TAIL_BYTES);
+	for (size_t i = 0; i < count && put_char(bytes[i]); i++)
+		;
+	put("\"", 1, TAIL_BYTES);
+}
+
 void emit_number(const char *key, int64_t number)
 {
 	put_key(key);

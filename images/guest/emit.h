@@ -17,6 +17,8 @@ int emit_open(const char *name);
 
 void emit_begin(const char *event);
 void emit_text(const char *key, const char *text);
+/* As a text whose characters are the bytes, 0 to 255. */
+void emit_bytes(const char *key, const char *bytes, size_t count);
 void emit_number(const char *key, int64_t number);
 void emit_flag(const char *key, bool flag);
 void emit_numbers(const char *key, const int64_t *numbers, size_t count);

@@ -9,7 +9,7 @@
 
 #include "picture.h"
 
-#define RECIPE_PROTOCOL 2
+#define RECIPE_PROTOCOL 3
 #define RECIPE_ORDERS 16
 #define RECIPE_TEXT 4096
 #define RECIPE_SYSCTLS 32

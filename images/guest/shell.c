@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static int body(void *argument)
 	if (read(*gate, &byte, 1) != 1)
 		return 1;
 	take_terminal();
+	signal(SIGPIPE, SIG_DFL);
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	setenv("HOME", "/tmp", 1);
 	setenv("TERM", "vt100", 1);

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "emit.h"
 #include "memory.h"
+#include "output.h"
 #include "pressure.h"
 #include "sample.h"
 #include "trigger_binder.h"
@@ -31,6 +32,7 @@ static struct {
 	struct child *children[PROCESS_LIMIT];
 	struct binder_log *logs; /* shared */
 	atomic_bool *stop;	 /* shared */
+	atomic_int *start_errno; /* shared; of a command */
 	unsigned processes;
 	int gate[2];
 	int64_t oom_before, oom_seen;
@@ -81,8 +83,15 @@ static int prepare_binder(const struct recipe *recipe)
 
 static int prepare_command(const struct recipe *recipe)
 {
-	struct command_job job = { recipe->command ? recipe->command : "true", trigger.gate[0] };
+	struct command_job job = { recipe->command ? recipe->command : "true", trigger.gate[0], NULL };
+	int error = output_prepare();
 
+	if (error)
+		return error;
+	trigger.start_errno = shared(sizeof(*trigger.start_errno));
+	if (!trigger.start_errno)
+		return errno;
+	job.start_errno = trigger.start_errno;
 	trigger.children[0] = child_start(ROLE_TRIGGER, 0, recipe->adj, trigger_command_body, &job);
 	trigger.processes = trigger.children[0] ? 1 : 0;
 	return trigger.children[0] ? 0 : errno;
@@ -197,7 +206,7 @@ static const char *watch(const struct recipe *recipe)
 			return "first-oom";
 		if (clock_us() >= deadline_us)
 			return "deadline";
-		clock_sleep_us(POLL_US);
+		output_wait(POLL_US);
 	}
 	return count_killed() ? "killed" : "finished";
 }
@@ -222,13 +231,25 @@ static void stop(void)
 		clock_sleep_us(POLL_US / 4);
 }
 
-static int exit_status(void)
+/* Of each process that has ended: how. The supervisor's own SIGKILL tells nothing. */
+static void report_ends(void)
 {
-	const struct child *child = trigger.children[0];
+	for (unsigned i = 0; i < trigger.processes; i++) {
+		const struct child *child = trigger.children[i];
 
-	if (child->alive)
-		return 0;
-	return WIFSIGNALED(child->status) ? 128 + WTERMSIG(child->status) : WEXITSTATUS(child->status);
+		if (child->alive || child->dismissed)
+			continue;
+		emit_begin("process-end");
+		emit_number("process", i);
+		emit_number("pid", child->pid);
+		if (WIFSIGNALED(child->status))
+			emit_number("signal", WTERMSIG(child->status));
+		else
+			emit_number("exit_status", WEXITSTATUS(child->status));
+		if (trigger.start_errno && atomic_load(trigger.start_errno))
+			emit_number("start_errno", atomic_load(trigger.start_errno));
+		emit_end();
+	}
 }
 
 static void start(const struct recipe *recipe)
@@ -275,6 +296,8 @@ void trigger_run(const struct recipe *recipe)
 	if (!strcmp(reason, "first-oom") && count_killed() == trigger.processes)
 		reason = "killed";
 	sums = sum_up();
+	output_finish();
+	report_ends();
 	emit_mark("trigger-end %s: %u of %u mmaps ok, %u failed, %lld OOM kills", reason, sums.ok,
 		  sums.attempted, sums.failed, (long long)oom_kills());
 	emit_begin("trigger-end");
@@ -284,7 +307,6 @@ void trigger_run(const struct recipe *recipe)
 	emit_number("failed", sums.failed);
 	emit_number("unfinished", sums.unfinished);
 	emit_number("oom_kill", trigger.oom_seen);
-	emit_number("exit_status", exit_status());
 	emit_end();
 }
 

@@ -139,6 +139,8 @@ def evidence_of(report: RunReport, case: Case) -> list[str]:
         lines += explain(result.first_oom, report.page_sizes.get(result.variant, 4096))
     lines += (f"kernel bug: {bug}" for bug in result.kernel_bugs)
     lines += (f"note: {note}" for note in result.notes)
+    if result.output is not None and result.output.end:
+        lines += [f"end of trials/{result.directory}/output.log:", *result.output.end.splitlines()]
     tail = report.console_tail(result, _SHOWN_CONSOLE_BYTES)
     if tail:
         lines += [f"end of trials/{result.directory}/console.log:", *tail.splitlines()]

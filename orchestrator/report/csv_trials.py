@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from orchestrator.process_end import signal_name
 from orchestrator.report.source import RunReport
 from orchestrator.report.text import one_line
 from orchestrator.result import BenchmarkRow, TrialResult
@@ -76,6 +77,10 @@ _COLUMNS: dict[str, Callable[[TrialResult], _Cell]] = {
     "first_oom_order": lambda result: result.first_oom.order if result.first_oom else None,
     "first_oom_caller": lambda result: result.first_oom.stack_first_caller if result.first_oom else None,
     "killed": lambda result: " ".join(victim.role for victim in result.victims),
+    "exit_status": lambda result: _words(end.exit_status for end in result.processes),
+    "signal": lambda result: _words(
+        None if end.signal is None else signal_name(end.signal) for end in result.processes
+    ),
     "mmaps_ok": lambda result: result.mmaps.ok if result.mmaps else None,
     "mmaps_failed": lambda result: result.mmaps.failed if result.mmaps else None,
     "mmaps_unfinished": lambda result: result.mmaps.unfinished if result.mmaps else None,
@@ -94,6 +99,11 @@ _COLUMNS: dict[str, Callable[[TrialResult], _Cell]] = {
     "fingerprint": lambda result: result.fingerprint,
     "directory": lambda result: f"trials/{result.directory}",
 }
+
+
+def _words(values: Iterable[int | str | None]) -> _Cell:
+    """Of each process that ended so; one of a command."""
+    return " ".join(str(value) for value in values if value is not None) or None
 
 
 def _latency(result: TrialResult, field: str) -> _Cell:

@@ -31,6 +31,7 @@ from orchestrator.control import (
 )
 from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.records import MemoryEvent, Panic
+from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
@@ -72,7 +73,7 @@ def result_line(label: GuestLabel, result: TrialResult) -> str:
         line += f", {mmaps.ok} of {mmaps.planned} mmaps served"
     if result.first_oom is not None:
         line += f": {event_line(result.first_oom)}"
-    if not result.outcome.is_evidence:
+    if not result.outcome.is_evidence or result.outcome is Outcome.COMMAND_FAILED:
         line += f" ({result.why})"
     return line
 

@@ -11,13 +11,14 @@ from orchestrator.oom.explain import explain
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.mail_layout import heading, item, paragraph, shell_lines, table
 from orchestrator.report.rows import (
-    VARIANT_ROWS,
     control_line,
     few,
     headline,
+    output_lines,
     reasons,
     remarks,
     sample_line,
+    variant_rows,
     warnings,
 )
 from orchestrator.report.source import RunReport
@@ -39,6 +40,7 @@ def _lines(report: RunReport) -> Iterator[str]:
         for comparison in each.comparisons:
             yield from comparison_lines(comparison, each.clock)
     yield from _first_ooms(report)
+    yield from _failed_commands(report)
     for each in report.verdict.passes:
         several = f" ({each.clock} clock)" if len(report.verdict.passes) > 1 else ""
         for number, answer in enumerate(each.answers, start=1):
@@ -63,9 +65,7 @@ def _outcomes(report: RunReport, each: PassVerdict) -> Iterator[str]:
     names = list(each.variants)
     for start in range(0, len(names), _COLUMNS_OF_VARIANTS):
         shown = names[start : start + _COLUMNS_OF_VARIANTS]
-        rows = [
-            [label, *(cell(each.variants[name]) for name in shown)] for label, cell in VARIANT_ROWS.items()
-        ]
+        rows = [[label, *cells] for label, cells in variant_rows(each.variants[name] for name in shown)]
         yield from table(["", *shown], rows)
         yield ""
     for line in sample_line(each).splitlines():
@@ -94,6 +94,14 @@ def _first_ooms(report: RunReport) -> Iterator[str]:
             yield from heading(f"First OOM of {name}")
             for line in explain(variant.first_oom, report.page_sizes.get(name, 4096)):
                 yield from item(line)
+
+
+def _failed_commands(report: RunReport) -> Iterator[str]:
+    for name, variant in report.verdict.variants.items():
+        if variant.failed_output is not None:
+            yield from heading(f"Failed command of {name}")
+            for line in output_lines(variant.failed_output):
+                yield from item(line.strip())
 
 
 def _answer(name: str, answer: Answer) -> Iterator[str]:

@@ -12,13 +12,14 @@ from orchestrator.oom.explain import explain
 from orchestrator.report import picture as picture_report
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
-    VARIANT_ROWS,
     control_line,
     few,
     headline,
+    output_lines,
     reasons,
     remarks,
     sample_line,
+    variant_rows,
     warnings,
 )
 from orchestrator.report.source import RunReport
@@ -63,12 +64,13 @@ def _lines(report: RunReport) -> Iterator[str]:
         yield from _pass(each)
     yield from bullets([*remarks(verdict), *warnings(verdict)])
     yield from _first_ooms(report)
+    yield from _failed_commands(report)
     yield from _details("To repeat this", _code(report.repeat_commands))
 
 
 def _pass(each: PassVerdict) -> Iterator[str]:
     yield from (f"### Outcome, {each.clock} clock", "")
-    rows = [[label, *map(cell, each.variants.values())] for label, cell in VARIANT_ROWS.items()]
+    rows = [[label, *cells] for label, cells in variant_rows(each.variants.values())]
     yield from table(["", *each.variants], rows)
     yield from bullets([*sample_line(each).splitlines(), *map(control_line, each.controls)])
     if each.picture is not None:
@@ -107,6 +109,12 @@ def _first_ooms(report: RunReport) -> Iterator[str]:
             yield from _details(f"First OOM of {name}", bullets(lines))
 
 
+def _failed_commands(report: RunReport) -> Iterator[str]:
+    for name, variant in report.verdict.variants.items():
+        if variant.failed_output is not None:
+            yield from _details(f"Failed command of {name}", _code(output_lines(variant.failed_output), ""))
+
+
 def _details(title: str, body: Sequence[str] | Iterator[str]) -> Iterator[str]:
     """A part that opens on a click; Markdown within needs the blank lines."""
     yield from ("<details>", f"<summary>{_html(title)}</summary>", "")
@@ -140,9 +148,9 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(map(escaped, cells))} |"
 
 
-def _code(lines: Sequence[str]) -> Iterator[str]:
+def _code(lines: Sequence[str], language: str = "sh") -> Iterator[str]:
     """A code block whose fence is longer than any run of backticks within."""
     text = [one_line(line) for line in lines]
     longest = max((len(run) for line in text for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
-    yield from (f"{fence}sh", *text, fence)
+    yield from (f"{fence}{language}", *text, fence)

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orchestrator.control_group import ControlGroup
-from orchestrator.variant_verdict import VariantVerdict
+from orchestrator.variant_verdict import FailedOutput, VariantVerdict
 from orchestrator.verdict import PassVerdict, Verdict
 
 _SHOWN_ORDERS = 5
@@ -57,6 +57,10 @@ def _killed(variant: VariantVerdict) -> str:
     return ", ".join(times(role, count) for role, count in variant.killed.items()) or "nobody"
 
 
+def _ends(variant: VariantVerdict) -> str:
+    return ", ".join(times(end, count) for end, count in variant.ends.items()) or "-"
+
+
 def _mmaps(variant: VariantVerdict) -> str:
     mmaps = variant.mmaps
     counts = (mmaps.ok, mmaps.failed, mmaps.unfinished)
@@ -85,18 +89,35 @@ def _units(variant: VariantVerdict) -> str:
     return " ".join(str(units) for units in variant.usable_units[0][:_SHOWN_ORDERS])
 
 
-VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
+_VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "trials": lambda variant: str(variant.trials),
     "outcome": _outcomes,
     "OOM events": lambda variant: str(variant.oom_events),
     "killed": _killed,
+    "trigger ended with": _ends,
     "mmaps ok / failed / cut off": _mmaps,
     "mmap p50 / p99 / max": _latency,
     "contiguous / vmalloc, traced": _paths,
     "free at the target": _free,
     f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
 }
-"""What a report says of a variant, a row each: the label and the cell."""
+_ONLY_WHERE_SAID = frozenset({"trigger ended with"})
+
+
+def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str]]]:
+    """What a report says of variants, a row each: the label and a cell for each of them."""
+    shown = list(variants)
+    rows = [(label, [cell(variant) for variant in shown]) for label, cell in _VARIANT_ROWS.items()]
+    return [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
+
+
+def output_lines(failed: FailedOutput, most: int = 20) -> list[str]:
+    """What a command wrote before it failed: a sentence, then the last lines as they are, not escaped."""
+    where = f"trials/{failed.directory}/output.log"
+    lines = failed.end.removesuffix("\n").split("\n") if failed.end else []
+    if not failed.bytes:
+        return [f"Trial {failed.trial}: {failed.why}. It wrote nothing."]
+    return [f"Trial {failed.trial}: {failed.why}. {where} ends:", *(f"  {line}" for line in lines[-most:])]
 
 
 def times(what: str, count: int) -> str:

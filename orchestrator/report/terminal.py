@@ -14,12 +14,13 @@ from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
 from orchestrator.report.picture import print_picture
 from orchestrator.report.rows import (
-    VARIANT_ROWS,
     control_line,
     headline,
+    output_lines,
     reasons,
     remarks,
     sample_line,
+    variant_rows,
     warnings,
 )
 from orchestrator.report.text import one_line
@@ -42,14 +43,23 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
             print_comparison(comparison, console)
         for answer in each.answers:
             print_answer(answer, console)
+    _print_ends(verdict, console, page_sizes)
+    _print_remarks(verdict, console)
+    console.print(_conclusion(verdict), soft_wrap=True)
+
+
+def _print_ends(verdict: Verdict, console: Console, page_sizes: Mapping[str, int]) -> None:
+    """The first OOM of each variant, and its first command that failed."""
     for name, variant in verdict.variants.items():
         if variant.first_oom is not None:
             console.print(Text(f"First OOM of {name}:", style="bold"))
             page_bytes = page_sizes.get(name, _DEFAULT_PAGE_BYTES)
             for line in explain(variant.first_oom, page_size_bytes=page_bytes):
                 console.print(Text(f"  {line}"), soft_wrap=True)
-    _print_remarks(verdict, console)
-    console.print(_conclusion(verdict), soft_wrap=True)
+        if variant.failed_output is not None:
+            console.print(Text(f"Failed command of {name}:", style="bold"))
+            for line in output_lines(variant.failed_output):
+                console.print(Text(f"  {one_line(line)}"), soft_wrap=True)
 
 
 def _table(scenario: str, each: PassVerdict) -> Table:
@@ -59,8 +69,8 @@ def _table(scenario: str, each: PassVerdict) -> Table:
     table.add_column("")
     for name in each.variants:
         table.add_column(Text(name))
-    for label, cell in VARIANT_ROWS.items():
-        table.add_row(label, *(Text(one_line(cell(variant))) for variant in each.variants.values()))
+    for label, cells in variant_rows(each.variants.values()):
+        table.add_row(label, *(Text(one_line(cell)) for cell in cells))
     return table
 
 

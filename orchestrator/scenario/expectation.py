@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from signal import Signals
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
@@ -10,12 +12,23 @@ from pydantic import Field, StrictBool, StringConstraints, model_validator
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.fields import Cross, Model, Number, refuse
 from orchestrator.scenario.fragmentation import bound_problems
+from orchestrator.scenario.nearest import nearest
 
 CounterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
 
 
-EvidentOutcome = Literal[Outcome.PASSED, Outcome.OOM, Outcome.ALLOCATION_FAILURE, Outcome.PANIC, Outcome.HANG]
+EvidentOutcome = Literal[
+    Outcome.PASSED,
+    Outcome.OOM,
+    Outcome.ALLOCATION_FAILURE,
+    Outcome.PANIC,
+    Outcome.COMMAND_FAILED,
+    Outcome.HANG,
+]
 """The outcomes that say something about the kernel, so that a scenario can expect them."""
+
+
+_SIGNALS = tuple(signal.name for signal in Signals)
 
 
 class Bounds(Model):
@@ -93,6 +106,15 @@ class Expectation(Model):
         None, description="who must be among the OOM killer's victims", examples=["trigger"]
     )
 
+    exit_status: Annotated[Number, Field(ge=0, le=255)] | None = Field(
+        None,
+        description="exit status of the trigger's command; other than 0 means `outcome: command-failed`,"
+        " unless an outcome is given",
+        examples=[3],
+    )
+    signal: Annotated[str, StringConstraints(min_length=1, max_length=16)] | None = Field(
+        None, description="name of the signal that the trigger's command dies by", examples=["SIGSEGV"]
+    )
     kernel_bug: StrictBool | None = Field(
         None,
         description="true: the kernel reports a bug (BUG, Oops) in at least one fork of the variant, those"
@@ -102,9 +124,11 @@ class Expectation(Model):
 
     @property
     def expected_outcome(self) -> Outcome | None:
-        """The outcome expected, by `outcome` or by its short form `oom`; None when neither is given."""
+        """The outcome expected, by `outcome`, its short form `oom`, or how the command ends; None without."""
         if self.outcome is None and self.oom is not None:
             return Outcome.OOM if self.oom == "always" else Outcome.PASSED
+        if self.outcome is None and (self.exit_status or self.signal):
+            return Outcome.COMMAND_FAILED
         return self.outcome
 
     @model_validator(mode="after")
@@ -126,4 +150,17 @@ class Expectation(Model):
                 # `panicked: false` beside another outcome is redundant, not wrong.
                 if getattr(self, key):
                     found.append(Cross((key,), f"'{key}' needs an OOM, not the outcome '{wanted}'"))
-        return found
+        return found + list(self._command_contradictions(wanted))
+
+    def _command_contradictions(self, wanted: Outcome | None) -> Iterator[Cross]:
+        if self.signal is not None and self.signal not in _SIGNALS:
+            what = f"no signal is called '{self.signal}'"
+            yield Cross(("signal",), what, nearest(self.signal, _SIGNALS))
+        if self.signal is not None and self.exit_status is not None:
+            yield Cross(("signal",), "what dies by a signal has no exit status: give one of the two")
+        if self.signal is not None and wanted is Outcome.PASSED:
+            yield Cross(("signal",), "a command that dies by a signal has not passed")
+        if self.exit_status and wanted is Outcome.PASSED:
+            yield Cross(("exit_status",), "a command that passes ends with exit status 0")
+        if self.exit_status == 0 and wanted is Outcome.COMMAND_FAILED:
+            yield Cross(("exit_status",), "a command that ends with exit status 0 has not failed")

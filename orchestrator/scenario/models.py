@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
@@ -291,7 +292,19 @@ def _trigger_problems(scenario: Scenario) -> list[Cross]:
             found.append(Cross(("expectations", name, "mmaps_failed"), what))
         if expectation.killed == "bystander" and scenario.bystanders is None:
             found.append(Cross(("expectations", name, "killed"), "the scenario has no bystanders"))
+        if not isinstance(scenario.trigger, Command):
+            found += [
+                Cross(("expectations", name, key), "the trigger is no command")
+                for key in _of_a_command(expectation)
+            ]
     return found
+
+
+def _of_a_command(expectation: Expectation) -> Iterator[str]:
+    """Keys that only a trigger `command` can meet."""
+    if expectation.outcome is Outcome.COMMAND_FAILED:
+        yield "outcome"
+    yield from (key for key in ("exit_status", "signal") if getattr(expectation, key) is not None)
 
 
 def _clock_problems(scenario: Scenario) -> list[Cross]:

@@ -130,3 +130,43 @@ def test_a_command_that_ends_well_passes(trial: Trial) -> None:
     result = trial(*command("true"))
     assert result.outcome is Outcome.PASSED
     assert result.memory
+
+
+LOUD = "echo begin; yes 0123456789 | head -n 20000; echo to stderr >&2; exit 3"
+
+
+def test_a_command_that_fails_is_no_pass_and_its_output_is_kept(trial: Trial) -> None:
+    result = trial(*command(LOUD))
+    assert result.outcome is Outcome.COMMAND_FAILED
+    assert [(end.exit_status, end.signal) for end in result.processes] == [(3, None)]
+    output = (trial.directory / "output.log").read_bytes()
+    assert output.startswith(b"begin\n0123456789\n")
+    assert output.endswith(b"0123456789\nto stderr\n")
+    assert b"bytes were not kept here]" in output
+    assert len(output) < 70_000
+    assert result.output is not None
+    assert result.output.bytes == len("begin\n") + 20_000 * 11 + len("to stderr\n")
+    assert "0123456789" not in console(trial)
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_status", "signal_number", "word"),
+    [
+        ("kill -KILL $$", None, signal.SIGKILL, ""),
+        ("nonsuch", 127, None, "not found"),
+    ],
+)
+def test_how_a_command_failed_is_told(
+    trial: Trial, text: str, exit_status: int | None, signal_number: int | None, word: str
+) -> None:
+    result = trial(*command(text))
+    assert result.outcome is Outcome.COMMAND_FAILED
+    assert [(end.exit_status, end.signal) for end in result.processes] == [(exit_status, signal_number)]
+    assert result.output is not None
+    assert word in result.output.end
+
+
+def test_a_command_that_the_oom_killer_kills_is_an_oom(trial: Trial) -> None:
+    result = trial(*command("busybox tail /dev/zero"), "trigger.stop=end")
+    assert result.outcome is Outcome.OOM
+    assert [end.signal for end in result.processes] == [signal.SIGKILL]

@@ -31,4 +31,4 @@ def test_a_guest_swaps_to_the_zram_of_its_profile(oomlab: Oomlab) -> None:
     (oomlab.directory / "swaps.yaml").write_text(SWAPS)
     completed = oomlab("run", "swaps.yaml", "--out", "run")
     assert completed.returncode == ExitCode.MET, completed.stderr.decode()
-    assert "came back whole" in Path(oomlab.directory, "run/trials/0001/console.log").read_text()
+    assert "came back whole" in Path(oomlab.directory, "run/trials/0001/output.log").read_text()

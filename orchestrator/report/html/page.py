@@ -20,16 +20,16 @@ from orchestrator.report.html.oom_events import event_list
 from orchestrator.report.html.plots import Grid, Plot
 from orchestrator.report.html.ratios import ratio_plots
 from orchestrator.report.html.text import finalize, prose
-from orchestrator.report.html.trials import TrialTable, kernel_bugs, trial_table
+from orchestrator.report.html.trials import TrialTable, command_outputs, kernel_bugs, trial_table
 from orchestrator.report.picture import conclusion, headings_of, rows_of
 from orchestrator.report.picture import remarks as picture_remarks
 from orchestrator.report.rows import (
-    VARIANT_ROWS,
     control_line,
     headline,
     reasons,
     remarks,
     sample_line,
+    variant_rows,
     warnings,
 )
 from orchestrator.report.source import RunReport
@@ -97,6 +97,7 @@ def _context(report: RunReport) -> dict[str, Any]:
     passes = [_pass(report, each) for each in verdict.passes]
     events = event_list(report)
     trials = trial_table(report)
+    outputs = list(command_outputs(report))
     return {
         "manifest": report.manifest,
         "scenario": report.manifest.scenario,
@@ -108,10 +109,11 @@ def _context(report: RunReport) -> dict[str, Any]:
         "warnings": [*warnings(verdict), *kernel_bugs(report)],
         "facts": list(_facts(report)),
         "passes": passes,
+        "outputs": outputs,
         "events": events,
         "trials": trials,
         "repeat_commands": report.repeat_commands,
-        "links": [link for link in _links(passes, trials) if link.there],
+        "links": [link for link in _links(passes, trials, outputs=bool(outputs)) if link.there],
     }
 
 
@@ -127,10 +129,7 @@ def _pass(report: RunReport, verdict: PassVerdict) -> PassView:
         name=verdict.clock,
         verdict=verdict,
         sample=sample_line(verdict),
-        rows=[
-            (label, [cell(variant) for variant in verdict.variants.values()])
-            for label, cell in VARIANT_ROWS.items()
-        ],
+        rows=variant_rows(verdict.variants.values()),
         controls=[control_line(control) for control in verdict.controls],
         memory=memory_section(report, verdict.clock),
         picture=_picture(verdict),
@@ -184,7 +183,7 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     yield "by", f"oomlab {manifest.oomlab_version}"
 
 
-def _links(passes: Sequence[PassView], trials: TrialTable) -> Iterator[Link]:
+def _links(passes: Sequence[PassView], trials: TrialTable, *, outputs: bool) -> Iterator[Link]:
     yield Link("outcomes", "Outcomes")
     yield Link("answers", "Four questions", any(each.verdict.answers for each in passes))
     yield Link("memory", "Memory", any(each.memory.there or each.picture for each in passes))
@@ -196,5 +195,6 @@ def _links(passes: Sequence[PassView], trials: TrialTable) -> Iterator[Link]:
     )
     yield Link("audit", "Allocations", any(each.audit for each in passes))
     yield Link("events", "OOM events")
+    yield Link("outputs", "Command output", outputs)
     yield Link("trials", "Trials", bool(trials.rows))
     yield Link("repeat", "Repeat it")

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.outcome import Outcome
 from orchestrator.report.source import RunReport
 from orchestrator.result import Stage, TrialResult
 
 MOST_TRIALS = 2_000
+MOST_OUTPUTS = 20
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,33 @@ def kernel_bugs(report: RunReport) -> Iterator[str]:
         if found:
             share = f"{len(found)} of {len(trials)} trials"
             yield f"{name}: the kernel reported a bug of its own in {share}: {found[0]}"
+
+
+@dataclass(frozen=True)
+class OutputView:
+    """What the command of one trial wrote."""
+
+    title: str
+    amount: str
+    end: str
+    failed: bool
+
+
+def command_outputs(report: RunReport) -> Iterator[OutputView]:
+    """The output of the first commands, failed ones first."""
+    trials = [result for result in report.results if result.output is not None]
+    for result in sorted(trials, key=lambda result: result.outcome is not Outcome.COMMAND_FAILED)[
+        :MOST_OUTPUTS
+    ]:
+        output = result.output
+        if output is not None:
+            left_out = f", {output.left_out} of them not kept" if output.left_out else ""
+            yield OutputView(
+                title=f"Trial {result.trial}, {result.variant}: {result.why}",
+                amount=f"{output.bytes} bytes in trials/{result.directory}/output.log{left_out}; its end:",
+                end=output.end,
+                failed=result.outcome is Outcome.COMMAND_FAILED,
+            )
 
 
 def _row(result: TrialResult, several_clocks: bool) -> tuple[str, ...]:

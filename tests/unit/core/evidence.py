@@ -65,7 +65,7 @@ def record(event: str, **fields: Any) -> ControlRecord:
 def hello() -> ControlRecord:
     return record(
         "hello",
-        protocol=2,
+        protocol=3,
         release="6.1.0-56-arm64",
         machine="aarch64",
         page_size_bytes=4096,
@@ -92,8 +92,27 @@ def trigger_end(reason: str = "finished", ok: int = 600, failed: int = 0, oom_ki
         failed=failed,
         unfinished=0,
         oom_kill=oom_kill,
-        exit_status=0,
     )
+
+
+def command(*ends: ControlRecord, output: str = "", reason: str = "finished") -> list[ControlRecord]:
+    """A trial of a trigger `command` that ended so, having written `output`."""
+    start = record("trigger-start", kind="command", pids=[77], count=1)
+    wrote = [record("output", at=0, text=output)] if output else []
+    return [
+        hello(),
+        target(),
+        start,
+        *wrote,
+        *ends,
+        trigger_end(reason, ok=0),
+        record("end", oom_kill_total=0),
+    ]
+
+
+def process_end(**fields: int) -> ControlRecord:
+    """The end of the trigger's first process."""
+    return record("process-end", process=0, pid=77, **fields)
 
 
 def benchmark(name: str = "BM_sendVec_binder/4096", **changes: Any) -> ControlRecord:

@@ -15,9 +15,11 @@ from tests.unit.core.evidence import (
     DEADLOCK_CONSOLE,
     OOM_CONSOLE,
     PANIC_CONSOLE,
+    command,
     hello,
     judged,
     passed,
+    process_end,
     record,
     target,
     trigger_end,
@@ -152,6 +154,57 @@ def test_a_kernel_bug_is_kept() -> None:
     result = judged(passed(), "[    5.100000] oomlab: phase trigger\n" + bug)
     assert result.kernel_bugs
     assert "sleeping function" in result.kernel_bugs[0]
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        ({"exit_status": 3}, "the command ended with exit status 3"),
+        ({"exit_status": 127}, "exit status 127 (the shell found no such command)"),
+        ({"exit_status": 139}, "exit status 139 (what a shell says of a command that died by SIGSEGV)"),
+        ({"signal": 9}, "the command was killed by SIGKILL, and not by the OOM killer"),
+        ({"exit_status": 127, "start_errno": 12}, "the command could not be started: ENOMEM"),
+    ],
+)
+def test_a_command_that_fails_has_not_passed(end: dict[str, int], why: str) -> None:
+    reason = "killed" if "signal" in end else "finished"
+    result = judged(command(process_end(**end), output="no such thing\n", reason=reason))
+    assert result.outcome is Outcome.COMMAND_FAILED
+    assert why in result.why
+    assert [(each.exit_status, each.signal) for each in result.processes] == [
+        (end.get("exit_status"), end.get("signal"))
+    ]
+    assert result.output is not None
+    assert (result.output.bytes, result.output.end) == (14, "no such thing\n")
+
+
+def test_a_command_that_ends_well_has_passed() -> None:
+    result = judged(command(process_end(exit_status=0)))
+    assert result.outcome is Outcome.PASSED
+    assert result.output is not None
+    assert result.output.bytes == 0
+
+
+def test_a_command_that_the_oom_killer_killed_is_an_oom() -> None:
+    for end in (process_end(signal=9), process_end(exit_status=137)):
+        result = judged(command(end, reason="killed"), OOM_CONSOLE)
+        assert result.outcome is Outcome.OOM
+        assert len(result.processes) == 1
+
+
+def test_a_command_over_its_deadline_hangs() -> None:
+    assert judged(command(reason="deadline")).outcome is Outcome.HANG
+
+
+def test_a_process_of_the_trigger_that_dies_by_itself_gives_no_evidence() -> None:
+    ends = [process_end(signal=11), record("process-end", process=1, pid=78, exit_status=1)]
+    result = judged([hello(), target(), trigger_start(), *ends, trigger_end("killed", ok=5)])
+    assert result.outcome is Outcome.LOST
+    assert "process 0 of the trigger was killed by SIGSEGV" in result.why
+    assert [(end.process, end.signal, end.exit_status) for end in result.processes] == [
+        (0, 11, None),
+        (1, None, 1),
+    ]
 
 
 def test_a_block_says_whether_its_kernel_shuffled_free_memory() -> None:

@@ -43,6 +43,8 @@ SECTIONS = {
     "TargetState": "`result.target`",
     "MmapSummary": "`result.mmaps`",
     "LatencySummary": "`result.mmaps.latency`",
+    "ProcessEnd": "`result.processes[N]`",
+    "CommandOutput": "`result.output`",
     "RequestPaths": "`result.requests`",
     "BenchmarkRow": "`result.benchmarks[N]`",
     "AuditRow": "`result.audit[N]`",
@@ -72,6 +74,7 @@ SECTIONS = {
     "PictureLine": "`picture.lines[N]`",
     "VariantVerdict": "`verdict.json`: `variants.NAME`",
     "MmapTotals": "`variants.NAME.mmaps`",
+    "FailedOutput": "`variants.NAME.failed_output`",
 }
 FORMATS = ("manifest", "journal", "verdict")
 

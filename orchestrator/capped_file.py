@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file that a guest cannot fill a disk with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+MOST_BYTES = 64 << 20
+"""What is kept of a serial line in each file. A whole trial says some 100 KiB; `yes` in a guest fills
+a disk."""
+
+
+class CappedFile:
+    """A file that ends with a visible mark where there was more than it may hold."""
+
+    def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
+        self._file = path.open("wb")
+        self._room_bytes = most_bytes
+        self._left_out_bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """True once something has been left out."""
+        return self._left_out_bytes > 0
+
+    def write(self, data: bytes) -> None:
+        """Add `data` whole, or nothing of it; nothing follows what was left out. OSError if disk is full."""
+        if self.full or len(data) > self._room_bytes:
+            self._left_out_bytes += len(data)
+            return
+        self._room_bytes -= len(data)
+        self._file.write(data)
+        self._file.flush()
+
+    def close(self, mark: Callable[[str], bytes]) -> None:
+        """End the file; `mark` makes the last line if something is missing."""
+        with self._file:
+            if self.full:
+                self._file.write(mark(f"oomlab: {self._left_out_bytes} more bytes were not kept"))
