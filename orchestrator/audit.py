@@ -4,7 +4,8 @@
 The guest's histograms (images/guest/audit.c) say which order and gfp flags a reclaim or compaction was
 for (events `vmscan:mm_vmscan_direct_reclaim_begin` and `compaction:mm_compaction_try_to_compact_pages`).
 So it is laid at the door of the page array when it has the array's order and, like the array,
-__GFP_NORETRY or not; order 0 is everybody's, and stays with the phase.
+__GFP_NORETRY or not; order 0 is everybody's, and stays with the phase. What vmalloc served is seen
+(orchestrator/fallback.py): in place of a failed request, or without any.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.control import AuditEnd, Requests
+from orchestrator.fallback import Request, concluded_fallbacks, seen_fallbacks
 from orchestrator.histogram import HistogramRow, dropped_hits, parse_histogram
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
-from orchestrator.requests import NORETRY, array_requests
+from orchestrator.requests import NORETRY, accounted, array_requests
 from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
 
 _COMPACT_SUCCESS = 8
@@ -33,7 +35,7 @@ class PhaseFacts:
     array_sizes: Collection[int] = ()
     """Sizes in bytes of the page arrays that its mmaps ask for."""
     unserved: int = 0
-    """How many of its mmaps failed with ENOMEM."""
+    """How many of its mmaps found no memory, or were cut off."""
 
 
 @dataclass
@@ -70,8 +72,10 @@ class _Phase:
     """The tables of one phase, added up."""
 
     series: KernelSeries
-    served: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
-    failed: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    served: dict[Request, int] = field(default_factory=lambda: defaultdict(int))
+    failed: dict[Request, int] = field(default_factory=lambda: defaultdict(int))
+    vmalloc: dict[Request, int] = field(default_factory=lambda: defaultdict(int))
+    vmalloc_seen: bool = False
     reclaims: dict[_Kind, _Effort] = field(default_factory=_efforts)
     compactions: dict[_Kind, _Effort] = field(default_factory=_efforts)
     deferred: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -100,8 +104,8 @@ def audit_trial(
         for record in records:
             if record.phase == name:
                 _take(phase, record, page_bytes, known.array_sizes)
-        own = list(_rows(phase, name, known.unserved))
         end = next((end for end in ends if end.phase == name), None)
+        own = list(_rows(phase, name, *_fallbacks(phase, None if end is None else end.mmaps, known.unserved)))
         mmaps = None if end is None or min(known.array_sizes, default=0) < _LEAST_BYTES else end.mmaps
         rows += own
         phases.append(_whole(phase, name, own, mmaps, end.taken_kb if end is not None else 0))
@@ -116,8 +120,11 @@ def _take(phase: _Phase, record: Requests, page_bytes: int, array_sizes: Collect
             order = _order_of(row.number("bytes_req"), page_bytes)
             counts[order, row.number("gfp_flags")] += row.hits
         return
+    phase.vmalloc_seen |= record.table == "vmalloc"
     for row in parse_histogram(record.text):
         match record.table:
+            case "vmalloc":
+                _take_vmalloc(phase, row, page_bytes, array_sizes)
             case "reclaim":
                 phase.reclaims[phase.kind(row.number("order"), row.number("gfp_flags"))].add(row)
             case "compact":
@@ -128,32 +135,53 @@ def _take(phase: _Phase, record: Requests, page_bytes: int, array_sizes: Collect
                 phase.oom_kills += row.hits
 
 
+def _take_vmalloc(phase: _Phase, row: HistogramRow, page_bytes: int, array_sizes: Collection[int]) -> None:
+    size, flags = row.number("size"), row.number("gfp_flags")
+    if size in array_sizes and not flags & accounted(phase.series):
+        phase.vmalloc[_order_of(size, page_bytes), flags] += row.hits
+
+
 def _order_of(size_bytes: int, page_bytes: int) -> int:
     """As in orchestrator/binder.py: the smallest block that the array can come from."""
     return (-(-size_bytes // page_bytes) - 1).bit_length()
 
 
-def _rows(phase: _Phase, name: AuditedPhase, unserved: int) -> Iterator[AuditRow]:
-    """Requests by order and flags. Of those that may fall back, `unserved` found no memory there either."""
+def _fallbacks(
+    phase: _Phase, mmaps: int | None, unserved: int
+) -> tuple[dict[Request, int], dict[Request, int]]:
+    """How many failed requests vmalloc served, and what it served without one, by order and gfp flags."""
+    if phase.vmalloc_seen:
+        return seen_fallbacks(phase.vmalloc, phase.failed, unserved, phase.series)
+    contiguous = sum(phase.served.values())
+    made = contiguous + sum(phase.failed.values()) if mmaps is None else mmaps
+    return concluded_fallbacks(made - unserved, contiguous, phase.failed, phase.series), {}
+
+
+def _rows(
+    phase: _Phase, name: AuditedPhase, shares: Mapping[Request, int], alone: Mapping[Request, int]
+) -> Iterator[AuditRow]:
+    """Requests by order and flags. `shares` of the failed ones fell back to vmalloc; `alone` never tried."""
     claimed: set[_Kind] = set()
-    for order, flags in sorted(dict.fromkeys((*phase.served, *phase.failed))):
-        contiguous, failed = phase.served.get((order, flags), 0), phase.failed.get((order, flags), 0)
+    for request in sorted(dict.fromkeys((*phase.served, *phase.failed, *alone))):
+        (order, flags), tried = request, request in phase.served or request in phase.failed
+        contiguous, failed = phase.served.get(request, 0), phase.failed.get(request, 0)
+        fell_back = shares.get(request, 0) + alone.get(request, 0)
+        requests = contiguous + failed + alone.get(request, 0)
         kind = phase.kind(order, flags)
-        refused = min(failed, unserved) if kind[1] else failed
-        unserved -= refused if kind[1] else 0
         # Two kinds of flags that differ in nothing that a reclaim shows: the first is given it all.
-        own = order > 0 and kind not in claimed
-        claimed.add(kind)
+        own = tried and order > 0 and kind not in claimed
+        if own:
+            claimed.add(kind)
         reclaim = phase.reclaims.get(kind, _Effort()) if own else _Effort()
         compact = phase.compactions.get(kind, _Effort()) if own else _Effort()
         yield AuditRow(
             phase=name,
             order=order,
             gfp_flags=decode(flags, phase.series),
-            requests=contiguous + failed,
+            requests=requests,
             contiguous=contiguous,
-            fell_back=failed - refused,
-            refused=refused,
+            fell_back=fell_back,
+            refused=requests - contiguous - fell_back,
             reclaims=reclaim.count,
             reclaim_us=reclaim.us,
             reclaimed_pages=reclaim.pages,
@@ -179,4 +207,5 @@ def _whole(
         oom_kills=phase.oom_kills,
         taken_kb=max(taken_kb, 0),
         dropped=phase.dropped,
+        vmalloc_seen=phase.vmalloc_seen,
     )

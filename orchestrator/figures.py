@@ -81,17 +81,14 @@ def _latency(served_ns: Sequence[int]) -> LatencySummary | None:
     )
 
 
-def request_paths(evidence: Evidence, mapping_bytes: int | None) -> RequestPaths | None:
-    """How the trigger's page-array requests were served; None without a trace of them.
-
-    `mapping_bytes` is the size of its mmaps, None for other triggers.
-    """
+def request_paths(evidence: Evidence, audit: Sequence[AuditRow]) -> RequestPaths | None:
+    """How the trigger's page-array requests were served, from its audit; None without a trace of them."""
     hello = evidence.last(Hello)
     if hello is None:
         return None
-    array = None if mapping_bytes is None else page_array_bytes(mapping_bytes, hello.page_size_bytes)
+    rows = [row for row in audit if row.phase == "trigger"]
     tables = {record.table: record.text for record in evidence.every(Requests) if record.phase == "trigger"}
-    return summarise_requests(tables, evidence.last(VmallocInfo), release=hello.release, array_bytes=array)
+    return summarise_requests(rows, tables, evidence.last(VmallocInfo), release=hello.release)
 
 
 def audited(
@@ -104,7 +101,7 @@ def audited(
     page_bytes, mmaps = hello.page_size_bytes, mmap_summary(evidence)
     trigger = PhaseFacts(
         array_sizes=() if mapping_bytes is None else (page_array_bytes(mapping_bytes, page_bytes),),
-        unserved=0 if mmaps is None else mmaps.errnos.get("ENOMEM", 0),
+        unserved=0 if mmaps is None else mmaps.errnos.get("ENOMEM", 0) + mmaps.unfinished,
     )
     return audit_trial(
         evidence.every(Requests),

@@ -21,6 +21,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from orchestrator.errors import HostError, InputError
+from orchestrator.fallback import settled
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.result import BlockResult, TrialResult
 
@@ -204,5 +205,5 @@ def block_results(entries: list[Entry]) -> list[BlockResult]:
 
 
 def trial_results(entries: list[Entry]) -> list[TrialResult]:
-    """The results of all trials that ended, in order."""
-    return [entry.result for entry in entries if isinstance(entry, TrialEnded)]
+    """The results of all trials that ended, in order; those of earlier versions counted as today."""
+    return [settled(entry.result) for entry in entries if isinstance(entry, TrialEnded)]

@@ -130,7 +130,7 @@ def judge(
         mmaps=mmap_summary(evidence),
         processes=process_ends(evidence.every(ProcessEnded)),
         output=summarise_output(evidence.every(Output)) if _ran_command(evidence) else None,
-        requests=request_paths(evidence, mapping_bytes),
+        requests=request_paths(evidence, audit),
         # Of a traced fork they are disturbed, and nothing to report.
         benchmarks=() if planned.stage.startswith("audit-") else benchmark_rows(evidence),
         audit=audit,

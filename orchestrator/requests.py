@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the trigger's allocation requests were made and served, from tracefs histograms.
+"""How the trigger's allocation requests were made and served, from the audit and tracefs histograms.
 
 The guest agent arms `hist` triggers on `kmem:kmalloc` and `kmem:mm_page_alloc` for the
-trigger's processes. The gfp flags prove which variant really ran:
-kcalloc asks without __GFP_NORETRY, kvcalloc with it and falls back to vmalloc.
+trigger's processes. The gfp flags prove which variant really ran: kcalloc asks without
+__GFP_NORETRY, kvcalloc with it. How requests were served they do not tell (orchestrator/fallback.py).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.control import VmallocInfo
 from orchestrator.histogram import HistogramRow, parse_histogram
-from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
-from orchestrator.result import RequestPaths
+from orchestrator.oom.gfp import KernelSeries, mask_of, series_of
+from orchestrator.result import AuditRow, RequestPaths
 
 NORETRY = "__GFP_NORETRY"
 _ALLOCATOR = "__kmalloc"
@@ -23,28 +23,24 @@ its caller within the allocator for the call site, and by that caller for its ow
 
 
 def summarise_requests(
-    tables: Mapping[str, str], vmalloc: VmallocInfo | None, *, release: str, array_bytes: int | None
+    rows: Sequence[AuditRow], tables: Mapping[str, str], vmalloc: VmallocInfo | None, *, release: str
 ) -> RequestPaths | None:
     """The trigger's page-array requests in numbers; None when the guest sent no histograms.
 
-    `array_bytes` is the size of the array that one mmap asks for (None: not a binder trigger).
+    `rows` are those of its audit in the trigger's phase: all counts of requests come from there.
     """
     series = series_of(release)
     if series is None or "kmalloc" not in tables:
         return None
-    sizes = () if array_bytes is None else (array_bytes,)
-    arrays = array_requests(tables.get("kmalloc", ""), sizes, series)
-    failed = array_requests(tables.get("kmalloc_failed", ""), sizes, series)
     flags: Counter[str] = Counter()
-    for row in (*arrays, *failed):
-        flags[decode(row.number("gfp_flags"), series)] += row.hits
-    noretry = mask_of(NORETRY, series)
+    for row in rows:
+        flags[row.gfp_flags] += row.requests
     return RequestPaths(
         gfp_flags=dict(flags),
-        contiguous=sum(row.hits for row in arrays),
-        fell_back=sum(row.hits for row in failed if row.number("gfp_flags") & noretry),
-        refused=sum(row.hits for row in failed if not row.number("gfp_flags") & noretry),
-        insists=any(not row.number("gfp_flags") & noretry for row in (*arrays, *failed)),
+        contiguous=sum(row.contiguous for row in rows),
+        fell_back=sum(row.fell_back for row in rows),
+        refused=sum(row.refused for row in rows),
+        insists=any(NORETRY not in row.gfp_flags for row in rows),
         vmalloc_areas=vmalloc.areas if vmalloc else None,
         page_orders=_page_orders(tables, series),
     )
@@ -55,14 +51,18 @@ def array_requests(text: str, sizes: Collection[int], series: KernelSeries) -> l
 
     A descriptor table may have the very size of a page array, but is charged to its process.
     """
-    accounted = 0 if series == "4.3" else mask_of("__GFP_ACCOUNT", series)
     return [
         row
         for row in parse_histogram(text)
         if row.number("bytes_req") in sizes
-        and not row.number("gfp_flags") & accounted
+        and not row.number("gfp_flags") & accounted(series)
         and not row.keys.get("call_site", "").startswith(_ALLOCATOR)
     ]
+
+
+def accounted(series: KernelSeries) -> int:
+    """The gfp flag of what is charged to its process; page arrays are not."""
+    return 0 if series == "4.3" else mask_of("__GFP_ACCOUNT", series)
 
 
 def _page_orders(tables: Mapping[str, str], series: KernelSeries) -> dict[str, int]:

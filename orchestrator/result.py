@@ -51,13 +51,13 @@ class MmapSummary(_Frozen):
 class RequestPaths(_Frozen):
     """How the trigger's page-array requests were made and served: proof of the variant.
 
-    Counts are requests. From the kernel's `kmem` trace events, restricted to the trigger.
+    Counts are requests: those of the trigger's rows of the audit, added up.
     """
 
     gfp_flags: dict[str, int] = Field(description="decoded gfp flags of the page-array requests")
     contiguous: int = Field(description="served by kmalloc: physically contiguous memory")
-    fell_back: int = Field(description="kmalloc gave up, vmalloc was asked")
-    refused: int = Field(description="not served contiguous, and no fallback in this kernel")
+    fell_back: int = Field(description="served by vmalloc")
+    refused: int = Field(description="not served at all")
     insists: bool = Field(description="asked without __GFP_NORETRY: may call the OOM killer")
     vmalloc_areas: int | None = Field(description="binder areas in /proc/vmallocinfo, maps held")
     page_orders: dict[str, int] = Field(description="page requests: 'order N' or 'order N noretry'")
@@ -130,6 +130,10 @@ class AuditPhase(_Frozen):
     oom_kills: int = Field(description="processes that the OOM killer chose on behalf of these requests")
     taken_kb: int = Field(description="memory of the guest that the tracing took")
     dropped: int = Field(0, description="events that the histograms had no room for: the counts lack them")
+    vmalloc_seen: bool = Field(
+        False,
+        description="vmalloc was traced, too; else what it served is concluded from the served mmaps",
+    )
 
 
 Stage = Literal["trigger", "relaxed", "target", "audit-trigger", "audit-relaxed", "audit-target"]

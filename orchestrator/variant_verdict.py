@@ -72,7 +72,8 @@ class VariantVerdict(_Frozen):
     oom_events: int
     mmaps: MmapTotals
     contiguous: int = Field(0, description="page-array requests served by contiguous memory")
-    fell_back: int = Field(0, description="page-array requests that fell back to vmalloc")
+    fell_back: int = Field(0, description="page-array requests served by vmalloc")
+    refused: int = Field(0, description="page-array requests not served at all")
     gfp_flags: tuple[str, ...] = Field((), description="flags of the page-array requests: which variant ran")
     killed: dict[str, int] = Field(
         default_factory=dict, description="processes killed by the kernel, by role"
@@ -112,6 +113,7 @@ def variant_verdict(
         mmaps=_mmap_totals(results, clock, timed=timed),
         contiguous=sum(request.contiguous for request in requests),
         fell_back=sum(request.fell_back for request in requests),
+        refused=sum(request.refused for request in requests),
         gfp_flags=tuple(sorted({flags for request in requests for flags in request.gfp_flags})),
         killed=dict(Counter(victim.role for result in results for victim in result.victims)),
         ends=dict(Counter(short_words(end) for result in results for end in _own_ends(result))),

@@ -18,11 +18,23 @@
 #define RECLAIM_END "vmscan/mm_vmscan_direct_reclaim_end"
 #define RECLAIM_BEGIN "vmscan.mm_vmscan_direct_reclaim_begin"
 #define COMPACTION "compaction/mm_compaction_"
+#define VMALLOC "kprobes/oomlab_vmalloc_begin"
+#define VMALLOC_END "kprobes/oomlab_vmalloc_end"
 
 static const char *const synthetic[] = {
 	"oomlab_reclaim int order; u64 gfp_flags; u64 ns; u64 pages",
 	"oomlab_compact int order; u64 gfp_flags; int status; u64 ns",
+	"oomlab_vmalloc u64 size; u32 gfp_flags",
 };
+
+/*
+ * What every vmalloc() and kvmalloc() that falls back goes through (mm/vmalloc.c), by its names of 6.1
+ * and of 6.12; neither kernel traces all that is needed by itself. One return is awaited for each
+ * process of a trigger, and for as many others.
+ */
+static const char *const vmalloc_functions[] = { "__vmalloc_node_range", "__vmalloc_node_range_noprof" };
+#define PROBE_BEGIN "p:oomlab_vmalloc_begin %s size=$arg1:u64 gfp_flags=$arg5:u32"
+#define PROBE_END "r128:oomlab_vmalloc_end %s address=$retval:u64"
 
 /*
  * In the order in which they are armed; a variable must be there before it is referred to. Two
@@ -50,7 +62,6 @@ static const struct table {
 	  "keys=common_pid:r_ns=common_timestamp-$r_since,r_pages=nr_reclaimed"
 	  ":onmatch(" RECLAIM_BEGIN ").oomlab_reclaim($r_order,$r_gfp,$r_ns,$r_pages)", NULL },
 	{ "reclaim", "synthetic/oomlab_reclaim", "keys=order,gfp_flags:vals=ns,pages", NULL },
-	{ "compact_asked", COMPACTION "try_to_compact_pages", "keys=order,gfp_mask", NULL },
 	{ NULL, COMPACTION "try_to_compact_pages",
 	  "keys=common_pid:c_order=order,c_gfp=gfp_mask", NULL },
 	{ NULL, COMPACTION "begin", "keys=common_pid:c_since=common_timestamp", NULL },
@@ -60,6 +71,11 @@ static const struct table {
 	{ "compact", "synthetic/oomlab_compact", "keys=order,gfp_flags,status:vals=ns", NULL },
 	{ "compact_deferred", COMPACTION "deferred", "keys=order", NULL },
 	{ "oom_victims", "oom/mark_victim", "keys=pid", NULL },
+	{ NULL, VMALLOC, "keys=common_pid:v_size=size,v_gfp=gfp_flags", NULL },
+	{ NULL, VMALLOC_END,
+	  "keys=common_pid:onmatch(kprobes.oomlab_vmalloc_begin).oomlab_vmalloc($v_size,$v_gfp)",
+	  "address!=0" },
+	{ "vmalloc", "synthetic/oomlab_vmalloc", "keys=size,gfp_flags", NULL },
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -88,6 +104,23 @@ static int command(const struct table *table, const char *prefix)
 	return file_write(path, line);
 }
 
+static int probe(const char *definition, const char *function)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), definition, function);
+	return file_write(ROOT "kprobe_events", line);
+}
+
+/* Probes that nothing is attached to are not in the code: they cost nothing. */
+static void probe_vmalloc(void)
+{
+	for (size_t i = 0; i < sizeof(vmalloc_functions) / sizeof(vmalloc_functions[0]); i++)
+		if (!probe(PROBE_BEGIN, vmalloc_functions[i]) && !probe(PROBE_END, vmalloc_functions[i]))
+			return;
+	emit_note("audit: no event for vmalloc: %s", strerror(errno));
+}
+
 void audit_prepare(void)
 {
 	/* Otherwise the first trigger would allocate a full-sized ring buffer. */
@@ -95,6 +128,7 @@ void audit_prepare(void)
 	for (size_t i = 0; i < sizeof(synthetic) / sizeof(synthetic[0]); i++)
 		if (file_write(ROOT "synthetic_events", synthetic[i]))
 			emit_note("audit: no event %s: %s", synthetic[i], strerror(errno));
+	probe_vmalloc();
 }
 
 /* Else every trigger that is set or removed waits for a grace period: 20 to 60 ms each. */

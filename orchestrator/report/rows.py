@@ -76,7 +76,9 @@ def _latency(variant: VariantVerdict) -> str:
 
 
 def _paths(variant: VariantVerdict) -> str:
-    return f"{variant.contiguous} / {variant.fell_back}" if variant.gfp_flags else "-"
+    if not variant.gfp_flags:
+        return "-"
+    return f"{variant.contiguous} / {variant.fell_back} / {variant.refused}"
 
 
 def _free(variant: VariantVerdict) -> str:
@@ -97,7 +99,7 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "trigger ended with": _ends,
     "mmaps ok / failed / cut off": _mmaps,
     "mmap p50 / p99 / max": _latency,
-    "contiguous / vmalloc, traced": _paths,
+    "contiguous / vmalloc / refused, traced": _paths,
     "free at the target": _free,
     f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
 }

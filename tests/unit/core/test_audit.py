@@ -57,7 +57,8 @@ def test_kvcalloc_is_served_in_full_and_tries_but_does_not_insist(
 
 @pytest.mark.parametrize(("guest", "made"), [("6.1-arm64", 134), ("6.12-arm64", 213), ("6.1-x86_64", 169)])
 def test_kcalloc_insists_and_a_process_dies_for_it(guest: str, made: int) -> None:
-    (row,), (phase,) = audit(*recorded(f"{guest}-kcalloc"), FACTS, RELEASES[guest])
+    cut_off = PhaseFacts((ARRAY_BYTES,), unserved=1)
+    (row,), (phase,) = audit(*recorded(f"{guest}-kcalloc"), cut_off, RELEASES[guest])
     assert (row.gfp_flags, row.requests, row.contiguous) == (KCALLOC, made, made - 1)
     assert (row.fell_back, row.refused) == (0, 1)
     assert (phase.mmaps, phase.requests, phase.oom_kills) == (made, made, 1)
@@ -72,6 +73,60 @@ def test_descriptor_tables_of_the_same_size_are_no_page_arrays() -> None:
     )
     assert [(row.order, row.requests) for row in rows] == [(1, 410), (3, 410)]
     assert (phase.mmaps, phase.requests) == (820, 820)
+
+
+@pytest.mark.parametrize(
+    ("driver", "unserved", "rows"),
+    [
+        ("noretry", 436, [("GFP_KERNEL|__GFP_NORETRY|__GFP_ZERO", 600, 164, 0, 436)]),
+        ("vcalloc", 0, [(KCALLOC, 600, 0, 600, 0)]),
+        (
+            "mixed",
+            123,
+            [
+                (KCALLOC, 200, 0, 200, 0),
+                ("GFP_KERNEL|__GFP_NOWARN|__GFP_RETRY_MAYFAIL|__GFP_ZERO", 200, 77, 123, 0),
+                ("GFP_KERNEL|__GFP_NORETRY|__GFP_ZERO", 200, 77, 0, 123),
+            ],
+        ),
+    ],
+)
+def test_vmalloc_is_what_was_seen_of_it_and_no_flag(
+    driver: str, unserved: int, rows: list[tuple[str, int, int, int, int]]
+) -> None:
+    """Drivers of tests/data: kcalloc that gives up, vcalloc alone, and three ways by turns."""
+    found, (phase,) = audit(*recorded(f"6.1-arm64-{driver}"), PhaseFacts((ARRAY_BYTES,), unserved))
+    counts = [(row.gfp_flags, row.requests, row.contiguous, row.fell_back, row.refused) for row in found]
+    assert counts == rows
+    assert phase.vmalloc_seen
+    assert phase.mmaps == phase.requests == 600
+
+
+def without_vmalloc(driver: str) -> tuple[list[Requests], list[AuditEnd]]:
+    """As a guest tells whose kernel has no probes, and all told before vmalloc was traced."""
+    records, ends = recorded(driver)
+    return [record for record in records if record.table != "vmalloc"], ends
+
+
+@pytest.mark.parametrize(
+    ("driver", "unserved", "fell_back", "refused"),
+    [("6.1-arm64-noretry", 436, 0, 436), ("6.1-arm64-kvcalloc", 0, 444, 0), ("6.1-arm64-kcalloc", 1, 0, 1)],
+)
+def test_where_vmalloc_is_not_seen_the_mmaps_tell(
+    driver: str, unserved: int, fell_back: int, refused: int
+) -> None:
+    (row,), (phase,) = audit(*without_vmalloc(driver), PhaseFacts((ARRAY_BYTES,), unserved))
+    assert (row.fell_back, row.refused) == (fell_back, refused)
+    assert not phase.vmalloc_seen
+
+
+def test_a_second_try_that_is_served_is_no_fallback() -> None:
+    """kcalloc with __GFP_NORETRY, and again without where that fails: 600 mmaps, and all contiguous."""
+    records, ends = without_vmalloc("6.1-arm64-noretry")
+    served = next(record for record in records if record.table == "kmalloc")
+    again = served.text.replace("69056", " 3520").replace("164", "436")
+    rows, _ = audit([*records, served.model_copy(update={"text": again})], ends, PhaseFacts((ARRAY_BYTES,)))
+    assert [(row.contiguous, row.fell_back, row.refused) for row in rows] == [(436, 0, 0), (164, 0, 436)]
 
 
 def test_what_vmalloc_could_not_serve_either_is_refused() -> None:
