@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.cgroup import groups_v1, groups_v2
 from orchestrator.errors import HostError
 from orchestrator.scenario.models import Device
 from orchestrator.units import KIB, MIB
@@ -56,7 +56,7 @@ def find_capacity(device: Device, *, jobs: int | None, root: Path = _ROOT) -> Ca
 def available_cores(root: Path = _ROOT) -> int:
     """Cores that this process may use, rounded up where a cgroup allows a fraction; at least 1."""
     cores = float(len(os.sched_getaffinity(0)))
-    for group in _groups_v2(root):
+    for group in groups_v2(root):
         with suppress(OSError, ValueError):
             quota, period = (group / "cpu.max").read_text().split()
             cores = min(cores, int(quota) / int(period))  # "max" is no number: no limit
@@ -70,8 +70,8 @@ def available_memory_bytes(root: Path = _ROOT) -> int:
     active use counts as free, as it does in MemAvailable.
     """
     rooms = [_meminfo_bytes(root, "MemAvailable")]
-    rooms += [room for group in _groups_v2(root) if (room := _room_v2(group)) is not None]
-    rooms += [room for group in _groups_v1(root) if (room := _room_v1(group)) is not None]
+    rooms += [room for group in groups_v2(root) if (room := _room_v2(group)) is not None]
+    rooms += [room for group in groups_v1(root, "memory") if (room := _room_v1(group)) is not None]
     return min(rooms)
 
 
@@ -80,36 +80,6 @@ def _meminfo_bytes(root: Path, name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * KIB
     return 0
-
-
-def _groups_v2(root: Path) -> Iterator[Path]:
-    for number, _, path in _memberships(root):
-        if number == "0":
-            mounted = root / "sys/fs/cgroup"
-            # systemd's hybrid layout has the unified hierarchy beside those of version 1.
-            hybrid = mounted / "unified"
-            yield from _upwards(hybrid if hybrid.is_dir() else mounted, path)
-
-
-def _groups_v1(root: Path) -> Iterator[Path]:
-    for _, controllers, path in _memberships(root):
-        if "memory" in controllers.split(","):
-            yield from _upwards(root / "sys/fs/cgroup/memory", path)
-
-
-def _memberships(root: Path) -> Iterator[tuple[str, str, str]]:
-    """Lines of /proc/self/cgroup: hierarchy, controllers, path; none without cgroups."""
-    with suppress(OSError):
-        for line in (root / "proc/self/cgroup").read_text().splitlines():
-            number, controllers, path = line.split(":", 2)
-            yield number, controllers, path
-
-
-def _upwards(mounted: Path, path: str) -> Iterator[Path]:
-    """The group and those around it, down to the root of the mount."""
-    group = mounted / path.lstrip("/")
-    yield group
-    yield from (parent for parent in group.parents if parent.is_relative_to(mounted))
 
 
 def _room_v2(group: Path) -> int | None:

@@ -54,9 +54,14 @@ def unread_bytes(descriptor: int) -> int:
 
 @contextmanager
 def serial_pipe() -> Iterator[SerialPipe]:
-    """A pipe with a large buffer; the read end is closed at the end of the block."""
+    """A pipe with a large buffer; the read end is closed at the end of the block.
+
+    QEMU may be another user than this program, and opens it by name: who has no descriptor of it
+    has no name for it either.
+    """
     read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
     try:
+        os.fchmod(write_fd, 0o666)
         enlarge(write_fd)
         yield SerialPipe(read_fd, write_fd)
     finally:

@@ -3,7 +3,8 @@
 
 Every child gets list arguments, a closed standard input unless asked, a small explicit
 environment, a session of its own (so that Ctrl-C reaches only this program, which then ends
-the child in order), and SIGKILL from the kernel when this program dies.
+the child in order), and SIGKILL from the kernel when this program dies. Whatever works on foreign
+input is `confined` as well: it has neither this program's rights nor its environment.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import IO, Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
+from orchestrator.privilege import Confinement
 from orchestrator.programs import install_hint
 
 Argument = str | os.PathLike[str]
@@ -33,6 +35,10 @@ PIPE = subprocess.PIPE
 
 _TAIL_CHARS = 4000
 _STOP_GRACE_S = 2.0
+_CLEAN_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+}
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 
 _PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
@@ -84,7 +90,6 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     input_bytes: bytes | None = None,
-    pass_fds: Sequence[int] = (),
     check: bool = True,
 ) -> Completed:
     """Run a command to its end and collect its output.
@@ -93,19 +98,25 @@ def run(
     program does not exist. The whole process group is gone when this returns or raises.
     """
     stdin = subprocess.PIPE if input_bytes is not None else subprocess.DEVNULL
-    with start(
-        argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=pass_fds
-    ) as child:
-        try:
-            stdout, stderr = child.communicate(input_bytes, timeout=deadline.remaining())
-        except subprocess.TimeoutExpired as expired:
-            tail = _tail((expired.stdout or b"") + (expired.stderr or b""))
-            raise DeadlinePassed(
-                f"deadline passed: {deadline.what}", evidence=[paste_ready(argv), tail]
-            ) from None
+    with start(argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        stdout, stderr = finish(child, argv, deadline, input_bytes)
     if check and child.returncode != 0:
         raise CommandFailed(paste_ready(argv), child.returncode, _tail(stdout + stderr))
     return Completed(child.returncode, stdout, stderr)
+
+
+def finish(
+    child: Child, argv: Sequence[Argument], deadline: Deadline, input_bytes: bytes | None = None
+) -> tuple[bytes, bytes]:
+    """Wait for a child's end; what it wrote to those of its streams that are pipes. DeadlinePassed."""
+    try:
+        stdout, stderr = child.communicate(input_bytes, timeout=deadline.remaining())
+    except subprocess.TimeoutExpired as expired:
+        tail = _tail((expired.stdout or b"") + (expired.stderr or b""))
+        raise DeadlinePassed(
+            f"deadline passed: {deadline.what}", evidence=[paste_ready(argv), tail]
+        ) from None
+    return stdout or b"", stderr or b""
 
 
 @contextmanager
@@ -119,25 +130,27 @@ def start(
     stderr: Stream = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
     foreground: bool = False,
+    confined: Confinement | None = None,
 ) -> Iterator[Child]:
     """Start a command that lives at most as long as the `with` block.
 
     A `foreground` child stays in the terminal's process group, so it may read the terminal.
-    Raises HostError when the program does not exist.
+    A `confined` one has nothing of this program's rights and environment, but what `env` adds.
+    Raises HostError when the program does not exist, or cannot be confined.
     """
     program = find_program(os.fspath(argv[0]))
     command = [program, *(os.fspath(argument) for argument in argv[1:])]
     future = _spawner.submit(
         _spawn,
         command,
-        cwd=cwd,
-        env=environment(env),
+        cwd="/" if confined is not None and cwd is None else cwd,  # ours may be in a closed home
+        env=environment(env) if confined is None else {**_CLEAN_ENVIRONMENT, **(env or {})},
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         pass_fds=tuple(pass_fds),
         start_new_session=not foreground,
-        preexec_fn=partial(_die_with, os.getpid()),
+        preexec_fn=partial(_prepare, os.getpid(), confined),
     )
     try:
         child = future.result()
@@ -164,7 +177,17 @@ def witnessed(witness: Witness) -> Iterator[None]:
 
 
 def _spawn(command: Sequence[str], **options: Any) -> Child:
-    child = subprocess.Popen(command, **options)
+    try:
+        child = subprocess.Popen(command, **options)
+    except PermissionError as error:
+        raise HostError(
+            f"{command[0]} could not be started: {error.strerror}", hint="is it open to every user?"
+        ) from None
+    except subprocess.SubprocessError:  # what was raised between fork and exec
+        raise HostError(
+            f"{command[0]} could not be started without root's rights",
+            hint="this container may lack CAP_SETUID and CAP_SETGID: start oomlab as an ordinary user",
+        ) from None
     try:
         for witness in _witnesses:
             witness(child.pid, command[0])
@@ -174,14 +197,17 @@ def _spawn(command: Sequence[str], **options: Any) -> Child:
     return child
 
 
-def _die_with(parent_pid: int) -> None:
-    """Runs in the child between fork and exec: SIGKILL when the parent dies (prctl(2)).
+def _prepare(parent_pid: int, confined: Confinement | None) -> None:
+    """Runs in the child between fork and exec: SIGKILL when the parent dies (prctl(2)), and no rights.
 
     Calls only what was loaded before the fork, for other threads may have held locks. A parent
-    that died before the call sends no signal any more, hence the look at getppid(2). A shell
-    that put this program into the background has it ignore SIGINT; its children need not.
+    that died before the call sends no signal any more, hence the look at getppid(2). Last, because a
+    change of user takes the signal off again. A shell that put this program into the background has
+    it ignore SIGINT; its children need not.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if confined is not None:
+        confined.enter()
     if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent_pid:
         os._exit(127)
 

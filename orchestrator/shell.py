@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from orchestrator.channel import Pump, serial_pipe
 from orchestrator.control import State, TargetRecord, parse_record
 from orchestrator.errors import InputError
+from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
 from orchestrator.laboratory import open_laboratory
 from orchestrator.observer import Observer
@@ -34,12 +35,12 @@ class ShellSession:
 
         Ctrl-C goes to the guest, as on a real console.
         """
-        with serial_pipe() as control, _terminal_restored():
+        with serial_pipe() as control, _terminal_restored(), handed_over(self.boot) as given:
             wiring = Wiring(console="stdio,signal=off", control=control.chardev)
             progress = Pump("control", control.read_fd, _Progress())
             with start(
-                qemu_argv(self.boot, wiring), stdin=None, stdout=None, stderr=None,
-                pass_fds=(control.write_fd,), foreground=True,
+                qemu_argv(given.boot, wiring), stdin=None, stdout=None, stderr=None,
+                pass_fds=(control.write_fd, *given.descriptors), foreground=True, confined=given.confined,
             ) as child:  # fmt: skip
                 os.close(control.write_fd)
                 progress.start()

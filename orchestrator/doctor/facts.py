@@ -41,7 +41,7 @@ class Version:
 class Accelerator:
     """What a probe guest of one architecture found, or why none was booted.
 
-    `kvm_forbidden`: there is a /dev/kvm that could run these guests, and this user may not open it.
+    `kvm_forbidden`: there is a /dev/kvm that could run these guests, and guests may not open it.
     """
 
     arch: str
@@ -53,10 +53,15 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class SandboxTrial:
-    """Whether a command ran in the sandbox. `sysctls` holds those that forbid user namespaces."""
+    """Whether a command ran in the sandbox. `sysctls` holds those that forbid user namespaces.
+
+    `identity` says whose rights it (and every guest) had, `group` where a control group holds it down.
+    """
 
     error: str
     sysctls: Mapping[str, str]
+    identity: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,10 @@ def judge_accelerator(facts: Accelerator, user: User) -> Finding:
     if facts.error:
         return Finding(what=what, state="fault", detail=facts.error)
     join = f"usermod --append --groups kvm {shlex.quote(user.name)}, then log in again"
-    remedy = "" if not facts.kvm_forbidden else f"sudo {join}" if user.has_sudo else f"as root: {join}"
+    if user.is_root:
+        join = "chgrp kvm /dev/kvm && chmod 0660 /dev/kvm"
+    as_root = "" if user.is_root else "sudo " if user.has_sudo else "as root: "
+    remedy = f"{as_root}{join}" if facts.kvm_forbidden else ""
     if facts.report is None:
         return Finding(
             what=what,
@@ -97,10 +100,26 @@ def judge_accelerator(facts: Accelerator, user: User) -> Finding:
     return Finding(what=what, state="warning" if slower else "ok", detail=detail, remedy=remedy)
 
 
-def judge_sandbox(facts: SandboxTrial, user: User) -> Finding:
-    """Whether patches can be applied and built apart from the host."""
-    if not facts.error:
-        return Finding(what="sandbox", state="ok", detail="a command ran in it (user namespaces work)")
+def judge_sandbox(facts: SandboxTrial, user: User) -> Iterator[Finding]:
+    """Whether patches can be applied and built apart from the host, and held down there."""
+    if facts.error:
+        yield _broken_sandbox(facts, user)
+        return
+    detail = f"a command ran in it (user namespaces work), its rights: {facts.identity}"
+    yield Finding(what="sandbox", state="ok", detail=detail)
+    if facts.group:
+        detail = f"memory and processes of a whole build, by a control group below {facts.group}"
+        yield Finding(what="sandbox limits", state="ok", detail=detail)
+    else:
+        yield Finding(
+            what="sandbox limits",
+            state="warning",
+            detail="for each process alone: this user can make no control group for a whole build",
+            remedy="systemd-run --user --scope oomlab ..., where systemd keeps a session for this user",
+        )
+
+
+def _broken_sandbox(facts: SandboxTrial, user: User) -> Finding:
     settings = [
         f"{name}={good}" for name, (bad, good) in _NAMESPACE_SYSCTLS.items() if facts.sysctls.get(name) == bad
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from orchestrator import paths
 from orchestrator.capacity import available_cores, available_memory_bytes, find_capacity
+from orchestrator.cgroup import find_place
 from orchestrator.deadline import Deadline
 from orchestrator.doctor.facts import (
     Accelerator,
@@ -47,6 +48,7 @@ from orchestrator.kernels.fetch import find_base, recorded_base
 from orchestrator.kernels.images import PROBE_BASE, Progress, prepare_probe, probe_base
 from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
 from orchestrator.kernels.toolchain import find_compiler
+from orchestrator.privilege import confinement
 from orchestrator.programs import Need, all_needs, host_arch, missing, needs_of
 from orchestrator.scenario.models import Device
 
@@ -132,8 +134,9 @@ def _probe(arch: Arch, base: str, say: Progress) -> AcceleratorReport:
 
 def sandbox(root: Path = _ROOT) -> SandboxTrial:
     """Runs the least of commands in the sandbox that patches get."""
-    error = ""
+    error = identity = ""
     try:
+        identity = confinement().words
         done = run_sandboxed(
             Sandbox().command("true"), input_bytes=b"", deadline=Deadline.after(_SANDBOX_S, "the sandbox")
         )
@@ -142,7 +145,9 @@ def sandbox(root: Path = _ROOT) -> SandboxTrial:
             error = " ".join(words) or f"status {done.returncode}"
     except OomlabError as failure:
         error = " ".join([failure.message, *failure.evidence])
-    return SandboxTrial(error, dict(_sysctls(root)))
+    place = find_place(root)
+    group = f"{place.memory} (version {place.version})" if place else ""
+    return SandboxTrial(error, dict(_sysctls(root)), identity, group)
 
 
 def _sysctls(root: Path) -> Iterator[tuple[str, str]]:

@@ -277,7 +277,7 @@ def _modules(
         for item in variants:
             found = _find_module(cache, fetched, base, arch, item, compiler)
             if found is None:
-                headers = headers or stack.enter_context(modules.headers_tree(cache, fetched))
+                headers = headers or stack.enter_context(modules.headers_archive(cache, fetched))
                 recipe = _module_recipe(base, arch, item)
                 entry = modules.build_module(cache, fetched, recipe, compiler, headers, progress)
                 found = (entry, MODULE_FILE)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,17 +19,20 @@ from orchestrator.kernels.bases import Arch, Base, find_scope
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.fetch import FetchedBase, Progress
 from orchestrator.kernels.patch import Patch, apply_patch
-from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.sandbox import GIVEN_DIR, SOURCE_DIR, Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.toolchain import Compiler
 from orchestrator.kernels.tree import Tree
+from orchestrator.process import run
 
 MODULE_FILE = "binder_linux.ko"
 LOG_FILE = "build.log"
 
 _BUILD_S = 300.0
+_PACK_S = 60.0
 _NEED_BYTES = 10_000_000
 _HEADERS_BYTES = 150_000_000
 _FORMAT = 1
+_HEADERS_FILE = "headers.tar"
 _LOG_BYTES = 1_000_000
 _EVIDENCE_LINES = 30
 _TELLING = re.compile(r"\b(error|undefined|not found|No such file|Error \d+)\b|: \*\*\* ")
@@ -37,12 +41,14 @@ _TELLING = re.compile(r"\b(error|undefined|not found|No such file|Error \d+)\b|:
 # Everything a Makefile prints goes to the log; standard output is for the module alone.
 # No BTF: it would need pahole and the kernel's own, and tells a guest nothing it uses.
 _MAKE = (
-    'make -C "/usr/src/linux-headers-$2" M="$PWD/$1" ARCH="$3" CROSS_COMPILE="$4" CC="$5" '
+    f'make -C "{SOURCE_DIR}/linux-headers-$2" M="$PWD/$1" ARCH="$3" CROSS_COMPILE="$4" CC="$5" '
     "CONFIG_DEBUG_INFO_BTF_MODULES= -j2 modules"
 )
 _BUILD_SCRIPT = " && ".join((
     "umask 022",
     "exec 3>&1 >&2",
+    f"tar -C {SOURCE_DIR} -xf {GIVEN_DIR}/{_HEADERS_FILE}",
+    f"rm {GIVEN_DIR}/{_HEADERS_FILE}",
     "tar -xf -",
     _MAKE,
     'test -f "$1/$6.ko"',
@@ -70,13 +76,20 @@ class ModuleRecipe:
 
 
 @contextmanager
-def headers_tree(cache: Cache, fetched: FetchedBase) -> Iterator[Path]:
-    """A `/usr/src` with the headers of a base, unpacked for as long as builds need it."""
+def headers_archive(cache: Cache, fetched: FetchedBase) -> Iterator[Path]:
+    """A tar archive of a `/usr/src` with the headers of a base, for as long as builds need it.
+
+    An archive, for the sandbox may not look into the cache, nor into root's directories at all.
+    """
     assert fetched.headers is not None
     debs = [fetched.headers.file(name) for name in fetched.headers.meta.files]
     with cache.scratch(memory_bytes=_HEADERS_BYTES) as scratch:
         unpack.unpack_headers(debs, scratch)
-        yield scratch / "src"
+        archive = scratch / _HEADERS_FILE
+        deadline = Deadline.after(_PACK_S, "packing the kernel headers")
+        run(["tar", "-C", scratch / "src", "-cf", archive, "."], deadline=deadline)
+        shutil.rmtree(scratch / "src")
+        yield archive
 
 
 def module_key(fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler) -> dict[str, Any]:
@@ -141,9 +154,9 @@ def patched_tree(fetched: FetchedBase, recipe: ModuleRecipe, progress: Progress)
     return tree
 
 
-def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, headers: Path) -> list[str]:
+def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, headers: Path) -> SandboxCommand:
     """The sandboxed build: a tar archive of the tree on standard input, the module on standard output."""
-    return Sandbox(read_only={headers: "/usr/src"}).command(
+    return Sandbox(given={_HEADERS_FILE: headers}).command(
         _BUILD_SCRIPT, recipe.scope, release, recipe.arch.kbuild, compiler.prefix, compiler.command,
         find_scope(recipe.scope),
     )  # fmt: skip
@@ -153,10 +166,10 @@ def _compile(
     fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler, headers: Path, tree: Tree
 ) -> tuple[bytes, bytes]:
     """The module and the build log."""
-    argv = build_command(recipe, fetched.resolved.release, compiler, headers)
+    command = build_command(recipe, fetched.resolved.release, compiler, headers)
     deadline = Deadline.after(_BUILD_S, f"building {recipe.what}")
     try:
-        done = run_sandboxed(argv, input_bytes=trees.pack(tree), deadline=deadline)
+        done = run_sandboxed(command, input_bytes=trees.pack(tree), deadline=deadline)
     except DeadlinePassed as error:
         raise DeadlinePassed(
             f"variant {recipe.variant}: the build did not end within {_BUILD_S:.0f} s",
@@ -164,16 +177,16 @@ def _compile(
         ) from None
     log = done.stderr[-_LOG_BYTES:]
     if done.returncode != 0 or not done.stdout.startswith(b"\x7fELF"):
-        raise _broken(recipe, log.decode(errors="replace"))
+        raise _broken(recipe, log.decode(errors="replace"), done.excess)
     return done.stdout, log
 
 
-def _broken(recipe: ModuleRecipe, log: str) -> OomlabError:
+def _broken(recipe: ModuleRecipe, log: str, excess: str) -> OomlabError:
     message = f"variant {recipe.variant}: {find_scope(recipe.scope)} does not build for {recipe.base.name}"
     evidence = first_errors(log.splitlines())
     if recipe.patches:
-        return InputError(message, hint="the patch may need another base", evidence=evidence)
-    hint = "the unpatched source should build: is the tool chain whole?"
+        return InputError(message, hint=excess or "the patch may need another base", evidence=evidence)
+    hint = excess or "the unpatched source should build: is the tool chain whole?"
     return OomlabError(message, hint=hint, evidence=evidence)
 
 

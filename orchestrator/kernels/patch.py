@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.kernels import tree as trees
-from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.sandbox import Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.tree import OddFile, Tree, TreeFile
 
 _APPLY_S = 60.0
@@ -156,7 +156,7 @@ def apply_patch(patch: Patch, before: Tree, scope: str, *, target: str) -> Appli
     if done.returncode != 0:
         raise InputError(
             f"patch {patch.name} does not apply to {target}",
-            hint=_why_not(words),
+            hint=done.excess or _why_not(words),
             evidence=words.splitlines()[:_EVIDENCE_LINES],
         )
     after = trees.unpack(done.stdout)
@@ -166,7 +166,7 @@ def apply_patch(patch: Patch, before: Tree, scope: str, *, target: str) -> Appli
     return Applied(files, remarks)
 
 
-def apply_command() -> list[str]:
+def apply_command() -> SandboxCommand:
     """The sandboxed patch(1): a tar archive of `tree/` and `patch` on standard input, the new tree back."""
     return Sandbox().command(_APPLY_SCRIPT)
 

@@ -131,6 +131,7 @@ def _headers_lines(directory: Path) -> list[str]:
     return [
         f"rm {source}/linux-kbuild-* && mv {tools}/linux-kbuild-* {source}",
         f"cd {source} && {links}; do {point}; done",
+        f"tar -C {source} -cf {_quoted(directory / 'headers.tar')} .",
     ]
 
 
@@ -142,14 +143,14 @@ def _build_lines(
     inner, tree = _quoted(work), _quoted(work / "tree")
     tarball = f"{_quoted(directory / 'usr/src')}/linux-source-*.tar.xz"
     target = directory / "root/modules" / recipe.variant / module.MODULE_FILE
-    build = paste_ready(module.build_command(recipe, release, compiler, directory / "usr/src"))
+    build = module.build_command(recipe, release, compiler, directory / "headers.tar").by_hand()
     lines = [
         f"mkdir -p {tree} && tar -xf {tarball} -C {tree} --strip-components=1 --wildcards '*/{recipe.scope}'"
     ]
     for path in patches:
         lines.append(f"cp {_quoted(path)} {inner}/patch")
         lines.append(
-            f"tar -C {inner} -cf - tree patch | {paste_ready(patch.apply_command())} | tar -C {tree} -xf -"
+            f"tar -C {inner} -cf - tree patch | {patch.apply_command().by_hand()} | tar -C {tree} -xf -"
         )
     lines.append(f"tar -C {tree} -cf - . | {build} >{_quoted(target)}")
     return lines

@@ -1,105 +1,224 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where foreign patches and Makefiles run: bubblewrap, with nothing of the host writable.
 
-Input goes in as bytes on standard input, the result comes out on standard output, the log on
-standard error. There is no network, no home, no /etc beyond the linker's needs; the only
-writable places are two size-limited tmpfs that vanish with the sandbox.
+It is started without root's rights and without the caller's environment (`privilege`), in a control
+group of its own where one can be made. Input goes in as bytes on standard input, the result comes out
+on standard output, the log on standard error. There is no network, no home, no /sys, no /etc beyond the
+linker's needs; /proc is read-only; the only writable places are size-limited tmpfs that vanish with it.
+
+No host directory but /usr is looked at: whoever it runs as may not be allowed into the cache. What a
+command needs beside its input is handed over as open files.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import resource
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from orchestrator.cgroup import Exceeded, Group, find_place, limited_group
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.process import Completed, find_program, run
+from orchestrator.privilege import confinement
+from orchestrator.process import find_program, finish, paste_ready, start
 from orchestrator.units import MIB
-
-_REDIRECT = 'given=$0 result=$1 log=$2; shift 2; exec "$@" <"$given" >"$result" 2>"$log"'
 
 BUILD_DIR = "/build"
 """The sandbox's working directory, empty at the start."""
+GIVEN_DIR = "/given"
+"""Where files that were handed over are; writable, so that they can make room again."""
+SOURCE_DIR = "/usr/src"
+"""Empty at the start, whatever the host has there."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a command in the sandbox may use; memory is address space of each process.
+    """What a command in the sandbox may use.
 
-    No file may outgrow `file_bytes`, and neither may the result and the log. The kernel does not hold root
-    to a number of processes: there the deadline ends them.
+    `memory_bytes` is the address space of each process. No file may outgrow `file_bytes`, and neither may
+    the result and the log. `total_memory_bytes` and `processes` hold for all together: by a control group
+    where there is one; elsewhere the kernel holds the sandbox's user to the number of processes.
     """
 
     scratch_bytes: int = 256 * MIB
     file_bytes: int = 64 * MIB
     memory_bytes: int = 4096 * MIB
+    total_memory_bytes: int = 2048 * MIB
     processes: int = 256
     cpu_s: int = 600
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A command's surroundings: host directories to be seen read-only, and limits."""
+    """A command's surroundings: files to be found in GIVEN_DIR by their names there, and limits."""
 
-    read_only: Mapping[Path, str] = field(default_factory=dict)
+    given: Mapping[str, Path] = field(default_factory=dict)
     limits: Limits = Limits()
 
-    def command(self, script: str, *arguments: str) -> list[str]:
-        """The full argument list: bubblewrap, resource limits, and a shell script with $1, $2, ..."""
-        size = str(self.limits.scratch_bytes)
-        binds = [word for host, inside in self.read_only.items() for word in ("--ro-bind", str(host), inside)]
+    def command(self, script: str, *arguments: str) -> SandboxCommand:
+        """A shell script with $1, $2, ... to be run in here."""
+        return SandboxCommand(self, script, arguments)
+
+
+@dataclass(frozen=True)
+class SandboxCommand:
+    """What is to be run, and where."""
+
+    sandbox: Sandbox
+    script: str
+    arguments: tuple[str, ...]
+
+    def argv(self, descriptors: Sequence[int], status: int | None = None) -> list[str]:
+        """The full argument list: bubblewrap, resource limits, script.
+
+        `descriptors` are those of the given files, in their order; to `status` bubblewrap reports.
+        """
+        limits = self.sandbox.limits
+        files = zip(descriptors, self.sandbox.given, strict=True)
         return [
             "bwrap", "--unshare-all", "--unshare-user", "--disable-userns",
             "--die-with-parent", "--new-session",
+            *(() if status is None else ("--json-status-fd", str(status))),
             "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--hostname", "sandbox",
             "--clearenv", "--setenv", "PATH", "/usr/bin", "--setenv", "LC_ALL", "C.UTF-8",
             "--setenv", "HOME", "/tmp",
             "--ro-bind", "/usr", "/usr", *_merged_usr_links(),
             "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
             "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache",
-            *binds,
             "--proc", "/proc", "--dev", "/dev",
-            "--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", BUILD_DIR,
-            "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUILD_DIR, "--",
-            "prlimit", f"--as={self.limits.memory_bytes}", f"--fsize={self.limits.file_bytes}",
-            f"--nproc={self.limits.processes}", f"--cpu={self.limits.cpu_s}", "--core=0", "--",
-            "sh", "-euc", script, "sandbox", *arguments,
+            *(word for place in ("/tmp", BUILD_DIR, SOURCE_DIR, GIVEN_DIR) for word in _tmpfs(place, limits)),
+            *(word for fd, name in files for word in ("--file", str(fd), f"{GIVEN_DIR}/{name}")),
+            "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUILD_DIR, "--",
+            "prlimit", *_prlimit(limits), "--",
+            "sh", "-euc", self.script, "sandbox", *self.arguments,
         ]  # fmt: skip
 
+    def by_hand(self) -> str:
+        """As one types it: without the caller's rights and environment, given files opened by the shell."""
+        first = 3
+        opened = [f" {first + number}<{paste_ready([path])}" for number, path in enumerate(self._paths)]
+        argv = self.argv(range(first, first + len(opened)))
+        return paste_ready(confinement().by_hand(argv)) + "".join(opened)
 
-def run_sandboxed(argv: Sequence[str], *, input_bytes: bytes, deadline: Deadline) -> Completed:
-    """Run a `Sandbox.command`; its status is for the caller to judge.
+    @property
+    def _paths(self) -> tuple[Path, ...]:
+        return tuple(self.sandbox.given.values())
 
-    Raises HostError when the sandbox itself cannot be set up, and DeadlinePassed.
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended: its status, result and log; `excess` says which common limit ended it."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    excess: str = ""
+
+
+def run_sandboxed(command: SandboxCommand, *, input_bytes: bytes, deadline: Deadline) -> Ran:
+    """Run a command; its status is for the caller to judge.
+
+    Raises HostError when the sandbox itself cannot be set up, and DeadlinePassed. Which of both it was
+    is bubblewrap's own word, on a descriptor that the command never had: a log can say anything.
     """
     find_program("bwrap")
+    limits = command.sandbox.limits
     with ExitStack() as stack:
-        given, result, log = (stack.enter_context(_memory_file(name)) for name in ("input", "result", "log"))
-        given.write(input_bytes)
-        given.flush()
-        descriptors = [stream.fileno() for stream in (given, result, log)]
-        names = [f"/proc/self/fd/{descriptor}" for descriptor in descriptors]
-        done = run(
-            ["sh", "-c", _REDIRECT, *names, *argv], pass_fds=descriptors, deadline=deadline, check=False
+        result, log, status = (
+            stack.enter_context(_memory_file(name)) for name in ("result", "log", "status")
         )
-        done = Completed(done.returncode, result.read(), log.read())
-    error = done.stderr.decode(errors="replace")
-    if done.returncode != 0 and error.startswith("bwrap: "):
-        raise HostError(
-            "the sandbox for building patches cannot be set up here",
-            hint="bubblewrap needs user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
-            evidence=[error.strip()],
-        )
-    return done
+        given = stack.enter_context(_input(input_bytes))
+        files = [stack.enter_context(path.open("rb")).fileno() for path in command.sandbox.given.values()]
+        group = stack.enter_context(_group(limits))
+        argv = command.argv(files, status.fileno())
+        child = stack.enter_context(
+            start(
+                argv, stdin=given, stdout=result, stderr=log, pass_fds=[*files, status.fileno()],
+                confined=confinement(cgroups=group.entrances if group else ()),
+            )
+        )  # fmt: skip
+        finish(child, argv, deadline)
+        failed = child.returncode != 0
+        excess = _excess(group.exceeded(), limits) if group is not None and failed else ""
+        ran = Ran(child.returncode, _content(result), _content(log), excess)
+        if failed and not excess and not command_ended(_content(status)):
+            raise HostError(
+                "the sandbox for building patches cannot be set up here",
+                hint="bubblewrap needs user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
+                "user.max_user_namespaces)",
+                evidence=[f"status {ran.returncode}", ran.stderr.decode(errors="replace").strip()],
+            )
+    return ran
+
+
+def command_ended(status: bytes) -> bool:
+    """True when bubblewrap's status (JSON, a line each) says that the command ran to an end of its own."""
+    try:
+        return any("exit-code" in json.loads(line) for line in status.splitlines())
+    except (ValueError, TypeError):
+        return False
+
+
+def _excess(exceeded: Exceeded, limits: Limits) -> str:
+    if exceeded == "memory":
+        return f"it took more than {limits.total_memory_bytes // MIB} MiB of memory"
+    return f"it started more than {limits.processes} processes" if exceeded else ""
+
+
+@contextmanager
+def _group(limits: Limits) -> Iterator[Group | None]:
+    place = find_place()
+    if place is None:
+        yield None
+        return
+    with limited_group(place, memory_bytes=limits.total_memory_bytes, processes=limits.processes) as group:
+        yield group
 
 
 def _memory_file(name: str) -> IO[bytes]:
     """A file in memory. Unlike a pipe it obeys the limit on file sizes: no Makefile can fill our memory."""
-    return os.fdopen(os.memfd_create(f"oomlab-{name}"), "w+b")
+    return os.fdopen(os.memfd_create(f"oomlab-{name}"), "w+b", buffering=0)
+
+
+@contextmanager
+def _input(content: bytes) -> Iterator[IO[bytes]]:
+    """The content, opened for reading only: the writer's own descriptor stays here."""
+    with _memory_file("input") as memory:
+        memory.write(content)
+        with Path(f"/proc/self/fd/{memory.fileno()}").open("rb") as reader:
+            yield reader
+
+
+def _content(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _tmpfs(place: str, limits: Limits) -> tuple[str, ...]:
+    return ("--size", str(limits.scratch_bytes), "--tmpfs", place)
+
+
+def _prlimit(limits: Limits) -> list[str]:
+    """The options of prlimit(1): never above what this process is held to, which would be refused."""
+    wanted = {
+        "as": (limits.memory_bytes, resource.RLIMIT_AS),
+        "fsize": (limits.file_bytes, resource.RLIMIT_FSIZE),
+        "nproc": (limits.processes, resource.RLIMIT_NPROC),
+        "cpu": (limits.cpu_s, resource.RLIMIT_CPU),
+        "core": (0, resource.RLIMIT_CORE),
+    }
+    return [
+        f"--{name}={_at_most(value, resource.getrlimit(kind)[1])}" for name, (value, kind) in wanted.items()
+    ]
+
+
+def _at_most(value: int, hard: int) -> int:
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
 def _merged_usr_links() -> list[str]:

@@ -137,7 +137,11 @@ def run_checkpatch(scripts: Scripts, verdict: Verdict) -> list[Finding]:
         deadline=Deadline.after(_RUN_S, "checkpatch"),
     )
     if done.returncode != 0:
-        raise HostError("checkpatch broke", evidence=done.stderr.decode(errors="replace").splitlines()[-10:])
+        raise HostError(
+            "checkpatch broke",
+            hint=done.excess,
+            evidence=done.stderr.decode(errors="replace").splitlines()[-10:],
+        )
     return read_findings(done.stdout.decode(errors="replace"), {path for path, _ in verdict.rebuilt})
 
 

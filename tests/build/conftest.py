@@ -80,7 +80,7 @@ def shared() -> Iterator[Workbench]:
     fetched = fetch.fetch_base(cache, base, arch, scope=SCOPE, progress=quiet)
     assert fetched.source is not None
     with ExitStack() as stack:
-        headers = stack.enter_context(module.headers_tree(cache, fetched))
+        headers = stack.enter_context(module.headers_archive(cache, fetched))
         scratch = stack.enter_context(cache.scratch())
         yield Workbench(cache, fetched, headers, read_tree(fetched.source.path, SCOPE), scratch)
 

@@ -25,6 +25,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
 from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN, AcceleratorReport
 from orchestrator.guests.qemu.guest import power_on
+from orchestrator.guests.qemu.handover import KVM
 from orchestrator.guests.qemu.machine import (
     MACHINES,
     Accelerator,
@@ -35,12 +36,12 @@ from orchestrator.guests.qemu.machine import (
 )  # fmt: skip
 from orchestrator.host import host_facts, qemu_version
 from orchestrator.paths import cache_dir
+from orchestrator.privilege import device_groups
 from orchestrator.recipe import probe_recipe
 from orchestrator.recorder import LineSplitter
 from orchestrator.rundir import write_atomic
 from orchestrator.units import MIB
 
-_KVM = Path("/dev/kvm")
 _PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}
 """A guest under working KVM answers within 2 s; broken KVM must cost seconds only."""
 _PROBE_MEMORY_BYTES = 256 * MIB
@@ -68,9 +69,9 @@ def remembered_accelerator(arch: Arch) -> AcceleratorReport | None:
 
 
 def kvm_is_forbidden(arch: Arch) -> bool:
-    """This host has a KVM that could run these guests, and this user may not open it."""
+    """This host has a KVM that could run these guests, but they may not open it as this user starts them."""
     is_own = _HOST_ARCH.get(platform.machine()) == arch
-    return is_own and _KVM.exists() and not os.access(_KVM, os.R_OK | os.W_OK)
+    return is_own and KVM.exists() and device_groups(KVM) is None
 
 
 def find_emulator(
@@ -123,9 +124,9 @@ def why_not_kvm(arch: Arch) -> str:
     """Why KVM cannot run these guests, as far as can be told without one; "" when it might."""
     if _HOST_ARCH.get(platform.machine()) != arch:
         return f"a {platform.machine()} host emulates {arch}"
-    if not _KVM.exists():
+    if not KVM.exists():
         return "there is no /dev/kvm"
-    return "" if os.access(_KVM, os.R_OK | os.W_OK) else "/dev/kvm may not be opened by this user"
+    return "" if device_groups(KVM) is not None else "/dev/kvm is closed to the user that guests run as"
 
 
 def _probe(
@@ -192,6 +193,6 @@ def _cache_file(arch: Arch, version: str) -> Path:
     host = host_facts()
     identity = "\n".join(
         [platform.node(), host.kernel, host.cpu_model, str(host.cpus), version, arch, str(PROTOCOL_VERSION),
-         str(os.access(_KVM, os.R_OK | os.W_OK))]
+         str(device_groups(KVM))]
     )  # fmt: skip
     return cache_dir() / "probe" / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json"

@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrator.channel import Pump, SerialPipe, serial_pipe, unread_bytes
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
+from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, qemu_argv
 from orchestrator.guests.qemu.monitor import Monitor
 from orchestrator.guests.qemu.snapshot import Snapshot
@@ -97,14 +98,18 @@ def power_on(
         control_pipe = stack.enter_context(serial_pipe())
         ours, theirs = socket.socketpair()
         monitor = stack.enter_context(Monitor(ours))
-        argv = qemu_argv(boot, Wiring.piped(console_pipe.chardev, theirs.fileno()), ram)
+        given = stack.enter_context(handed_over(boot))
+        argv = qemu_argv(given.boot, Wiring.piped(console_pipe.chardev, theirs.fileno()), ram)
         log = stack.enter_context(log_path.open("wb"))
-        passed = [console_pipe.write_fd, theirs.fileno(), *inherited]
+        passed = [console_pipe.write_fd, theirs.fileno(), *given.descriptors, *inherited]
         passed += [ram.descriptor] if ram is not None else []
         try:
             child = stack.enter_context(
-                start(argv, stdin=PIPE, stdout=control_pipe.write_fd, stderr=log, pass_fds=passed)
-            )
+                start(
+                    argv, stdin=PIPE, stdout=control_pipe.write_fd, stderr=log, pass_fds=passed,
+                    confined=given.confined,
+                )
+            )  # fmt: skip
         finally:
             _close_our_ends(console_pipe, control_pipe, theirs)
         guest = QemuGuest(

@@ -112,6 +112,8 @@ def test_a_kvm_that_may_not_be_opened_has_a_remedy_for_this_user() -> None:
     assert judge.judge_accelerator(forbidden, ALICE).remedy == f"sudo {wanted}"
     alone = User("alice", is_root=False, has_sudo=False, has_apt=True)
     assert judge.judge_accelerator(forbidden, alone).remedy == f"as root: {wanted}"
+    mode = "chgrp kvm /dev/kvm && chmod 0660 /dev/kvm"
+    assert judge.judge_accelerator(forbidden, ROOT).remedy == mode  # guests of root's are not root
     assert "'a b'" in judge.judge_accelerator(forbidden, User("a b", False, True, True)).remedy
 
 
@@ -128,10 +130,26 @@ def test_a_kvm_that_may_not_be_opened_has_a_remedy_for_this_user() -> None:
     ],
 )
 def test_a_sandbox_that_cannot_be_set_up_names_the_setting(sysctls: Mapping[str, str], remedy: str) -> None:
-    finding = judge.judge_sandbox(SandboxTrial("No permissions to create a new namespace", sysctls), ALICE)
+    trial = SandboxTrial("No permissions to create a new namespace", sysctls)
+    finding = only(judge.judge_sandbox(trial, ALICE))
     assert finding.state == "fault"
     assert finding.remedy.startswith(remedy)
-    assert judge.judge_sandbox(SandboxTrial("", sysctls), ALICE).state == "ok"
+
+
+def test_a_sandbox_tells_whose_rights_it_has_and_what_holds_it_down() -> None:
+    works, limits = judge.judge_sandbox(
+        SandboxTrial("", {}, "nobody's", "/sys/fs/cgroup/x (version 2)"), ALICE
+    )
+    assert (works.state, limits.state) == ("ok", "ok")
+    assert "its rights: nobody's" in works.detail
+    assert "/sys/fs/cgroup/x" in limits.detail
+
+
+def test_a_sandbox_without_a_control_group_is_less_protected_and_says_so() -> None:
+    _, limits = judge.judge_sandbox(SandboxTrial("", {}, "this user's"), ALICE)
+    assert (limits.what, limits.state) == ("sandbox limits", "warning")
+    assert "for each process alone" in limits.detail
+    assert limits.remedy.startswith("systemd-run --user --scope")
 
 
 def test_memory_for_less_than_a_guest_and_its_fork_is_a_fault() -> None:

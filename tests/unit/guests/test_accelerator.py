@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
-from orchestrator.guests.qemu import accelerator
+from orchestrator.guests.qemu import accelerator, handover
 from orchestrator.guests.qemu.accelerator import find_accelerator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.host import qemu_version
 from orchestrator.paths import cache_dir
+from orchestrator.privilege import Confinement
 from tests.unit.guests.fake_qemu import FakeQemu
 
 PATIENCE_S = 1.0
@@ -29,10 +29,16 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeQemu]:
     fake.install()
     device = tmp_path / "kvm"
     device.touch()
+    device.chmod(0o666)
+    for name in ("kernel", "initramfs"):
+        (tmp_path / name).touch()
+    # The fake is in a directory of the tester's own; that guests lose their rights has tests of its own.
+    monkeypatch.setattr(handover, "confinement", lambda _: Confinement(None))
     monkeypatch.setenv("PATH", str(fake.directory))
     monkeypatch.setenv("OOMLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(accelerator, "_KVM", device)
+    monkeypatch.setattr(accelerator, "KVM", device)
+    monkeypatch.setattr(handover, "KVM", device)
     monkeypatch.setattr(accelerator, "_PROBE_S", {"kvm": PATIENCE_S, "tcg": 20.0})
     qemu_version.cache_clear()
     yield fake
@@ -41,7 +47,8 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeQemu]:
 
 def probe(said: list[str] | None = None) -> AcceleratorReport:
     say = (lambda _: None) if said is None else said.append
-    return find_accelerator("x86_64", kernel=Path("/kernel"), initramfs=Path("/initramfs"), say=say)
+    here = cache_dir().parent
+    return find_accelerator("x86_64", kernel=here / "kernel", initramfs=here / "initramfs", say=say)
 
 
 def behave(qemu: FakeQemu, behaviour: Mapping[str, str]) -> None:
@@ -113,7 +120,7 @@ def test_the_evidence_of_a_dead_probe_guest_is_its_console(qemu: FakeQemu) -> No
 def test_without_a_device_kvm_is_not_tried(
     qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(accelerator, "_KVM", tmp_path / "nothing")
+    monkeypatch.setattr(accelerator, "KVM", tmp_path / "nothing")
     assert probe().reason == "there is no /dev/kvm"
     assert qemu.boots == ["tcg"]
 
@@ -121,9 +128,8 @@ def test_without_a_device_kvm_is_not_tried(
 def test_a_device_that_may_not_be_opened_is_not_tried(
     qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    access = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: path != accelerator._KVM and access(path, mode))
-    assert probe().reason == "/dev/kvm may not be opened by this user"
+    monkeypatch.setattr(accelerator, "device_groups", lambda _: None)
+    assert probe().reason == "/dev/kvm is closed to the user that guests run as"
     assert qemu.boots == ["tcg"]
 
 
@@ -155,9 +161,11 @@ def test_a_device_that_appears_is_probed_anew(
     qemu: FakeQemu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     device = tmp_path / "later"
-    monkeypatch.setattr(accelerator, "_KVM", device)
+    monkeypatch.setattr(accelerator, "KVM", device)
+    monkeypatch.setattr(handover, "KVM", device)
     assert probe().accelerator == "tcg"
     device.touch()
+    device.chmod(0o666)
     assert probe().accelerator == "kvm"
 
 

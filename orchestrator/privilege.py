@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which rights a child that works on foreign input keeps: none of its caller's.
+
+Root is more than its capabilities: /proc/sys and /sys ask for the uid alone, and a user namespace whose
+only user is the host's root opens them for writing. So children of root get ids that nobody has, one of
+their own for each child: they can neither touch each other nor share a limit on processes.
+Ordinary users cannot change their ids; their children keep these, and can never gain anything either.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from orchestrator.errors import HostError
+
+_PID_MAX_LIMIT = 1 << 22  # include/linux/threads.h
+_FIRST_ID = 0x7400_0000
+_CAPABILITIES = 64
+"""More than there are (CAP_LAST_CAP is 40); the kernel refuses those that it does not have."""
+
+# include/uapi/linux/prctl.h, include/uapi/linux/keyctl.h
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+_KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
+_libc = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True)
+class IdRange:
+    """Users (and groups of the same numbers) that exist nowhere."""
+
+    first: int
+    count: int
+
+    def of(self, pid: int) -> int:
+        """The id of the child with this pid."""
+        return self.first + pid % self.count
+
+
+UNUSED_IDS = (IdRange(_FIRST_ID, _PID_MAX_LIMIT), IdRange(65000, 534))
+"""Where to look: as many ids as there can be pids, out of a range that systemd's UIDS-GIDS calls unused;
+where a container maps 65,536 ids only, those that Debian Policy (9.2.2) keeps reserved."""
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What a child becomes between fork and exec. Without `ids` it stays the user that it is.
+
+    `groups` are kept beside its own (for /dev/kvm); `cgroups` are descriptors of `cgroup.procs` files
+    to enter first, while the right to do so is still there.
+    """
+
+    ids: IdRange | None
+    groups: tuple[int, ...] = ()
+    cgroups: tuple[int, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Whose rights these are."""
+        if self.ids is None:
+            return "this user's own, without the chance of more"
+        last = self.ids.first + self.ids.count - 1
+        return f"those of unused users, {self.ids.first} to {last}, one for each child; not root's"
+
+    def enter(self) -> None:
+        """Give up everything, for good. Runs in the child; raises OSError when the kernel refuses.
+
+        A session keyring of its own: keys of the caller's would go with every child (keyrings(7)).
+        """
+        for descriptor in self.cgroups:
+            os.write(descriptor, b"0")
+        if self.ids is not None:
+            mine = self.ids.of(os.getpid())
+            for capability in range(_CAPABILITIES):
+                _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+            os.setgroups(self.groups)
+            os.setresgid(mine, mine, mine)
+            os.setresuid(mine, mine, mine)
+        if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+            raise OSError("no_new_privs was refused")
+        if _KEYCTL is not None:
+            _libc.syscall(_KEYCTL, _KEYCTL_JOIN_SESSION_KEYRING, None)
+
+    def by_hand(self, argv: Sequence[str]) -> list[str]:
+        """The command as one types it for the same end: setpriv(1) does what `enter` does."""
+        clean = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+        if self.ids is None:
+            return [*clean, "setpriv", "--no-new-privs", *argv]
+        mine = str(self.ids.first)
+        return [
+            *clean, "setpriv", "--reuid", mine, "--regid", mine, "--clear-groups", "--no-new-privs",
+            "--bounding-set=-all", "--inh-caps=-all", *argv,
+        ]  # fmt: skip
+
+
+def confinement(groups: Sequence[int] = (), cgroups: Sequence[int] = ()) -> Confinement:
+    """The confinement for children of this process; HostError where root cannot get rid of its rights."""
+    return Confinement(_ids(), tuple(groups), tuple(cgroups))
+
+
+@cache
+def _ids() -> IdRange | None:
+    if os.geteuid() != 0:
+        return None
+    return find_ids(Path("/proc/self/uid_map").read_text(), Path("/proc/self/gid_map").read_text())
+
+
+def find_ids(uid_map: str, gid_map: str) -> IdRange | None:
+    """Unused ids that can be changed to, from the two maps (user_namespaces(7)).
+
+    None where nothing else is mapped and root is an ordinary user of the host in truth. HostError where
+    it may be the host's root.
+    """
+    for ids in UNUSED_IDS:
+        if _maps(uid_map, ids) and _maps(gid_map, ids):
+            return ids
+    outside = [int(line.split()[1]) for line in uid_map.splitlines() if line.split()[0] == "0"]
+    if outside and outside[0] != 0:
+        return None
+    raise HostError(
+        "nothing foreign is run with root's rights, and no other user can be changed to here",
+        hint="start oomlab as an ordinary user, or give this container a range of users",
+    )
+
+
+def _maps(id_map: str, ids: IdRange) -> bool:
+    rows = [[int(field) for field in line.split()] for line in id_map.splitlines()]
+    return any(inside <= ids.first and ids.first + ids.count <= inside + count for inside, _, count in rows)
+
+
+def device_groups(device: Path) -> tuple[int, ...] | None:
+    """The groups that a confined child of root needs to open a device for reading and writing.
+
+    None when it could not: root's own group is not given to anybody. For an ordinary user none are
+    needed, whose children keep theirs.
+    """
+    if os.geteuid() != 0:
+        return () if os.access(device, os.R_OK | os.W_OK) else None
+    try:
+        status = device.stat()
+    except OSError:
+        return None
+    if status.st_mode & 0o006 == 0o006:
+        return ()
+    return (status.st_gid,) if status.st_mode & 0o060 == 0o060 and status.st_gid != 0 else None
