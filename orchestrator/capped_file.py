@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+
+from orchestrator.folder import Folder
 
 MOST_BYTES = 64 << 20
 """What is kept of a serial line in each file. A whole trial says some 100 KiB; `yes` in a guest fills
@@ -14,8 +15,8 @@ a disk."""
 class CappedFile:
     """A file that ends with a visible mark where there was more than it may hold."""
 
-    def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
-        self._file = path.open("wb")
+    def __init__(self, folder: Folder, name: str, *, most_bytes: int = MOST_BYTES) -> None:
+        self._file = folder.create(name)
         self._room_bytes = most_bytes
         self._left_out_bytes = 0
 

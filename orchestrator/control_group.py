@@ -9,14 +9,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.folder import Folder
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.result import Stage, TrialResult
 from orchestrator.scenario.models import Scenario
+from orchestrator.units import MIB
 
 TRANSCRIPTS = ("console.log", "control.jsonl", "samples.jsonl")
 """What a guest said, without any word of the host's."""
@@ -27,7 +28,11 @@ _OF_THE_HOST = {
 """Fields of a result that are no figures of the guest."""
 _LONGEST_QUOTE_CHARS = 120
 _PERCENT = 100
+_MOST_BYTES = 65 * MIB
+"""More than a recorder keeps of a line (`orchestrator.recorder`)."""
 
+FolderOf = Callable[[str], Folder]
+"""The folder of the trial whose directory has this name."""
 TranscriptCheck = Callable[[TrialResult, TrialResult], str | None]
 """The first difference between what two trials' guests said, None when there is none."""
 
@@ -126,12 +131,12 @@ def _p50_ns(trial: TrialResult) -> int | None:
     return None if latency is None else latency.p50_ns
 
 
-def first_difference(trials: Path, one: TrialResult, other: TrialResult) -> str | None:
-    """The first line in which the transcripts of two trials differ; `trials` holds their directories."""
+def first_difference(folder: FolderOf, one: TrialResult, other: TrialResult) -> str | None:
+    """The first line in which the transcripts of two trials differ; `folder` finds them by name."""
     for name in TRANSCRIPTS:
         try:
             ours, theirs = (
-                (trials / trial.directory / name).read_bytes().split(b"\n") for trial in (one, other)
+                folder(trial.directory).head(name, _MOST_BYTES).split(b"\n") for trial in (one, other)
             )
         except OSError as error:
             return f"{name} cannot be compared: {error.strerror}"

@@ -124,10 +124,10 @@ class Execution:
         )
         with self._told(entry):
             self._observer.guest_started(label)
-        directory = self._directory.make("blocks", label.number)
+        folder = self._directory.make("blocks", label.number)
         boot = self._laboratory.boot(planned)
         observers = self._observers(label)
-        with raise_block(planned, boot, directory, job.attempt, self._common, observers) as block:
+        with raise_block(planned, boot, folder, job.attempt, self._common, observers) as block:
             with self._told(BlockEnded(number=label.number, result=block.result)):
                 self._observer.block_ended(label, block.result)
             yield block
@@ -140,12 +140,12 @@ class Execution:
         with self._told(entry):
             self._observer.guest_started(label)
         forks = block.snapshot is not None
-        directory = (
+        folder = (
             self._directory.make("trials", label.number)
             if forks
-            else self._directory.link_trial(label.number, block.directory)
+            else self._directory.link_trial(label.number, block.folder)
         )
-        result = run_trial(block, planned, attempt, directory, self._common, self._observers(label))
+        result = run_trial(block, planned, attempt, folder, self._common, self._observers(label))
         with self._told(TrialEnded(result=result)):
             self._observer.trial_ended(label, result)
         return result

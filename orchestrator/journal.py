@@ -9,9 +9,7 @@ the file before anything is appended.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,14 +17,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.fallback import settled
+from orchestrator.folder import Folder
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.result import BlockResult, TrialResult
+from orchestrator.units import KIB, MIB
 
 FORMAT = 1
 """Format of the journals that this program writes; newer ones are refused."""
+
+_MOST_BYTES = 1024 * MIB
+"""A trial takes some 10 KiB."""
+_STEP_BYTES = 64 * KIB
 
 
 class _Entry(BaseModel):
@@ -142,11 +147,29 @@ def open_journal(path: Path) -> Iterator[Journal]:
 
     Raises InputError while another process has it open: two writers would run every trial twice.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    descriptor = Folder(path.parent).descriptor(path.name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         _lock(descriptor, path)
         _drop_cut_off_line(descriptor)
         yield Journal(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def unused_journal(path: Path) -> Iterator[None]:
+    """Within the block nobody can go on with the run; the journal is left as it is, or missing.
+
+    Raises InputError while another process has it open.
+    """
+    try:
+        descriptor = Folder(path.parent).descriptor(path.name, os.O_RDONLY)
+    except FileNotFoundError:
+        yield  # a run that ended before it began
+        return
+    try:
+        _lock(descriptor, path)
+        yield
     finally:
         os.close(descriptor)
 
@@ -161,36 +184,46 @@ def _lock(descriptor: int, path: Path) -> None:
 
 
 def _drop_cut_off_line(descriptor: int) -> None:
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        return
-    whole = os.pread(descriptor, status.st_size, 0)
-    end = whole.rfind(b"\n") + 1
-    if end != len(whole):
+    size_bytes = end = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - _STEP_BYTES)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            end = start + found + 1
+            break
+        end = start
+    if end != size_bytes:
         os.ftruncate(descriptor, end)
 
 
 def read_journal(path: Path) -> list[Entry]:
     """All whole records; InputError names the first line that is none."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        file = Folder(path.parent).open(path.name, most_bytes=_MOST_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", hint="is this a run directory?") from None
-    _require_known_format(path, lines)
-    entries = []
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline was cut off
-        try:
-            entries.append(_ENTRY.validate_json(line))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise InputError(f"{path}:{number}: no journal record: {first['msg']}") from None
-    return entries
+    with file:
+        return [
+            _entry(path, number, line)
+            for number, line in enumerate(file, start=1)
+            if line.endswith(b"\n")  # what follows the last newline was cut off
+        ]
 
 
-def _require_known_format(path: Path, lines: list[bytes]) -> None:
+def _entry(path: Path, number: int, line: bytes) -> Entry:
+    if number == 1:
+        _require_known_format(path, line)
+    try:
+        return _ENTRY.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InputError(f"{path}:{number}: no journal record: {first['msg']}") from None
+
+
+def _require_known_format(path: Path, line: bytes) -> None:
     """A format of later times is told from damage by what the first record says of itself."""
     with suppress(ValueError):
-        first = json.loads(lines[0]) if len(lines) > 1 else {}
+        first = from_json(line)
         found = first.get("format", FORMAT) if isinstance(first, dict) else FORMAT
         if isinstance(found, int) and found > FORMAT:
             raise InputError(

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from orchestrator.capped_file import CappedFile
 from orchestrator.control import Output
+from orchestrator.folder import Folder
 from orchestrator.result import CommandOutput
 
 OUTPUT_FILE = "output.log"
@@ -19,8 +19,8 @@ _SHOWN_BYTES = 2000
 class OutputLog:
     """Stdout and stderr of one command, byte for byte, with a mark where something was left out."""
 
-    def __init__(self, directory: Path) -> None:
-        self._file = CappedFile(directory / OUTPUT_FILE, most_bytes=_MOST_BYTES)
+    def __init__(self, folder: Folder) -> None:
+        self._file = CappedFile(folder, OUTPUT_FILE, most_bytes=_MOST_BYTES)
         self._position = 0
 
     def add(self, record: Output) -> None:

@@ -50,6 +50,7 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 Witness = Callable[[int, str], None]
 _witnesses: list[Witness] = []
+_variables: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def start(
         _spawn,
         command,
         cwd="/" if confined is not None and cwd is None else cwd,  # ours may be in a closed home
-        env=environment(env) if confined is None else {**_CLEAN_ENVIRONMENT, **(env or {})},
+        env={**(environment() if confined is None else _CLEAN_ENVIRONMENT), **(env or {}), **_variables},
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -164,16 +165,20 @@ def start(
 
 
 @contextmanager
-def witnessed(witness: Witness) -> Iterator[None]:
+def witnessed(witness: Witness, variables: Mapping[str, str]) -> Iterator[None]:
     """Within the block `witness` is told pid and program of every child before it is used.
 
-    What it raises ends the child and comes out of `start`.
+    Those children find `variables` in their environment. What `witness` raises ends the child and
+    comes out of `start`.
     """
     _witnesses.append(witness)
+    _variables.update(variables)
     try:
         yield
     finally:
         _witnesses.remove(witness)
+        for name in variables:
+            del _variables[name]
 
 
 def _spawn(command: Sequence[str], **options: Any) -> Child:

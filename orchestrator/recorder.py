@@ -7,12 +7,12 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from orchestrator.capped_file import MOST_BYTES, CappedFile
 from orchestrator.control import ControlRecord, Output, Sample, TriggerStart, parse_record
+from orchestrator.folder import Folder
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
 from orchestrator.output_log import OutputLog
@@ -51,12 +51,12 @@ class ConsoleRecorder:
 
     def __init__(
         self,
-        directory: Path,
+        folder: Folder,
         on_event: Callable[[ConsoleEvent], None],
         *,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        self._directory = directory
+        self._folder = folder
         self._on_event = on_event
         self._most_bytes = most_bytes
         self._reader = OomReader()
@@ -64,9 +64,9 @@ class ConsoleRecorder:
         self._files = ExitStack()
 
     def __enter__(self) -> Self:
-        self._raw = CappedFile(self._directory / "console.log", most_bytes=self._most_bytes)
+        self._raw = CappedFile(self._folder, "console.log", most_bytes=self._most_bytes)
         self._files.callback(self._raw.close, lambda text: f"\n[{text}]\n".encode())
-        self._stamped = CappedFile(self._directory / "console.jsonl", most_bytes=self._most_bytes)
+        self._stamped = CappedFile(self._folder, "console.jsonl", most_bytes=self._most_bytes)
         self._files.callback(self._stamped.close, _stamped)
         return self
 
@@ -97,12 +97,12 @@ class ControlRecorder:
 
     def __init__(
         self,
-        directory: Path,
+        folder: Folder,
         on_record: Callable[[ControlRecord | ValueError], None],
         *,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        self._directory = directory
+        self._folder = folder
         self._on_record = on_record
         self._most_bytes = most_bytes
         self._lines = LineSplitter()
@@ -134,13 +134,13 @@ class ControlRecorder:
         """A command has a file of its own, also if it writes nothing."""
         ran = isinstance(record, TriggerStart) and record.kind == "command"
         if self._output is None and (ran or isinstance(record, Output)):
-            self._output = OutputLog(self._directory)
+            self._output = OutputLog(self._folder)
             self._files.callback(self._output.close)
         if self._output is not None and isinstance(record, Output):
             self._output.add(record)
 
     def _capped(self, name: str) -> CappedFile:
-        file = CappedFile(self._directory / name, most_bytes=self._most_bytes)
+        file = CappedFile(self._folder, name, most_bytes=self._most_bytes)
         self._files.callback(file.close, lambda text: f"{text}\n".encode())
         return file
 

@@ -196,7 +196,7 @@ class TrialResult(_Frozen):
     """One trial, judged."""
 
     trial: int = Field(description="its place in the plan")
-    directory: str = Field(description="its directory under trials/")
+    directory: str = Field(pattern="^[0-9]+(-[0-9]+)?$", description="its directory under trials/")
     block: int
     attempt: int
     variant: str

@@ -9,25 +9,30 @@
     trials/NNNN/    one fork of a block: the same files (a link to the block when it never forked)
 
 Every file but the growing ones is replaced atomically: it is readable at any instant.
+All of them are opened by `orchestrator.folder`: a run directory may have come from anybody.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import HostError, InputError
+from orchestrator.folder import Folder
 
 _M = TypeVar("_M", bound=BaseModel)
 _RUNS = Path("runs")
+# `link_trial` makes it; it is read, never followed.
+_TO_BLOCK = re.compile(r"\.\./blocks/([0-9]{4,}(?:-[0-9]+)?)")
 
 
 # Control characters that JSON lets stand, and invisible ones that reorder text: terminals act on both.
@@ -42,23 +47,29 @@ def json_text(model: BaseModel) -> str:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace `path` by `data` so that a reader sees the old or the new content, never half."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")  # made by open(2): the user's umask holds
-    try:
-        with fresh.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
+    Folder(path.parent).replace(path.name, data)
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Names of the files of one run."""
+    """Names of the files of one run; `folder`, `block` and `trial` open them."""
 
     path: Path
+
+    @property
+    def folder(self) -> Folder:
+        """The door to all of it."""
+        return Folder(self.path)
+
+    def block(self, name: str) -> Folder:
+        """The files of one boot."""
+        return self.folder.folder("blocks", name)
+
+    def trial(self, name: str) -> Folder:
+        """The files of one trial: those of its block when it never forked."""
+        trials = self.folder.folder("trials")
+        to_block = _TO_BLOCK.fullmatch(trials.link(name) or "")
+        return self.block(to_block[1]) if to_block else trials.folder(name)
 
     @property
     def manifest(self) -> Path:
@@ -102,7 +113,7 @@ class RunDirectory:
     def load(self, path: Path, kind: type[_M]) -> _M:
         """Read a model back; InputError when the file is missing or of another format."""
         try:
-            return kind.model_validate_json(path.read_bytes())
+            return kind.model_validate_json(Folder(path.parent).read(path.name))
         except FileNotFoundError:
             raise InputError(f"{path} does not exist", hint="is this a run directory?") from None
         except ValidationError as error:
@@ -113,26 +124,27 @@ class RunDirectory:
                 hint="it may come from another version of oomlab",
             ) from None
 
-    def make(self, kind: Literal["blocks", "trials"], number: int) -> Path:
+    def make(self, kind: Literal["blocks", "trials"], number: int) -> Folder:
         """A fresh directory for one guest's files: NNNN, or NNNN-2 and so on for a further attempt."""
-        return self._fresh(kind, number, Path.mkdir)
+        parent = self.folder.make(kind, exist_ok=True)
+        for name in _attempts(number):
+            with suppress(FileExistsError):
+                return parent.make(name)
+        raise AssertionError  # there is always a further name
 
-    def link_trial(self, number: int, block: Path) -> Path:
+    def link_trial(self, number: int, block: Folder) -> Folder:
         """The directory of a trial that never forked: all it has is what its block left."""
-        return self._fresh("trials", number, lambda path: path.symlink_to(Path("..", "blocks", block.name)))
+        parent = self.folder.make("trials", exist_ok=True)
+        for name in _attempts(number):
+            with suppress(FileExistsError):
+                parent.make_link(name, f"../blocks/{block.name}")
+                return parent.folder(name)
+        raise AssertionError
 
-    def _fresh(self, kind: str, number: int, make: Callable[[Path], None]) -> Path:
-        parent = self.path / kind
-        parent.mkdir(exist_ok=True)
-        attempt = 1
-        while True:
-            path = parent / (f"{number:04d}" if attempt == 1 else f"{number:04d}-{attempt}")
-            try:
-                make(path)
-            except FileExistsError:
-                attempt += 1
-            else:
-                return path
+
+def _attempts(number: int) -> Iterator[str]:
+    yield f"{number:04d}"
+    yield from (f"{number:04d}-{attempt}" for attempt in count(2))
 
 
 def create_run_directory(out: Path | None, scenario_name: str) -> RunDirectory:
@@ -158,7 +170,7 @@ def require_unused(out: Path | None) -> None:
 def open_run_directory(path: Path) -> RunDirectory:
     """An existing run's directory; InputError when it is none."""
     run = RunDirectory(path)
-    if not run.manifest.is_file():
+    if not run.folder.has(run.manifest.name):
         raise InputError(
             f"{path} is no run directory (it has no manifest.json)",
             hint="give the directory that `oomlab run` printed, or runs/latest",

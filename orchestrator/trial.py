@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator.control import Parked
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, OomlabError
 from orchestrator.evidence import Ending, Evidence
+from orchestrator.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest, Sink, fork, power_on
 from orchestrator.guests.qemu.machine import Boot, GuestRam
 from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
@@ -53,10 +54,10 @@ class Block:
     evidence: Evidence
     snapshot: Snapshot | None
     result: BlockResult
-    directory: Path
+    folder: Folder
 
 
-_Start = Callable[[Path, Sink, Sink], AbstractContextManager[QemuGuest]]
+_Start = Callable[[BinaryIO, Sink, Sink], AbstractContextManager[QemuGuest]]
 
 
 _STAGE_LETTERS: dict[Stage, str] = {
@@ -80,7 +81,7 @@ def order(module: int, stage: Stage) -> bytes:
 def raise_block(
     planned: PlannedBlock,
     boot: Boot,
-    directory: Path,
+    folder: Folder,
     attempt: int,
     common: Surroundings,
     observers: Observers,
@@ -94,9 +95,9 @@ def raise_block(
         evidence = Evidence()
         ram = GuestRam(snapshot.ram_fd, private=False)
 
-        def start(log: Path, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
+        def start(log: BinaryIO, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
             return power_on(
-                boot, log_path=log, console_sink=console, control_sink=control,
+                boot, log=log, console_sink=console, control_sink=control,
                 deadline=Deadline.after(_START_S, "QEMU's monitor greets"), ram=ram,
             )  # fmt: skip
 
@@ -106,7 +107,7 @@ def raise_block(
                 evidence.frozen = True
 
         first = Deadline.after(common.budgets.boot_s, "the guest's agent speaks")
-        _observe(evidence, directory, first, common, observers, start, body)
+        _observe(evidence, folder, first, common, observers, start, body)
         evidence.host_seconds = time.monotonic() - started
         parked = evidence.last(Parked)
         result = judge_block(
@@ -116,14 +117,14 @@ def raise_block(
             fingerprint=parked.fingerprint if parked else None,
             ram_sha256=snapshot.ram_sha256() if evidence.frozen and boot.clock == "deterministic" else None,
         )
-        yield Block(planned, evidence, snapshot if evidence.frozen else None, result, directory)
+        yield Block(planned, evidence, snapshot if evidence.frozen else None, result, folder)
 
 
 def run_trial(
     block: Block,
     planned: PlannedTrial,
     attempt: int,
-    directory: Path,
+    folder: Folder,
     common: Surroundings,
     observers: Observers,
 ) -> TrialResult:
@@ -138,19 +139,19 @@ def run_trial(
         evidence.ending, evidence.ending_detail = Ending.EXITED, ""
         message = order(planned.module, planned.stage)
 
-        def start(log: Path, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
+        def start(log: BinaryIO, console: Sink, control: Sink) -> AbstractContextManager[QemuGuest]:
             return fork(
-                snapshot, message, log_path=log, console_sink=console, control_sink=control,
+                snapshot, message, log=log, console_sink=console, control_sink=control,
                 deadline=Deadline.after(_START_S, "a fork runs on"),
             )  # fmt: skip
 
         first = Deadline.after(common.budgets.boot_s, "the fork's agent goes on")
-        _observe(evidence, directory, first, common, observers, start, Watch.until_the_end)
+        _observe(evidence, folder, first, common, observers, start, Watch.until_the_end)
     evidence.host_seconds = time.monotonic() - started
     return judge(
         planned,
         attempt=attempt,
-        directory=directory.name,
+        directory=folder.name,
         mapping_bytes=common.mapping_bytes,
         fingerprint=block.result.fingerprint,
         evidence=evidence,
@@ -159,7 +160,7 @@ def run_trial(
 
 def _observe(
     evidence: Evidence,
-    directory: Path,
+    folder: Folder,
     first: Deadline,
     common: Surroundings,
     observers: Observers,
@@ -170,20 +171,21 @@ def _observe(
 
     Raises HostError when this machine cannot record it, which repeating would not change.
     """
-    watch = Watch(evidence, directory, common.budgets, first, observers.on_record, observers.on_event)
+    watch = Watch(evidence, folder, common.budgets, first, observers.on_record, observers.on_event)
     try:
         with ExitStack() as stack:
             stack.enter_context(common.stop.watching(watch.inbox))
-            console = stack.enter_context(ConsoleRecorder(directory, watch.inbox.put))
-            control = stack.enter_context(ControlRecorder(directory, watch.inbox.put))
+            console = stack.enter_context(ConsoleRecorder(folder, watch.inbox.put))
+            control = stack.enter_context(ControlRecorder(folder, watch.inbox.put))
             console_sink = watch.closing(watch.watched(console))
-            guest = stack.enter_context(start(directory / "qemu.log", console_sink, watch.watched(control)))
+            log = stack.enter_context(folder.create("qemu.log"))
+            guest = stack.enter_context(start(log, console_sink, watch.watched(control)))
             body(watch, guest)
     except OomlabError as error:
         evidence.ending, evidence.ending_detail = Ending.HARNESS_FAILED, error.message
     except OSError as error:
         raise HostError(
-            f"a guest's output could not be recorded in {directory}: {error.strerror or error}",
+            f"a guest's output could not be recorded in {folder.path}: {error.strerror or error}",
             hint="free space, or choose another place with --out" if error.errno in _FULL else "",
         ) from error
     watch.take_the_rest()

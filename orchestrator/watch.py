@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.control import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
+from orchestrator.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
 from orchestrator.recorder import ConsoleEvent
@@ -100,7 +100,7 @@ class Watch:
     def __init__(
         self,
         evidence: Evidence,
-        directory: Path,
+        folder: Folder,
         budgets: PhaseBudgets,
         first: Deadline,
         on_record: RecordObserver,
@@ -108,7 +108,7 @@ class Watch:
     ) -> None:
         self.inbox: Inbox = queue.SimpleQueue()
         self.evidence = evidence
-        self._directory = directory
+        self._folder = folder
         self._budgets = budgets
         self._deadline = first
         self._progress: Deadline | None = None
@@ -242,7 +242,8 @@ class Watch:
             registers = guest.monitor.registers(Deadline.after(_REGISTERS_S, "CPU registers"))
         except HostError as error:
             registers = error.message
-        (self._directory / "registers.txt").write_text(registers + "\n")
+        with self._folder.create("registers.txt") as file:
+            file.write(registers.encode() + b"\n")
 
     def _not_recorded(self, failure: Exception | None) -> None:
         if isinstance(failure, OSError):

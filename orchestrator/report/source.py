@@ -56,13 +56,11 @@ class RunReport:
 
     def console_tail(self, result: TrialResult, most_bytes: int = _CONSOLE_TAIL_BYTES) -> str:
         """The end of a trial's console as the guest wrote it; empty where the file is gone."""
-        path = self.directory.trials / result.directory / "console.log"
         try:
-            with path.open("rb") as file:
-                file.seek(max(0, path.stat().st_size - most_bytes))
-                return file.read(most_bytes).decode(errors="backslashreplace")
+            tail = self.directory.trial(result.directory).tail("console.log", most_bytes)
         except OSError:
             return ""
+        return tail.decode(errors="backslashreplace")
 
 
 def _without_place(command: str) -> str:
@@ -87,7 +85,7 @@ def load_run_report(path: Path) -> RunReport:
         blocks,
         results,
         accelerators=manifest.accelerators,
-        check_transcripts=partial(first_difference, directory.trials),
+        check_transcripts=partial(first_difference, directory.trial),
     )
     return RunReport(
         directory=directory,

@@ -106,4 +106,6 @@ def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn
 
 def is_search(directory: Path) -> bool:
     """True for the directory of a search, as opposed to a run's."""
-    return (directory / SEARCH_FILE).is_file()
+    from orchestrator.folder import Folder
+
+    return Folder(directory).has(SEARCH_FILE)

@@ -16,6 +16,7 @@ import pytest
 
 from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
+from orchestrator.folder import Folder
 from orchestrator.kernels.apt import host_architecture, open_apt, sources_of, sources_text
 from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.sources import read_archives, trusted_keys
@@ -166,13 +167,13 @@ class Trial:
         block_directory, self.directory = self.directory / "block", self.directory / "trial"
         for directory in (block_directory, self.directory):
             directory.mkdir(parents=True)
-        with raise_block(planned, boot, block_directory, 1, common, observers) as block:
+        with raise_block(planned, boot, Folder(block_directory), 1, common, observers) as block:
             trial = next(
                 trial for trial in planned.trials if (trial.variant, trial.stage) == (variant, "trigger")
             )
             if block.snapshot is None:
                 self.directory = block_directory
-            return run_trial(block, trial, 1, self.directory, common, observers)
+            return run_trial(block, trial, 1, Folder(self.directory), common, observers)
 
 
 def _ignore(event: ConsoleEvent) -> None:

@@ -21,6 +21,7 @@ from orchestrator import channel
 from orchestrator.control_group import TRANSCRIPTS
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
+from orchestrator.folder import Folder
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.journal import BlockEnded, read_journal, trial_results
 from orchestrator.laboratory import Laboratory, open_laboratory
@@ -220,7 +221,7 @@ def raised(laboratory: Laboratory, blocks: Sequence[PlannedBlock], directory: Pa
         own = directory / str(number)
         own.mkdir()
         planned = blocks[number]
-        with raise_block(planned, laboratory.boot(planned), own, 1, common, observers) as block:
+        with raise_block(planned, laboratory.boot(planned), Folder(own), 1, common, observers) as block:
             return block.result
 
     with ThreadPoolExecutor(2) as pool:
@@ -249,9 +250,10 @@ def test_a_message_that_the_uart_would_not_take_at_once_is_refused(
 ) -> None:
     boot = realtime.boot(plan_blocks(realtime.scenario)[0])
     deadline = Deadline.after(60, "the guest is told")
-    with power_on(
-        boot, log_path=tmp_path / "log", console_sink=_drop, control_sink=_drop, deadline=deadline
-    ) as guest:
+    with (
+        Folder(tmp_path).create("log") as log,
+        power_on(boot, log=log, console_sink=_drop, control_sink=_drop, deadline=deadline) as guest,
+    ):
         with pytest.raises(ValueError, match="longer than 8 bytes"):
             guest.tell(b"12345678\n", deadline)
         assert guest.running

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
+from orchestrator.folder import Folder
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.machine import MACHINES, Boot, kernel_command_line
 from orchestrator.kernels.images import prepare_probe
@@ -30,10 +31,13 @@ def status_of_qemu(boot: Boot, log: Path) -> dict[str, str]:
     def ignored(_: bytes) -> None:
         """Nothing is read from the guest."""
 
-    with power_on(
-        boot, log_path=log, console_sink=ignored, control_sink=ignored,
-        deadline=Deadline.after(60, "a guest"),
-    ) as guest:  # fmt: skip
+    with (
+        Folder(log.parent).create(log.name) as file,
+        power_on(
+            boot, log=file, console_sink=ignored, control_sink=ignored,
+            deadline=Deadline.after(60, "a guest"),
+        ) as guest,
+    ):  # fmt: skip
         rows = (
             line.partition(":") for line in Path(f"/proc/{guest.child.pid}/status").read_text().splitlines()
         )

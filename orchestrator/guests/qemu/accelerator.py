@@ -44,6 +44,7 @@ from orchestrator.units import MIB
 
 _PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}
 """A guest under working KVM answers within 2 s; broken KVM must cost seconds only."""
+_TAIL_CHARS = 2000
 _PROBE_MEMORY_BYTES = 256 * MIB
 _HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}
 
@@ -159,14 +160,15 @@ def _boot_probe(boot: Boot, deadline: Deadline) -> ProbeResult:
         if not chunk:
             lines.put(None)
 
-    with os.fdopen(os.memfd_create("oomlab-probe-log")) as memory:
-        log = Path(f"/proc/self/fd/{memory.fileno()}")  # not on disk: killed, we could not remove it
+    # No file on disk: killed, we could not remove it.
+    with os.fdopen(os.memfd_create("oomlab-probe-log"), "w+b") as log:
         with power_on(
-            boot, log_path=log, console_sink=console.extend, control_sink=control_sink, deadline=deadline
+            boot, log=log, console_sink=console.extend, control_sink=control_sink, deadline=deadline
         ):
             answer = _await_answer(lines, deadline)
         if answer is None:
-            evidence = [log.read_text(errors="replace")[-2000:], console.decode(errors="replace")[-2000:]]
+            tails = (os.pread(log.fileno(), 1 << 20, 0), bytes(console))
+            evidence = [tail.decode(errors="replace")[-_TAIL_CHARS:] for tail in tails]
             raise HostError(
                 f"the probe guest ended without an answer under {boot.accelerator}", evidence=evidence
             )

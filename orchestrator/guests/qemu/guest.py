@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator.channel import Pump, SerialPipe, serial_pipe, unread_bytes
 from orchestrator.deadline import Deadline
@@ -24,6 +25,7 @@ Sink = Callable[[bytes], None]
 _DRAIN_S = 2.0
 """How long the last bytes may take from a dead QEMU's pipe to the files."""
 _LOG_TAIL_CHARS = 2000
+_MOST_LOG_BYTES = 1 << 20
 _LONGEST_MESSAGE_BYTES = 8
 _PRIVATE_FIELDS = frozenset({"Private_Clean:", "Private_Dirty:"})
 """proc(5), smaps_rollup."""
@@ -81,7 +83,7 @@ class QemuGuest:
 def power_on(
     boot: Boot,
     *,
-    log_path: Path,
+    log: BinaryIO,
     console_sink: Sink,
     control_sink: Sink,
     deadline: Deadline,
@@ -90,7 +92,8 @@ def power_on(
 ) -> Iterator[QemuGuest]:
     """Start QEMU for `boot`; at the end of the block it is gone and both lines are drained.
 
-    `ram` puts the guest's memory into a file of ours; `inherited` descriptors stay open in QEMU.
+    `log` takes what QEMU says of itself. `ram` puts the guest's memory into a file of ours; `inherited`
+    descriptors stay open in QEMU.
     Raises HostError when QEMU cannot be started or ends before its monitor answers.
     """
     with ExitStack() as stack:
@@ -100,7 +103,6 @@ def power_on(
         monitor = stack.enter_context(Monitor(ours))
         given = stack.enter_context(handed_over(boot))
         argv = qemu_argv(given.boot, Wiring.piped(console_pipe.chardev, theirs.fileno()), ram)
-        log = stack.enter_context(log_path.open("wb"))
         passed = [console_pipe.write_fd, theirs.fileno(), *given.descriptors, *inherited]
         passed += [ram.descriptor] if ram is not None else []
         try:
@@ -119,7 +121,7 @@ def power_on(
         guest.console.start()
         guest.control.start()
         try:
-            _await_greeting(guest, argv, log_path, deadline)
+            _await_greeting(guest, argv, log, deadline)
             yield guest
         finally:
             child.kill()
@@ -132,7 +134,7 @@ def fork(
     snapshot: Snapshot,
     message: bytes,
     *,
-    log_path: Path,
+    log: BinaryIO,
     console_sink: Sink,
     control_sink: Sink,
     deadline: Deadline,
@@ -146,7 +148,7 @@ def fork(
     try:
         with power_on(
             snapshot.boot,
-            log_path=log_path,
+            log=log,
             console_sink=console_sink,
             control_sink=control_sink,
             deadline=deadline,
@@ -168,11 +170,11 @@ def _close_our_ends(console: SerialPipe, control: SerialPipe, monitor: socket.so
     monitor.close()
 
 
-def _await_greeting(guest: QemuGuest, argv: list[str], log_path: Path, deadline: Deadline) -> None:
+def _await_greeting(guest: QemuGuest, argv: list[str], log: BinaryIO, deadline: Deadline) -> None:
     try:
         guest.monitor.connect(deadline)
     except HostError as error:
-        log_tail = log_path.read_text(errors="replace")[-_LOG_TAIL_CHARS:]
+        log_tail = os.pread(log.fileno(), _MOST_LOG_BYTES, 0).decode(errors="replace")[-_LOG_TAIL_CHARS:]
         raise HostError(
             f"QEMU did not start: {log_tail.strip() or error.message}", evidence=[paste_ready(argv)]
         ) from None

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.control import Hello, Mmaps, Phase, State, TargetRecord, parse_record
+from orchestrator.folder import Folder
 from orchestrator.plan import plan_blocks
 from orchestrator.recipe import Mode
 from orchestrator.report.source import RunReport
 from orchestrator.result import BlockResult, TrialResult
 
-_LARGEST_FILE_BYTES = 64 << 20
-"""A control line of that size is no agent's."""
+_MOST_CONTROL_BYTES = 64 << 20
+"""What a recorder keeps (`orchestrator.recorder`)."""
 _LARGEST_NUMBER = 1 << 53
 _MOST_CONSOLE_BYTES = 1 << 20
 _MOST_CONSOLE_LINES = 130
@@ -55,21 +55,21 @@ class BlockSeries:
 
 def block_series(report: RunReport, results: Sequence[BlockResult]) -> list[BlockSeries]:
     """The series of these blocks, without those whose files do not tell."""
-    directories = _block_directories(report)
+    folders = _block_folders(report)
     series = (
-        _series(result, directory)
+        _series(result, folder)
         for result in results
-        if (directory := directories.get((result.block, result.clock, result.variants))) is not None
+        if (folder := folders.get((result.block, result.clock, result.variants))) is not None
     )
     return [each for each in series if each is not None]
 
 
 def latencies_ns(report: RunReport, result: TrialResult) -> list[int]:
     """How long each mmap of a trial took that was served, guest nanoseconds."""
-    path = report.directory.trials / result.directory / "control.jsonl"
+    folder = report.directory.trial(result.directory)
     return [
         _sane(latency)
-        for record in _records(path, ("mmaps",))
+        for record in _records(folder, ("mmaps",))
         if isinstance(record, Mmaps)
         for latency, errno in zip(record.latency_ns, record.errno, strict=False)
         if errno == 0
@@ -78,12 +78,11 @@ def latencies_ns(report: RunReport, result: TrialResult) -> list[int]:
 
 def console_text(report: RunReport, result: TrialResult, first_line: int) -> str:
     """A report as the kernel printed it: lines of a trial's console from `first_line` (counted from 1) on."""
-    path = report.directory.trials / result.directory / "console.log"
     try:
-        with path.open("rb") as file:
-            lines = file.read(_MOST_CONSOLE_BYTES).split(b"\n")[first_line - 1 :][:_MOST_CONSOLE_LINES]
+        begin = report.directory.trial(result.directory).head("console.log", _MOST_CONSOLE_BYTES)
     except OSError:
         return ""
+    lines = begin.split(b"\n")[first_line - 1 :][:_MOST_CONSOLE_LINES]
     return "\n".join(line.rstrip(b"\r").decode(errors="backslashreplace") for line in lines)
 
 
@@ -94,8 +93,8 @@ def spread(items: Sequence[_T], most: int) -> list[_T]:
     return [items[index * len(items) // most] for index in range(most)]
 
 
-def _series(result: BlockResult, directory: Path) -> BlockSeries | None:
-    records = list(_records(directory / "control.jsonl", ("hello", "phase", "state", "target")))
+def _series(result: BlockResult, folder: Folder) -> BlockSeries | None:
+    records = list(_records(folder, ("hello", "phase", "state", "target")))
     hello = next((each for each in records if isinstance(each, Hello)), None)
     target = next((each for each in records if isinstance(each, TargetRecord)), None)
     if hello is None or target is None or not target.units:
@@ -144,12 +143,13 @@ def _moment(record: State | TargetRecord, held_kb: int) -> Moment:
     return Moment(_sane(record.t_us) / _US_PER_S, _sane(record.free_kb), units, _sane(held_kb))
 
 
-def _block_directories(report: RunReport) -> dict[tuple[int, str, tuple[str, ...]], Path]:
+def _block_folders(report: RunReport) -> dict[tuple[int, str, tuple[str, ...]], Folder]:
     """By block, clock and variants: a block's place in the plan follows from the scenario alone."""
-    found: dict[str, Path] = {}
+    found: dict[str, Folder] = {}
     # A later attempt (NNNN-2) takes the place of an earlier one.
-    for path in sorted(report.directory.blocks.glob("*"), key=lambda path: (len(path.name), path.name)):
-        found[path.name.partition("-")[0]] = path
+    names = report.directory.folder.folder("blocks").names()
+    for name in sorted(names, key=lambda name: (len(name), name)):
+        found[name.partition("-")[0]] = report.directory.block(name)
     return {
         (planned.number, planned.clock, planned.variants): found[f"{planned.index:04d}"]
         for planned in plan_blocks(report.manifest.scenario)
@@ -157,12 +157,10 @@ def _block_directories(report: RunReport) -> dict[tuple[int, str, tuple[str, ...
     }
 
 
-def _records(path: Path, events: Sequence[str]) -> Iterator[object]:
-    """Records of these kinds; lines that are none are the judge's business, not the report's."""
+def _records(folder: Folder, events: Sequence[str]) -> Iterator[object]:
+    """Control records of these kinds; lines that are none are the judge's business, not the report's."""
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            return
-        lines = path.read_bytes().split(b"\n")
+        lines = folder.head("control.jsonl", _MOST_CONTROL_BYTES).split(b"\n")
     except OSError:
         return
     marks = [f'"event":"{event}"'.encode() for event in events]

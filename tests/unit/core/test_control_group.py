@@ -12,6 +12,7 @@ from rich.console import Console
 
 from orchestrator.control_group import TranscriptCheck, first_difference
 from orchestrator.errors import ExitCode
+from orchestrator.folder import Folder
 from orchestrator.laboratory import block_boot, variant_recipes
 from orchestrator.plan import plan_blocks
 from orchestrator.report.terminal import print_report
@@ -158,10 +159,13 @@ def test_the_first_difference_is_a_line(tmp_path: Path) -> None:
         (tmp_path / trial.directory).mkdir()
         for name in ("console.log", "control.jsonl", "samples.jsonl"):
             (tmp_path / trial.directory / name).write_text("first\nsecond\n")
-    assert first_difference(tmp_path, one, other) is None
+    assert first_difference(Folder(tmp_path).folder, one, other) is None
     (tmp_path / other.directory / "control.jsonl").write_text("first\nanother\n")
-    assert first_difference(tmp_path, one, other) == "control.jsonl line 2: 'second' and 'another'"
+    assert (
+        first_difference(Folder(tmp_path).folder, one, other)
+        == "control.jsonl line 2: 'second' and 'another'"
+    )
     (tmp_path / other.directory / "console.log").unlink()
-    assert first_difference(tmp_path, one, other) == (
+    assert first_difference(Folder(tmp_path).folder, one, other) == (
         "console.log cannot be compared: No such file or directory"
     )

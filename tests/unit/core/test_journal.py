@@ -12,6 +12,7 @@ import pytest
 from orchestrator.errors import HostError, InputError
 from orchestrator.journal import (
     Entry,
+    Journal,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -121,5 +122,7 @@ def test_a_missing_journal(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told() -> None:
-    with open_journal(Path("/dev/full")) as journal, pytest.raises(HostError, match="No space left"):
-        journal.append(RunStarted(scenario="x", planned=1))
+    full = os.open("/dev/full", os.O_RDWR)
+    with pytest.raises(HostError, match="No space left"):
+        Journal(full).append(RunStarted(scenario="x", planned=1))
+    os.close(full)

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.ledger import StartedProcess, end_process, kept_ledger, read_ledger, start_ticks
 from orchestrator.paths import cache_dir
 from orchestrator.process import start
+from tests.unit.report.factory import Made, run_directory
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +31,8 @@ def _no_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The directory of a run, as the working directory's only one."""
     monkeypatch.chdir(tmp_path)
-    path = Path("runs/mine")
-    path.mkdir(parents=True)
-    (path / "manifest.json").write_text("{}")
-    return path
+    Path("runs").mkdir()
+    return run_directory(Path("runs/mine"), Made(blocks=1)).path
 
 
 def cleaned(*runs: Path) -> list[str]:
@@ -47,10 +49,22 @@ def test_every_child_is_recorded_while_the_ledger_is_kept(tmp_path: Path) -> Non
         assert len(read_ledger(ledger)) == 1
 
 
-def test_a_child_that_cannot_be_recorded_is_not_left_running() -> None:
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow within the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_child_that_cannot_be_recorded_is_not_left_running(tmp_path: Path) -> None:
     with (
-        kept_ledger(Path("/dev/full")),
-        pytest.raises(HostError, match="No space left"),
+        kept_ledger(tmp_path / "ledger.jsonl"),
+        full_disk(),
+        pytest.raises(HostError, match="File too large"),
         start(["sleep", "60"]),
     ):
         raise AssertionError
@@ -64,7 +78,7 @@ def test_only_the_very_process_is_ended(run: Path) -> None:
             process.model_copy(update={"boot_id": "another boot"}),
             process.model_copy(update={"pid": os.getpid()}),
         ):
-            assert not end_process(other)
+            assert not end_process(other, run / "ledger.jsonl")
         assert child.poll() is None
         assert cleaned() == [f"runs/mine: ended sleep, pid {child.pid}"]
         assert child.wait(10) == -9
@@ -90,7 +104,7 @@ def test_a_run_at_work_is_left_alone(run: Path) -> None:
 
 
 def test_what_cannot_be_read_is_passed_over(run: Path) -> None:
-    process = StartedProcess(pid=1, start_ticks=1, boot_id="x", what="y")
+    process = StartedProcess(pid=1, start_ticks=1, boot_id="x", what="y", marker="0" * 64)
     (run / "ledger.jsonl").write_text(f'nonsense\n{process.model_dump_json()}\n{{"pid": 1, "sta')
     assert read_ledger(run / "ledger.jsonl") == [process]
     assert cleaned(run) == ["nothing to clean"]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.control import Output, TriggerStart
+from orchestrator.folder import Folder
 from orchestrator.output_log import OUTPUT_FILE, OutputLog, summarise_output
 from orchestrator.recorder import ControlRecorder
 
@@ -19,7 +20,7 @@ def output(at: int, data: bytes) -> Output:
 
 
 def written(directory: Path, *records: Output) -> bytes:
-    log = OutputLog(directory)
+    log = OutputLog(Folder(directory))
     for record in records:
         log.add(record)
     log.close()
@@ -65,7 +66,7 @@ def test_the_end_is_whole_lines_and_no_halves_of_characters() -> None:
 
 def recorded(directory: Path, *lines: bytes) -> None:
     directory.mkdir()
-    with ControlRecorder(directory, lambda _: None) as recorder:
+    with ControlRecorder(Folder(directory), lambda _: None) as recorder:
         for line in (*lines, b""):
             recorder(line)
 

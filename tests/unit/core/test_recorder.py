@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.control import ControlRecord, End, Phase
+from orchestrator.folder import Folder
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.recorder import ConsoleEvent, ConsoleRecorder, ControlRecorder
 from tests.unit.core.evidence import OOM_CONSOLE
@@ -22,7 +23,7 @@ PHASE = b'{"event":"phase","t_us":5,"name":"trigger"}'
 def console(directory: Path, *chunks: bytes, most_bytes: int = 1 << 20) -> list[ConsoleEvent]:
     directory.mkdir(exist_ok=True)
     events: list[ConsoleEvent] = []
-    with ConsoleRecorder(directory, events.append, most_bytes=most_bytes) as recorder:
+    with ConsoleRecorder(Folder(directory), events.append, most_bytes=most_bytes) as recorder:
         for chunk in (*chunks, b""):
             recorder(chunk)
     return events
@@ -31,7 +32,7 @@ def console(directory: Path, *chunks: bytes, most_bytes: int = 1 << 20) -> list[
 def control(directory: Path, *chunks: bytes, most_bytes: int = 1 << 20) -> list[ControlRecord | ValueError]:
     directory.mkdir(exist_ok=True)
     records: list[ControlRecord | ValueError] = []
-    with ControlRecorder(directory, records.append, most_bytes=most_bytes) as recorder:
+    with ControlRecorder(Folder(directory), records.append, most_bytes=most_bytes) as recorder:
         for chunk in (*chunks, b""):
             recorder(chunk)
     return records

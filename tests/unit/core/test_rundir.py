@@ -50,11 +50,12 @@ def test_out_with_something_in_it_is_refused_and_untouched(tmp_path: Path) -> No
 def test_every_attempt_has_a_directory_of_its_own(tmp_path: Path) -> None:
     run = create_run_directory(tmp_path / "run", "x")
     block = run.make("blocks", 1)
-    (block / "console.log").write_text("what it said")
+    (block.path / "console.log").write_text("what it said")
     assert [run.make("trials", 3).name for _ in range(3)] == ["0003", "0003-2", "0003-3"]
     unforked = run.link_trial(3, block)
     assert unforked.name == "0003-4"
-    assert (unforked / "console.log").read_text() == "what it said"
+    assert (unforked.path / "console.log").read_text() == "what it said"
+    assert run.trial(unforked.name).read("console.log") == b"what it said"
 
 
 def test_opening_what_is_no_run_says_so(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.evidence import Evidence
+from orchestrator.folder import Folder
 from orchestrator.plan import PlannedBlock, PlannedTrial, plan_blocks
 from orchestrator.scenario import load_text
 from orchestrator.schedule import BlockJob, ForkJob, Schedule
@@ -75,7 +76,7 @@ class Host:
             resources = ExitStack()
             resources.callback(self._count_closed)
             self._ended(job)
-            block = Block(job.planned, Evidence(), None, raised(job.planned.number, "x"), Path())
+            block = Block(job.planned, Evidence(), None, raised(job.planned.number, "x"), Folder(Path()))
             self.schedule.block_raised(block, resources)
 
     def _count_closed(self) -> None:

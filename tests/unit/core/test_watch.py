@@ -14,6 +14,7 @@ from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
+from orchestrator.folder import Folder
 from orchestrator.oom.records import KernelBug
 from orchestrator.watch import PhaseBudgets, Watch
 from tests.unit.core.evidence import hello, record, trigger_end
@@ -37,7 +38,7 @@ class Guest:
 def watched(directory: Path, *records: ControlRecord | KernelBug | float) -> tuple[Evidence, float]:
     """The evidence of a guest that says this (numbers are pauses in seconds), and how long it was watched."""
     guest: Any = Guest()
-    watch = Watch(Evidence(), directory, BUDGETS, Deadline.after(30, "hello"), _ignore, _ignore)
+    watch = Watch(Evidence(), Folder(directory), BUDGETS, Deadline.after(30, "hello"), _ignore, _ignore)
 
     def speak() -> None:
         for item in records:

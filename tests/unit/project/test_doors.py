@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may touch files by path. Files of a run directory have one door, `orchestrator.folder`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+_TOUCHES = {
+    "open", "fdopen", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rmdir", "rmtree",
+    "mkdir", "makedirs", "touch", "rename", "renames", "symlink_to", "hardlink_to", "symlink", "link",
+    "iterdir", "scandir", "listdir", "glob", "rglob", "is_file", "is_dir", "is_fifo", "exists",
+    "copyfile", "copytree", "move", "truncate", "chmod",
+}  # fmt: skip
+# A new line in here says that a module never opens a file of a run directory, and what it opens instead.
+_MAY = {
+    "capacity.py": "the host's control groups and memory",
+    "cgroup.py": "control groups",
+    "clean.py": "lists runs/, and asks /proc whether a writer lives",
+    "doctor/": "what the host is",
+    "folder.py": "the door itself",
+    "guests/": "descriptors, QEMU's /proc, answers of the probe in the cache",
+    "host.py": "what the host is",
+    "kernels/": "the cache, packages, sources, scratch",
+    "ledger.py": "/proc of processes that were started",
+    "mail/checkpatch.py": "a package of the distribution",
+    "mail/contents.py": "the mail that the user named",
+    "mail/review.py": "where the user wants patches written",
+    "oom/files.py": "the logs that the user named",
+    "paths.py": "what is shipped",
+    "privilege.py": "/proc of this program",
+    "programs.py": "where programs are",
+    "report/html/page.py": "templates that are shipped",
+    "report/output.py": "where the user wants a report written",
+    "report/streams.py": "stdout, stderr",
+    "reproduce/source.py": "the mail that the user named",
+    "reproduce/writing.py": "where the user wants a scenario written",
+    "rundir.py": "makes runs/ and the directory of a new run",
+    "scenario/files.py": "scenarios that the user named",
+    "scenario/profile.py": "profiles that are shipped",
+    "scenario/reference.py": "a page of the docs",
+    "testing.py": "the checkout",
+}  # fmt: skip
+
+
+def test_files_are_touched_by_path_in_few_places(checkout: Path) -> None:
+    package = checkout / "orchestrator"
+    found: dict[str, list[str]] = {}
+    used: set[str] = set()
+    for path in sorted(package.rglob("*.py")):
+        module = path.relative_to(package).as_posix()
+        for line, what in _touches(ast.parse(path.read_text())):
+            allowed = {
+                name for name in _MAY if module == name or (name[-1] == "/" and module.startswith(name))
+            }
+            used |= allowed
+            if not allowed:
+                found.setdefault(module, []).append(f"line {line}: {what}")
+    assert found == {}, "a file of a run directory? open it by orchestrator.folder; else say what it is"
+    assert used == set(_MAY), "these do not touch any file any more"
+
+
+def _touches(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        if isinstance(called, ast.Name) and called.id in _TOUCHES:
+            yield node.lineno, called.id
+        elif isinstance(called, ast.Attribute) and called.attr in _TOUCHES and not _is_door(called.value):
+            yield node.lineno, ast.unparse(called)
+
+
+def _is_door(owner: ast.expr) -> bool:
+    """`folder.open(...)`, `run.folder.open(...)`, `self._folder.open(...)`, `Folder(path).open(...)`."""
+    if isinstance(owner, ast.Call):
+        owner = owner.func
+    name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
+    return name.lstrip("_").lower() == "folder"
