@@ -16,10 +16,10 @@ _NORETRY = "noretry"
 def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
     """What in `result` is not as expected, one sentence each; empty when all is.
 
-    Even where nothing is expected of a variant, a hang, a failed command and a kernel bug are not.
+    Even where nothing is expected of a variant, a hang, a panic, a failed command and a kernel bug are not.
     """
     if expectation is None:
-        return [*_unasked(result), *_bugs(result)]
+        return [*_faults(result), *_bugs(result)]
     return [
         *_outcome(expectation, result),
         *_first_oom(expectation, result),
@@ -38,18 +38,23 @@ def unmet_when_traced(expectation: Expectation | None, result: TrialResult) -> l
     return [*_orders(expectation, result), *(() if expectation.kernel_bug else _bugs(result))]
 
 
+def judged_when_traced(expectation: Expectation | None) -> bool:
+    """Whether a traced trial is what shows that something is as expected."""
+    return expectation is not None and expectation.max_order_without_noretry is not None
+
+
 def untraced(expectation: Expectation | None) -> list[str]:
     """What of a variant's expectation cannot be met where no traced trial of it gave evidence."""
-    if expectation is None or expectation.max_order_without_noretry is None:
+    if not judged_when_traced(expectation):
         return []
     return ["max_order_without_noretry: no trial was traced"]
 
 
 def unmet_by_benchmarks(expectation: Expectation | None, result: TrialResult) -> list[str]:
-    """The same of a fork for benchmarks alone: it must not hang, and the kernel must not report a bug."""
+    """The same of a fork for benchmarks alone: no hang, no panic, no kernel bug."""
     if expectation is not None and expectation.kernel_bug and result.kernel_bugs:
         return []
-    return [*_hang(result), *_bugs(result)]
+    return [*_faults(result), *_bugs(result)]
 
 
 def unmet_by_all(expectation: Expectation | None, results: Sequence[TrialResult]) -> list[str]:
@@ -62,8 +67,10 @@ def unmet_by_all(expectation: Expectation | None, results: Sequence[TrialResult]
 
 def _outcome(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     wanted = expectation.expected_outcome
+    crash_expected = expectation.panicked or expectation.kernel_bug
     if wanted is None:
-        yield from _unasked(result)
+        # A panic is what such a crash may well end in.
+        yield from () if crash_expected and result.outcome is Outcome.PANIC else _faults(result)
     elif result.outcome is not wanted:
         yield f"outcome {result.outcome} instead of {wanted}: {result.why}"
     if expectation.panicked is not None and result.panicked != expectation.panicked:
@@ -109,6 +116,10 @@ def _orders(expectation: Expectation, result: TrialResult) -> Iterator[str]:
 
 
 def _counters(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    if expectation.vmstat and not result.vmstat_delta:
+        # Something always moves: no counters are no counters that stood still.
+        yield "no counters of /proc/vmstat over the trigger reached the host"
+        return
     for name, bounds in expectation.vmstat.items():
         moved = result.vmstat_delta.get(name, 0)
         if bounds.min is not None and moved < bounds.min:
@@ -133,16 +144,14 @@ def _command(expectation: Expectation, result: TrialResult) -> Iterator[str]:
         yield f"{seen} instead of {wanted}"
 
 
-def _unasked(result: TrialResult) -> Iterator[str]:
-    """What no trigger should come to unless that is expected."""
-    yield from _hang(result)
-    if result.outcome is Outcome.COMMAND_FAILED:
-        yield f"the command failed: {result.why}"
-
-
-def _hang(result: TrialResult) -> Iterator[str]:
+def _faults(result: TrialResult) -> Iterator[str]:
+    """What no trigger should come to unless the scenario says that it will."""
     if result.outcome is Outcome.HANG:
         yield f"hung: {result.why}"
+    elif result.outcome is Outcome.COMMAND_FAILED:
+        yield f"the command failed: {result.why}"
+    elif result.outcome.is_fault:
+        yield f"outcome {result.outcome}: {result.why}"
 
 
 def _bugs(result: TrialResult) -> Iterator[str]:

@@ -26,6 +26,11 @@ class RunManifest(BaseModel):
     scenario_file: str
     overrides: tuple[str, ...]
     scenario: Scenario
+    expectations_from: dict[str, str | None] = Field(
+        default_factory=dict,
+        description="with `--patch`: whose expectations in the scenario file those of `base` and `patched`"
+        " are; null: nobody's, it is to pass",
+    )
     seed: int
     host: HostFacts
     accelerators: dict[Clock, AcceleratorReport] = Field(description="what ran the guests, by clock")

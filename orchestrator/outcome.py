@@ -41,6 +41,11 @@ class Outcome(StrEnum):
         return self in _EVIDENCE
 
     @property
+    def is_fault(self) -> bool:
+        """True for an end that is never as expected unless the scenario says so in as many words."""
+        return self in _FAULTS
+
+    @property
     def is_repeatable(self) -> bool:
         """True when the block deserves another try, because the kernel was never put to the test."""
         return self in (Outcome.BOOT_FAILED, Outcome.TARGET_MISSED, Outcome.HARNESS_ERROR)
@@ -52,3 +57,4 @@ _EVIDENCE = frozenset(
         Outcome.HANG,
     }
 )  # fmt: skip
+_FAULTS = frozenset({Outcome.PANIC, Outcome.COMMAND_FAILED, Outcome.HANG})

@@ -167,6 +167,7 @@ def _manifest(
         scenario_file=str(loaded.source),
         overrides=tuple(options.overrides),
         scenario=loaded.scenario,
+        expectations_from=dict(loaded.taken),
         seed=loaded.scenario.trials.seed,
         host=host_facts(),
         accelerators=dict(laboratory.accelerators),

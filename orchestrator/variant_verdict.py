@@ -6,23 +6,18 @@ from __future__ import annotations
 import signal
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.expectations import (
-    unmet,
-    unmet_by_all,
-    unmet_by_benchmarks,
-    unmet_when_traced,
-    untraced,
-)
+from orchestrator.expectations import unmet_by_all, untraced
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
+from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.process_end import short_words
-from orchestrator.result import TRIGGERED, ProcessEnd, TrialResult
+from orchestrator.result import ProcessEnd, TrialResult
 from orchestrator.scenario.models import Expectation
 
 
@@ -89,6 +84,7 @@ class VariantVerdict(_Frozen):
     free_kb: tuple[int, ...] = Field((), description="free memory at the target, per trial")
     usable_units: tuple[tuple[int, ...], ...] = Field((), description="per trial, indexed by order")
     first_oom: MemoryEvent | None = None
+    expected: bool = Field(description="something was expected of it; false: it was compared only")
     unmet: tuple[str, ...] = Field((), description="what was not as expected")
 
 
@@ -101,11 +97,9 @@ def variant_verdict(
     `timed` is False where guests disturbed one another: then there are no latencies.
     """
     audits = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
-    others = [result for result in results if result.stage not in TRIGGERED and result.outcome.is_evidence]
     everything, results = results, [result for result in results if result.stage == "trigger"]
     requests = [result.requests for result in audits if result.requests is not None]
     targets = [result.target for result in results if result.target is not None]
-    evidence = [result for result in results if result.outcome.is_evidence]
     return VariantVerdict(
         trials=len(results),
         outcomes=dict(Counter(result.outcome for result in results)),
@@ -121,11 +115,10 @@ def variant_verdict(
         free_kb=tuple(target.free_kb for target in targets),
         usable_units=tuple(target.usable_units for target in targets),
         first_oom=next((result.first_oom for result in results if result.first_oom), None),
+        expected=expectation is not None,
         unmet=(
-            *_unmet(unmet, expectation, evidence),
-            *_unmet(unmet_when_traced, expectation, audits),
+            *_unmet(expectation, everything),
             *(() if audits else untraced(expectation)),
-            *_unmet(unmet_by_benchmarks, expectation, others),
             *(unmet_by_all(expectation, everything) if everything else ()),
         ),
     )
@@ -152,14 +145,15 @@ def _failed_output(result: TrialResult) -> FailedOutput:
     )
 
 
-def _unmet(
-    check: Callable[[Expectation | None, TrialResult], Sequence[str]],
-    expectation: Expectation | None,
-    evidence: Sequence[TrialResult],
-) -> tuple[str, ...]:
-    return tuple(
-        f"trial {result.trial}: {sentence}" for result in evidence for sentence in check(expectation, result)
-    )
+def _unmet(expectation: Expectation | None, results: Sequence[TrialResult]) -> list[str]:
+    """A sentence for each difference, the trigger's trials first."""
+    judged = [judge_trial(expectation, result) for result in results]
+    return [
+        f"trial {each.trial}: {sentence}"
+        for each in sorted(judged, key=lambda each: each.stage != "trigger")
+        if each.judgement is Judgement.NOT_MET
+        for sentence in each.why
+    ]
 
 
 def _mmap_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool) -> MmapTotals:

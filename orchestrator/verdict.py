@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.alike import without_effect
 from orchestrator.analysis.answers import answer_questions
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
 from orchestrator.analysis.comparing import compare_variants
@@ -17,6 +19,7 @@ from orchestrator.control_group import ControlGroup, TranscriptCheck, control_gr
 from orchestrator.errors import ExitCode
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.judgement import Conclusion, JudgedTrial, judge_trial
 from orchestrator.memory.picture_table import PictureTable, picture_table
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
@@ -70,12 +73,29 @@ class Verdict(_Frozen):
     """
 
     scenario: str
-    expectations_met: bool | None = Field(description="null: the evidence is short")
+    conclusion: Conclusion = Field(
+        description="`met`, `not-met`, `compared-only` (nothing was expected that it could meet), or"
+        " `missing` (the evidence is short)"
+    )
+    expectations_met: bool | None = Field(
+        description="the same for older programs: true for `met`, false for `not-met`, null for the others"
+    )
+    expectations_from: dict[str, str | None] = Field(
+        default_factory=dict,
+        description="with `--patch`: of which variant of the scenario file an expectation is; null: of none,"
+        " the variant is to pass",
+    )
+    foremost: tuple[str, ...] = Field(
+        (), description="what has to be read before anything else, such as that a patch changed nothing"
+    )
     clock: Clock
     accelerator: str
     cpu_model: str
     variants: dict[str, VariantVerdict]
     passes: tuple[PassVerdict, ...] = Field(description="one for each clock; below")
+    trials: tuple[JudgedTrial, ...] = Field(
+        (), description="the last attempt of every trial and what it says beside what was expected; below"
+    )
     repeated: int = Field(0, description="attempts without evidence that were made again")
     missing: tuple[str, ...] = Field((), description="why evidence is short")
     disagreements: tuple[str, ...] = Field((), description="where console and /proc/vmstat differ")
@@ -86,9 +106,17 @@ class Verdict(_Frozen):
     @property
     def exit_code(self) -> ExitCode:
         """The command line's answer."""
-        if self.expectations_met is None:
-            return ExitCode.VERDICT_MISSING
-        return ExitCode.MET if self.expectations_met else ExitCode.NOT_MET
+        return self.conclusion.exit_code
+
+    @property
+    def expected(self) -> bool:
+        """Whether anything was expected of any variant."""
+        return any(variant.expected for variant in self.variants.values())
+
+    @property
+    def only_compared(self) -> tuple[str, ...]:
+        """Names of the variants of which nothing was expected."""
+        return tuple(name for name, variant in self.variants.items() if not variant.expected)
 
 
 def compute_verdict(
@@ -98,10 +126,12 @@ def compute_verdict(
     *,
     accelerators: Mapping[Clock, AcceleratorReport],
     check_transcripts: TranscriptCheck = lambda _one, _other: None,
+    taken: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Verdict:
     """The verdict of a run from what its blocks and trials came to (all attempts, in order).
 
     `check_transcripts` compares what the guests of an A/A control said, which results do not hold.
+    `taken` names the variants whose expectations `--patch` took, and from which of the file's variants.
     """
     final = last_attempts(results)
     superseded = [result for result in results if final[trial_key(result)] is not result]
@@ -111,16 +141,22 @@ def compute_verdict(
         _pass(scenario, clock, blocks, trials, accelerators[clock], check_transcripts)
         for clock in scenario.trials.clock
     )
-    unmet = [bool(verdict.unmet) for each in passes for verdict in each.variants.values()]
-    unmet += [control.identical is False for each in passes for control in each.controls]
+    conclusion = _conclusion(scenario, passes, taken, missing=bool(missing))
+    doubted = conclusion in (Conclusion.NOT_MET, Conclusion.COMPARED_ONLY)
+    comparisons = [comparison for each in passes for comparison in each.comparisons]
     return Verdict(
         scenario=scenario.name,
-        expectations_met=None if missing else not any(unmet),
+        conclusion=conclusion,
+        expectations_met=_AS_BEFORE.get(conclusion),
+        expectations_from=dict(taken),
+        # Where both variants were expected to end so, it is no news that they did.
+        foremost=tuple(without_effect(scenario, trials, comparisons)) if doubted else (),
         clock=passes[0].clock,
         accelerator=passes[0].accelerator,
         cpu_model=passes[0].cpu_model,
         variants=passes[0].variants,
         passes=passes,
+        trials=tuple(judge_trial(scenario.expectations.get(each.variant), each) for each in trials),
         repeated=sum(block.attempt > 1 for block in blocks)
         + sum(result.outcome is not Outcome.INTERRUPTED for result in superseded),
         missing=tuple(missing),
@@ -131,6 +167,24 @@ def compute_verdict(
         ),
         inexact_pairs=tuple(inexact_pairs(scenario, trials)),
     )
+
+
+_AS_BEFORE = {Conclusion.MET: True, Conclusion.NOT_MET: False}
+
+
+def _conclusion(
+    scenario: Scenario, passes: Sequence[PassVerdict], taken: Collection[str], *, missing: bool
+) -> Conclusion:
+    if missing:
+        return Conclusion.MISSING
+    unmet = [bool(verdict.unmet) for each in passes for verdict in each.variants.values()]
+    unmet += [control.identical is False for each in passes for control in each.controls]
+    if any(unmet):
+        return Conclusion.NOT_MET
+    # A patch is to mend something. Where nothing was expected to fail, none can be seen to have done so.
+    failing = any(expectation.is_failure for expectation in scenario.expectations.values())
+    stated = any(failing or name not in taken for name in scenario.expectations)
+    return Conclusion.MET if stated else Conclusion.COMPARED_ONLY
 
 
 def _pass(

@@ -74,6 +74,7 @@ def run(
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, resume_run, run_scenario
     from orchestrator.scenario import Repeat
+    from orchestrator.scenario.patched import told
 
     if resume is not None:
         given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,
@@ -90,6 +91,8 @@ def run(
     if variant is not None and not again:
         raise InputError("--variant chooses the variant of --aa, which is missing")
     loaded = load(scenario, override, patch, Repeat(variant) if again else None)
+    for line in told(loaded.scenario.expectations, loaded.taken):
+        people.print(Text(line), soft_wrap=True)
     if dry_run:
         for command in dry_run_commands(loaded.scenario):
             typer.echo(command)

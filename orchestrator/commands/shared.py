@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.scenario import LoadedScenario, Repeat
 
 EPILOG = (
-    "Exit codes: 0 expectations met, 1 not met, 2 bad input, 3 could not run, 4 verdict missing "
-    "(evidence short), 130 interrupted."
+    "Exit codes: 0 expectations met (or compared only, where there are none), 1 not met, 2 bad input, "
+    "3 could not run, 4 verdict missing (evidence short), 130 interrupted."
 )
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.judgement import Conclusion
 from orchestrator.report import mail, markdown
 from orchestrator.report.comparisons import print_comparison
 from orchestrator.report.formats import printed
@@ -21,6 +22,12 @@ from orchestrator.runs_compared.record import ComparedPass, RunsCompared
 COMPARISON_FORMATS = ("terminal", "mail", "json", "markdown")
 """What `oomlab compare --format` takes."""
 _HEADINGS = ("", "A", "B")
+_WORDS = {
+    Conclusion.MET: "expectations met",
+    Conclusion.NOT_MET: "NOT met",
+    Conclusion.COMPARED_ONLY: "compared only",
+    Conclusion.MISSING: "evidence short",
+}
 _CANNOT = "What these runs cannot show"
 _DIFFERENT = "What differs beside the results"
 _NOTHING_DIFFERS = "Scenario, kernels and machine are the same as far as the manifests tell"
@@ -63,10 +70,9 @@ def render_runs(compared: RunsCompared, name: str) -> str:
 
 
 def _runs(compared: RunsCompared) -> Iterator[str]:
-    words = {True: "expectations met", False: "expectations NOT met", None: "evidence short"}
     for run in compared.runs:
         started = run.started.isoformat(timespec="minutes")
-        yield f"{run.label}: {run.directory} ({run.scenario}, {started}, {words[run.expectations_met]})"
+        yield f"{run.label}: {run.directory} ({run.scenario}, {started}, {_WORDS[run.conclusion]})"
 
 
 def _differences(compared: RunsCompared) -> list[tuple[str, str, str]]:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestrator.attempts import TrialKey, trial_key
-from orchestrator.expectations import unmet, unmet_when_traced, untraced
+from orchestrator.expectations import unmet_by_all, untraced
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.judgement import Conclusion, Judgement, judge_trial
 from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
 from orchestrator.recipe import Mode
-from orchestrator.report.rows import few
+from orchestrator.report.rows import few, headline
 from orchestrator.report.source import RunReport
 from orchestrator.result import Stage, TrialResult
 
@@ -22,16 +23,20 @@ _SHOWN_CONSOLE_BYTES = 4096
 
 @dataclass(frozen=True)
 class Case:
-    """One test. At most one of `failures` (it is not as expected) and `error` (it says nothing) is set."""
+    """One test. At most one of the last three is set.
+
+    `failures` say what is not as expected, `error` why it is no evidence, `skipped` why it is not judged.
+    """
 
     name: str
     result: TrialResult | None = None
     failures: tuple[str, ...] = ()
     error: str | None = None
+    skipped: str | None = None
 
     @property
     def passed(self) -> bool:
-        """Neither a failure nor an error."""
+        """Neither a failure nor an error; it may have been skipped."""
         return not self.failures and self.error is None
 
     @property
@@ -50,14 +55,21 @@ class Suite:
 
     @property
     def passed(self) -> bool:
-        """All cases passed."""
+        """No case is a failure or an error."""
         return all(case.passed for case in self.cases)
+
+    @property
+    def skipped(self) -> str | None:
+        """Why no case at all was judged; that of the first says it for all."""
+        whys = [case.skipped for case in self.cases]
+        return whys[0] if whys and None not in whys else None
 
 
 def suites_of(report: RunReport) -> list[Suite]:
-    """All suites; their cases pass if and only if the verdict's expectations are met.
+    """All suites; a case fails or is an error if and only if the verdict is "not met" or missing.
 
-    Trials that were planned and never ran are errors: a run that was cut short has not passed.
+    Trials that were planned and never ran are errors: a run that was cut short has not passed. What is
+    not judged, because it was traced or nothing was expected of it, is skipped.
     """
     scenario = report.manifest.scenario
     clocks = scenario.trials.clock
@@ -89,33 +101,40 @@ def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> Case:
     name = f"block {key.block}, fork {key.fork}" + ("" if key.stage == "trigger" else f", {key.stage}")
     if result is None:
         return Case(name, error="was not run")
-    expectation = report.manifest.scenario.expectations.get(key.variant)
-    if key.stage == "audit-trigger" and result.outcome.is_evidence:
-        return Case(name, result, tuple(unmet_when_traced(expectation, result)))
-    if not result.outcome.is_evidence and not key.stage.startswith("audit-"):
-        return Case(name, result, error=f"{result.outcome}: {result.why}")
-    if key.stage != "trigger":
-        return Case(name, result)  # expectations are about the trigger
-    return Case(name, result, tuple(unmet(expectation, result)))
+    judged = judge_trial(report.manifest.scenario.expectations.get(key.variant), result)
+    match judged.judgement:
+        case Judgement.NOT_MET:
+            return Case(name, result, failures=judged.why)
+        case Judgement.NO_EVIDENCE:
+            return Case(name, result, error="; ".join(judged.why))
+        case Judgement.NOT_JUDGED:
+            return Case(name, result, skipped=f"not judged: {'; '.join(judged.why)}")
+        case Judgement.MET:
+            return Case(name, result)
 
 
 def _whole(report: RunReport) -> Iterator[Case]:
-    missing = report.verdict.missing
-    yield Case("evidence is complete", error="; ".join(few(missing)) if missing else None)
-    for each in report.verdict.passes:
-        traced = {result.variant for result in report.results if _tells_of_requests(result, each.clock)}
-        for name in each.variants:
-            if unknown := untraced(report.manifest.scenario.expectations.get(name)):
-                what = f"{name} was traced, {each.clock}"
-                yield Case(what, failures=() if name in traced else tuple(unknown))
+    verdict = report.verdict
+    yield Case("evidence is complete", error="; ".join(few(verdict.missing)) if verdict.missing else None)
+    if verdict.conclusion is Conclusion.COMPARED_ONLY:
+        yield Case("verdict", skipped=headline(verdict).removeprefix("Verdict: "))
+    for each in verdict.passes:
+        yield from _variants(report, each.clock)
         for control in each.controls:
             name = f"{control.first} and its twin {control.second}, {each.clock}"
             failures = (control.difference or "not identical",) if control.identical is False else ()
             yield Case(name, failures=failures)
 
 
-def _tells_of_requests(result: TrialResult, clock: Clock) -> bool:
-    return result.stage == "audit-trigger" and result.clock == clock and result.outcome.is_evidence
+def _variants(report: RunReport, clock: Clock) -> Iterator[Case]:
+    """What all trials of a variant together are to show."""
+    for name, expectation in report.manifest.scenario.expectations.items():
+        own = [result for result in report.results if (result.variant, result.clock) == (name, clock)]
+        if unknown := untraced(expectation):
+            traced = any(result.stage == "audit-trigger" and result.outcome.is_evidence for result in own)
+            yield Case(f"{name} was traced, {clock}", failures=() if traced else tuple(unknown))
+        if expectation.kernel_bug:
+            yield Case(f"{name} has a kernel bug, {clock}", failures=tuple(unmet_by_all(expectation, own)))
 
 
 def summary_of(result: TrialResult) -> str:

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable
 
+from orchestrator.judgement import judge_trial
 from orchestrator.process_end import signal_name
 from orchestrator.report.source import RunReport
 from orchestrator.report.text import one_line
@@ -16,6 +17,7 @@ _Cell = str | int | float | None
 # A spreadsheet takes a cell that begins so for a formula, which may run programs (CWE-1236).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_ORDERS = 11
+_JUDGED = ("judgement", "judgement_why")
 
 
 def render_csv(report: RunReport) -> str:
@@ -26,10 +28,13 @@ def render_csv(report: RunReport) -> str:
     benchmarks = _benchmark_columns(report)
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(map(_guarded, [*_COLUMNS, *benchmarks]))
+    writer.writerow(map(_guarded, [*_COLUMNS, *_JUDGED, *benchmarks]))
+    scenario = report.manifest.scenario
     for result in report.results:
+        judged = judge_trial(scenario.expectations.get(result.variant), result)
         rows = {_benchmark_name(row): row for row in result.benchmarks}
-        cells = [cell(result) for cell in _COLUMNS.values()]
+        cells: list[_Cell] = [cell(result) for cell in _COLUMNS.values()]
+        cells += [judged.judgement.value, "; ".join(judged.why)]
         cells += [_figure(rows[name]) if name in rows else None for name in benchmarks]
         writer.writerow(map(_guarded, cells))
     return output.getvalue()

@@ -52,4 +52,6 @@ def amount(report: RunReport) -> str:
     """How much was run."""
     cases = [case for suite in suites_of(report) if suite.variant is not None for case in suite.cases]
     done = sum(case.result is not None and case.error is None for case in cases)
-    return f"{done} of {len(cases)} trials gave evidence"
+    traced = sum(case.result is not None and case.result.stage.startswith("audit-") for case in cases)
+    not_judged = f" ({traced} of them traced, whose outcomes are not judged)" if traced else ""
+    return f"{done} of {count_of('trial', len(cases))} gave evidence{not_judged}"

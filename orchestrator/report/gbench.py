@@ -75,6 +75,7 @@ def _context(report: RunReport, variant: str | None) -> dict[str, Any]:
         "oomlab_version": manifest.oomlab_version,
         "oomlab_scenario": report.verdict.scenario,
         "oomlab_variant": variant or "all",
+        "oomlab_conclusion": report.verdict.conclusion.value,
         "oomlab_accelerator": ", ".join(each.accelerator for each in report.verdict.passes),
         "oomlab_repetition": "a block (one boot); the median over its forks",
     }

@@ -6,15 +6,19 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
+from orchestrator.report.rows import headline
 from orchestrator.report.source import RunReport
 from orchestrator.report.text import one_line
 
 
 def render_junit(report: RunReport) -> str:
-    """The XML document. Failures are unmet expectations, errors are trials that give no evidence."""
+    """The XML document.
+
+    Failures are unmet expectations, errors are trials that give no evidence, what was skipped is not judged.
+    """
     root = JUnitXml(report.verdict.scenario)
     for suite in suites_of(report):
         root.add_testsuite(_suite(report, suite))
@@ -42,6 +46,11 @@ def _properties(report: RunReport, suite: Suite) -> Iterator[tuple[str, str]]:
         yield f"{each.clock}.accelerator", each.accelerator
         yield f"{each.clock}.cpu_model", each.cpu_model
         yield f"{each.clock}.blocks", str(each.blocks)
+    if suite.variant is None:
+        yield "conclusion", verdict.conclusion
+        yield "verdict", headline(verdict)
+        for line in verdict.foremost:
+            yield "foremost", line
     if suite.variant is not None:
         variant = manifest.scenario.variants[suite.variant]
         yield "base", variant.base
@@ -54,6 +63,8 @@ def _case(report: RunReport, suite: Suite, case: Case) -> TestCase:
     element = TestCase(case.name, suite.name)
     element.time = case.result.host_seconds if case.result is not None else 0.0
     if case.passed:
+        if case.skipped is not None:
+            element.result = [Skipped(one_line(case.skipped))]
         if case.result is not None:
             element.system_out = one_line(summary_of(case.result))
         return element

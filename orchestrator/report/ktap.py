@@ -22,11 +22,13 @@ def _lines(report: RunReport) -> Iterator[str]:
     suites = suites_of(report)
     yield "KTAP version 1"
     yield f"1..{len(suites)}"
+    yield from map(_diagnostic, report.verdict.foremost)
     yield _diagnostic(f"oomlab {report.manifest.oomlab_version}, scenario {report.verdict.scenario}")
     yield _diagnostic(f"repeat with: {report.repeat_commands[0]}")
     for number, suite in enumerate(suites, start=1):
         yield from (_INDENT + line for line in _suite(report, suite))
-        yield _result(number, suite.name, passed=suite.passed)
+        skipped = "" if suite.skipped is None else f"SKIP {suite.skipped}"
+        yield _result(number, suite.name, passed=suite.passed, detail=skipped)
     yield _diagnostic(headline(report.verdict))
 
 
@@ -43,6 +45,8 @@ def _detail(case: Case) -> str:
     """A directive where one fits, and diagnostic data. `ERROR`: the test could not be made."""
     if case.error is not None:
         return f"ERROR {case.error}"
+    if case.skipped is not None:
+        return f"SKIP {case.skipped}"
     if case.timed_out:
         return f"TIMEOUT {'; '.join(case.failures)}"
     if case.failures:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.judgement import Conclusion
 from orchestrator.oom.explain import explain
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.mail_layout import heading, item, paragraph, shell_lines, table
@@ -49,6 +50,9 @@ def _lines(report: RunReport) -> Iterator[str]:
 
 
 def _what(report: RunReport) -> Iterator[str]:
+    for line in report.verdict.foremost:
+        yield from paragraph(line)
+        yield ""
     yield from paragraph(headline(report.verdict))
     for reason in few(reasons(report.verdict)):
         yield from item(reason)
@@ -117,7 +121,19 @@ def _conclusion(report: RunReport) -> Iterator[str]:
     yield from heading("To repeat this")
     yield from shell_lines(report.repeat_commands[0])
     yield ""
-    if report.verdict.expectations_met:
+    obstacle = _untested(report)
+    if obstacle is None:
         yield "Tested-by: YOUR NAME <YOUR ADDRESS>"
     else:
-        yield "No Tested-by is suggested: the expectations were not shown to be met."
+        yield from paragraph(f"No Tested-by is suggested: {obstacle}.")
+
+
+def _untested(report: RunReport) -> str | None:
+    """Why nobody should sign for what was tested; None where it was shown to be as expected."""
+    verdict, variants = report.verdict, report.manifest.scenario.variants
+    if verdict.conclusion is Conclusion.COMPARED_ONLY:
+        return "nothing was expected to fail" if verdict.expected else "nothing was expected"
+    if verdict.conclusion is not Conclusion.MET:
+        return "the expectations were not shown to be met"
+    others = [name for name in verdict.only_compared if variants[name].twin_of is None]
+    return f"nothing was expected of {', '.join(others)}" if others else None

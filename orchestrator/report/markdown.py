@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.comparison import Answer, Comparison
+from orchestrator.judgement import Conclusion
 from orchestrator.memory.picture_table import PictureTable
 from orchestrator.oom.explain import explain
 from orchestrator.report import picture as picture_report
@@ -27,7 +28,12 @@ from orchestrator.report.text import one_line
 from orchestrator.report.timings import sentences, timing_tables
 from orchestrator.verdict import PassVerdict
 
-_MARKS = {None: "\N{WARNING SIGN}", True: "\N{WHITE HEAVY CHECK MARK}", False: "\N{CROSS MARK}"}
+_MARKS = {
+    Conclusion.MET: "\N{WHITE HEAVY CHECK MARK}",
+    Conclusion.NOT_MET: "\N{CROSS MARK}",
+    Conclusion.COMPARED_ONLY: "\N{SCALES}",
+    Conclusion.MISSING: "\N{WARNING SIGN}",
+}
 # Punctuation that can begin markup or HTML anywhere in a line. A colon only makes links and emoji.
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$]|:(?=//|[\w+-]+:))")
 # GitHub makes links and mentions of these without any markup.
@@ -54,7 +60,9 @@ def _inert(text: str) -> str:
 
 def _lines(report: RunReport) -> Iterator[str]:
     verdict = report.verdict
-    yield f"## {_MARKS[verdict.expectations_met]} {escaped(verdict.scenario)}"
+    yield f"## {_MARKS[verdict.conclusion]} {escaped(verdict.scenario)}"
+    for line in verdict.foremost:
+        yield from ("", f"**{escaped(line)}**")
     yield from ("", f"**{escaped(headline(verdict))}**", "")
     yield from bullets(few(reasons(verdict)))
     yield escaped(f"{what_was_run(report)} {trigger_words(report)}; {amount(report)}.")

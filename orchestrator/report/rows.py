@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orchestrator.control_group import ControlGroup
+from orchestrator.judgement import Conclusion
 from orchestrator.variant_verdict import FailedOutput, VariantVerdict
 from orchestrator.verdict import PassVerdict, Verdict
 
@@ -133,7 +134,13 @@ def count_of(noun: str, count: int) -> str:
 
 
 def remarks(verdict: Verdict) -> Iterator[str]:
-    """Which variant really ran, and what else a reader has to know; a sentence each."""
+    """What was expected, which variant really ran, and what else has to be known; a sentence each."""
+    if verdict.expectations_from:
+        told = ", ".join(
+            f"{name} was expected {'to pass' if source is None else f'to end as {source} of the scenario'}"
+            for name, source in verdict.expectations_from.items()
+        )
+        yield f"with --patch and nothing said of it, {told}"
     for name, variant in verdict.variants.items():
         for flags in variant.gfp_flags:
             yield f"{name} asked for its page arrays with {flags}"
@@ -151,14 +158,26 @@ def warnings(verdict: Verdict) -> Iterator[str]:
 
 def headline(verdict: Verdict) -> str:
     """The verdict in one sentence."""
-    if verdict.expectations_met is None:
-        return "Verdict missing: the evidence is short."
-    return f"Verdict: expectations {'met' if verdict.expectations_met else 'NOT met'}."
+    nothing = not verdict.expected
+    match verdict.conclusion:
+        case Conclusion.MISSING:
+            return "Verdict missing: the evidence is short."
+        case Conclusion.COMPARED_ONLY:
+            why = "nothing was expected" if nothing else "nothing was expected to fail, and nothing did"
+            return f"Verdict: compared only: {why}."
+        case Conclusion.NOT_MET:
+            return (
+                f"Verdict: {'NOT met, although nothing was expected' if nothing else 'expectations NOT met'}."
+            )
+        case Conclusion.MET:
+            others = verdict.only_compared
+            of_others = f"; nothing was expected of {', '.join(others)}" if others else ""
+            return f"Verdict: expectations met{of_others}."
 
 
 def reasons(verdict: Verdict) -> list[str]:
-    """Why the verdict is not `met`; empty when it is."""
-    if verdict.expectations_met is None:
+    """What the verdict is missing, or what was not as expected."""
+    if verdict.conclusion is Conclusion.MISSING:
         return list(verdict.missing)
     lines = [
         f"{name}: {why}"

@@ -86,6 +86,7 @@ def load_run_report(path: Path) -> RunReport:
         results,
         accelerators=manifest.accelerators,
         check_transcripts=partial(first_difference, directory.trial),
+        taken=manifest.expectations_from,
     )
     return RunReport(
         directory=directory,

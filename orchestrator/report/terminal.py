@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.judgement import Conclusion
 from orchestrator.oom.explain import explain
 from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
@@ -27,10 +28,18 @@ from orchestrator.report.text import one_line
 from orchestrator.verdict import PassVerdict, Verdict
 
 _DEFAULT_PAGE_BYTES = 4096
+_STYLES = {
+    Conclusion.MET: "bold green",
+    Conclusion.NOT_MET: "bold red",
+    Conclusion.COMPARED_ONLY: "bold cyan",
+    Conclusion.MISSING: "bold yellow",
+}
 
 
 def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str, int]) -> None:
     """Print the whole report. `page_sizes` gives each variant's page size in bytes."""
+    for line in verdict.foremost:
+        console.print(Text(one_line(line), style="bold red"), soft_wrap=True)
     for each in verdict.passes:
         console.print(_table(verdict.scenario, each))
         console.print(Text(sample_line(each)), soft_wrap=True)
@@ -82,6 +91,5 @@ def _print_remarks(verdict: Verdict, console: Console) -> None:
 
 
 def _conclusion(verdict: Verdict) -> Text:
-    style = {None: "bold yellow", True: "bold green", False: "bold red"}[verdict.expectations_met]
-    text = Text(headline(verdict), style=style)
+    text = Text(one_line(headline(verdict)), style=_STYLES[verdict.conclusion])
     return text.append("".join(f"\n  {one_line(reason)}" for reason in reasons(verdict)), style="not bold")

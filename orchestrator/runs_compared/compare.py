@@ -14,6 +14,7 @@ from orchestrator.analysis.samples import block_of, evident, timed
 from orchestrator.analysis.timings import compare_timings, pairs
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.judgement import Conclusion
 from orchestrator.report.rows import count_of
 from orchestrator.report.source import RunReport
 from orchestrator.result import TrialResult
@@ -85,6 +86,7 @@ def _run(label: str, report: RunReport) -> ComparedRun:
             "directory": report.directory.path.resolve().name,
             "scenario": report.verdict.scenario,
             "started": report.manifest.started,
+            "conclusion": report.verdict.conclusion,
             "expectations_met": report.verdict.expectations_met,
         }
     )
@@ -163,7 +165,7 @@ def _cannot(
         " how large a difference can be."
     )
     for label, run in (("A", first), ("B", second)):
-        if run.verdict.expectations_met is None:
+        if run.verdict.conclusion is Conclusion.MISSING:
             yield f"{label} is not whole ({count_of('gap', len(run.verdict.missing))} in its evidence)."
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.analysis.comparison import Comparison
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.judgement import Conclusion
 
 
 class _Frozen(BaseModel):
@@ -23,7 +24,10 @@ class ComparedRun(_Frozen):
     directory: str = Field(description="name of its directory")
     scenario: str = Field(description="name of its scenario")
     started: datetime = Field(description="when it began")
-    expectations_met: bool | None = Field(description="its own verdict; null: its evidence is short")
+    conclusion: Conclusion = Field(description="its own verdict")
+    expectations_met: bool | None = Field(
+        description="the same for older programs: null where it is neither met nor not met"
+    )
 
 
 class Difference(_Frozen):

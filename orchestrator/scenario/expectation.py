@@ -131,6 +131,13 @@ class Expectation(Model):
             return Outcome.COMMAND_FAILED
         return self.outcome
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether a kernel that serves the load in full, without a fault, could not meet it."""
+        return self.expected_outcome not in (None, Outcome.PASSED) or any(
+            (self.first_oom, self.killed, self.panicked, self.kernel_bug, self.mmaps_failed)
+        )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         problems = list(self._contradictions())

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from orchestrator.scenario.files import (
     read_scenario_text,
 )
 from orchestrator.scenario.models import Scenario, unknown_variants
-from orchestrator.scenario.overrides import Override, apply_overrides, repeat_variant, replace_variants
+from orchestrator.scenario.overrides import Override, apply_overrides, named_in, repeat_variant
+from orchestrator.scenario.patched import PATCHED, Taken, fit, keep_taken, replace_variants
 from orchestrator.scenario.problems import Problem, ScenarioInvalid
 from orchestrator.scenario.profile import fill_in, name_profile
 from orchestrator.scenario.wording import Finding, findings, shown
@@ -35,13 +36,15 @@ class LoadedScenario:
     """A valid scenario and where it came from.
 
     The patch files of the variants are absolute paths. `text` is the file as it was read, without
-    the overrides. `warnings` say what is allowed and probably not meant.
+    the overrides. `warnings` say what is allowed and probably not meant. `taken` names the variants
+    whose expectations `--patch` took from the file, and from which of its variants (None: from none).
     """
 
     scenario: Scenario
     source: Path
     text: str
     warnings: tuple[Problem, ...] = ()
+    taken: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,16 @@ def load_text(
             document.complain(Place(1, 1), what)
         raise ScenarioInvalid(document.problems, hint=_HINT)
     name_profile(document)
-    origins = replace_variants(document.data, patches) if patches else []
+    strangers = _strangers(document.data) if patches else []
+    taken = replace_variants(document.data, patches) if patches else {}
     twinless = repeat_variant(document.data, repeat.variant) if repeat is not None else []
+    taken = keep_taken(document.data, taken, named_in(overrides, "expectations"))
     applied, problems = apply_overrides(document.data, overrides)
+    fit(document.data, taken)
     problems += twinless
-    where = _Whereabouts(document, [*applied[::-1], *origins])
+    where = _Whereabouts(document, [*applied[::-1], *_origins(patches)], taken)
     problems += document.problems
+    problems += where.problems(strangers)
     problems += where.problems(_resolve_patches(document.data, source.parent, where))
     unknown = fill_in(document)
     scenario, found = _validate(document.data)
@@ -96,7 +103,15 @@ def load_text(
     if problems or scenario is None:
         raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
     warnings = where.problems(Finding(advice.path, advice.what, at_key=True) for advice in advise(scenario))
-    return LoadedScenario(scenario, source, text, tuple(warnings))
+    sources = {name: each.source for name, each in taken.items() if name in scenario.expectations}
+    return LoadedScenario(scenario, source, text, tuple(warnings), sources)
+
+
+def _origins(patches: Sequence[Path]) -> list[Override]:
+    return [
+        Override(("variants", PATCHED, "patches", index), f"--patch {patch}")
+        for index, patch in enumerate(patches)
+    ]
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,7 @@ class _Whereabouts:
 
     document: Document
     overrides: Sequence[Override]
+    taken: Mapping[str, Taken]
 
     def override(self, path: tuple[str | int, ...]) -> Override | None:
         """The override that `path` comes from: one above it, or one that made the section at `path`."""
@@ -126,8 +142,13 @@ class _Whereabouts:
         if override is not None:
             return Problem(override.option, None, None, finding.what, finding.nearest)
         seek = self.document.key_place if finding.at_key else self.document.value_place
-        place = seek(finding.path) or Place(1, 1)
+        place = seek(self._in_file(finding.path)) or Place(1, 1)
         return Problem(self.document.file, place.line, place.column, finding.what, finding.nearest)
+
+    def _in_file(self, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """Where the file has what `--patch` took from it."""
+        taken = self.taken.get(str(path[1])) if path[:1] == ("expectations",) and len(path) > 1 else None
+        return path if taken is None or taken.source is None else (path[0], taken.source, *path[2:])
 
 
 def _without_echo(problems: list[Problem]) -> list[Problem]:

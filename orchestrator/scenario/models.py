@@ -157,7 +157,8 @@ class Scenario(Model):
     )
     expectations: dict[Name, Expectation] = Field(
         default_factory=dict,
-        description="what is expected of each variant; a variant without an entry is run and not judged",
+        description="what is expected of each variant; a variant without an entry is compared only, which"
+        " is a verdict of its own",
         examples=[{"kcalloc": {"outcome": "oom"}, "kvcalloc": {"outcome": "passed"}}],
     )
 

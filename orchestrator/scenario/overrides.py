@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes from the command line: `--set trials.blocks=3` and `--patch FILE`, applied to plain data."""
+"""Changes from the command line: `--set trials.blocks=3` and `--aa`, applied to plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from orchestrator.scenario.device import SCOPE
 from orchestrator.scenario.document import read_document
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.problems import Problem
 from orchestrator.scenario.shape import Shape, root_shape
 
-_AGAIN = "-again"
+AGAIN = "-again"
 DataPath = tuple[str | int, ...]
 
 
@@ -33,6 +31,12 @@ class _BadPath(Exception):
     def __init__(self, what: str, hint: str | None = None) -> None:
         super().__init__(what)
         self.hint = hint
+
+
+def named_in(texts: Sequence[str], section: str) -> set[str]:
+    """Which keys of `section` each "PATH=VALUE" of `texts` says something about; "" for the whole of it."""
+    paths = [text.partition("=")[0].strip().split(".") for text in texts]
+    return {path[1] if len(path) > 1 else "" for path in paths if path[0] == section}
 
 
 def apply_overrides(data: dict[str, Any], texts: Sequence[str]) -> tuple[list[Override], list[Problem]]:
@@ -61,25 +65,6 @@ def apply_overrides(data: dict[str, Any], texts: Sequence[str]) -> tuple[list[Ov
     return applied, problems
 
 
-def replace_variants(data: dict[str, Any], patches: Sequence[Path]) -> list[Override]:
-    """Replace the variants by `base` and `patched` (the base plus `patches`); drop the expectations.
-
-    Both are built from source, so that the patches are the only difference.
-    """
-    variants = data.get("variants")
-    first = next(iter(variants.values()), None) if isinstance(variants, dict) else None
-    built = {"scope": SCOPE}
-    if isinstance(first, dict) and "base" in first:
-        built["base"] = first["base"]
-    files = [str(patch.absolute()) for patch in patches]
-    data["variants"] = {"base": dict(built), "patched": {**built, "patches": files}}
-    data.pop("expectations", None)
-    return [
-        Override(("variants", "patched", "patches", index), f"--patch {patch}")
-        for index, patch in enumerate(patches)
-    ]
-
-
 def repeat_variant(data: dict[str, Any], wanted: str | None) -> list[Problem]:
     """A/A: leave one variant (the first, or `wanted`) and add its twin, with the same expectation.
 
@@ -100,7 +85,7 @@ def repeat_variant(data: dict[str, Any], wanted: str | None) -> list[Problem]:
     scope = next((other["scope"] for other in others if other.get("scope")), None)
     kept = original | ({"scope": scope} if scope else {})
     kept.pop("twin_of", None)
-    twin = f"{name}{_AGAIN}"
+    twin = f"{name}{AGAIN}"
     data["variants"] = {name: kept, twin: {**deepcopy(kept), "twin_of": name}}
     expectations = data.get("expectations")
     if isinstance(expectations, dict):

@@ -123,7 +123,7 @@ class Search:
         trials = loaded.scenario.trials
         first_clock = trials.model_copy(update={"clock": trials.clock[:1]})
         plain = loaded.scenario.model_copy(update={"expectations": {}, "trials": first_clock, "audit": False})
-        return replace(loaded, scenario=plain)
+        return replace(loaded, scenario=plain, taken={})
 
     def _result(self, ended: Ended) -> SearchResult:
         varied = self._varied

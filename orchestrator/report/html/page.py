@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestrator.analysis.comparison import When
+from orchestrator.judgement import Conclusion
 from orchestrator.report.audit import audit_lines, audit_warnings
 from orchestrator.report.html.audit import AuditTable, audit_tables
 from orchestrator.report.html.benchmarks import casualties
@@ -37,7 +38,12 @@ from orchestrator.verdict import PassVerdict, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _BENCHMARKED: Sequence[When] = ("relaxed", "target", "after")
-_STATUS = {True: "met", False: "unmet", None: "missing"}
+_STATUS = {
+    Conclusion.MET: "met",
+    Conclusion.NOT_MET: "unmet",
+    Conclusion.COMPARED_ONLY: "compared",
+    Conclusion.MISSING: "missing",
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ def _context(report: RunReport) -> dict[str, Any]:
         "manifest": report.manifest,
         "scenario": report.manifest.scenario,
         "verdict": verdict,
-        "status": _STATUS[verdict.expectations_met],
+        "status": _STATUS[verdict.conclusion],
         "headline": _headline(verdict),
         "reasons": reasons(verdict),
         "remarks": list(remarks(verdict)),

@@ -6,12 +6,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.outcome import Outcome
 from orchestrator.report.source import RunReport
 from orchestrator.result import Stage, TrialResult
 
 MOST_TRIALS = 2_000
 MOST_OUTPUTS = 20
+_JUDGED = {
+    Judgement.MET: "met",
+    Judgement.NOT_MET: "NOT met",
+    Judgement.NOT_JUDGED: "not judged",
+    Judgement.NO_EVIDENCE: "no evidence",
+}
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,8 @@ def trial_table(report: RunReport) -> TrialTable:
     """The trials of a run in the order of the plan."""
     shown = report.results[:MOST_TRIALS]
     return TrialTable(
-        header=("trial", "block", "variant", "outcome", "mmaps", "why"),
-        rows=[_row(result, len(report.verdict.passes) > 1) for result in shown],
+        header=("trial", "block", "variant", "outcome", "judged", "mmaps", "why"),
+        rows=[_row(report, result) for result in shown],
         left_out=len(report.results) - len(shown),
     )
 
@@ -79,8 +86,9 @@ def command_outputs(report: RunReport) -> Iterator[OutputView]:
             )
 
 
-def _row(result: TrialResult, several_clocks: bool) -> tuple[str, ...]:
-    clock = f" ({result.clock})" if several_clocks else ""
+def _row(report: RunReport, result: TrialResult) -> tuple[str, ...]:
+    clock = f" ({result.clock})" if len(report.verdict.passes) > 1 else ""
+    judged = judge_trial(report.manifest.scenario.expectations.get(result.variant), result)
     mmaps = f"{result.mmaps.ok} of {result.mmaps.planned}" if result.mmaps else "-"
     why = [result.why, *result.notes, *result.kernel_bugs]
     stage = "" if result.stage == "trigger" else f", {stage_words(result.stage)}"
@@ -89,6 +97,7 @@ def _row(result: TrialResult, several_clocks: bool) -> tuple[str, ...]:
         f"{result.block}{clock}",
         f"{result.variant}{stage}",
         str(result.outcome),
+        _JUDGED[judged.judgement],
         mmaps,
         "; ".join(why),
     )

@@ -10,6 +10,7 @@ import pytest
 from orchestrator.errors import ExitCode
 from orchestrator.evidence import Ending
 from orchestrator.guests.qemu.machine import Clock
+from orchestrator.judgement import Conclusion, Judgement
 from orchestrator.outcome import Outcome
 from orchestrator.recipe import Mode
 from orchestrator.result import BlockResult, RequestPaths, TrialResult
@@ -18,6 +19,7 @@ from orchestrator.verdict import Verdict, compute_verdict
 from tests.unit.core.evidence import (
     ACCELERATORS,
     OOM_CONSOLE,
+    PANIC_CONSOLE,
     hello,
     judged,
     passed,
@@ -105,8 +107,72 @@ def test_a_proof_that_failed_leaves_the_verdict_open() -> None:
     assert verdict(scenario(), proof, oomed(), survived()).expectations_met is None
 
 
-def test_without_expectations_evidence_is_all_that_is_asked() -> None:
-    assert verdict(scenario(""), oomed(), survived()).expectations_met is True
+def test_where_nothing_is_expected_variants_are_compared_only() -> None:
+    answer = verdict(scenario(""), oomed(), survived())
+    assert (answer.conclusion, answer.expectations_met) == (Conclusion.COMPARED_ONLY, None)
+    assert answer.exit_code == ExitCode.MET
+    assert not any(each.expected for each in answer.variants.values())
+    assert {each.judgement for each in answer.trials} == {Judgement.NOT_JUDGED}
+    assert verdict(scenario(""), oomed()).conclusion is Conclusion.MISSING
+
+
+def test_what_no_kernel_may_do_is_not_met_though_nothing_is_expected() -> None:
+    hang = judged([hello(), target(), trigger_start()], variant="kvcalloc", ending=Ending.OVERDUE)
+    panic = judged([hello(), target(), trigger_start()], PANIC_CONSOLE, variant="kvcalloc")
+    buggy = survived().model_copy(update={"kernel_bugs": ("BUG: sleeping function",)})
+    beside = survived().model_copy(update={"stage": "relaxed", "trial": 9})
+    ended_badly = beside.model_copy(update={"outcome": Outcome.PANIC, "why": "kernel panic"})
+    for results in ([hang], [panic], [buggy], [survived(), ended_badly]):
+        answer = verdict(scenario(""), oomed(), *results)
+        assert answer.conclusion is Conclusion.NOT_MET
+        assert len(answer.variants["kvcalloc"].unmet) == 1
+
+
+def test_a_variant_of_which_nothing_is_expected_is_named() -> None:
+    answer = verdict(scenario("expectations: {kcalloc: {outcome: oom}}"), oomed(), survived())
+    assert (answer.conclusion, answer.only_compared) == (Conclusion.MET, ("kvcalloc",))
+    assert [each.judgement for each in answer.trials] == [Judgement.MET, Judgement.NOT_JUDGED]
+
+
+def test_counters_that_never_arrived_are_no_counters_that_stood_still() -> None:
+    expected = "expectations: {kvcalloc: {vmstat: {compact_fail: {max: 0}}}}"
+    silent = verdict(scenario(expected), oomed(), survived())
+    assert silent.conclusion is Conclusion.NOT_MET
+    assert "no counters" in silent.variants["kvcalloc"].unmet[0]
+    still = survived().model_copy(update={"vmstat_delta": {"pgfree": 1}})
+    assert verdict(scenario(expected), oomed(), still).conclusion is Conclusion.MET
+
+
+def test_traced_trials_are_not_judged_unless_a_trace_is_what_shows_it() -> None:
+    traced = survived().model_copy(update={"trial": 3, "stage": "audit-trigger", "outcome": Outcome.OOM})
+    answer = verdict(scenario(), oomed(), survived(), traced)
+    assert answer.conclusion is Conclusion.MET
+    assert answer.trials[-1].judgement is Judgement.NOT_JUDGED
+    assert "traced" in answer.trials[-1].why[0]
+    lost = traced.model_copy(update={"outcome": Outcome.LOST})
+    assert verdict(scenario(), oomed(), survived(), lost).trials[-1].judgement is Judgement.NOT_JUDGED
+    shown = "expectations: {kvcalloc: {max_order_without_noretry: 3}}"
+    paths = RequestPaths(
+        gfp_flags={}, contiguous=0, fell_back=0, refused=0, insists=True, vmalloc_areas=None, page_orders={}
+    )
+    traced = traced.model_copy(update={"requests": paths})
+    assert verdict(scenario(shown), oomed(), survived(), traced).trials[-1].judgement is Judgement.MET
+
+
+def test_of_a_patch_that_was_to_mend_nothing_no_verdict_says_met() -> None:
+    subject = scenario("expectations: {kcalloc: {outcome: passed}, kvcalloc: {outcome: passed}}")
+    taken = {"kcalloc": "one", "kvcalloc": None}
+
+    def conclusion(subject: Scenario, taken: dict[str, str | None], *results: TrialResult) -> Conclusion:
+        answer = compute_verdict(subject, [], results, accelerators=ACCELERATORS, taken=taken)
+        return answer.conclusion
+
+    both = (survived("kcalloc"), survived())
+    assert conclusion(subject, {}, *both) is Conclusion.MET
+    assert conclusion(subject, taken, *both) is Conclusion.COMPARED_ONLY
+    assert conclusion(subject, {"kcalloc": "one"}, *both) is Conclusion.MET, "one was stated"
+    assert conclusion(subject, taken, oomed(), survived()) is Conclusion.NOT_MET
+    assert conclusion(scenario(), taken, oomed(), survived()) is Conclusion.MET
 
 
 def test_the_first_oom_is_compared_in_every_point() -> None:
@@ -137,7 +203,8 @@ expectations:
         page_orders={"order 1": 5, "order 3": 2, "order 3 noretry": 9},
     )
     traced = survived().model_copy(update={"trial": 3, "stage": "audit-trigger", "requests": paths})
-    unmet = verdict(scenario(expected), oomed(), survived(), traced).variants["kvcalloc"].unmet
+    passing = survived().model_copy(update={"vmstat_delta": {"pgfree": 1}})
+    unmet = verdict(scenario(expected), oomed(), passing, traced).variants["kvcalloc"].unmet
     assert len(unmet) == 2
     assert "compact_stall rose by 0" in unmet[0]
     assert "2 page requests of order 3 without __GFP_NORETRY" in unmet[1]

@@ -75,6 +75,7 @@ SECTIONS = {
     "VariantVerdict": "`verdict.json`: `variants.NAME`",
     "MmapTotals": "`variants.NAME.mmaps`",
     "FailedOutput": "`variants.NAME.failed_output`",
+    "JudgedTrial": "`verdict.json`: `trials[N]`",
 }
 FORMATS = ("manifest", "journal", "verdict")
 

@@ -69,6 +69,8 @@ class Made:
     benchmarks: bool = True
     hostile: bool = False
     seed: int = 1
+    expected: bool = True
+    """Whether the scenario expects anything."""
     spoil: Outcome | None = None
     """The outcome of the last trial, where it is not to be the expected one."""
 
@@ -82,6 +84,8 @@ def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
     settings = [f"trials.blocks={made.blocks}", f"trials.forks={made.forks}", f"trials.seed={made.seed}"]
     settings.append("audit=false")
     settings.append(f"trials.clock=[{', '.join(made.clocks)}]")
+    if not made.expected:
+        settings.append("expectations={}")
     scenario = load_scenario(Path(made.scenario), settings).scenario
     directory = RunDirectory(path)
     directory.path.mkdir()

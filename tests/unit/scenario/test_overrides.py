@@ -130,7 +130,6 @@ def test_patch_replaces_the_variants(load: Load, tmp_path: Path) -> None:
     assert list(loaded.scenario.variants) == ["base", "patched"]
     assert (base.base, base.scope, base.patches) == ("debian-6.1", "drivers/android", ())
     assert (patched.base, patched.scope, patched.patches) == ("debian-6.1", "drivers/android", (patch,))
-    assert loaded.scenario.expectations == {}
 
 
 def test_patch_is_looked_for_where_one_is(
@@ -154,8 +153,7 @@ def test_a_missing_patch_names_the_nearest(refuse: Refuse, tmp_path: Path) -> No
     assert problem.nearest == "change.patch"
 
 
-def test_something_may_be_expected_of_the_patched_kernel(load: Load, tmp_path: Path) -> None:
-    loaded = load(GOOD, ["expectations.patched.oom=never", "trigger.count=700"], [tmp_path / "mine.patch"])
-    assert list(loaded.scenario.expectations) == ["patched"]
+def test_a_patch_leaves_the_rest_to_overrides(load: Load, tmp_path: Path) -> None:
+    loaded = load(GOOD, ["trigger.count=700"], [tmp_path / "mine.patch"])
     assert isinstance(loaded.scenario.trigger, BinderMmap)
     assert loaded.scenario.trigger.count == 700

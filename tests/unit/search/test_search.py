@@ -12,6 +12,7 @@ from rich.console import Console
 
 from orchestrator.capacity import Capacity
 from orchestrator.errors import ExitCode, HostError, InputError
+from orchestrator.judgement import Conclusion
 from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
 from orchestrator.report.live import PlainObserver
@@ -57,7 +58,9 @@ class Engine:
 
 def _verdict(outcomes: dict[str, Outcome], blocks: int) -> Verdict:
     variants = {
-        name: VariantVerdict(trials=blocks, outcomes={outcome: blocks}, oom_events=0, mmaps=MmapTotals())
+        name: VariantVerdict(
+            trials=blocks, outcomes={outcome: blocks}, oom_events=0, mmaps=MmapTotals(), expected=False
+        )
         for name, outcome in outcomes.items()
     }
     each = PassVerdict(
@@ -65,8 +68,8 @@ def _verdict(outcomes: dict[str, Outcome], blocks: int) -> Verdict:
         distinct_states=blocks, paired=True, forks=1,
     )  # fmt: skip
     return Verdict(
-        scenario="x", expectations_met=True, clock="realtime", accelerator="tcg", cpu_model="x",
-        variants=variants, passes=(each,),
+        scenario="x", conclusion=Conclusion.COMPARED_ONLY, expectations_met=None, clock="realtime",
+        accelerator="tcg", cpu_model="x", variants=variants, passes=(each,),
     )  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A patch is said to change nothing only where both variants ended, asked and fared alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.alike import without_effect
+from orchestrator.outcome import Outcome
+from orchestrator.result import MmapSummary, RequestPaths, TrialResult, Victim
+from orchestrator.scenario import Scenario, load_text
+from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, target, trigger_end, trigger_start
+
+TEXT = """
+name: example
+device: {arch: arm64, memory: 256MiB}
+variants:
+  plain: {base: debian-6.1}
+  patched: {base: debian-6.1, scope: drivers/android, patches: [mine.patch]}
+trigger: {kind: binder-mmap, size: 4MiB, count: 600}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Scenario:
+    """Two variants, of which one is the other with a patch."""
+    (tmp_path / "mine.patch").write_text("x")
+    return load_text(TEXT, tmp_path / "x.yaml").scenario
+
+
+def oomed(variant: str, **changes: Any) -> TrialResult:
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    return judged(control, OOM_CONSOLE, variant=variant).model_copy(update=changes)
+
+
+def told(scenario: Scenario, *trials: TrialResult) -> list[str]:
+    return list(without_effect(scenario, trials, ()))
+
+
+def test_variants_that_end_alike_are_told(scenario: Scenario) -> None:
+    (line,) = told(scenario, oomed("plain"), oomed("patched"))
+    assert line.startswith("the patch changes nothing here: both variants ended alike (")
+    assert line.endswith("(plain: 1 x oom, 300 mmaps served; patched: 1 x oom, 300 mmaps served)")
+
+
+def mmaps(ok: int, failed: int = 0) -> MmapSummary:
+    return MmapSummary(planned=600, ok=ok, failed=failed, unfinished=0, errnos={}, latency=None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outcome": Outcome.PASSED},
+        {"panicked": True},
+        {"kernel_bugs": ("BUG",)},
+        {"first_oom": None},
+        {"victims": (Victim(role="bystander", pid=1, signal=9),)},
+        {"mmaps": mmaps(420)},
+        {"mmaps": mmaps(300, 50)},
+        {"outcome": Outcome.LOST},
+    ],
+)
+def test_any_difference_is_one(scenario: Scenario, changes: dict[str, Any]) -> None:
+    assert told(scenario, oomed("plain"), oomed("patched", **changes)) == []
+
+
+def test_how_far_a_dying_trigger_comes_is_partly_chance(scenario: Scenario) -> None:
+    assert told(scenario, oomed("plain"), oomed("patched", mmaps=mmaps(330)))
+
+
+def test_other_gfp_flags_are_a_change(scenario: Scenario) -> None:
+    def traced(variant: str, flags: str) -> TrialResult:
+        paths = RequestPaths(
+            gfp_flags={flags: 9}, contiguous=9, fell_back=0, refused=0, insists=True, vmalloc_areas=None,
+            page_orders={},
+        )  # fmt: skip
+        return oomed(variant, stage="audit-trigger", requests=paths)
+
+    both = oomed("plain"), oomed("patched")
+    assert told(scenario, *both, traced("plain", "a"), traced("patched", "a"))
+    assert told(scenario, *both, traced("plain", "a"))
+    assert told(scenario, *both, traced("plain", "a"), traced("patched", "b")) == []
+
+
+def test_twins_and_other_kernels_are_no_patched_variants(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    for variants in (
+        "{plain: {base: debian-6.1}, patched: {base: debian-6.1, twin_of: plain}}",
+        "{plain: {base: debian-6.1}, patched: {base: debian-6.12}}",
+        "{plain: {base: debian-6.12}, patched: {base: debian-6.1, scope: drivers/android, patches: [x]}}",
+    ):
+        text = (
+            TEXT.partition("variants:")[0] + f"variants: {variants}\ntrigger:" + TEXT.partition("trigger:")[2]
+        )
+        assert told(load_text(text, tmp_path / "x.yaml").scenario, oomed("plain"), oomed("patched")) == []
+
+
+def test_among_several_variants_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.patch").write_text("x")
+    third = TEXT.replace("trigger:", "  third: {base: debian-6.12}\ntrigger:")
+    (line,) = told(load_text(third, tmp_path / "x.yaml").scenario, oomed("plain"), oomed("patched"))
+    assert line.startswith("patched changes nothing here: it ended like plain (")
