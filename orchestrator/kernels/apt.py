@@ -17,6 +17,7 @@ from pathlib import Path
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, HostError
 from orchestrator.kernels.bases import Arch, Origin
+from orchestrator.kernels.cache import require_space
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.sources import KEYRING, NO_DEBIAN_HINT, Archive, read_archives, trusted_keys
 from orchestrator.process import find_program, run
@@ -24,6 +25,8 @@ from orchestrator.programs import install_hint
 
 INDEX_MAX_AGE_S = 12 * 3600.0
 
+_INDEX_BYTES = 150_000_000
+"""Lists and caches of two architectures take 90 MB, and compressed lists beside them on the way."""
 _UPDATE_S = 300.0
 _DOWNLOAD_S = 1800.0
 _QUERY_S = 60.0
@@ -244,6 +247,8 @@ class Apt:
             raise HostError(f"{KEYRING} is missing", hint=install_hint("the Debian archive's keyring"))
         for name in ("state/lists/partial", "cache/archives/partial"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        # apt tries again and again to write to a full disk.
+        require_space(self.root.parent.parent, self.root, _INDEX_BYTES, "the package index")
         (self.root / "state/status").touch()
         (self.root / "debian.sources").write_text(sources_text(self.sources, trusted_keys()))
         self.config.write_text(config_text(self.root, self.architectures, as_root=os.geteuid() == 0))

@@ -204,18 +204,14 @@ class Cache:
         Errors of a full disk inside the block become a HostError that says what to do.
         """
         parent = memory_parent(memory_bytes) if memory_bytes else None
+        if memory_bytes and parent is None:
+            self.require_space(memory_bytes, "unpacked files")
         with _explain_full_disk(self.root), scratch_directory(parent or self._directory("tmp")) as path:
             yield path
 
     def require_space(self, need_bytes: int, what: str) -> None:
         """HostError when the cache's file system has less than `need_bytes` free."""
-        free_bytes = shutil.disk_usage(self._directory("tmp")).free
-        if free_bytes < need_bytes:
-            raise HostError(
-                f"no space in the cache for {what}: {_mb(need_bytes)} MB needed, "
-                f"{_mb(free_bytes)} MB free in {self.root}",
-                hint=_FREE_HINT,
-            )
+        require_space(self.root, self._directory("tmp"), need_bytes, what)
 
     def entries(self) -> list[CacheEntry]:
         """All readable entries, the least recently used first."""
@@ -307,6 +303,17 @@ class Cache:
                 f"cannot write to the cache {self.root}: {error.strerror}", hint=_FREE_HINT
             ) from None
         return path
+
+
+def require_space(cache_root: Path, directory: Path, need_bytes: int, what: str) -> None:
+    """HostError when the file system of a directory in the cache has less than `need_bytes` free."""
+    free_bytes = shutil.disk_usage(directory).free
+    if free_bytes < need_bytes:
+        raise HostError(
+            f"no space in the cache for {what}: {_mb(need_bytes)} MB needed, "
+            f"{_mb(free_bytes)} MB free in {cache_root}",
+            hint=_FREE_HINT,
+        )
 
 
 @contextmanager

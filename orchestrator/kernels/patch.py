@@ -19,9 +19,11 @@ from orchestrator.errors import InputError
 from orchestrator.kernels import tree as trees
 from orchestrator.kernels.sandbox import Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.tree import OddFile, Tree, TreeFile
+from orchestrator.reading import read_bounded
+from orchestrator.units import MIB
 
 _APPLY_S = 60.0
-_MAX_PATCH_BYTES = 16 * 1024 * 1024
+_MAX_PATCH_BYTES = 16 * MIB
 _EVIDENCE_LINES = 60
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
@@ -66,12 +68,7 @@ class Applied:
 
 def read_patch(path: Path) -> Patch:
     """The patch in a file; InputError when there is none or it is not a patch."""
-    try:
-        if path.stat().st_size > _MAX_PATCH_BYTES:
-            raise InputError(f"the patch {path} is larger than {_MAX_PATCH_BYTES} bytes")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read the patch {path}: {error.strerror}") from None
+    content = read_bounded(path, _MAX_PATCH_BYTES, what="patch")
     patch = Patch(path.name, content)
     if not any(True for _ in touched(patch)):
         raise InputError(

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.errors import OomlabError
+
 REGULAR_MODE = 0o644
 
 
@@ -62,16 +64,24 @@ def pack(tree: Tree) -> bytes:
 
 
 def unpack(archive_bytes: bytes) -> dict[str, TreeFile | OddFile]:
-    """The files of a tar archive; directories are left out, everything that is no regular file is odd."""
+    """The files of a tar archive; directories are left out, everything that is no regular file is odd.
+
+    It comes out of the sandbox: a sparse file, whose few bytes could stand for any size, is odd too.
+    OomlabError when it is no archive.
+    """
     found: dict[str, TreeFile | OddFile] = {}
-    with tarfile.open(fileobj=io.BytesIO(archive_bytes), mode="r:") as archive:
-        for member in archive:
-            path = member.name.removeprefix("./")
-            file = archive.extractfile(member) if member.isreg() else None
-            if file is not None:
-                found[path] = TreeFile(file.read(), member.mode & 0o7777)
-            elif not member.isdir():
-                found[path] = OddFile(_KINDS.get(member.type, "special file"))
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive_bytes), mode="r:") as archive:
+            for member in archive:
+                path = member.name.removeprefix("./")
+                is_plain = member.isreg() and not member.issparse() and member.size <= len(archive_bytes)
+                file = archive.extractfile(member) if is_plain else None
+                if file is not None:
+                    found[path] = TreeFile(file.read(), member.mode & 0o7777)
+                elif not member.isdir():
+                    found[path] = OddFile(_KINDS.get(member.type, "special file"))
+    except (tarfile.TarError, ValueError, EOFError) as error:
+        raise OomlabError(f"what came out of the sandbox is no archive: {error}") from None
     return found
 
 

@@ -14,6 +14,7 @@ from orchestrator.mail.message import Message, read_messages
 from orchestrator.mail.table import Row, Table, find_tables
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import MemoryEvent, summary
+from orchestrator.reading import read_bounded
 from orchestrator.units import MIB
 
 MAX_MAIL_BYTES = 64 * MIB
@@ -37,15 +38,7 @@ class Contents:
 
 def load_mail(path: Path) -> bytes:
     """The bytes of a saved mail; InputError when there is none, or it is no text."""
-    try:
-        if path.stat().st_size > MAX_MAIL_BYTES:
-            raise InputError(
-                f"{path} is larger than {MAX_MAIL_BYTES // MIB} MiB",
-                hint="for consoles there is `oomlab oom`",
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    data = read_bounded(path, MAX_MAIL_BYTES, hint="for consoles there is `oomlab oom`")
     if not data.strip():
         raise InputError(f"{path} is empty", hint="save the mail with its text, as `git am` would take it")
     if b"\0" in data:

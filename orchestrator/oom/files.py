@@ -2,7 +2,8 @@
 """Files and stdin as streams of events.
 
 An event is given out when it has ended and nothing that began before it is still open; memory does not grow
-with the input. Compression by gzip (RFC 1952) and UTF-16 are undone on the way. What is no text is refused.
+with the input. Compression by gzip (RFC 1952) and UTF-16 are undone on the way. What is no text is refused,
+and what never ends is left when nothing has come of it for long: a log that is being written may be followed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import codecs
 import heapq
 import os
 import re
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,11 +22,15 @@ from orchestrator.errors import InputError
 from orchestrator.oom.explain import visible
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import Event, MemoryEvent
-from orchestrator.units import KIB, MIB
+from orchestrator.units import KIB, MIB, format_size
 
 STDIN = "-"
 _CHUNK_BYTES = 256 * KIB
 _SAMPLE_BYTES = MIB
+_NO_TEXT_BYTES = 64 * MIB
+"""So much that is no text at the beginning is enough; logs that survived a crash have shorter runs of NUL."""
+_SILENT_BYTES = 4096 * MIB
+"""How much of a pipe or device is read without a report. A file may be of any length, for it has an end."""
 # Events that wait for one that began before them; more of them than any log has are let go out of order.
 _MAX_WAITING = 4096
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -87,13 +93,56 @@ def _events_of(file: str, stdin: BinaryIO) -> Iterator[MemoryEvent]:
 
 def _checked_events(file: str, stream: BinaryIO) -> Iterator[MemoryEvent]:
     """The events; InputError when there were none because this is no text at all."""
-    sample = bytearray()
-    found = 0
-    for event in ordered_events(_sampled(_decoded(_unpacked(_raw(file, stream), file)), sample)):
+    patience = _Patience(shown(file), has_end=_is_regular(stream))
+    for event in ordered_events(patience.watched(_decoded(_unpacked(_raw(file, stream), file)))):
         yield event
-        found += 1
-    if not found:
-        _refuse_what_is_no_text(shown(file), bytes(sample))
+        patience.event()
+    patience.end()
+
+
+class _Patience:
+    """Watches what is read for signs that nothing will come of it."""
+
+    def __init__(self, name: str, *, has_end: bool) -> None:
+        self._name = name
+        self._has_end = has_end
+        self._sample = bytearray()
+        self._found = False
+        self._is_text = False
+        self._seen_bytes = 0
+        self._silent_bytes = 0
+
+    def event(self) -> None:
+        """A report was found."""
+        self._found = True
+        self._silent_bytes = 0
+
+    def watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks; InputError in place of one that goes too far."""
+        for chunk in chunks:
+            if len(self._sample) < _SAMPLE_BYTES:
+                self._sample += chunk[: _SAMPLE_BYTES - len(self._sample)]
+            self._seen_bytes += len(chunk)
+            self._silent_bytes += len(chunk)
+            self._is_text = self._is_text or not _is_no_text(chunk)
+            if not self._is_text and self._seen_bytes > _NO_TEXT_BYTES:
+                _refuse_what_is_no_text(self._name, bytes(self._sample))
+            if not self._has_end and self._silent_bytes > _SILENT_BYTES:
+                read = f"{format_size(_SILENT_BYTES)} were read without a report"
+                raise InputError(f"{self._name}: {read}: given up", hint="a file may be of any length")
+            yield chunk
+
+    def end(self) -> None:
+        """InputError when there was no report because this is no text at all."""
+        if not self._found:
+            _refuse_what_is_no_text(self._name, bytes(self._sample))
+
+
+def _is_regular(stream: BinaryIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return True  # in memory
 
 
 def ordered_events(chunks: Iterable[bytes]) -> Iterator[MemoryEvent]:
@@ -204,11 +253,9 @@ def _decoded(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield decoder.decode(chunk).encode(errors="replace")
 
 
-def _sampled(chunks: Iterable[bytes], sample: bytearray) -> Iterator[bytes]:
-    for chunk in chunks:
-        if len(sample) < _SAMPLE_BYTES:
-            sample += chunk[: _SAMPLE_BYTES - len(sample)]
-        yield chunk
+def _is_no_text(data: bytes) -> bool:
+    strange = len(data) - len(data.translate(None, _NO_TEXT))
+    return strange > _TOO_MANY * len(data) and not _KERNEL_LINE.search(data)
 
 
 def _refuse_what_is_no_text(name: str, sample: bytes) -> None:
@@ -218,8 +265,7 @@ def _refuse_what_is_no_text(name: str, sample: bytes) -> None:
         if sample.startswith(magic):
             hint = f"unpack it first: {program} FILE | oomlab oom -"
             raise InputError(f"{name}: compressed, and not by gzip", hint=hint)
-    strange = len(sample) - len(sample.translate(None, _NO_TEXT))
-    if strange > _TOO_MANY * len(sample) and not _KERNEL_LINE.search(sample):
+    if _is_no_text(sample):
         hint = "give it the kernel's log: a console, dmesg, logcat, a journal as text, a mail"
         raise InputError(f"{name}: binary data without any kernel message", hint=hint)
 

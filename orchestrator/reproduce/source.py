@@ -12,7 +12,7 @@ from orchestrator.errors import InputError
 from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, read_contents
 from orchestrator.oom.explain import request, visible
 from orchestrator.oom.records import MemoryEvent
-from orchestrator.units import MIB
+from orchestrator.reading import read_bounded
 
 LARGEST_KILLING_ORDER = 3
 """PAGE_ALLOC_COSTLY_ORDER (include/linux/mmzone.h): above it a request fails, and nobody is killed."""
@@ -49,17 +49,10 @@ class Chosen:
 
 def load_source(path: Path) -> Source:
     """Read a file. InputError when there is none, or nothing in it that could be reproduced."""
-    try:
-        if not path.is_file() and path.exists():
-            what = "a directory" if path.is_dir() else "no ordinary file"
-            raise InputError(f"{visible(str(path))} is {what}", hint="give one mail, log or patch")
-        with path.open("rb") as file:
-            data = file.read(MAX_MAIL_BYTES + 1)
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read {visible(str(path))}: {words}") from None
-    if len(data) > MAX_MAIL_BYTES:
-        raise InputError(f"{visible(str(path))} is larger than {MAX_MAIL_BYTES // MIB} MiB", hint=_CUT)
+    if not path.is_file() and path.exists():
+        what = "a directory" if path.is_dir() else "no ordinary file"
+        raise InputError(f"{visible(str(path))} is {what}", hint="give one mail, log or patch")
+    data = read_bounded(path, MAX_MAIL_BYTES, hint=_CUT)
     if not data.strip(b"\0\t\n\v\f\r "):
         raise InputError(f"{visible(str(path))} is empty")
     # Logs that survived a crash have runs of NUL where nothing was written.

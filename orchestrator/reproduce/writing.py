@@ -9,10 +9,13 @@ import tempfile
 from pathlib import Path
 
 from orchestrator.errors import InputError
+from orchestrator.reading import read_bounded
 from orchestrator.reproduce.draft import Draft
 from orchestrator.rundir import write_atomic
 from orchestrator.scenario import ScenarioInvalid, load_scenario
+from orchestrator.units import MIB
 
+_LARGEST_SCENARIO_BYTES = MIB
 _MARK = re.compile(r"^# unedited: ([0-9a-f]{16})\n", re.MULTILINE)
 
 
@@ -67,10 +70,7 @@ def _sum(text: str) -> str:
 def _refuse_edited(path: Path, *, force: bool) -> None:
     if force or not path.exists():
         return
-    try:
-        text = path.read_text(errors="replace")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    text = read_bounded(path, _LARGEST_SCENARIO_BYTES).decode(errors="replace")
     mark = _MARK.search(text)
     if mark is None or _sum(text[mark.end() :]) != mark[1]:
         raise InputError(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -169,6 +170,20 @@ def test_without_the_suite_with_the_kernel_it_says_where_that_was_looked_for(hos
     with pytest.raises(SuiteMissing) as caught:
         Apt(host.root, LATER, ["arm64"]).update()
     assert caught.value.evidence == ("bookworm-security main: no package source here could have it",)
+
+
+def test_a_full_cache_is_said_before_apt_tries_to_fill_it(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    with pytest.raises(HostError) as caught:
+        Apt(host.root, OF_6_1, ["arm64"]).update()
+    where = host.root.parent.parent
+    assert caught.value.message == (
+        f"no space in the cache for the package index: 150 MB needed, 1 MB free in {where}"
+    )
+    assert "OOMLAB_CACHE" in caught.value.hint
+    assert host.fetched == []
 
 
 def test_a_failure_leaves_no_index_that_passes_for_fetched(host: Host) -> None:

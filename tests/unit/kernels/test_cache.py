@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
+from orchestrator.kernels import cache as cache_module
 from orchestrator.kernels.cache import Cache, CacheEntry, key_of
 from orchestrator.kernels.images import prune_images
 from orchestrator.paths import cache_dir
@@ -236,9 +237,18 @@ def test_scratch_in_memory_is_private_and_goes_away(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_without_room_in_memory_scratch_is_on_disk(tmp_path: Path) -> None:
-    with Cache(tmp_path).scratch(memory_bytes=1 << 60) as path:
+def test_without_room_in_memory_scratch_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "memory_parent", lambda _: None)
+    with Cache(tmp_path).scratch(memory_bytes=1) as path:
         assert path.is_relative_to(tmp_path)
+
+
+def test_without_room_in_memory_and_on_disk_it_is_said_before_anything_is_unpacked(tmp_path: Path) -> None:
+    with (
+        pytest.raises(HostError, match=r"no space in the cache for unpacked files: \d+ MB needed"),
+        Cache(tmp_path).scratch(memory_bytes=1 << 60),
+    ):
+        pass
 
 
 def test_pruning_everything_forgets_versions_and_index() -> None:
