@@ -26,6 +26,7 @@ _APPLY_S = 60.0
 _MAX_PATCH_BYTES = 16 * MIB
 _EVIDENCE_LINES = 60
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_PART = re.compile(rb"^Subject: \[[^\]\n]*PATCH[^\]\n]* (\d{1,4})/\d{1,4}\]", re.MULTILINE | re.IGNORECASE)
 
 # `-u`: unified only, because patch(1) hands an ed script to ed, which runs commands.
 # A failure's rejects go to standard error, behind patch's own words.
@@ -75,7 +76,18 @@ def read_patch(path: Path) -> Patch:
             f"{path} holds no patch",
             hint="expected a unified diff, as `git format-patch` or `diff -u` write it",
         )
+    _require_order(path, content)
     return patch
+
+
+def _require_order(path: Path, content: bytes) -> None:
+    """patch(1) takes a file from top to bottom. InputError where its subjects have another order."""
+    parts = [int(part) for part in _PART.findall(content) if int(part)]
+    if parts and parts != list(range(parts[0], parts[0] + len(parts))):
+        raise InputError(
+            f"{path} holds the patches {', '.join(map(str, parts))} of a series, in this order",
+            hint="`oomlab reproduce FILE` puts them in order, `oomlab mail FILE --write-patch DIR` in files",
+        )
 
 
 def touched(patch: Patch) -> Iterator[Touched]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.errors import HostError, InputError, OomlabError
@@ -13,7 +13,7 @@ from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.patch import Patch, apply_patch
 from orchestrator.kernels.resolve import ResolvedBase
 from orchestrator.kernels.tree import Tree, TreeFile, read_tree
-from orchestrator.mail.diff import FoundPatch
+from orchestrator.mail.series import Arranged
 from orchestrator.mail.source import SourceFile
 from orchestrator.mail.verdict import Files, Kind, Verdict, check
 from orchestrator.programs import Need, Stage, needs_of, require
@@ -21,6 +21,8 @@ from orchestrator.programs import Need, Stage, needs_of, require
 SCOPE = "drivers/android"
 
 _GOOD = (Kind.APPLIES, Kind.ADAPTED)
+
+_OTHERS_ARE_IN = "not in this base, although others of the series are"
 
 Progress = Callable[[str], None]
 
@@ -36,7 +38,7 @@ class BaseSource:
 
 @dataclass(frozen=True)
 class Checked:
-    """A verdict on one base; `follows`: patches of the mail (from 1) that were applied before it."""
+    """A verdict on one base; `follows`: the numbers of patches that were applied before it."""
 
     base: str
     verdict: Verdict
@@ -99,22 +101,73 @@ def _cached_source(cache: Cache, resolved: ResolvedBase) -> CacheEntry | None:
     return cache.find(part.kind, part.recipe)
 
 
-def check_all(patches: Sequence[FoundPatch], source: BaseSource) -> list[Checked]:
-    """The verdict on every patch; what does not fit the plain base may fit on top of those before it."""
-    checked: list[Checked] = []
-    files, applied = source.files, tuple[int, ...]()
-    for number, patch in enumerate(patches, 1):
-        verdict = check(patch, source.files, SCOPE)
-        follows: tuple[int, ...] = ()
-        on_top = check(patch, files, SCOPE) if applied else verdict
-        if verdict.kind in (Kind.REFUSED, Kind.LACKS) and on_top.kind in _GOOD:
-            verdict, follows = on_top, applied
-        if verdict.text:
-            verdict = _proven(verdict, files if follows else source.files, source.name)
-        if verdict.kind in (*_GOOD, Kind.ALREADY) and on_top.kind in _GOOD:
-            files, applied = on_top.result, (*applied, number)
-        checked.append(Checked(source.name, verdict, follows))
+def check_all(arranged: Arranged, source: BaseSource) -> dict[int, Checked]:
+    """The verdict on every patch by its number; the parts of a series each on top of those before it.
+
+    Where the base has a whole series already, their reverses are for one after the other, from the last.
+    """
+    checked: dict[int, Checked] = {}
+    for group in (*arranged.groups, *arranged.older):
+        chain = _chain(group.numbers, arranged, source, source.files)
+        before = [n for n, _ in group.before if n not in checked or checked[n].verdict.kind in _GOOD]
+        if before and not _goes(chain.values()):
+            longer = _chain((*before, *group.numbers), arranged, source, source.files)
+            if _goes(longer.values()):
+                chain = longer
+        checked |= {number: item for number, item in chain.items() if number not in checked}
     return checked
+
+
+def _goes(chain: Iterable[Checked]) -> bool:
+    return all(item.verdict.kind in (*_GOOD, Kind.ALREADY, Kind.ELSEWHERE) for item in chain)
+
+
+def _chain(
+    numbers: Sequence[int], arranged: Arranged, source: BaseSource, files: Files
+) -> dict[int, Checked]:
+    forward = _forward(numbers, arranged, source, files)
+    kinds = {item.verdict.kind for item in forward.values()}
+    if kinds <= {*_GOOD, Kind.ELSEWHERE}:
+        return forward
+    backward = _backward(numbers, arranged, source, files)
+    if _goes(backward.values()):
+        return backward
+    there = [number for number, item in forward.items() if item.verdict.kind is Kind.ALREADY]
+    return forward | _backward(there, arranged, source, files)
+
+
+def _forward(
+    numbers: Sequence[int], arranged: Arranged, source: BaseSource, files: Files
+) -> dict[int, Checked]:
+    checked: dict[int, Checked] = {}
+    applied: tuple[int, ...] = ()
+    for number in numbers:
+        verdict = check(arranged.patches[number], files, SCOPE)
+        if verdict.kind in _GOOD:
+            verdict = _proven(verdict, files, source.name)
+        elsewhere = verdict.kind is Kind.ELSEWHERE
+        checked[number] = Checked(source.name, verdict, () if elsewhere else applied)
+        if verdict.kind in _GOOD:
+            files, applied = verdict.result, (*applied, number)
+    return checked
+
+
+def _backward(
+    numbers: Sequence[int], arranged: Arranged, source: BaseSource, files: Files
+) -> dict[int, Checked]:
+    """What a base has already, taken off from the last patch on; `follows` are those taken off before."""
+    checked: dict[int, Checked] = {}
+    taken: tuple[int, ...] = ()
+    for number in reversed(numbers):
+        verdict = check(arranged.patches[number], files, SCOPE)
+        if verdict.kind is Kind.ALREADY:
+            verdict = _proven(verdict, files, source.name)
+        elif verdict.kind in _GOOD:
+            verdict = replace(verdict, kind=Kind.REFUSED, text="", remarks=(_OTHERS_ARE_IN,))
+        checked[number] = Checked(source.name, verdict, taken)
+        if verdict.kind is Kind.ALREADY:
+            files, taken = verdict.result, (*taken, number)
+    return {number: checked[number] for number in numbers}
 
 
 def _proven(verdict: Verdict, files: Files, target: str) -> Verdict:

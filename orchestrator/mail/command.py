@@ -13,7 +13,13 @@ from orchestrator.errors import ExitCode, InputError
 
 
 def mail(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="a mail or thread as saved: text, mbox, HTML")],
+    file: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="a mail or thread as saved: text, mbox, HTML; or the files of one, or their directory",
+        ),
+    ],
     arch: Annotated[str, typer.Option(help="check patches against the bases of this architecture")] = "arm64",
     write_patch: Annotated[
         Path | None,
@@ -29,13 +35,15 @@ def mail(
 
     Example: oomlab mail thread.mbox
     """
-    from orchestrator.mail.contents import contents_json, load_mail, read_contents
+    from orchestrator.mail.contents import contents_json, expanded, load_mail, names_of, read_files
     from orchestrator.mail.page import page
     from orchestrator.mail.review import review, review_json, write_patches
 
-    contents = read_contents(load_mail(file))
+    files = expanded(file)
+    contents = read_files({name: load_mail(path) for name, path in zip(names_of(files), files, strict=True)})
     if contents.empty:
-        raise InputError(f"{file} holds no OOM report, no benchmark table and no patch")
+        named = f"{files[0]} holds" if len(files) == 1 else f"these {len(files)} files hold"
+        raise InputError(f"{named} no OOM report, no benchmark table and no patch")
     result = review(contents, arch, lambda text: typer.echo(text, err=True), with_checkpatch=checkpatch)
     if as_json:
         typer.echo(json.dumps({**contents_json(contents), **review_json(result)}, indent=2))

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from orchestrator.errors import InputError
 from orchestrator.mail.comparison import Comparison, compare, one_way_mb_s
 from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
 from orchestrator.mail.message import Message, read_messages
+from orchestrator.mail.series import Arranged, arrange
 from orchestrator.mail.table import Row, Table, find_tables
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import MemoryEvent, summary
@@ -18,6 +20,7 @@ from orchestrator.reading import read_bounded
 from orchestrator.units import MIB
 
 MAX_MAIL_BYTES = 64 * MIB
+MAX_FILES = 1000
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,47 @@ class Contents:
     tables: tuple[Table, ...]
     comparisons: tuple[Comparison, ...]
     patches: tuple[FoundPatch, ...]
+    together: bool = False
+    """Several files that were given as one: patches without a number are in their order."""
+    report_files: tuple[str, ...] = ()
+    """Then also the file of every report."""
+
+    @property
+    def arranged(self) -> Arranged:
+        """The patches in groups that are one change each."""
+        return arrange(self.patches, together=self.together)
 
     @property
     def empty(self) -> bool:
         """Nothing that this program can use."""
         return not (self.reports or self.tables or self.patches)
+
+
+def expanded(paths: Sequence[Path]) -> list[Path]:
+    """The files given: of a directory all that lie in it, by name. InputError where one holds none."""
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            own = sorted(entry for entry in path.iterdir() if entry.is_file() and entry.name[0] != ".")
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from None
+        if not own:
+            raise InputError(f"{path} is a directory without a file", hint="give mails, logs or patches")
+        files += own
+    if len(files) > MAX_FILES:
+        raise InputError(f"{len(files)} files; at most {MAX_FILES} are read together")
+    return list(dict.fromkeys(files))
+
+
+def names_of(files: Sequence[Path]) -> list[str]:
+    """What each is called in messages: nothing where it is the only one, no name twice."""
+    if len(files) == 1:
+        return [""]
+    short = [file.name for file in files]
+    return short if len(set(short)) == len(short) else [str(file) for file in files]
 
 
 def load_mail(path: Path) -> bytes:
@@ -48,14 +87,33 @@ def load_mail(path: Path) -> bytes:
 
 def read_contents(data: bytes) -> Contents:
     """Finds everything; pure, and never raises on any bytes."""
-    messages = tuple(read_messages(data))
-    text = "".join(message.text for message in messages)
-    reports = tuple(event for event in read_events(text.encode()) if isinstance(event, MemoryEvent))
+    return read_files({"": data})
+
+
+def read_files(files: Mapping[str, bytes]) -> Contents:
+    """The same of several files that belong together, by their names, in order."""
+    messages: list[Message] = []
+    reports: list[tuple[str, MemoryEvent]] = []
+    found: list[FoundPatch] = []
+    for name, data in files.items():
+        own = read_messages(data)
+        text = "".join(message.text for message in own)
+        reports += [(name, event) for event in read_events(text.encode()) if isinstance(event, MemoryEvent)]
+        found += [replace(patch, file=name) for message in own for patch in find_patches(message)]
+        messages += own
     tables = tuple(table for message in messages for table in find_tables(message.lines))
-    patches = tuple(without_copies([patch for message in messages for patch in find_patches(message)]))
+    patches = tuple(without_copies(found))
     added = "\n".join(text for patch in patches for text in patch.added)
     removed = "\n".join(text for patch in patches for text in patch.removed)
-    return Contents(messages, reports, tables, tuple(compare(tables, added, removed)), patches)
+    return Contents(
+        messages=tuple(messages),
+        reports=tuple(event for _, event in reports),
+        tables=tables,
+        comparisons=tuple(compare(tables, added, removed)),
+        patches=patches,
+        together=len(files) > 1,
+        report_files=tuple(name for name, _ in reports),
+    )
 
 
 def contents_json(contents: Contents) -> dict[str, Any]:

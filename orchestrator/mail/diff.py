@@ -57,7 +57,10 @@ class Diffstat:
 
 @dataclass(frozen=True)
 class FoundPatch:
-    """A patch as the mail holds it. `missing` tells what shows that it is not whole."""
+    """A patch as the mail holds it. `missing` tells what shows that it is not whole.
+
+    `file` names the file that it is from, where several were given.
+    """
 
     line: int
     depth: int
@@ -65,6 +68,12 @@ class FoundPatch:
     files: tuple[FileDiff, ...]
     diffstat: Diffstat | None
     missing: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words."""
+        return f"{self.file}, line {self.line}" if self.file else f"line {self.line}"
 
     @property
     def added(self) -> list[str]:
@@ -114,16 +123,24 @@ def find_patches(message: Message) -> list[FoundPatch]:
 
 def without_copies(found: Sequence[FoundPatch]) -> list[FoundPatch]:
     """The patches, of equal ones (quotations, resent mails) only the most complete, in their order."""
-    kept: list[FoundPatch] = []
-    for patch in sorted(found, key=lambda item: (len(item.missing), item.depth)):
-        if not any(_is_part(patch, other) for other in kept):
-            kept.append(patch)
-    return sorted(kept, key=lambda item: item.line)
+    kept: list[int] = []
+    for at in sorted(range(len(found)), key=lambda at: (len(found[at].missing), found[at].depth)):
+        if not any(_is_part(found[at], found[other]) for other in kept):
+            kept.append(at)
+    return [found[at] for at in sorted(kept)]
 
 
 def _is_part(patch: FoundPatch, other: FoundPatch) -> bool:
+    """A quotation keeps the subject. Two parts or versions of a series may well add the same lines."""
+    if patch.depth == other.depth == 0 and _mark(patch) != _mark(other):
+        return False
     paths = {file.path for file in patch.files}
     return set(patch.identity) <= set(other.identity) and paths <= {file.path for file in other.files}
+
+
+def _mark(patch: FoundPatch) -> str:
+    found = re.search(r"\[[^\]]*PATCH[^\]]*\]", patch.subject, re.IGNORECASE)
+    return found[0] if found else ""
 
 
 class _Scanner:

@@ -9,6 +9,7 @@ from orchestrator.mail.bases import Checked
 from orchestrator.mail.comparison import Comparison, RowPair, one_way_mb_s
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.review import Review, Reviewed, Style
+from orchestrator.mail.series import listed, missing_words
 from orchestrator.mail.table import Table
 from orchestrator.mail.verdict import Kind
 from orchestrator.oom.explain import explain
@@ -36,8 +37,8 @@ def _lines(contents: Contents, result: Review) -> Iterator[str]:
 def _reports(contents: Contents) -> Iterator[str]:
     yield ""
     yield f"OOM reports: {len(contents.reports) or 'none'}"
-    for event in contents.reports[:_MAX_SHOWN]:
-        yield f"  line {event.line}: {event.type}"
+    for file, event in list(zip(contents.report_files, contents.reports, strict=True))[:_MAX_SHOWN]:
+        yield f"  {f'{file}, ' if file else ''}line {event.line}: {event.type}"
         yield from (f"    {line}" for line in explain(event))
 
 
@@ -82,10 +83,21 @@ def _pair(pair: RowPair, width: int) -> str:
 def _patches(result: Review) -> Iterator[str]:
     yield ""
     yield f"Patches: {len(result.patches) or 'none'}"
+    yield from _series(result)
     for item in result.patches[:_MAX_SHOWN]:
         yield from _patch(item)
     for failure in result.failures:
         yield f"  not checked: {failure}"
+
+
+def _series(result: Review) -> Iterator[str]:
+    """Which patches are one change, in the order in which they are applied."""
+    for group in result.arranged.groups:
+        if group.total or len(group.numbers) > 1:
+            words = missing_words(group)
+            yield f"  series {group.name}: patches {listed(group.numbers)}{f'; {words}' if words else ''}"
+    for group in result.arranged.older:
+        yield f"  {group.name}: patches {listed(group.numbers)}, replaced by a newer version"
 
 
 def _patch(item: Reviewed) -> Iterator[str]:
@@ -93,7 +105,7 @@ def _patch(item: Reviewed) -> Iterator[str]:
     paths = ", ".join(dict.fromkeys(file.path for file in patch.files))
     quoted = f", quoted {patch.depth} deep" if patch.depth else ""
     hunks = sum(len(file.hunks) for file in patch.files)
-    yield f"  {item.number}. line {patch.line}{quoted}: {patch.subject or 'no subject'}"
+    yield f"  {item.number}. {patch.place}{quoted}: {patch.subject or 'no subject'}"
     yield f"     {hunks} hunks, +{len(patch.added)} -{len(patch.removed)}: {paths[:500]}"
     yield from (f"     note: {note}" for note in item.notes)
     for checked in item.checked:
@@ -104,8 +116,9 @@ def _patch(item: Reviewed) -> Iterator[str]:
 
 def _checked(checked: Checked) -> Iterator[str]:
     verdict = checked.verdict
-    follows = f", after patch {', '.join(map(str, checked.follows))}" if checked.follows else ""
-    reverse = "; its reverse is offered, to compare with" if verdict.kind is Kind.ALREADY else ""
+    already = verdict.kind is Kind.ALREADY
+    follows = f", after patch {listed(checked.follows)}" if checked.follows and not already else ""
+    reverse = "; its reverse is offered, to compare with" if already else ""
     yield f"     {checked.base}: {verdict.kind.value}{follows}{reverse}"
     yield from (f"       - {remark}" for remark in verdict.remarks[:_MAX_SHOWN])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from orchestrator.mail.checkpatch import Finding, obtain_checkpatch, run_checkpa
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.mail.notes import notes
+from orchestrator.mail.series import Arranged, Group, narrowed
 from orchestrator.mail.verdict import Kind
 from orchestrator.paths import cache_dir
 
@@ -31,7 +32,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """One patch: its number in the mail (from 1), doubts, and the verdict for every base."""
+    """One patch: the number that people call it by, doubts, and the verdict for every base."""
 
     number: int
     patch: FoundPatch
@@ -42,38 +43,48 @@ class Reviewed:
 
 @dataclass(frozen=True)
 class Review:
-    """All patches; `failures` name bases whose source could not be had."""
+    """All patches, and how they belong together; `failures` name bases whose source could not be had."""
 
     patches: tuple[Reviewed, ...] = ()
     failures: tuple[str, ...] = ()
+    arranged: Arranged = field(default_factory=Arranged)
+
+    def numbered(self, number: int) -> Reviewed:
+        """The patch that people call by this number."""
+        return next(item for item in self.patches if item.number == number)
 
 
-def review(contents: Contents, arch: str, progress: Progress, *, with_checkpatch: bool) -> Review:
-    """Checks the patches against every base of an architecture; fetches sources that are not cached."""
+def review(
+    contents: Contents,
+    arch: str,
+    progress: Progress,
+    *,
+    with_checkpatch: bool,
+    wanted: Sequence[int] = (),
+) -> Review:
+    """Checks the patches against every base of an architecture; fetches sources that are not cached.
+
+    `wanted` are the numbers of those that alone are to be looked at; InputError for one that no patch has.
+    """
+    arranged = narrowed(contents.arranged, wanted) if wanted else contents.arranged
     if not contents.patches:
         return Review()
     cache = Cache(cache_dir())
     sources, failures = load_sources(cache, arch, progress)
-    columns = [check_all(contents.patches, source) for source in sources]
-    reviewed = [
-        Reviewed(
-            number,
-            patch,
-            tuple(notes(patch, contents.reports)),
-            tuple(column[number - 1] for column in columns),
-            tuple(_styles(cache, sources, [column[number - 1] for column in columns], progress))
-            if with_checkpatch
-            else (),
-        )
-        for number, patch in enumerate(contents.patches, 1)
-    ]
-    return Review(tuple(reviewed), tuple(failures))
+    columns = [(source, check_all(arranged, source)) for source in sources]
+    reviewed = []
+    for number, patch in arranged.patches.items():
+        checked = [(source, column[number]) for source, column in columns if number in column]
+        styles = tuple(_styles(cache, checked, progress)) if with_checkpatch else ()
+        doubts = tuple(notes(patch, contents.reports))
+        reviewed.append(Reviewed(number, patch, doubts, tuple(item for _, item in checked), styles))
+    return Review(tuple(reviewed), tuple(failures), arranged)
 
 
 def _styles(
-    cache: Cache, sources: Sequence[BaseSource], checked: Sequence[Checked], progress: Progress
+    cache: Cache, checked: Sequence[tuple[BaseSource, Checked]], progress: Progress
 ) -> Iterator[Style]:
-    for source, item in zip(sources, checked, strict=True):
+    for source, item in checked:
         if item.verdict.kind in (Kind.APPLIES, Kind.ADAPTED) and item.verdict.text:
             try:
                 entry = obtain_checkpatch(cache, source.resolved, progress)
@@ -132,7 +143,21 @@ def review_json(result: Review) -> dict[str, Any]:
     """The part of the JSON object about patches."""
     return {
         "patches": [_patch_json(item) for item in result.patches],
+        "series": [
+            *(_group_json(group, older=False) for group in result.arranged.groups),
+            *(_group_json(group, older=True) for group in result.arranged.older),
+        ],
         "bases_not_checked": list(result.failures),
+    }
+
+
+def _group_json(group: Group, *, older: bool) -> dict[str, Any]:
+    return {
+        "patches": list(group.numbers),
+        "version": group.version,
+        "parts": group.total or len(group.numbers),
+        "missing": list(group.missing),
+        "replaced_by_newer": older,
     }
 
 
@@ -140,6 +165,7 @@ def _patch_json(item: Reviewed) -> dict[str, Any]:
     patch = item.patch
     return {
         "number": item.number,
+        "file": patch.file or None,
         "line": patch.line,
         "quoted": patch.depth,
         "subject": patch.subject,

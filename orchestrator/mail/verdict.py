@@ -26,6 +26,7 @@ class Kind(StrEnum):
     INCOMPLETE = "incomplete"
     LACKS = "touches files that the base lacks"
     OUTSIDE = "touches files outside what is built"
+    ELSEWHERE = "touches nothing of what is built"
     REFUSED = "does not apply"
 
 
@@ -61,7 +62,9 @@ def check(patch: FoundPatch, base: Files, scope: str) -> Verdict:
         return Verdict(Kind.INCOMPLETE, (*patch.missing, "not built: half a patch can be a worse kernel"))
     outside = [file.path for file in patch.files if not _is_inside(file, scope)]
     if outside:
-        return Verdict(Kind.OUTSIDE, (f"outside {scope}: {', '.join(dict.fromkeys(outside))[:500]}",))
+        elsewhere = all(not _is_inside(file, scope) and _is_inside(file, "") for file in patch.files)
+        kind = Kind.ELSEWHERE if elsewhere else Kind.OUTSIDE
+        return Verdict(kind, (f"outside {scope}: {', '.join(dict.fromkeys(outside))[:500]}",))
     odd = [f"{file.path}: {file.odd}" for file in patch.files if file.odd]
     if odd:
         return Verdict(Kind.REFUSED, (f"more than a change of text: {', '.join(odd)[:500]}",))
@@ -80,9 +83,15 @@ def check(patch: FoundPatch, base: Files, scope: str) -> Verdict:
 
 
 def _is_inside(file: FileDiff, scope: str) -> bool:
+    """Whether a file is below `scope`; below "" is every path that does not leave the source."""
     paths = [path for path in (file.old_path, file.new_path) if path is not None]
+    start = f"{scope}/" if scope else ""
     return bool(paths) and all(
-        path.startswith(f"{scope}/") and ".." not in path.split("/") and path.isprintable() for path in paths
+        path.startswith(start)
+        and not path.startswith("/")
+        and ".." not in path.split("/")
+        and path.isprintable()
+        for path in paths
     )
 
 

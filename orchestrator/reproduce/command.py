@@ -22,13 +22,22 @@ _SCALE = re.compile(r"(?:1/)?([1-9][0-9]{0,3})")
 
 
 def reproduce(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="a mail, console log, OOM report or patch")],
+    file: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="mails, console logs, OOM reports or patches that belong together, or a directory of them",
+        ),
+    ],
     event: Annotated[
         int | None, typer.Option(metavar="N", help="which report, from 1 (default: the likeliest)")
     ] = None,
     patch: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="which patch, from 1 (default: the first that goes on a base)"),
+        list[str] | None,
+        typer.Option(
+            metavar="N",
+            help="which patches, such as 2, 1-2 or 1,3 (repeatable; default: the newest series as a whole)",
+        ),
     ] = None,
     base: Annotated[str | None, typer.Option(help="base kernel (default: the one the patch goes on)")] = None,
     arch: Annotated[str | None, typer.Option(help="architecture (default: the report's)")] = None,
@@ -69,11 +78,17 @@ def reproduce(
     DIR/NAME.yaml with the patches beside it, and runs that like `oomlab run`: `base` is the kernel
     without the mail's patch, `patched` the one with it.
 
+    A series is applied as a whole, in the order of its numbers ([PATCH v2 1/3]), whether it is one file or
+    several; of several versions the newest. A part that is missing is named, and so is one that touches
+    nothing which is built.
+
     A report without a patch runs the base alone: `oomlab run DIR/NAME.yaml --patch MY.patch` then tries a
     change in the same memory. A patch without a report is tried in the memory of `binder-order3`.
     What no guest can repeat is refused with the reason, and nothing is written.
 
     Example: oomlab reproduce thread.mbox
+
+    Example: oomlab reproduce series.mbox --patch 1-2
 
     Example: oomlab reproduce console.log --event 2 --write-only
 
@@ -92,7 +107,7 @@ def reproduce(
         source, event, patch, _wishes(base, arch, scale, blocks, picture=picture), to_run=not write_only
     )
     print_facts(draft.facts, people)
-    path = write_draft(draft, source.name, file.name, write or Path(source.name), force=force)
+    path = write_draft(draft, source.name, source.title, write or Path(source.name), force=force)
     people.print(f"wrote {path}", soft_wrap=True, markup=False)
     result: dict[str, Any] = {"scenario": str(path), "facts": [fact.as_json() for fact in draft.facts]}
     if write_only:
@@ -116,15 +131,17 @@ def _wishes(
     return Wishes(int(found[1]) if found else None, blocks, picture, arch, base)
 
 
-def _draft(source: Any, event: int | None, patch: int | None, wishes: Any, *, to_run: bool) -> Draft:
+def _draft(source: Any, event: int | None, patch: list[str] | None, wishes: Any, *, to_run: bool) -> Draft:
     from orchestrator.mail.review import Review, review
+    from orchestrator.mail.series import narrowed, numbers_of
     from orchestrator.programs import needs_of, require
     from orchestrator.reproduce.draft import arch_of, make_draft
     from orchestrator.reproduce.fact import Fact, unknown
     from orchestrator.reproduce.patches import choose_patch, refusal_facts
     from orchestrator.reproduce.source import choose_event, headline, why_not
 
-    chosen = choose_event(source.contents.reports, event)
+    wanted = numbers_of(patch or ())
+    chosen = choose_event(source.contents, event)
     beside: list[Fact] = []
     arch = arch_of(chosen.event if chosen else None, wishes.arch)
     obstacle = why_not(chosen.event) if chosen is not None else None
@@ -136,14 +153,17 @@ def _draft(source: Any, event: int | None, patch: int | None, wishes: Any, *, to
             )
         beside.append(unknown("report", f"{headline(chosen)} left out", f"it {obstacle}"))
         chosen = None
+    if wanted:
+        narrowed(source.contents.arranged, wanted)  # a wrong number is told before sources are fetched
     found = Review()
     if source.contents.patches:
         if to_run:  # told at once, and before a download
             require(needs_of(arch[0], "boot", "compiler", "build", "patch"))
         found = review(
-            source.contents, arch[0], lambda text: people.print(text, markup=False), with_checkpatch=False
-        )
-    chosen_patch = choose_patch(found, patch, wishes.base)
+            source.contents, arch[0], lambda text: people.print(text, markup=False),
+            with_checkpatch=False, wanted=wanted,
+        )  # fmt: skip
+    chosen_patch = choose_patch(found, wanted, wishes.base)
     if chosen_patch is None:
         if chosen is None:
             raise InputError(

@@ -183,8 +183,8 @@ def _report_facts(chosen: Chosen) -> list[Fact]:
 
 def _description(source: Source, chosen: Chosen | None) -> str:
     if chosen is None:
-        return f"The patch of {visible(source.path.name)} in the memory state of binder-order3."
-    return f"After the report in {visible(source.path.name)}, {headline(chosen)}"
+        return f"The patch of {visible(source.title)} in the memory state of binder-order3."
+    return f"After the report in {visible(source.title)}, {headline(chosen)}"
 
 
 def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], list[Fact]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import InputError
-from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, read_contents
+from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, expanded, names_of, read_files
 from orchestrator.oom.explain import request, visible
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.reading import read_bounded
@@ -25,10 +25,16 @@ _NAME = re.compile(r"[^a-z0-9]+")
 
 @dataclass(frozen=True)
 class Source:
-    """A file and what it holds."""
+    """What was given, by its first path, and what it holds. `others` is how many more files there are."""
 
     path: Path
     contents: Contents
+    others: int = 0
+
+    @property
+    def title(self) -> str:
+        """The file, and how many others."""
+        return self.path.name + (f" and {self.others} more" if self.others else "")
 
     @property
     def name(self) -> str:
@@ -39,19 +45,36 @@ class Source:
 
 @dataclass(frozen=True)
 class Chosen:
-    """One report, its number (from 1), how many there are, and why it is this one."""
+    """One report, its number (from 1), how many there are, and why it is this one.
+
+    `file` names the file that it is from, where several were given.
+    """
 
     event: MemoryEvent
     number: int
     of: int
     why: str
+    file: str = ""
 
 
-def load_source(path: Path) -> Source:
-    """Read a file. InputError when there is none, or nothing in it that could be reproduced."""
+def load_source(paths: Sequence[Path]) -> Source:
+    """Read files, or those of directories, as one text. InputError where nothing could be reproduced."""
+    files = expanded(paths)
+    contents = read_files({name: _text(path) for name, path in zip(names_of(files), files, strict=True)})
+    source = Source(paths[0], contents, len(files) - 1)
+    if not contents.reports and not contents.patches:
+        named = f"{visible(str(paths[0]))} holds" if not source.others else f"these {len(files)} files hold"
+        raise InputError(
+            f"{named} neither an OOM report nor a patch: there is nothing to reproduce",
+            hint="`oomlab oom FILE` and `oomlab mail FILE` say what they find in a text",
+        )
+    return source
+
+
+def _text(path: Path) -> bytes:
+    """A file's text, without runs of NUL. InputError when there is no such file, or no text in it."""
     if not path.is_file() and path.exists():
-        what = "a directory" if path.is_dir() else "no ordinary file"
-        raise InputError(f"{visible(str(path))} is {what}", hint="give one mail, log or patch")
+        raise InputError(f"{visible(str(path))} is no ordinary file", hint="give mails, logs or patches")
     data = read_bounded(path, MAX_MAIL_BYTES, hint=_CUT)
     if not data.strip(b"\0\t\n\v\f\r "):
         raise InputError(f"{visible(str(path))} is empty")
@@ -60,30 +83,26 @@ def load_source(path: Path) -> Source:
         raise InputError(
             f"{visible(str(path))} is binary", hint="expected a mail, a log or a patch, saved as text"
         )
-    contents = read_contents(data.replace(b"\0", b""))
-    if not contents.reports and not contents.patches:
-        raise InputError(
-            f"{visible(str(path))} holds neither an OOM report nor a patch: there is nothing to reproduce",
-            hint="`oomlab oom FILE` and `oomlab mail FILE` say what they find in a text",
-        )
-    return Source(path, contents)
+    return data.replace(b"\0", b"")
 
 
-def choose_event(reports: Sequence[MemoryEvent], wanted: int | None) -> Chosen | None:
+def choose_event(contents: Contents, wanted: int | None) -> Chosen | None:
     """The report `wanted` (from 1), or the first that can be reproduced best; None when there are none.
 
     InputError for a number that no report has.
     """
+    reports, files = contents.reports, contents.report_files
     if wanted is not None:
         if not 1 <= wanted <= len(reports):
             there = f"there are {len(reports)}" if reports else "there is none"
             raise InputError(f"--event {wanted}: no such report; {there}", hint="they are numbered from 1")
-        return Chosen(reports[wanted - 1], wanted, len(reports), "asked for with --event")
+        why = "asked for with --event"
+        return Chosen(reports[wanted - 1], wanted, len(reports), why, files[wanted - 1])
     if not reports:
         return None
     best = min(range(len(reports)), key=lambda index: (_rank(reports[index]), index))
     why = "the only one" if len(reports) == 1 else _WHY[_rank(reports[best])]
-    return Chosen(reports[best], best + 1, len(reports), why)
+    return Chosen(reports[best], best + 1, len(reports), why, files[best])
 
 
 def why_not(event: MemoryEvent) -> str | None:
@@ -118,7 +137,8 @@ def is_binder(event: MemoryEvent) -> bool:
 
 def headline(chosen: Chosen) -> str:
     """The chosen report in a few words."""
-    return f"line {chosen.event.line}: {request(chosen.event, 4096)}"
+    place = f"{chosen.file}, line" if chosen.file else "line"
+    return f"{place} {chosen.event.line}: {request(chosen.event, 4096)}"
 
 
 _WHY = {

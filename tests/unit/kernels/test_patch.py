@@ -189,3 +189,26 @@ def test_a_tree_is_read_from_disk_without_links(tmp_path: Path) -> None:
     tree = read_tree(tmp_path, SCOPE)
     assert tree == BEFORE
     assert tree_sha256(tree) != tree_sha256({FILE: TreeFile(b"int b;\n")})
+
+
+def test_a_series_that_is_out_of_order_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """patch(1) would take it from top to bottom, and both versions of it."""
+
+    diff = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n"
+
+    def mails(*parts: int) -> str:
+        return "".join(
+            f"From a Mon Sep 17 00:00:00 2001\nSubject: [PATCH {n}/3] x\n\n---\n{diff}" for n in parts
+        )
+
+    path = tmp_path / "series.mbox"
+    for parts in ((1,), (0, 1, 2, 3), (2, 3)):
+        path.write_text(mails(*parts))
+        read_patch(path)
+    for parts in ((2, 1), (1, 3), (1, 2, 1, 2)):
+        path.write_text(mails(*parts))
+        with pytest.raises(
+            InputError, match=f"holds the patches {', '.join(map(str, parts))} of a series"
+        ) as told:
+            read_patch(path)
+        assert "oomlab reproduce" in (told.value.hint or "")

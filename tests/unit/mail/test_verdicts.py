@@ -41,7 +41,9 @@ def test_the_mail_holds_one_whole_patch_in_its_quotation() -> None:
 
 def test_files_elsewhere_are_not_judged() -> None:
     text = mail_of(diff_to(SIMPLE).replace(SCOPE, "mm/slab"))
-    assert check(only_patch(text.encode()), FILES, SCOPE).kind is Kind.OUTSIDE
+    assert check(only_patch(text.encode()), FILES, SCOPE).kind is Kind.ELSEWHERE
+    both = mail_of(diff_to(SIMPLE) + diff_to(SIMPLE).replace(SCOPE, "mm/slab"))
+    assert check(only_patch(both.encode()), FILES, SCOPE).kind is Kind.OUTSIDE
 
 
 def test_paths_that_climb_out_are_outside() -> None:

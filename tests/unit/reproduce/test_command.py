@@ -215,11 +215,11 @@ def test_a_number_chooses_the_patch_with_those_it_needs(
         for n, diff in ((1, DIFF), (2, other))
     )
     path = write(tmp_path, mails)
-    assert len(written(path).variants["patched"].patches) == 1
+    assert len(written(path, "--patch", 2).variants["patched"].patches) == 1
     monkeypatch.setattr(REVIEW, reviewer(*GOES_ON, follows=(1,)))
     names = [each.name for each in written(path, "--patch", 2, "--force").variants["patched"].patches]
     assert [name[:2] for name in names] == ["01", "02"]
-    assert "there are 2" in refused_beside(path, "--patch", 3)
+    assert "there are 1-2" in refused_beside(path, "--patch", 3)
 
 
 def test_a_patch_that_goes_on_no_base_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:

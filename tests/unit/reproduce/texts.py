@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.mail.bases import Checked
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.review import Review, Reviewed
+from orchestrator.mail.series import narrowed
 from orchestrator.mail.verdict import Kind, Verdict
 from tests.unit.oom.texts import CONSOLES, CORPUS, ROOT, corpus_paths
 
@@ -50,17 +51,36 @@ def report(
     return REPORT.format(**locals())
 
 
-def reviewer(*kinds: Kind, follows: tuple[int, ...] = ()) -> Callable[..., Review]:
-    """Instead of `orchestrator.mail.review.review`: every patch has these verdicts for 6.1, 6.12."""
+def reviewer(
+    *kinds: Kind,
+    follows: tuple[int, ...] = (),
+    elsewhere: tuple[int, ...] = (),
+    refused: tuple[int, ...] = (),
+) -> Callable[..., Review]:
+    """Instead of `orchestrator.mail.review.review`: every patch has these verdicts for 6.1, 6.12.
 
-    def review(contents: Contents, arch: str, progress: object, *, with_checkpatch: bool) -> Review:
+    Some touch nothing that is built (`elsewhere`) or do not apply (`refused`).
+    """
+    others = dict.fromkeys(elsewhere, (Kind.ELSEWHERE,) * 2) | dict.fromkeys(refused, (Kind.REFUSED,) * 2)
+
+    def review(
+        contents: Contents,
+        arch: str,
+        progress: object,
+        *,
+        with_checkpatch: bool,
+        wanted: Sequence[int] = (),
+    ) -> Review:
+        arranged = narrowed(contents.arranged, wanted) if wanted else contents.arranged
         assert arch in ("arm64", "x86_64")
         assert not with_checkpatch
         return Review(
             tuple(
-                Reviewed(number, patch, (), tuple(_checked(number, kinds, follows)))
-                for number, patch in enumerate(contents.patches, 1)
-            )
+                Reviewed(number, patch, (), tuple(_checked(number, others.get(number, kinds), follows)))
+                for number, patch in arranged.patches.items()
+            ),
+            (),
+            arranged,
         )
 
     return review
