@@ -12,7 +12,9 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import resource
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +25,10 @@ _PID_MAX_LIMIT = 1 << 22  # include/linux/threads.h
 _FIRST_ID = 0x7400_0000
 _CAPABILITIES = 64
 """More than there are (CAP_LAST_CAP is 40); the kernel refuses those that it does not have."""
+
+_NO_CORE_BYTES = 1
+"""A limit of 0 keeps a crash from no program that core_pattern names, and that runs as the host's root; a
+limit of 1 does (do_coredump in fs/coredump.c), and is too small for any file."""
 
 # include/uapi/linux/prctl.h, include/uapi/linux/keyctl.h
 _PR_CAPBSET_DROP = 24
@@ -76,6 +82,8 @@ class Confinement:
         """
         for descriptor in self.cgroups:
             os.write(descriptor, b"0")
+        with suppress(ValueError, OSError):  # where it is 0 already, and root may not raise it either
+            resource.setrlimit(resource.RLIMIT_CORE, (_NO_CORE_BYTES, _NO_CORE_BYTES))
         if self.ids is not None:
             mine = self.ids.of(os.getpid())
             for capability in range(_CAPABILITIES):

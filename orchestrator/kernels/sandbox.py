@@ -210,7 +210,6 @@ def _prlimit(limits: Limits) -> list[str]:
         "fsize": (limits.file_bytes, resource.RLIMIT_FSIZE),
         "nproc": (limits.processes, resource.RLIMIT_NPROC),
         "cpu": (limits.cpu_s, resource.RLIMIT_CPU),
-        "core": (0, resource.RLIMIT_CORE),
     }
     return [
         f"--{name}={_at_most(value, resource.getrlimit(kind)[1])}" for name, (value, kind) in wanted.items()

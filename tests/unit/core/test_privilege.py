@@ -71,6 +71,15 @@ def test_a_confined_child_knows_nothing_of_the_caller(monkeypatch: pytest.Monkey
     assert {word.partition("=")[0] for word in words[:-1]} <= {"PATH", "LC_ALL", "PWD"}
 
 
+def test_a_crash_of_a_confined_child_starts_no_program_of_the_host_s() -> None:
+    """RLIMIT_CORE is 1: with 0 a pipe in core_pattern is still fed, by a program that runs as root."""
+    argv = ["sh", "-c", "ulimit -H -c; cat /proc/self/limits"]
+    with start(argv, stdout=-1, confined=confinement()) as child:
+        text, _ = finish(child, argv, Deadline.after(20, "a look at itself"))
+    (line,) = [line for line in text.decode().splitlines() if line.startswith("Max core file size")]
+    assert line.split()[4:6] in (["1", "1"], ["0", "0"])
+
+
 @as_root
 def test_a_confined_child_dies_with_the_tool_too(checkout: Path) -> None:
     """A change of user takes the parent-death signal off (prctl(2)); it has to be asked for after it."""
