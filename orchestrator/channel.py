@@ -10,8 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import struct
-import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +18,12 @@ from dataclasses import dataclass
 import pexpect
 import pexpect.fdpexpect
 
+from orchestrator.deadline import Deadline
+
 _PIPE_BYTES = 1 << 20
 """The most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size by default)."""
 _CHUNK_BYTES = 1 << 16
-_GATHER_MS = 20
+_GATHER_MS = 40
 """QEMU writes a guest's line byte by byte; waking up for every few of them would cost more CPU time
 than all else that is done with them. The pipe holds far more than a guest says in this time."""
 
@@ -46,10 +46,20 @@ def enlarge(descriptor: int) -> None:
     fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def unread_bytes(descriptor: int) -> int:
-    """How much of what was written to a pipe its reader has not taken yet (FIONREAD)."""
-    answer = fcntl.ioctl(descriptor, termios.FIONREAD, struct.pack("i", 0))
-    return int(struct.unpack("i", answer)[0])
+def narrow(descriptor: int) -> None:
+    """Give a pipe room for one write, so that poll(2) tells when its reader has taken that."""
+    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 1)  # rounded up to a page, which is one slot
+
+
+def await_taken(descriptor: int, deadline: Deadline) -> None:
+    """Wait until the reader of a narrow pipe has taken everything; DeadlinePassed when it does not.
+
+    A pipe whose only slot holds a byte still takes no further write (pipe_poll() in fs/pipe.c).
+    """
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLOUT)
+    while not waiting.poll(1000 * deadline.remaining()):
+        deadline.check()
 
 
 @contextmanager

@@ -10,14 +10,22 @@ import json
 import sys
 from typing import Any
 
-from orchestrator.scenario.shape import model_schema
-from orchestrator.units import format_duration
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-SCHEMA_FILE = "scenario.schema.json"
-"""The name of the shipped copy, beside the scenarios."""
+from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.shape import SCHEMA_FILE
+from orchestrator.units import format_duration
 
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 """The first line of a scenario file: it tells editors where the schema is."""
+
+
+class _InOrder(GenerateJsonSchema):
+    """Keeps the keys of examples in the order in which a person would write them."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002
+        """Sort nothing."""
+        return value
 
 
 def scenario_schema() -> dict[str, Any]:
@@ -28,7 +36,7 @@ def scenario_schema() -> dict[str, Any]:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_FILE,
-        **_tidy(model_schema()),
+        **_tidy(Scenario.model_json_schema(schema_generator=_InOrder)),
     }
     return schema | {"title": "oomlab scenario"}
 

@@ -1,32 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which keys are valid where, read from the JSON Schema of the scenario model."""
+"""Which keys are valid where, read from the shipped JSON Schema of scenario files."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from orchestrator.paths import resource_dir
 
-from orchestrator.scenario.models import Scenario
+SCHEMA_FILE = "scenario.schema.json"
+"""The name of the shipped schema, beside the scenarios."""
 
 _MAX_DEPTH = 8
 
 
-class _InOrder(GenerateJsonSchema):
-    """Keeps the keys of examples in the order in which a person would write them."""
-
-    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002
-        """Sort nothing."""
-        return value
-
-
 @cache
-def model_schema() -> dict[str, Any]:
-    """JSON Schema of `Scenario` as Pydantic gives it."""
-    return Scenario.model_json_schema(schema_generator=_InOrder)
+def _shipped_schema() -> dict[str, Any]:
+    """The schema as it was made from the models: making it takes as long as loading them."""
+    schema: dict[str, Any] = json.loads((resource_dir("scenarios") / SCHEMA_FILE).read_text())
+    return schema
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Shape:
 
 def root_shape() -> Shape:
     """The shape of a whole scenario."""
-    return Shape(model_schema())
+    return Shape(_shipped_schema())
 
 
 def shape_at(path: tuple[str | int, ...], data: Any) -> Shape | None:
@@ -97,7 +92,7 @@ def _below(data: Any, key: str | int) -> Any:
 
 
 def _resolve(schema: dict[str, Any], value: Any) -> dict[str, Any]:
-    definitions = model_schema()["$defs"]
+    definitions = _shipped_schema()["$defs"]
     if "$ref" in schema:
         return _resolve(definitions[schema["$ref"].rsplit("/", 1)[-1]], value)
     if "discriminator" in schema:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestrator.channel import Pump, SerialPipe, serial_pipe, unread_bytes
+from orchestrator.channel import Pump, SerialPipe, await_taken, narrow, serial_pipe
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.guests.qemu.handover import handed_over
@@ -55,10 +55,10 @@ class QemuGuest:
             raise ValueError(f"{message!r} is longer than {_LONGEST_MESSAGE_BYTES} bytes")
         if self.child.stdin is None:
             raise ValueError("this guest has no input")
+        narrow(self.child.stdin.fileno())
         self.child.stdin.write(message)
         self.child.stdin.flush()
-        while unread_bytes(self.child.stdin.fileno()):
-            deadline.check()
+        await_taken(self.child.stdin.fileno(), deadline)
 
     def private_memory_kb(self) -> int:
         """Memory that is this QEMU's alone, its copied guest pages included; 0 once it is gone."""

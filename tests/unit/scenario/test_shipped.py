@@ -18,7 +18,8 @@ from orchestrator.scenario import Scenario, load_scenario, load_text
 from orchestrator.scenario.files import shipped_scenarios
 from orchestrator.scenario.models import BinderMmap
 from orchestrator.scenario.reference import renewed
-from orchestrator.scenario.schema import MODELINE, SCHEMA_FILE, schema_text
+from orchestrator.scenario.schema import MODELINE, schema_text
+from orchestrator.scenario.shape import SCHEMA_FILE
 
 ENDS = {
     "binder-order3": ("oom", "passed"),
