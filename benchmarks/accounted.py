@@ -19,9 +19,9 @@ def main() -> None:
     target = Path(sys.argv.pop(1))
     atexit.register(lambda: target.write_text(f"{cpu_s(resource.RUSAGE_CHILDREN)}\n"))
 
-    from orchestrator.cli import main as command_line
+    from orchestrator.__main__ import start
 
-    command_line()
+    start()
 
 
 def cpu_s(who: int) -> float:

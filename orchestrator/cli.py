@@ -6,8 +6,6 @@ What a command needs is imported when it runs, so that `--help` and `validate` s
 
 from __future__ import annotations
 
-import atexit
-import gc
 from typing import Annotated
 
 import typer
@@ -26,9 +24,6 @@ from orchestrator.search.command import search
 
 __all__ = ["app", "compare", "devices", "doctor", "images", "main", "reports", "runs", "scenarios"]
 
-_GARBAGE_THRESHOLD = 50_000
-"""New objects until the collector looks for cycles; Python's own 700 suit a program that is small."""
-
 
 @app.callback(invoke_without_command=True)
 def _root(
@@ -46,17 +41,6 @@ app.command(epilog="Exit codes: 0 everything was read, 2 something could not be,
 
 
 def main() -> None:
-    """Entry point; every end is one of the documented exit codes."""
+    """The command line; every end is one of the documented exit codes."""
     end_in_order()
-    _leave_garbage_alone()
     app(prog_name="oomlab")
-
-
-def _leave_garbage_alone() -> None:
-    """Saves a fifth of the CPU time that start and end of the program take.
-
-    What modules define stays until the end: neither do the collections that thousands of new classes
-    and functions set off while importing find any garbage, nor need the last one take all apart.
-    """
-    gc.set_threshold(_GARBAGE_THRESHOLD)
-    atexit.register(gc.freeze)

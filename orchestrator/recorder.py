@@ -121,12 +121,10 @@ class ControlRecorder:
 
     def __call__(self, chunk: bytes) -> None:
         """Record one chunk (b"" at the end); a line that is no record is passed on as ValueError."""
-        for line in self._lines.feed(chunk):
-            if not line:
-                continue
-            record = _parse(line)
-            file = self._samples if isinstance(record, Sample) else self._control
-            file.write(line + b"\n")
+        records = [(_parse(line), line + b"\n") for line in self._lines.feed(chunk) if line]
+        self._samples.write(*(line for record, line in records if isinstance(record, Sample)))
+        self._control.write(*(line for record, line in records if not isinstance(record, Sample)))
+        for record, _ in records:
             self._write_output(record)
             self._on_record(record)
 

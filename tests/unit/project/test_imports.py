@@ -16,8 +16,8 @@ from tests.unit.report.factory import Made, run_directory
 SHOWN = """\
 import atexit, sys
 atexit.register(lambda: print("LOADED", *sys.modules, file=sys.stderr))
-from orchestrator.cli import main
-main()
+from orchestrator.__main__ import start
+start()
 """
 GUESTS = {"asyncio", "orchestrator.guests.qemu.guest", "orchestrator.process", "pexpect", "ssl"}
 NUMBERS = {"numpy", "scipy"}
