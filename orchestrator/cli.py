@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that `--help` and `validate` s
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -28,10 +29,23 @@ __all__ = ["app", "compare", "devices", "doctor", "images", "main", "reports", "
 @app.callback(invoke_without_command=True)
 def _root(
     version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="take kernels from this Debian archive; 'URI URI' names its security archive, too"
+            "  [default: OOMLAB_MIRROR, or the host's package sources]",
+        ),
+    ] = None,
 ) -> None:
     if version:
         typer.echo(f"oomlab {__version__}")
         raise typer.Exit
+    if mirror is not None:
+        from orchestrator.kernels.sources import MIRROR_VARIABLE, mirror_archives
+
+        mirror_archives(mirror)  # told now, not after what needs no archive
+        os.environ[MIRROR_VARIABLE] = mirror
 
 
 app.command(epilog=SEARCH_EPILOG)(search)

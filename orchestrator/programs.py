@@ -57,6 +57,7 @@ _COMMON = (
     Need("cpio", "cpio", "pack", "packs guest images"),
     Need("apt-get", "apt", "fetch", "downloads kernels", always_there=True),
     Need("apt-cache", "apt", "fetch", "finds kernels", always_there=True),
+    Need("apt-config", "apt", "fetch", "tells where package sources are named", always_there=True),
     Need("dpkg", "dpkg", "fetch", "tells the host's architecture", always_there=True),
     Need("dpkg-deb", "dpkg", "fetch", "unpacks kernels and headers", always_there=True),
     Need(

@@ -15,15 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import programs
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.process import find_program, run
 
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+KEYRING = Path(programs.KEYRING)
 MIRROR_VARIABLE = "OOMLAB_MIRROR"
 NO_DEBIAN_HINT = (
-    f"name a Debian archive, {MIRROR_VARIABLE}=URI or `oomlab --mirror URI ...` (and, after a space, its "
-    "security archive); or use the Vagrantfile"
+    f"name a Debian archive, {MIRROR_VARIABLE}=URI or --mirror URI; without apt use the Vagrantfile"
 )
 
 _QUERY_S = 60.0
@@ -168,10 +168,11 @@ def _names_debian(uri: str, signed_by: str) -> bool:
 def mirror_archives(setting: str) -> list[Archive]:
     """The archives of `OOMLAB_MIRROR`: a URI and, after a space, that of the security archive."""
     uris = setting.split()
-    if len(uris) > 2 or not all(_URI.fullmatch(uri) for uri in uris):
+    if len(uris) not in (1, 2) or not all(_URI.fullmatch(uri) for uri in uris):
         raise InputError(
-            f"{MIRROR_VARIABLE} is '{setting}': not the URI of a Debian archive",
-            hint="it is one URI as in a package source, and after a space that of the security archive",
+            f"the mirror '{setting}' is not the URI of a Debian archive",
+            hint=f"{MIRROR_VARIABLE} or --mirror is a URI as in a package source, and after a space "
+            "that of the security archive, if there is one",
         )
     pockets = (frozenset({""}), frozenset({"security"}))
     return [
@@ -194,9 +195,13 @@ def read_archives() -> list[Archive]:
         raise HostError(
             "this host's package sources name no Debian archive",
             hint=NO_DEBIAN_HINT,
-            evidence=[f"looked for the component main of a Debian release in {', '.join(map(str, files))}"],
+            evidence=[f"looked for the component main of a Debian release in {_names(files)}"],
         )
     return archives
+
+
+def _names(files: Iterable[Path]) -> str:
+    return ", ".join(map(str, files)) or "the files that apt reads, of which there are none"
 
 
 def trusted_keys() -> list[Path]:
@@ -245,7 +250,7 @@ def _host_release() -> str:
 
 def _apt_paths(*names: str) -> list[Path]:
     """Paths of the host's apt configuration; `/f` or `/d` asks for the whole path (see apt-config(8))."""
-    find_program("apt-config", hint="oomlab fetches its kernels with apt; elsewhere use the Vagrantfile")
+    find_program("apt-config", hint=NO_DEBIAN_HINT)
     arguments = [text for number, name in enumerate(names) for text in (f"P{number}", name)]
     done = run(
         ["apt-config", "shell", *arguments], deadline=Deadline.after(_QUERY_S, "the configuration of apt")

@@ -20,6 +20,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.host import host_facts
 from orchestrator.journal import RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.kernels.sources import read_archives
 from orchestrator.manifest import RunManifest
 from orchestrator.process import Completed, start
 from orchestrator.rundir import RunDirectory
@@ -283,3 +284,18 @@ def test_messages_that_nobody_reads_change_nothing(command: Command, finished_ru
         start(command.argv("validate", "binder-order3"), env=command.environment, stderr=gone) as child,
     ):
         assert child.wait(60) == ExitCode.MET
+
+
+def test_a_mirror_is_for_all_commands_and_wrong_ones_are_told_at_once(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OOMLAB_MIRROR", "http://elsewhere.example/debian")
+    done = command("--mirror", "http://mirror.example/debian http://mirror.example/lts", "devices")
+    assert done.returncode == ExitCode.MET
+    assert [archive.uri for archive in read_archives()] == [
+        "http://mirror.example/debian",
+        "http://mirror.example/lts",
+    ]
+    refused = command("--mirror", "mirror.example", "devices")
+    assert refused.returncode == ExitCode.BAD_INPUT
+    assert b"'mirror.example' is not the URI of a Debian archive" in refused.stderr

@@ -156,10 +156,10 @@ def test_a_mirror_and_its_security_archive() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", ["mirror.example", "/srv/debian", "http://a http://b http://c", "http://a b"]
+    "setting", ["", "mirror.example", "/srv/debian", "http://a http://b http://c", "http://a b"]
 )
 def test_a_mirror_that_is_no_uri_is_bad_input(setting: str) -> None:
-    with pytest.raises(InputError, match="OOMLAB_MIRROR"):
+    with pytest.raises(InputError, match="not the URI of a Debian archive"):
         mirror_archives(setting)
 
 

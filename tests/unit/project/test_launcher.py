@@ -132,6 +132,14 @@ def test_yes_before_the_subcommand_is_the_launchers_own(host: Host) -> None:
     assert result.stdout.decode().splitlines()[1:] == ["--json", "run", "--yes"]
 
 
+@pytest.mark.parametrize("mirror", [("--mirror", "http://a http://b"), ("--mirror=http://a",)])
+def test_a_mirror_before_the_subcommand_is_not_taken_for_it(host: Host, mirror: tuple[str, ...]) -> None:
+    _remove_packages(host, "cpio")
+    result = host.oomlab(*mirror, "--yes", "test", "unit")
+    assert result.stdout.decode().splitlines()[1:] == [*mirror, "test", "unit"]
+    assert any("requirements-test.lock" in call for call in host.calls)
+
+
 def test_it_works_through_a_link_from_anywhere(host: Host, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(host.launcher)
@@ -280,9 +288,12 @@ def test_ci_and_root_are_not_asked(host: Host, setting: dict[str, str]) -> None:
 def test_root_needs_no_sudo_and_others_are_told(host: Host) -> None:
     (host.root / "bin" / "sudo").unlink()
     _remove_packages(host, "cpio")
-    told = host.oomlab("--yes", "run")
-    assert told.returncode == _COULD_NOT_RUN
-    assert b"as root: apt-get install cpio" in told.stderr
+    for arguments in (("--yes", "run"), ("run",)):
+        told = host.oomlab(*arguments)
+        assert told.returncode == _COULD_NOT_RUN
+        assert told.stderr.splitlines()[1:] == [
+            b"oomlab: there is no sudo here; as root: apt-get install cpio"
+        ]
     host.env["FAKE_ROOT"] = "1"
     assert host.oomlab("run").returncode == _COMMAND_STATUS
 
@@ -307,9 +318,12 @@ def test_on_a_terminal_it_asks(host: Host, answer: str, installs: bool) -> None:
 def test_only_the_test_command_needs_a_browser(host: Host) -> None:
     _remove_packages(host, *_BROWSER)
     assert host.oomlab("run", "test").returncode == _COMMAND_STATUS
-    refused = host.oomlab("--json", "test", "unit")
-    assert refused.returncode == _COULD_NOT_RUN
-    assert b"missing host packages: chromium chromium-driver\n" in refused.stderr
+    for selection in ("unit", "build", "guest"):
+        assert host.oomlab("test", selection).returncode == _COMMAND_STATUS
+    for arguments in (("--json", "test"), ("test", "browser"), ("test", "--", "unit"), ("test", "all")):
+        refused = host.oomlab(*arguments)
+        assert refused.returncode == _COULD_NOT_RUN, arguments
+        assert b"missing host packages: chromium chromium-driver\n" in refused.stderr
     assert host.oomlab("--yes", "test").returncode == _COMMAND_STATUS
     assert set(_BROWSER) <= host.words("installed")
 

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.unit.project import tree
 
@@ -27,6 +30,14 @@ _LONGEST_MODULE_LINES = 400
 def _is_source(path: Path) -> bool:
     recorded = path.as_posix().startswith(_GENERATED_OR_RECORDED) or "data" in path.parts
     return not recorded and (path.suffix in _SOURCE_SUFFIXES or path.name in _SOURCE_NAMES)
+
+
+def test_without_git_the_same_files_are_found(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (checkout / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("THERE IS NO GIT HERE: the files were found without it")
+    with_git = tree.files(checkout)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert tree.files(checkout) == with_git
 
 
 def test_every_source_says_its_licence_first(checkout: Path) -> None:
