@@ -12,6 +12,7 @@ from orchestrator.oom.records import Mark
 from orchestrator.recorder import ConsoleEvent
 
 _TRIGGER_MARK = "phase trigger"
+_MODULE_MARK = "phase module"
 _BENCHMARK_MARK = "phase benchmark"
 _R = TypeVar("_R")
 
@@ -75,6 +76,16 @@ class Evidence:
         """True once benchmarks have begun, by either channel's word."""
         phases = (record.name for record in self.every(Phase))
         return "benchmark" in phases or self._position(_BENCHMARK_MARK) is not None
+
+    @property
+    def under_test(self) -> bool:
+        """True once the variant's driver is being loaded: what happens from then on may be its doing."""
+        return self._position(_MODULE_MARK) is not None or self.triggered
+
+    def console_since_module(self) -> list[ConsoleEvent]:
+        """Console events after the mark of the driver's loading; none where there is no mark."""
+        start = self._position(_MODULE_MARK)
+        return [] if start is None else self.console[start + 1 :]
 
     def console_since_trigger(self) -> list[ConsoleEvent]:
         """Console events after the agent's mark; all of them when the mark was lost.

@@ -11,6 +11,8 @@ from orchestrator.result import TrialResult
 from orchestrator.scenario.models import Expectation
 
 _NORETRY = "noretry"
+BUG_REPORTED = "the kernel reported a bug: "
+"""Begins the sentence on a crash that nobody expected; it is the same for the same crash."""
 
 
 def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
@@ -27,7 +29,7 @@ def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
         *_counters(expectation, result),
         *_victims(expectation, result),
         *_command(expectation, result),
-        *(() if expectation.kernel_bug else _bugs(result)),
+        *(() if _crash_expected(expectation) else _bugs(result)),
     ]
 
 
@@ -35,7 +37,7 @@ def unmet_when_traced(expectation: Expectation | None, result: TrialResult) -> l
     """The same of a traced trial, for what only a trace can show; its outcome and figures are disturbed."""
     if expectation is None:
         return list(_bugs(result))
-    return [*_orders(expectation, result), *(() if expectation.kernel_bug else _bugs(result))]
+    return [*_orders(expectation, result), *(() if _crash_expected(expectation) else _bugs(result))]
 
 
 def judged_when_traced(expectation: Expectation | None) -> bool:
@@ -52,7 +54,7 @@ def untraced(expectation: Expectation | None) -> list[str]:
 
 def unmet_by_benchmarks(expectation: Expectation | None, result: TrialResult) -> list[str]:
     """The same of a fork for benchmarks alone: no hang, no panic, no kernel bug."""
-    if expectation is not None and expectation.kernel_bug and result.kernel_bugs:
+    if expectation is not None and _crash_expected(expectation) and result.kernel_bugs:
         return []
     return [*_faults(result), *_bugs(result)]
 
@@ -70,7 +72,8 @@ def _outcome(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     crash_expected = expectation.panicked or expectation.kernel_bug
     if wanted is None:
         # A panic is what such a crash may well end in.
-        yield from () if crash_expected and result.outcome is Outcome.PANIC else _faults(result)
+        crashed = result.outcome in (Outcome.KERNEL_CRASH, Outcome.PANIC)
+        yield from () if crash_expected and crashed else _faults(result)
     elif result.outcome is not wanted:
         yield f"outcome {result.outcome} instead of {wanted}: {result.why}"
     if expectation.panicked is not None and result.panicked != expectation.panicked:
@@ -150,11 +153,16 @@ def _faults(result: TrialResult) -> Iterator[str]:
         yield f"hung: {result.why}"
     elif result.outcome is Outcome.COMMAND_FAILED:
         yield f"the command failed: {result.why}"
-    elif result.outcome.is_fault:
+    elif result.outcome.is_fault and not (result.outcome is Outcome.KERNEL_CRASH and result.kernel_bugs):
         yield f"outcome {result.outcome}: {result.why}"
+
+
+def _crash_expected(expectation: Expectation) -> bool:
+    """By its name, or as the bug of which it is known that it ends nothing."""
+    return expectation.kernel_bug or expectation.outcome is Outcome.KERNEL_CRASH
 
 
 def _bugs(result: TrialResult) -> Iterator[str]:
     # A half-patched kernel (kvfree under a spinlock, say) serves every mmap and still is broken.
     if result.kernel_bugs:
-        yield f"the kernel reported a bug: {result.kernel_bugs[0]}"
+        yield f"{BUG_REPORTED}{result.kernel_bugs[0]}"

@@ -2,8 +2,8 @@
 """From a trial's evidence to its result: pure, so that it can be repeated from the files.
 
 The rule: an outcome is the first of these that holds: interrupted, harness-error, boot-failed,
-target-missed (also when an OOM came before the trigger); then, from the trigger's start: oom,
-panic, allocation-failure, hang, lost, command-failed, passed.
+target-missed (also when an OOM came before the trigger); then, from the trigger's start: kernel-crash
+(with no OOM before it), oom, panic, allocation-failure, hang, lost, command-failed, passed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from orchestrator.control import (
     TriggerStart,
     VictimRecord,
 )  # fmt: skip
+from orchestrator.crash_count import fatal_crash, grouped
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.figures import (
     audited,
@@ -37,7 +38,8 @@ from orchestrator.figures import (
     target_state,
     vmstat_over_trigger,
 )
-from orchestrator.oom.records import KernelBug, MemoryEvent, Panic
+from orchestrator.oom.crash_words import crash_details, crash_sentence
+from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.output_log import summarise_output
 from orchestrator.plan import PlannedBlock, PlannedTrial
@@ -100,6 +102,7 @@ def judge(
     ooms = _ooms(since)
     counted = _oom_kills(evidence)
     hello = evidence.last(Hello)
+    crashes = grouped(event for event in evidence.console if isinstance(event, KernelCrash))
     audit, audit_phases = audited(evidence, mapping_bytes)
     return TrialResult(
         trial=planned.number,
@@ -126,7 +129,8 @@ def judge(
         disagreement=None if alone else _disagreement(ooms, counted),
         first_oom=ooms[0] if ooms else None,
         allocation_failures=sum(_is_allocation_failure(event) for event in since),
-        kernel_bugs=tuple(event.message for event in evidence.console if isinstance(event, KernelBug)),
+        kernel_bugs=tuple(crash_sentence(crash) for crash in crashes if crash.kind != "panic"),
+        crashes=crashes,
         mmaps=mmap_summary(evidence),
         processes=process_ends(evidence.every(ProcessEnded)),
         output=summarise_output(evidence.every(Output)) if _ran_command(evidence) else None,
@@ -147,28 +151,31 @@ def judge(
 
 def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
     error = evidence.last(AgentError)
+    crash = fatal_crash(evidence.console_since_module())
     if evidence.ending is Ending.INTERRUPTED:
         return Outcome.INTERRUPTED, "interrupted on the host"
     if evidence.ending is Ending.HARNESS_FAILED:
         return Outcome.HARNESS_ERROR, evidence.ending_detail
     if evidence.garbage_lines and evidence.last(End) is None and not _died_on_console(evidence):
         return Outcome.HARNESS_ERROR, f"the control line carried garbage: {evidence.first_garbage}"
-    if error is not None and not _ooms(evidence.console):
+    if error is not None and crash is None and not _ooms(evidence.console):
         return Outcome.HARNESS_ERROR, f"the guest agent failed at {error.where}: {error.message}"
     if evidence.last(Hello) is None:
         return Outcome.BOOT_FAILED, _boot_failure(evidence)
     if planned.mode is Mode.PROOF:
         return _decide_proof(evidence)
-    if planned.stage not in TRIGGERED:
-        return _decide_benchmarked(evidence)
-    if not evidence.triggered:
+    benchmarks_alone = planned.stage not in TRIGGERED
+    if not (evidence.benchmarked if benchmarks_alone else evidence.triggered):
+        if crash is not None:
+            return Outcome.KERNEL_CRASH, f"while its driver was loaded: {crash_details(crash)}"
         return Outcome.TARGET_MISSED, _missed(evidence)
-    return _decide_triggered(evidence)
+    return _decide_benchmarked(evidence) if benchmarks_alone else _decide_triggered(evidence)
 
 
 def _died_on_console(evidence: Evidence) -> bool:
     """The console alone tells how it ended, whatever became of the control line."""
-    return any(_panics(event) for event in evidence.console) or bool(_ooms(evidence.console))
+    fatal = fatal_crash(evidence.console) is not None or any(map(_panics, evidence.console))
+    return fatal or bool(_ooms(evidence.console))
 
 
 def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
@@ -185,23 +192,44 @@ def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
 
 def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
     since = evidence.console_since_trigger()
-    ooms, panics = _ooms(since), [event for event in since if isinstance(event, Panic)]
-    end, mmaps = evidence.last(TriggerEnd), mmap_summary(evidence)
+    ooms, mmaps = _ooms(since), mmap_summary(evidence)
+    crash = None if _survived(evidence) else fatal_crash(since)
+    if crash is not None and not (ooms and ooms[0].line < crash.line):
+        return Outcome.KERNEL_CRASH, crash_details(crash)
     if ooms or _oom_kills(evidence):
         return Outcome.OOM, "the kernel called the OOM killer"
-    if panics:
-        return Outcome.PANIC, f"kernel panic: {panics[0].message}"
+    if panics := [event for event in since if isinstance(event, KernelCrash) and event.panic]:
+        return Outcome.PANIC, f"kernel panic: {panics[0].panic}"
     if any(map(_is_allocation_failure, since)):
         return Outcome.ALLOCATION_FAILURE, "the kernel reported a page allocation failure"
     if mmaps is not None and mmaps.errnos.get("ENOMEM"):
         return Outcome.ALLOCATION_FAILURE, f"{mmaps.errnos['ENOMEM']} mmaps failed with ENOMEM"
+    return _decide_unexplained(evidence)
+
+
+def _survived(evidence: Evidence) -> bool:
+    """The trigger ran to its end, whatever else the kernel did meanwhile."""
+    end = evidence.last(TriggerEnd)
+    own = process_ends(evidence.every(ProcessEnded))
+    return end is not None and end.reason == "finished" and all(map(succeeded, own))
+
+
+def _decide_unexplained(evidence: Evidence) -> tuple[Outcome, str]:
+    """With no word of the kernel's that would say why the trigger ended so."""
+    end = evidence.last(TriggerEnd)
     if evidence.ending is Ending.OVERDUE and not evidence.benchmarked:
-        return Outcome.HANG, evidence.ending_detail
+        return Outcome.HANG, evidence.ending_detail + _lockup(evidence)
     if end is None:
         return Outcome.LOST, f"the guest ended without a word: {evidence.ending_detail}"
     if end.reason == "deadline":
-        return Outcome.HANG, "the trigger did not end within its deadline"
+        return Outcome.HANG, "the trigger did not end within its deadline" + _lockup(evidence)
     return _decide_ended(evidence, end)
+
+
+def _lockup(evidence: Evidence) -> str:
+    """What the kernel itself says of a hang."""
+    crashes = (event for event in evidence.console_since_trigger() if isinstance(event, KernelCrash))
+    return next((f"; {crash_details(crash)}" for crash in crashes), "")
 
 
 def _decide_ended(evidence: Evidence, end: TriggerEnd) -> tuple[Outcome, str]:
@@ -223,22 +251,23 @@ def _ran_command(evidence: Evidence) -> bool:
 
 def _decide_benchmarked(evidence: Evidence) -> tuple[Outcome, str]:
     """Benchmarks alone: one that the kernel kills or refuses is a figure, and no outcome."""
-    if not evidence.benchmarked:
-        return Outcome.TARGET_MISSED, _missed(evidence)
-    panics = [event for event in evidence.console_since_benchmarks() if isinstance(event, Panic)]
-    if panics:
-        return Outcome.PANIC, f"kernel panic: {panics[0].message}"
+    since, ended = evidence.console_since_benchmarks(), evidence.last(End) is not None
+    crash = fatal_crash(since)
+    if crash is not None and not ended:
+        return Outcome.KERNEL_CRASH, crash_details(crash)
+    if panics := [event for event in since if isinstance(event, KernelCrash) and event.panic]:
+        return Outcome.PANIC, f"kernel panic: {panics[0].panic}"
     if evidence.ending is Ending.OVERDUE:
         return Outcome.HANG, evidence.ending_detail
-    if evidence.last(End) is None:
+    if not ended:
         return Outcome.LOST, f"the guest ended without a word: {evidence.ending_detail}"
     return Outcome.PASSED, "the benchmarks ran to their end"
 
 
 def _boot_failure(evidence: Evidence) -> str:
-    panic = next((event for event in evidence.console if isinstance(event, Panic)), None)
-    if panic is not None:
-        return f"the guest panicked before its agent spoke: {panic.message}"
+    panics = (event.panic for event in evidence.console if isinstance(event, KernelCrash) and event.panic)
+    if (panic := next(panics, None)) is not None:
+        return f"the guest panicked before its agent spoke: {panic}"
     return f"the guest's agent never spoke: {evidence.ending_detail}"
 
 
@@ -277,7 +306,9 @@ def _is_allocation_failure(event: ConsoleEvent) -> bool:
 
 
 def _panics(event: ConsoleEvent) -> bool:
-    return isinstance(event, Panic) or (isinstance(event, MemoryEvent) and "panic" in (event.outcome or ""))
+    if isinstance(event, KernelCrash):
+        return event.panic is not None
+    return isinstance(event, MemoryEvent) and "panic" in (event.outcome or "")
 
 
 def _oom_kills(evidence: Evidence) -> int | None:

@@ -27,7 +27,7 @@ def oom(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
-    """Explain every OOM kill, allocation failure, low-memory-killer kill and memory dump in a text.
+    """Explain every OOM kill, allocation failure, low-memory-killer kill, memory dump and crash in a text.
 
     Example: oomlab oom console.log
     """

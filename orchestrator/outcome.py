@@ -15,6 +15,9 @@ class Outcome(StrEnum):
     """The kernel's OOM killer struck after the trigger had started."""
     ALLOCATION_FAILURE = "allocation-failure"
     """The kernel warned of a failed page allocation after the trigger had started."""
+    KERNEL_CRASH = "kernel-crash"
+    """The kernel crashed (Oops, BUG) after the trigger had started, or while its driver was loaded, and
+    that ended the trigger."""
     PANIC = "panic"
     """The kernel panicked after the trigger had started, with no OOM kill before."""
     COMMAND_FAILED = "command-failed"
@@ -53,8 +56,8 @@ class Outcome(StrEnum):
 
 _EVIDENCE = frozenset(
     {
-        Outcome.PASSED, Outcome.OOM, Outcome.ALLOCATION_FAILURE, Outcome.PANIC, Outcome.COMMAND_FAILED,
-        Outcome.HANG,
+        Outcome.PASSED, Outcome.OOM, Outcome.KERNEL_CRASH, Outcome.ALLOCATION_FAILURE, Outcome.PANIC,
+        Outcome.COMMAND_FAILED, Outcome.HANG,
     }
 )  # fmt: skip
-_FAULTS = frozenset({Outcome.PANIC, Outcome.COMMAND_FAILED, Outcome.HANG})
+_FAULTS = frozenset({Outcome.KERNEL_CRASH, Outcome.PANIC, Outcome.COMMAND_FAILED, Outcome.HANG})

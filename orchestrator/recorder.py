@@ -14,10 +14,10 @@ from orchestrator.capped_file import MOST_BYTES, CappedFile
 from orchestrator.control import ControlRecord, Output, Sample, TriggerStart, parse_record
 from orchestrator.folder import Folder
 from orchestrator.oom.reader import OomReader
-from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.output_log import OutputLog
 
-ConsoleEvent = MemoryEvent | Panic | KernelBug | Mark
+ConsoleEvent = MemoryEvent | CrashBegun | KernelCrash | Mark
 """What the reader finds on a live console."""
 
 _LONGEST_LINE_BYTES = 1 << 20

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.memory.sample import MemorySample
-from orchestrator.oom.records import MemoryEvent
+from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
 
 
@@ -228,6 +228,9 @@ class TrialResult(_Frozen):
     first_oom: MemoryEvent | None = None
     allocation_failures: int = 0
     kernel_bugs: tuple[str, ...] = ()
+    crashes: tuple[KernelCrash, ...] = Field(
+        (), description="crashes and bugs on the whole console, equal ones as one; panics among them; below"
+    )
     mmaps: MmapSummary | None = None
     processes: tuple[ProcessEnd, ...] = Field(
         (), description="processes of the trigger that had ended before the agent ended the trigger; below"

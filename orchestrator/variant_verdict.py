@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.expectations import unmet_by_all, untraced
+from orchestrator.expectations import BUG_REPORTED, unmet_by_all, untraced
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.oom.records import MemoryEvent
@@ -146,13 +146,17 @@ def _failed_output(result: TrialResult) -> FailedOutput:
 
 
 def _unmet(expectation: Expectation | None, results: Sequence[TrialResult]) -> list[str]:
-    """A sentence for each difference, the trigger's trials first."""
+    """A sentence for each difference, the trigger's trials first; one for a crash in many trials."""
     judged = [judge_trial(expectation, result) for result in results]
+    found: dict[str, list[str]] = {}
+    for each in sorted(judged, key=lambda each: each.stage != "trigger"):
+        if each.judgement is Judgement.NOT_MET:
+            for sentence in each.why:
+                key = sentence if sentence.startswith(BUG_REPORTED) else f"{each.trial} {sentence}"
+                found.setdefault(key, [sentence]).append(str(each.trial))
     return [
-        f"trial {each.trial}: {sentence}"
-        for each in sorted(judged, key=lambda each: each.stage != "trigger")
-        if each.judgement is Judgement.NOT_MET
-        for sentence in each.why
+        f"trial{'s' * (len(trials) > 1)} {', '.join(trials)}: {sentence}"
+        for sentence, *trials in found.values()
     ]
 
 

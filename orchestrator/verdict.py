@@ -16,6 +16,7 @@ from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
+from orchestrator.crash_count import CrashCount, count_crashes, crash_lines
 from orchestrator.errors import ExitCode
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
@@ -85,6 +86,9 @@ class Verdict(_Frozen):
         description="with `--patch`: of which variant of the scenario file an expectation is; null: of none,"
         " the variant is to pass",
     )
+    crashes: tuple[CrashCount, ...] = Field(
+        (), description="crashes and bugs of the kernel, each once for each variant; below"
+    )
     foremost: tuple[str, ...] = Field(
         (), description="what has to be read before anything else, such as that a patch changed nothing"
     )
@@ -144,13 +148,18 @@ def compute_verdict(
     conclusion = _conclusion(scenario, passes, taken, missing=bool(missing))
     doubted = conclusion in (Conclusion.NOT_MET, Conclusion.COMPARED_ONLY)
     comparisons = [comparison for each in passes for comparison in each.comparisons]
+    crashes = count_crashes(scenario.variants, trials)
     return Verdict(
         scenario=scenario.name,
         conclusion=conclusion,
         expectations_met=_AS_BEFORE.get(conclusion),
         expectations_from=dict(taken),
         # Where both variants were expected to end so, it is no news that they did.
-        foremost=tuple(without_effect(scenario, trials, comparisons)) if doubted else (),
+        foremost=(
+            *crash_lines(crashes),
+            *(without_effect(scenario, trials, comparisons) if doubted else ()),
+        ),
+        crashes=crashes,
         clock=passes[0].clock,
         accelerator=passes[0].accelerator,
         cpu_model=passes[0].cpu_model,

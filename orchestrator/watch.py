@@ -15,19 +15,21 @@ from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest
-from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic
+from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.recorder import ConsoleEvent
 
 _PANIC_GRACE_S = 2.0
 """After the panic line the guest may finish its dump, then it is ended."""
 _CRASH_GRACE_S = 20.0
 """A guest whose kernel has crashed may still report benchmarks and end by itself."""
+_CRASH_SILENCE = 0.25
+"""Share of the usual silence that is granted to a trigger whose kernel has crashed."""
 _GUEST_REPORTS_FIRST_S = 10.0
 """The guest watches its own budgets; the host's deadline is for guests that no longer can."""
 _AFTER_S = 60.0
 _SILENCE_S = 20.0
 _REGISTERS_S = 2.0
-_CONSOLE_EVENTS = (MemoryEvent, Panic, KernelBug, Mark)
+_CONSOLE_EVENTS = (MemoryEvent, CrashBegun, KernelCrash, Mark)
 
 RecordObserver = Callable[[ControlRecord], None]
 EventObserver = Callable[[ConsoleEvent], None]
@@ -112,6 +114,7 @@ class Watch:
         self._budgets = budgets
         self._deadline = first
         self._progress: Deadline | None = None
+        self._crashed: Deadline | None = None
         self._on_record = on_record
         self._on_event = on_event
 
@@ -181,9 +184,8 @@ class Watch:
 
     def _due(self) -> Deadline:
         """What must come next: the end of the phase, or a sign that the trigger gets on."""
-        if self._progress is None or self._deadline.at_s < self._progress.at_s:
-            return self._deadline
-        return self._progress
+        dues = [due for due in (self._deadline, self._progress, self._crashed) if due is not None]
+        return min(dues, key=lambda due: due.at_s)
 
     def _take(self, item: ControlRecord | ValueError | ConsoleEvent) -> None:
         if isinstance(item, ValueError):
@@ -194,16 +196,14 @@ class Watch:
             self.evidence.console.append(item)
             if self._progress is not None and isinstance(item, MemoryEvent):
                 self._await_progress()  # a kernel that kills is not one that hangs
-            if isinstance(item, KernelBug) and self.evidence.benchmarked:
-                # Whoever wants the lock that its task held waits for good, maybe without sleep.
-                self._deadline = self._deadline.sooner(_CRASH_GRACE_S, "the end after the kernel's crash")
-            if isinstance(item, Panic):
-                self._progress = None
-                self._deadline = self._deadline.sooner(_PANIC_GRACE_S, "the end after the panic")
+            if isinstance(item, CrashBegun) and item.fatal:
+                self._expect_the_end(item)
             self._on_event(item)
         else:
             self.evidence.control.append(item)
             self._advance(item)
+            if self._crashed is not None:
+                self._await_life()
             self._on_record(item)
 
     def _advance(self, record: ControlRecord) -> None:
@@ -232,8 +232,24 @@ class Watch:
         silence_s = self._budgets.silence_s
         self._progress = Deadline.after(silence_s, f"the trigger gets on (nothing for {silence_s:.0f} s)")
 
+    def _expect_the_end(self, crash: CrashBegun) -> None:
+        """Whoever wants a lock that the crash's task held waits for good, maybe without sleep."""
+        if crash.crash == "panic":
+            self._progress = None
+            self._deadline = self._deadline.sooner(_PANIC_GRACE_S, "the end after the panic")
+        elif self.evidence.benchmarked:
+            self._deadline = self._deadline.sooner(_CRASH_GRACE_S, "the end after the kernel's crash")
+        elif self.evidence.under_test:
+            self._await_life()
+
+    def _await_life(self) -> None:
+        silence_s = self._budgets.silence_s * _CRASH_SILENCE
+        self._crashed = Deadline.after(
+            silence_s, f"a sign of life after the kernel's crash (nothing for {silence_s:.0f} s)"
+        )
+
     def _overdue(self, guest: QemuGuest, due: Deadline) -> None:
-        if any(isinstance(event, Panic) for event in self.evidence.console):
+        if any(isinstance(event, CrashBegun) and event.crash == "panic" for event in self.evidence.console):
             self.evidence.ending_detail = "ended after its panic"
             return
         self.evidence.ending = Ending.OVERDUE

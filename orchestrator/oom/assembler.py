@@ -15,7 +15,7 @@ from orchestrator.oom import lines as patterns
 from orchestrator.oom.draft import Draft
 from orchestrator.oom.fields import pid_of
 from orchestrator.oom.lines import Kind
-from orchestrator.oom.records import Event, KernelBug, Mark, MemoryEvent, Panic, Process
+from orchestrator.oom.records import Event, Mark, MemoryEvent, Process
 from orchestrator.oom.transport import Line
 
 _MAX_OPEN = 8
@@ -80,6 +80,12 @@ class Assembler:
     def rest(self) -> None:
         """Forgets what the surroundings looked like (called when the reader stops looking at every line)."""
         self._foreign_trace = False
+
+    def crash(self) -> None:
+        """A crash is told: frames that come now may be its own."""
+        for draft in self._open:
+            draft.idle_lines += 1
+        self._foreign_trace = True
 
     def close(self) -> None:
         """Finishes everything that is still open: the input ended."""
@@ -168,25 +174,16 @@ class Assembler:
         elif kind is Kind.MARK:
             text = line.text.removeprefix("oomlab: ")
             self._events.append(Mark(line=line.number, time_s=line.time_s, text=text))
-        elif kind is Kind.KERNEL_BUG:
-            self._foreign_trace = True
-            self._events.append(KernelBug(line=line.number, time_s=line.time_s, message=line.text))
         else:
             self._events.append(_lmk_kill(line))
 
     def _panic(self, line: Line) -> None:
-        match = patterns.PANIC.match(line.text)
-        message = match["message"].strip() if match else line.text
-        over_memory = message.startswith("Out of memory") or message == "System is deadlocked on memory"
-        if over_memory:
-            for draft in self._candidates(line):
-                if draft.family != "alloc-failure" and not draft.killed:
-                    draft.take(Kind.PANIC, line)
-                    return
-            self._add(Draft("orphan", line)).take(Kind.PANIC, line)
-            return
-        self._foreign_trace = True
-        self._events.append(Panic(line=line.number, time_s=line.time_s, message=message))
+        """One over memory: others are crashes, and none of these reports' business."""
+        for draft in self._candidates(line):
+            if draft.family != "alloc-failure" and not draft.killed:
+                draft.take(Kind.PANIC, line)
+                return
+        self._add(Draft("orphan", line)).take(Kind.PANIC, line)
 
     # -- finishing -------------------------------------------------------------------------------
 
@@ -207,7 +204,7 @@ _ROUTES: dict[Kind, Callable[[Assembler, Kind, Line], None]] = {
     **dict.fromkeys(_HEADERS, Assembler._open_report),
     **dict.fromkeys(_DUMP | _OOM_ONLY, Assembler._part),
     Kind.NOMMU_FAILURE: Assembler._orphan,
-    **dict.fromkeys((Kind.MARK, Kind.LMK, Kind.KERNEL_BUG, Kind.PANIC), Assembler._single),
+    **dict.fromkeys((Kind.MARK, Kind.LMK, Kind.PANIC), Assembler._single),
     **dict.fromkeys((Kind.FRAME, Kind.CALL_TRACE), Assembler._stack),
     **dict.fromkeys((Kind.CPU, Kind.CPUSET), Assembler._named),
     **dict.fromkeys((Kind.ELIDED, Kind.MEMCG_GROUP), Assembler._remark),

@@ -21,7 +21,7 @@ from typing import BinaryIO, Protocol
 from orchestrator.errors import InputError
 from orchestrator.oom.explain import visible
 from orchestrator.oom.reader import OomReader
-from orchestrator.oom.records import Event, MemoryEvent
+from orchestrator.oom.records import Event, KernelCrash, MemoryEvent
 from orchestrator.units import KIB, MIB, format_size
 
 STDIN = "-"
@@ -47,10 +47,14 @@ _TOO_MANY = 0.02
 _KERNEL_LINE = re.compile(rb"\[ *\d{1,6}\.\d{6}\][ \[]|(?:^|\n)<\d{1,3}>|\bkernel: ")
 
 
+Told = MemoryEvent | KernelCrash
+"""What `oomlab oom` tells of."""
+
+
 class Sink(Protocol):
     """Where events go."""
 
-    def event(self, file: str, event: MemoryEvent) -> None:
+    def event(self, file: str, event: Told) -> None:
         """One more event of `file`."""
 
     def file_done(self, file: str, events: int) -> None:
@@ -80,7 +84,7 @@ def read_files(files: Sequence[str], stdin: BinaryIO, sink: Sink) -> list[InputE
     return problems
 
 
-def _events_of(file: str, stdin: BinaryIO) -> Iterator[MemoryEvent]:
+def _events_of(file: str, stdin: BinaryIO) -> Iterator[Told]:
     if file == STDIN:
         yield from _checked_events(file, stdin)
         return
@@ -91,7 +95,7 @@ def _events_of(file: str, stdin: BinaryIO) -> Iterator[MemoryEvent]:
         raise InputError(f"{shown(file)}: {error.strerror or error}") from None
 
 
-def _checked_events(file: str, stream: BinaryIO) -> Iterator[MemoryEvent]:
+def _checked_events(file: str, stream: BinaryIO) -> Iterator[Told]:
     """The events; InputError when there were none because this is no text at all."""
     patience = _Patience(shown(file), has_end=_is_regular(stream))
     for event in ordered_events(patience.watched(_decoded(_unpacked(_raw(file, stream), file)))):
@@ -145,7 +149,7 @@ def _is_regular(stream: BinaryIO) -> bool:
         return True  # in memory
 
 
-def ordered_events(chunks: Iterable[bytes]) -> Iterator[MemoryEvent]:
+def ordered_events(chunks: Iterable[bytes]) -> Iterator[Told]:
     """Events in the order in which they begin, each as soon as that is certain.
 
     An InputError of the chunks is raised after the events that came before it.
@@ -169,16 +173,16 @@ class _Queue:
     """Events that have ended, while one that began before them goes on."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, int, MemoryEvent]] = []
+        self._waiting: list[tuple[int, int, Told]] = []
         self._number = 0
 
     def add(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, MemoryEvent):
+            if isinstance(event, MemoryEvent | KernelCrash):
                 heapq.heappush(self._waiting, (event.line, self._number, event))
                 self._number += 1
 
-    def before(self, line: int | None) -> Iterator[MemoryEvent]:
+    def before(self, line: int | None) -> Iterator[Told]:
         """Those that began before `line`; all of them when it is None."""
         waiting = self._waiting
         while waiting and (line is None or waiting[0][0] < line or len(waiting) > _MAX_WAITING):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from orchestrator.oom.crash_heads import crash_head
 from orchestrator.oom.stack import parse_frame
 
 _GFP = r"(?P<mask>0x[0-9a-f]+)(?:\((?P<flags>[\w| ]*)\)?)?"
@@ -48,7 +49,7 @@ class Kind(Enum):
     NO_KILLABLE = auto()
     SKIPPED = auto()
     PANIC = auto()
-    KERNEL_BUG = auto()
+    CRASH = auto()
     LMK = auto()
     MARK = auto()
     ELIDED = auto()
@@ -93,7 +94,6 @@ KILLED = re.compile(
 NO_KILLABLE = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory and no killable processes")
 SKIPPED = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory: OOM victim \d+ \(.{1,64}?\) is already exiting")
 PANIC = re.compile(r"^Kernel panic - not syncing: (?P<message>.*)")
-KERNEL_BUG = re.compile(r"^(?:BUG: |Oops[:\[ ]|Internal error: (?:Oops|BUG)|kernel BUG at )")
 LMK = re.compile(
     r"^(?:lowmemorykiller: )?(?:Kill(?:ing)? '(?P<comm>[^']{1,128})' \((?P<pid>\d+)\)(?: \(tgid \d+\))?"
     r"(?:, uid -?\d+)?,? ?(?:(?:oom_(?:score_)?)?adj:? (?P<adj>-?\d+))?"
@@ -139,7 +139,6 @@ _ANCHORED = (
     ("M", MEMCG_STATS, Kind.MEMCG_STATS),
     ("T", MEMCG_TASK, Kind.MEMCG_TASK),
     ("K", PANIC, Kind.PANIC),
-    ("BOIk", KERNEL_BUG, Kind.KERNEL_BUG),
     ("o", MARK, Kind.MARK),
     ("0123456789STFN", _FOOTER, Kind.FOOTER),
     ("[", _TASK_ROW, Kind.TASK_ROW),
@@ -176,4 +175,18 @@ def classify(text: str, source: str = "kernel") -> Kind:
     for pattern, kind in _BY_FIRST.get(text[:1], ()):
         if pattern.match(text):
             return kind
-    return Kind.CPUSET if " cpuset=" in text and CPUSET.match(text) else Kind.OTHER
+    if " cpuset=" in text and CPUSET.match(text):
+        return Kind.CPUSET
+    return Kind.OTHER if crash_head(text) is None else Kind.CRASH
+
+
+def panic_message(text: str) -> str:
+    """What a panic says of itself."""
+    match = PANIC.match(text)
+    return match["message"].strip() if match else text
+
+
+def is_oom_panic(text: str) -> bool:
+    """Whether a panic is the OOM's own, for want of victims or by panic_on_oom (mm/oom_kill.c)."""
+    message = panic_message(text)
+    return message.startswith("Out of memory") or message == "System is deadlocked on memory"

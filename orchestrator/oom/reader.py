@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from orchestrator.oom.assembler import Assembler
+from orchestrator.oom.crashes import Crashes
 from orchestrator.oom.joining import Joiner
+from orchestrator.oom.lines import Kind
 from orchestrator.oom.records import Event
-from orchestrator.oom.transport import MAX_LINE_BYTES, read_line
+from orchestrator.oom.transport import MAX_LINE_BYTES, Line, read_line
 
 # Every message that can begin an event contains one of these whole, even when a mail program broke it in
 # two. Few and short, for each is a pass over the bytes.
@@ -29,12 +31,20 @@ _WAKE_WORDS = (
     b"Oops",
     b"Mem-Info",
     b"lowmemorykiller",
+    b"nable to handle",
+    b"[#",
+    b"LOCKUP",
+    b"detected",
+    b"blocked ",
+    b"UBSAN",
 )
 # A line with such a word must also look like a part of a report: a close look costs far more than this one.
 _WAKE_LINE = re.compile(
     rb"oom-kill|invoked oom|oomlab: |(?:free|boost|min|low|high|anon|rss|vm|vsz):[0-9]+kB|usage [0-9]+kB"
     rb"|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
-    rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at)|Oops|Mem-Info|lowmemorykiller"
+    rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at| [\w.:-]+ \()|Oops|Mem-Info|lowmemorykiller"
+    rb"|nable to handle (?:the )?kernel|\[#[0-9]+\]|hard LOCKUP|detected (?:expedited )?stalls?|-detected"
+    rb"|blocked (?:in|for)|UBSAN: |PANIC: "
 )
 # Rows of the task table and of cgroup statistics: the bulk of a report, and nothing in them is kept.
 _TABLE_ROW = re.compile(
@@ -50,16 +60,19 @@ class OomReader:
     def __init__(self) -> None:
         self._joiner = Joiner()
         self._assembler = Assembler()
+        self._crashes = Crashes()
         self._tail = b""
         self._skipping = False
         self._awake = False
         self._number = 0
         self._history: list[bytes] = []
+        self._events: list[Event] = []
 
     @property
     def open_since(self) -> int | None:
         """First line of the oldest event that has not ended: those to come do not begin before it."""
-        return self._assembler.open_since
+        begun = [line for line in (self._assembler.open_since, self._crashes.open_since) if line is not None]
+        return min(begun, default=None)
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes the next bytes, cut anywhere; returns the events that ended in them."""
@@ -75,15 +88,20 @@ class OomReader:
         self._skipping = len(buffer) - end >= MAX_LINE_BYTES
         if end:
             self._lines(buffer, end)
-        return self._assembler.drain()
+        return self._drain()
 
     def close(self) -> list[Event]:
         """Ends the input: what is open becomes an event with what is known of it."""
         events = self.feed(b"\n") if self._tail or self._skipping else []
         self._flush()
         self._assembler.close()
+        self._crashes.close()
         self._awake = False
-        return events + self._assembler.drain()
+        return events + self._drain()
+
+    def _drain(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events + self._crashes.drain() + self._assembler.drain()
 
     def _lines(self, buffer: bytes, end: int) -> None:
         """Goes through the complete lines in buffer[:end]."""
@@ -137,7 +155,7 @@ class OomReader:
     def _line(self, raw: bytes) -> None:
         self._number += 1
         self._message(raw, self._number)
-        if self._joiner.empty and self._assembler.idle:
+        if self._joiner.empty and self._assembler.idle and self._crashes.idle:
             self._awake = False
             self._assembler.rest()
 
@@ -147,11 +165,20 @@ class OomReader:
             self._flush()
         for message in messages:
             for kind, line in self._joiner.feed(message):
-                self._assembler.take(kind, line)
+                self._take(kind, line)
 
     def _flush(self) -> None:
         for kind, line in self._joiner.flush():
+            self._take(kind, line)
+
+    def _take(self, kind: Kind, line: Line) -> None:
+        if self._crashes.take(kind, line):
+            self._assembler.crash()
+        else:
+            # In the order of their ends: whoever watches a guest must see a crash before the mark behind it.
+            self._events += self._crashes.drain()
             self._assembler.take(kind, line)
+            self._events += self._assembler.drain()
 
 
 def _next_hit(buffer: bytes, position: int, end: int, next_hits: dict[bytes, int]) -> int:

@@ -126,22 +126,66 @@ class MemoryEvent(Record):
         return out
 
 
-class Panic(Record):
-    """A kernel panic that is no part of an OOM event."""
+CrashKind = Literal[
+    "oops", "bug", "panic", "kasan", "kfence", "kmsan", "kcsan", "ubsan", "soft-lockup", "hard-lockup",
+    "rcu-stall", "hung-task", "workqueue-lockup",
+]  # fmt: skip
 
-    type: Literal["panic"] = "panic"
+
+class CrashBegun(Record):
+    """The first line of a crash, as soon as it is there: for those who watch. The crash itself follows."""
+
+    type: Literal["crash-begun"] = "crash-begun"
     line: int = Field(ge=1)
     time_s: float | None = None
+    crash: CrashKind
     message: str
 
+    @property
+    def fatal(self) -> bool:
+        """The task that was running is ended, or the kernel itself."""
+        return self.crash in FATAL_CRASHES
 
-class KernelBug(Record):
-    """A BUG or Oops line; `message` is the line without its prefixes."""
 
-    type: Literal["kernel-bug"] = "kernel-bug"
-    line: int = Field(ge=1)
-    time_s: float | None = None
-    message: str
+class KernelCrash(Record):
+    """A crash of the kernel, or a bug that it found in itself; one record however often it was reported."""
+
+    type: Literal["kernel-crash"] = "kernel-crash"
+    kind: CrashKind = Field(description="what reported it: `oops` (a fault), `bug` (BUG), `panic`, ...")
+    line: int = Field(ge=1, description="number of the first line in the input")
+    time_s: float | None = Field(None, description="seconds since boot, from the printk time stamp")
+    message: str = Field(description="its first line, without prefixes")
+    what: str = Field(description="the kernel's words for it, without addresses")
+    pc: str | None = Field(None, description="function in which it happened, by the program counter")
+    pc_module: str | None = Field(None, description="its module, none for the kernel proper")
+    caller: str | None = Field(
+        None, description="first function on the stack above it that is in a module; else the first above it"
+    )
+    caller_module: str | None = Field(None, description="module of the caller")
+    task: Process | None = Field(None, description="task that was running")
+    tainted: str | None = Field(None, description="letters of the taint flags; empty: not tainted")
+    kernel: str | None = Field(None, description="release, from the report itself")
+    die: int | None = Field(None, description="which Oops since boot: 2 and more come after a crash")
+    times: int = Field(1, description="how often it was reported: an Oops may repeat while its task is ended")
+    panic: str | None = Field(None, description="what the panic said in which it ended")
+    stack: tuple[Frame, ...] = Field((), description="its stack, innermost first")
+
+    @property
+    def signature(self) -> tuple[str, ...]:
+        """Equal for crashes of the same kind at the same place."""
+        place = (self.pc, self.caller)
+        return (self.kind, self.what if place == (None, None) else "", *(name or "" for name in place))
+
+    @property
+    def fatal(self) -> bool:
+        """The task that was running was ended, or the kernel itself."""
+        return self.kind in FATAL_CRASHES or (
+            self.kind == "bug" and self.message.lower().startswith("kernel bug")
+        )
+
+
+FATAL_CRASHES: frozenset[CrashKind] = frozenset({"oops", "panic"})
+"""`kernel BUG at` is followed by an Oops of its own; other BUGs let the kernel go on."""
 
 
 class Mark(Record):
@@ -165,4 +209,4 @@ def summary(events: Iterable[MemoryEvent]) -> dict[str, Any]:
     }
 
 
-Event = Annotated[MemoryEvent | Panic | KernelBug | Mark, Field(discriminator="type")]
+Event = Annotated[MemoryEvent | CrashBegun | KernelCrash | Mark, Field(discriminator="type")]

@@ -14,7 +14,7 @@ from orchestrator.oom.records import Frame
 _MAX_FRAMES = 256
 _ADDRESS = r"\[<?(?:0x)?[0-9a-f]{6,16}>?\]\s*"
 _PLAIN = re.compile(
-    rf"^\(?(?:{_ADDRESS})*(?:\(?[\w.$]+\)? from (?:{_ADDRESS})?)?\(?"
+    rf"^\(?(?:{_ADDRESS})*(?:\(?[\w.$]+(?: \[[\w-]+\])?\)? from (?:{_ADDRESS})?)?\(?"
     r"(?P<guess>\? )?(?P<name>[.A-Za-z_$][\w.$:]*)\+0x[0-9a-f]+/(?:0x)?[0-9a-f]+\)?"
     r"(?:\s+\[(?P<module>[\w-]+))?"
 )

@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterable
 
 from orchestrator.judgement import judge_trial
+from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.process_end import signal_name
 from orchestrator.report.source import RunReport
 from orchestrator.report.text import one_line
@@ -86,6 +87,8 @@ _COLUMNS: dict[str, Callable[[TrialResult], _Cell]] = {
     "signal": lambda result: _words(
         None if end.signal is None else signal_name(end.signal) for end in result.processes
     ),
+    "crash": lambda result: crash_sentence(result.crashes[0]) if result.crashes else None,
+    "crash_times": lambda result: sum(crash.times for crash in result.crashes) or None,
     "mmaps_ok": lambda result: result.mmaps.ok if result.mmaps else None,
     "mmaps_failed": lambda result: result.mmaps.failed if result.mmaps else None,
     "mmaps_unfinished": lambda result: result.mmaps.unfinished if result.mmaps else None,

@@ -76,6 +76,7 @@ def _context(report: RunReport, variant: str | None) -> dict[str, Any]:
         "oomlab_scenario": report.verdict.scenario,
         "oomlab_variant": variant or "all",
         "oomlab_conclusion": report.verdict.conclusion.value,
+        "oomlab_foremost": "; ".join(map(one_line, report.verdict.foremost)),
         "oomlab_accelerator": ", ".join(each.accelerator for each in report.verdict.passes),
         "oomlab_repetition": "a block (one boot); the median over its forks",
     }

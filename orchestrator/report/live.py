@@ -30,11 +30,13 @@ from orchestrator.control import (
     TriggerStart,
 )
 from orchestrator.observer import GuestLabel, Observer
-from orchestrator.oom.records import MemoryEvent, Panic
+from orchestrator.oom.crash_words import crash_sentence
+from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
+from orchestrator.report.text import one_line
 from orchestrator.result import BlockResult, TrialResult
 
 _FRAMES_PER_S = 4
@@ -73,6 +75,8 @@ def result_line(label: GuestLabel, result: TrialResult) -> str:
         line += f", {mmaps.ok} of {mmaps.planned} mmaps served"
     if result.first_oom is not None:
         line += f": {event_line(result.first_oom)}"
+    if result.crashes:
+        line += f": {one_line(crash_sentence(result.crashes[0]))}"
     if not result.outcome.is_evidence or result.outcome is Outcome.COMMAND_FAILED:
         line += f" ({result.why})"
     return line
@@ -213,8 +217,9 @@ def event_line(event: ConsoleEvent) -> str | None:
     if isinstance(event, MemoryEvent):
         asked = f"order {event.order}" if event.order is not None else "order unknown"
         return f"{event.type} ({asked}, from {event.stack_first_caller or 'an unknown caller'})"
-    if isinstance(event, Panic):
-        return f"panic: {event.message}"
+    if isinstance(event, CrashBegun) and event.fatal:
+        what = "panic" if event.crash == "panic" else "kernel crash"
+        return f"{what}: {event.message.removeprefix('Kernel panic - not syncing: ')}"
     return None
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.explain import VERDICTS, outcome, request, reserve_note, visible
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
-from orchestrator.oom.records import Buddy, MemoryEvent, Zone
+from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
 from orchestrator.units import KIB, format_size
 
 _TITLES = {
@@ -59,6 +60,23 @@ def event_page(event: MemoryEvent, where: str, page_size_bytes: int | None = Non
         ("why", _why(event, finding)),
         ("outcome", _outcome(event)),
         ("missing", _missing(event, page_size_bytes)),
+    ]
+    return [visible(title), *(visible(line) for label, lines in sections for line in _labelled(label, lines))]
+
+
+def crash_page(crash: KernelCrash, where: str) -> list[str]:
+    """Lines of text on a crash. `where` names the input."""
+    title = f"{where}:{crash.line}: kernel crash" if crash.fatal else f"{where}:{crash.line}: kernel bug"
+    if crash.time_s is not None:
+        title += f" at {crash.time_s:.6f} s"
+    if crash.kernel is not None:
+        title += f", kernel {crash.kernel}"
+    frames = [frame.function for frame in crash.stack if frame.sure]
+    more = " < ..." if len(frames) > _SHOWN_FRAMES else ""
+    sections = [
+        ("what", [crash_details(crash)]),
+        ("stack", [" < ".join(frames[:_SHOWN_FRAMES]) + more] if frames else []),
+        ("said", [crash.message]),
     ]
     return [visible(title), *(visible(line) for label, lines in sections for line in _labelled(label, lines))]
 

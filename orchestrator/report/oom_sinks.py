@@ -8,9 +8,11 @@ import os
 from collections import Counter
 from typing import TextIO
 
-from orchestrator.oom.files import shown
-from orchestrator.oom.records import MemoryEvent
-from orchestrator.report.oom import event_page
+from orchestrator.oom.files import Told, shown
+from orchestrator.oom.records import KernelCrash
+from orchestrator.report.oom import crash_page, event_page
+
+_MOST_CRASHES = 10_000
 
 
 class _Counts:
@@ -19,7 +21,7 @@ class _Counts:
     def __init__(self) -> None:
         self._types: Counter[str] = Counter()
 
-    def add(self, event: MemoryEvent) -> None:
+    def add(self, event: Told) -> None:
         self._types[event.type] += 1
 
     @property
@@ -31,12 +33,19 @@ class _Counts:
             "oom_events": self._types["oom"] + self._types["memcg-oom"],
             "alloc_failure_warnings": self._types["alloc-failure"],
             "lmk_kills": self._types["lmk-kill"],
+            **({"kernel_crashes": crashes} if (crashes := self._types["kernel-crash"]) else {}),
         }
 
     def as_text(self) -> str:
-        counts = [*self.as_json().values(), self._types["show-mem"]]
-        nouns = ("OOM event", "allocation-failure warning", "low-memory-killer kill", "memory dump")
-        return ", ".join(_count_of(noun, count) for noun, count in zip(nouns, counts, strict=True))
+        counts = {
+            "OOM event": self._types["oom"] + self._types["memcg-oom"],
+            "allocation-failure warning": self._types["alloc-failure"],
+            "low-memory-killer kill": self._types["lmk-kill"],
+            "memory dump": self._types["show-mem"],
+        }
+        if crashes := self._types["kernel-crash"]:
+            counts["kernel crash"] = crashes
+        return ", ".join(_count_of(noun, count) for noun, count in counts.items())
 
 
 class TextSink:
@@ -48,10 +57,15 @@ class TextSink:
         self._counts = _Counts()
         self._files = 0
 
-    def event(self, file: str, event: MemoryEvent) -> None:
+    def event(self, file: str, event: Told) -> None:
         """Write the event's page at once: the log may still be growing."""
         self._counts.add(event)
-        self._out.write("\n".join(event_page(event, shown(file), self._page_size_bytes)) + "\n\n")
+        page = (
+            crash_page(event, shown(file))
+            if isinstance(event, KernelCrash)
+            else event_page(event, shown(file), self._page_size_bytes)
+        )
+        self._out.write("\n".join(page) + "\n\n")
         self._out.flush()
 
     def file_done(self, file: str, events: int) -> None:
@@ -73,12 +87,17 @@ class JsonSink:
         self._out = out
         self._counts = _Counts()
         self._separator = "\n"
+        self._crashes: list[dict[str, object]] = []
         out.write('{"events": [')
 
-    def event(self, file: str, event: MemoryEvent) -> None:
-        """Write the event, on a line of its own."""
+    def event(self, file: str, event: Told) -> None:
+        """Write the event, on a line of its own; crashes come in a list of theirs."""
         self._counts.add(event)
         name = os.fsencode(file).decode("utf-8", "backslashreplace")
+        if isinstance(event, KernelCrash):
+            if len(self._crashes) < _MOST_CRASHES:
+                self._crashes.append({"file": name, **event.as_json()})
+            return
         self._out.write(self._separator + _safe_json({"file": name, **event.as_json()}))
         self._separator = ",\n"
 
@@ -87,7 +106,9 @@ class JsonSink:
 
     def close(self) -> None:
         """The counts, and the end of the object."""
-        self._out.write(f"\n], {_safe_json(self._counts.as_json())[1:]}\n")
+        crashes = ",\n".join(map(_safe_json, self._crashes))
+        own = f'"crashes": [\n{crashes}\n], ' if crashes else ""
+        self._out.write(f"\n], {own}{_safe_json(self._counts.as_json())[1:]}\n")
 
 
 def _safe_json(value: object) -> str:
@@ -96,4 +117,5 @@ def _safe_json(value: object) -> str:
 
 
 def _count_of(noun: str, count: int) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    plural = f"{noun}es" if noun.endswith("sh") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

@@ -140,7 +140,8 @@ def _meant_to_fail(scenario: Scenario) -> dict[str, Variant]:
     if not scenario.expectations:
         return scenario.variants
     outcomes = {name: expectation.expected_outcome for name, expectation in scenario.expectations.items()}
-    failing = {name for name, outcome in outcomes.items() if outcome not in (None, Outcome.PASSED)}
+    not_by_memory = (None, Outcome.PASSED, Outcome.COMMAND_FAILED, Outcome.KERNEL_CRASH)
+    failing = {name for name, outcome in outcomes.items() if outcome not in not_by_memory}
     return {name: variant for name, variant in scenario.variants.items() if name in failing}
 
 

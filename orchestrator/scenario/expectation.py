@@ -21,6 +21,7 @@ EvidentOutcome = Literal[
     Outcome.PASSED,
     Outcome.OOM,
     Outcome.ALLOCATION_FAILURE,
+    Outcome.KERNEL_CRASH,
     Outcome.PANIC,
     Outcome.COMMAND_FAILED,
     Outcome.HANG,

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.control import ControlRecord, TriggerStart
+from orchestrator.errors import ExitCode
+from orchestrator.journal import read_journal, trial_results
 from orchestrator.outcome import Outcome
 from orchestrator.watch import PhaseBudgets
-from tests.guest.conftest import Trial, signal_guests
+from tests.guest.conftest import Oomlab, Trial, signal_guests
 
 pytestmark = pytest.mark.guest
 
@@ -170,3 +172,30 @@ def test_a_command_that_the_oom_killer_kills_is_an_oom(trial: Trial) -> None:
     result = trial(*command("busybox tail /dev/zero"), "trigger.stop=end")
     assert result.outcome is Outcome.OOM
     assert [end.signal for end in result.processes] == [signal.SIGKILL]
+
+
+NULL_WRITE = """\
+name: null-write
+device: {{arch: arm64, memory: 128MiB}}
+variants:
+  sound: {{base: debian-6.1}}
+  broken: {{base: debian-6.1, scope: drivers/android, patches: [{patch}]}}
+trigger: {{kind: binder-mmap, size: 4MiB, count: 20}}
+audit: false
+expectations: {{sound: {{outcome: passed}}, broken: {{outcome: kernel-crash}}}}
+"""
+
+
+def test_a_driver_that_writes_through_null_is_a_crash_and_no_hang(oomlab: Oomlab, checkout: Path) -> None:
+    """The task dies with the lock of its address space held: nothing more comes, but the console has it."""
+    patch = checkout / "tests" / "data" / "binder-null-write-6.1.patch"
+    (oomlab.directory / "null.yaml").write_text(NULL_WRITE.format(patch=patch))
+    completed = oomlab("run", "null.yaml", "--out", "run")
+    assert completed.returncode == ExitCode.MET, completed.stderr.decode()
+    results = trial_results(read_journal(oomlab.directory / "run" / "journal.jsonl"))
+    broken = next(result for result in results if result.variant == "broken")
+    assert broken.outcome is Outcome.KERNEL_CRASH
+    (crash,) = broken.crashes
+    assert (crash.pc, crash.pc_module) == ("binder_alloc_mmap_handler", "binder_linux")
+    assert (crash.caller, crash.times) == ("binder_mmap", 1)
+    assert "\nbroken: the kernel crashed once, in 1 of 1 trials: Oops" in completed.stderr.decode()

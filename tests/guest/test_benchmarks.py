@@ -194,7 +194,9 @@ def test_relaxed_is_relaxed(review: Run) -> None:
 def test_a_kernel_that_crashes_is_seen_and_believed_no_more(review: Run) -> None:
     """6.1 takes the array for slab memory; the first page of such a map that is given back is the end."""
     result = review.trials["kvcalloc", "target"]
-    assert any("Oops" in bug for bug in result.kernel_bugs)
+    (crash,) = result.crashes
+    assert (crash.kind, crash.pc, crash.caller) == ("oops", "list_lru_add", "binder_update_page_range")
+    assert any("list_lru_add() called from binder_update_page_range()" in bug for bug in result.kernel_bugs)
     rows = review.rows("kvcalloc", "target")
     assert rows["BM_sendVec_binder/4096"].error is None
     assert "has crashed" in str(rows["BM_sendVec_binder/4096/map:4194304/held:300"].error)

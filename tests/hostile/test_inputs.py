@@ -18,7 +18,7 @@ from orchestrator.kernels.patch import read_patch
 from orchestrator.kernels.tree import OddFile, unpack
 from orchestrator.mail.contents import load_mail
 from orchestrator.oom import files
-from orchestrator.oom.records import MemoryEvent
+from orchestrator.oom.files import Told
 from orchestrator.reading import read_bounded
 from orchestrator.reproduce.source import load_source
 from orchestrator.scenario.files import read_scenario_text
@@ -35,7 +35,7 @@ class Events:
     def __init__(self) -> None:
         self.found = 0
 
-    def event(self, file: str, event: MemoryEvent) -> None:
+    def event(self, file: str, event: Told) -> None:
         self.found += 1
 
     def file_done(self, file: str, events: int) -> None:

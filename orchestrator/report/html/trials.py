@@ -50,10 +50,10 @@ def stage_words(stage: Stage) -> str:
 
 
 def kernel_bugs(report: RunReport) -> Iterator[str]:
-    """A sentence for each variant whose kernel crashed or warned of a bug of its own."""
+    """A sentence for each variant with bugs of the kernel that are no records: runs of older versions."""
     for name in report.manifest.scenario.variants:
         trials = [result for result in report.results if result.variant == name]
-        found = [result.kernel_bugs[0] for result in trials if result.kernel_bugs]
+        found = [result.kernel_bugs[0] for result in trials if result.kernel_bugs and not result.crashes]
         if found:
             share = f"{len(found)} of {len(trials)} trials"
             yield f"{name}: the kernel reported a bug of its own in {share}: {found[0]}"

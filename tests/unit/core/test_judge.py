@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator.evidence import Ending, Evidence
@@ -205,6 +207,69 @@ def test_a_process_of_the_trigger_that_dies_by_itself_gives_no_evidence() -> Non
         (0, 11, None),
         (1, None, 1),
     ]
+
+
+NULL_WRITE = Path("tests/data/consoles/6.1-arm64-null-write.txt").read_text()
+SOFT_LOCKUP = (
+    "[    5.100000] oomlab: phase trigger\n"
+    "[   27.100000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [oomlab-trigger:90]\n"
+    "[   27.100001] pc : binder_mmap+0x10/0x20 [binder_linux]\n"
+)
+
+
+@pytest.mark.parametrize("ending", [Ending.OVERDUE, Ending.EXITED])
+def test_a_crash_that_ended_the_trigger_is_no_hang(ending: Ending) -> None:
+    result = judged([hello(), target(), trigger_start()], NULL_WRITE, ending=ending)
+    assert result.outcome is Outcome.KERNEL_CRASH
+    assert "binder_alloc_mmap_handler() [binder_linux] called from binder_mmap()" in result.why
+    assert [crash.pc for crash in result.crashes] == ["binder_alloc_mmap_handler"]
+    assert result.kernel_bugs
+
+
+def test_a_trigger_that_died_in_a_crash_was_ended_by_it() -> None:
+    ends = [process_end(signal=11), trigger_end("killed", ok=5), record("end", oom_kill_total=0)]
+    assert judged([hello(), target(), trigger_start(), *ends], NULL_WRITE).outcome is Outcome.KERNEL_CRASH
+    failed = command(process_end(exit_status=139))
+    assert judged(failed, NULL_WRITE).outcome is Outcome.KERNEL_CRASH
+
+
+def test_a_trigger_that_went_on_after_a_crash_has_passed_with_a_bug() -> None:
+    result = judged(passed(), NULL_WRITE)
+    assert result.outcome is Outcome.PASSED
+    assert len(result.crashes) == len(result.kernel_bugs) == 1
+
+
+def test_an_oom_before_the_crash_is_the_outcome_and_one_after_it_is_not() -> None:
+    oom, crash = OOM_CONSOLE.split("\n", 1)[1], NULL_WRITE.split("phase trigger\n", 1)[1]
+    mark = "[    5.100000] oomlab: phase trigger\n"
+    control = [hello(), target(), trigger_start()]
+    assert judged(control, mark + oom + crash).outcome is Outcome.OOM
+    assert judged(control, mark + crash + oom).outcome is Outcome.KERNEL_CRASH
+
+
+def test_a_driver_that_crashes_while_it_is_loaded_has_crashed() -> None:
+    console = NULL_WRITE.replace("oomlab: phase trigger", "a line")
+    result = judged([hello(), target()], console, ending=Ending.OVERDUE)
+    assert result.outcome is Outcome.KERNEL_CRASH
+    assert "while its driver was loaded" in result.why
+
+
+def test_a_crash_before_the_driver_is_no_evidence() -> None:
+    console = NULL_WRITE.replace("oomlab: phase module", "a line").replace("oomlab: phase trigger", "a line")
+    assert judged([hello(), target()], console).outcome is Outcome.TARGET_MISSED
+
+
+def test_a_hang_that_the_kernel_named_says_so() -> None:
+    result = judged([hello(), target(), trigger_start()], SOFT_LOCKUP, ending=Ending.OVERDUE)
+    assert result.outcome is Outcome.HANG
+    assert "soft lockup (stuck for 22s): binder_mmap() [binder_linux]" in result.why
+
+
+def test_a_crash_that_came_often_is_kept_once() -> None:
+    again = NULL_WRITE.split("phase trigger\n", 1)[1]
+    result = judged([hello(), target(), trigger_start()], NULL_WRITE + again * 6, ending=Ending.OVERDUE)
+    assert [crash.times for crash in result.crashes] == [7]
+    assert len(result.kernel_bugs) == 1
 
 
 def test_a_block_says_whether_its_kernel_shuffled_free_memory() -> None:

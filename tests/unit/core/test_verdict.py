@@ -294,3 +294,35 @@ def test_outcomes_are_counted_of_the_trigger_alone() -> None:
     assert answer.variants["kcalloc"].outcomes == {Outcome.OOM: 1}
     assert answer.variants["kvcalloc"].mmaps.ok == 600
     assert answer.expectations_met is True
+
+
+NULL_WRITE = Path("tests/data/consoles/6.1-arm64-null-write.txt").read_text()
+
+
+def crashed(block: int) -> TrialResult:
+    control = [hello(), target(), trigger_start()]
+    return judged(control, NULL_WRITE, variant="kvcalloc", block=block, trial=block, ending=Ending.OVERDUE)
+
+
+def test_a_crash_can_be_expected_and_is_told_first_and_once() -> None:
+    expected = "expectations:\n  kvcalloc: {outcome: kernel-crash}\ntrials: {blocks: 2}\n"
+    results = [survived("kcalloc", block) for block in (1, 2)] + [crashed(block) for block in (1, 2)]
+    said = verdict(scenario(expected), *results)
+    assert said.expectations_met is True
+    (line,) = said.foremost
+    assert line == (
+        "kvcalloc: the kernel crashed 2 times, in 2 of 2 trials: Oops (NULL pointer dereference):"
+        " binder_alloc_mmap_handler() [binder_linux] called from binder_mmap() [binder_linux],"
+        " task oomlab-trigger, tainted GOE"
+    )
+    assert [(count.times, count.trials) for count in said.crashes] == [(2, (1, 2))]
+
+
+def test_a_crash_that_nobody_expected_has_one_reason_whatever_the_number_of_trials() -> None:
+    results = [survived("kcalloc", block) for block in (1, 2)] + [crashed(block) for block in (1, 2)]
+    said = verdict(scenario("trials: {blocks: 2}\n"), *results)
+    assert said.expectations_met is False
+    (reason,) = said.variants["kvcalloc"].unmet
+    assert reason.startswith("trials 1, 2: the kernel reported a bug: Oops (NULL pointer dereference)")
+    known = scenario("expectations:\n  kvcalloc: {kernel_bug: true}\ntrials: {blocks: 2}\n")
+    assert verdict(known, *results).expectations_met is True

@@ -15,7 +15,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.folder import Folder
-from orchestrator.oom.records import KernelBug
+from orchestrator.oom.records import CrashBegun
 from orchestrator.watch import PhaseBudgets, Watch
 from tests.unit.core.evidence import hello, record, trigger_end
 
@@ -35,7 +35,7 @@ class Guest:
         return 1
 
 
-def watched(directory: Path, *records: ControlRecord | KernelBug | float) -> tuple[Evidence, float]:
+def watched(directory: Path, *records: ControlRecord | CrashBegun | float) -> tuple[Evidence, float]:
     """The evidence of a guest that says this (numbers are pauses in seconds), and how long it was watched."""
     guest: Any = Guest()
     watch = Watch(Evidence(), Folder(directory), BUDGETS, Deadline.after(30, "hello"), _ignore, _ignore)
@@ -99,7 +99,23 @@ def test_a_kernel_that_crashed_under_a_benchmark_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator.watch._CRASH_GRACE_S", 0.2)
-    crash = KernelBug(line=1, message="Internal error: Oops")
+    crash = CrashBegun(line=1, crash="oops", message="Internal error: Oops")
     evidence, seconds = watched(tmp_path, hello(), record("phase", name="benchmark"), crash)
     assert "the end after the kernel's crash" in evidence.ending_detail
     assert seconds < 10
+
+
+def test_a_kernel_that_crashed_under_the_trigger_is_not_waited_for_as_a_silent_one_is(tmp_path: Path) -> None:
+    crash = CrashBegun(line=1, crash="oops", message="Unable to handle kernel NULL pointer dereference")
+    for kind in ("binder-mmap", "command"):
+        directory = tmp_path / kind
+        directory.mkdir()
+        evidence, seconds = watched(directory, *started(kind), crash)
+        assert "a sign of life after the kernel's crash" in evidence.ending_detail
+        assert seconds < SILENCE_S
+
+
+def test_a_bug_that_the_kernel_goes_on_from_ends_nothing(tmp_path: Path) -> None:
+    bug = CrashBegun(line=1, crash="bug", message="BUG: sleeping function called from invalid context")
+    evidence, _ = watched(tmp_path, *started("command"), bug, 2 * SILENCE_S, trigger_end())
+    assert "the guest reports" in evidence.ending_detail

@@ -53,6 +53,8 @@ SECTIONS = {
     "MemorySample": "`result.memory[N]`",
     "ZoneState": "`result.memory[N].zones.ZONE`",
     "MemoryEvent": "An event: `event.event`, `result.first_oom`, `first_oom` of a verdict",
+    "KernelCrash": "A crash: `result.crashes[N]`, `crash` of `crashes[N]` of a verdict",
+    "CrashCount": "`verdict.json`: `crashes[N]`",
     "Process": "`trigger`, `victim`, `chosen` of an event",
     "Frame": "`stack[N]` of an event",
     "Zone": "`zones.ZONE` of an event",

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.oom.diagnosis import diagnose
 from orchestrator.oom.reader import OomReader, read_events
-from orchestrator.oom.records import KernelBug, Mark, MemoryEvent, Panic, summary
+from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent, summary
 from tests.unit.oom.texts import console, console_paths, each_line, essence, memory_events, read_in_chunks
 
 STAMP = re.compile(rb"^\[ *(\d+)\.(\d+)\] ?(.*)$")
@@ -103,8 +103,10 @@ def test_a_panic_over_memory_belongs_to_its_event(name: str, outcome: str) -> No
 
 
 def test_another_panic_is_a_record_of_its_own() -> None:
-    (event,) = read_events(console("6.1-arm64-crash"))
-    assert event == Panic(line=event.line, time_s=event.time_s, message="sysrq triggered crash")
+    begun, crash = read_events(console("6.1-arm64-crash"))
+    assert isinstance(begun, CrashBegun)
+    assert isinstance(crash, KernelCrash)
+    assert (crash.kind, crash.panic) == ("panic", "sysrq triggered crash")
 
 
 def test_kill_lines_without_header_when_the_dump_was_rate_limited() -> None:
@@ -125,7 +127,9 @@ def test_a_kernel_bug_is_reported_and_is_no_oom() -> None:
         b"[   32.0] Internal error: Oops: 0000000096000004 [#1] SMP\n"
     )
     events = read_events(text)
-    assert [type(event) for event in events] == [KernelBug, KernelBug]
+    crashes = [event for event in events if isinstance(event, KernelCrash)]
+    assert [(crash.kind, crash.fatal) for crash in crashes] == [("bug", False), ("oops", True)]
+    assert not memory_events(events)
 
 
 def test_an_event_is_out_before_the_input_ends() -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from orchestrator.control import Phase
 from orchestrator.observer import GuestLabel, Observer
-from orchestrator.oom.records import MemoryEvent, Panic
+from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, plan_blocks
 from orchestrator.report.live import LiveObserver, PlainObserver, live_observer
@@ -66,7 +66,10 @@ def test_a_log_has_what_should_not_be() -> None:
     event = oomed().first_oom
     assert isinstance(event, MemoryEvent)
     observer.guest_event(GuestLabel(block, 1, 1), event)
-    observer.guest_event(GuestLabel(block.trials[0], 1, 1), Panic(line=1, message="too bad"))
+    observer.guest_event(
+        GuestLabel(block.trials[0], 1, 1),
+        CrashBegun(line=1, crash="panic", message="Kernel panic - not syncing: too bad"),
+    )
     lines = out.getvalue().splitlines()
     assert lines[0].startswith("block 1: oom")
     assert lines[1].endswith("panic: too bad")

@@ -139,7 +139,9 @@ EXPECTATIONS = optional(
         "killed": st.just("trigger"),
         "kernel_bug": st.booleans(),
     },
-) | st.sampled_from([{"outcome": "passed"}, {"oom": "never"}, {"outcome": "hang"}])
+) | st.sampled_from(
+    [{"outcome": "passed"}, {"oom": "never"}, {"outcome": "hang"}, {"outcome": "kernel-crash"}]
+)
 
 
 @st.composite
