@@ -44,7 +44,7 @@ _ONE_SIDE_S = 1800.0
 _WORKERS = (1, 2)
 _GOALS = (
     "goals: forked at least 8 times as many as cold; 150 a minute on two idle cores; fork to running guest "
-    "150 ms; private memory below 80 MiB of a 256 MiB guest; tool share below 5 %"
+    "150 ms; private memory below 70 MiB of a 256 MiB guest; tool share below 5 %"
 )
 
 

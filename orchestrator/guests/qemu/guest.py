@@ -27,8 +27,8 @@ _DRAIN_S = 2.0
 _LOG_TAIL_CHARS = 2000
 _MOST_LOG_BYTES = 1 << 20
 _LONGEST_MESSAGE_BYTES = 8
-_PRIVATE_FIELDS = frozenset({"Private_Clean:", "Private_Dirty:"})
-"""proc(5), smaps_rollup."""
+_OWN_FIELDS = frozenset({"RssAnon:", "VmSwap:"})
+"""proc(5), /proc/PID/status: anonymous memory, pages copied on write included, and what was swapped out."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,17 @@ class QemuGuest:
         await_taken(self.child.stdin.fileno(), deadline)
 
     def private_memory_kb(self) -> int:
-        """Memory that is this QEMU's alone, its copied guest pages included; 0 once it is gone."""
+        """Memory that is this QEMU's alone: what it allocated, guest pages that it wrote; 0 once it is gone.
+
+        Not what only it happens to have mapped: of a template's pages that are read, and of QEMU's own
+        program, there is one copy for all, and smaps calls it private while nobody else looks at it.
+        """
         try:
-            rollup = Path(f"/proc/{self.child.pid}/smaps_rollup").read_text()
+            status = Path(f"/proc/{self.child.pid}/status").read_text()
         except OSError:
             return 0
-        fields = (line.split() for line in rollup.splitlines())
-        return sum(int(words[1]) for words in fields if words[0] in _PRIVATE_FIELDS)
+        fields = (line.split() for line in status.splitlines())
+        return sum(int(words[1]) for words in fields if words[0] in _OWN_FIELDS)
 
     def sink_failure(self) -> Exception | None:
         """What stopped the recording of a serial line (a full disk, say), or None."""
