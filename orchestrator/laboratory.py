@@ -11,8 +11,10 @@ from orchestrator.guests.qemu.accelerator import find_accelerator, find_emulator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, Clock, kernel_command_line
 from orchestrator.host import qemu_version
-from orchestrator.kernels.images import GuestImages, VariantRecipe, image_needs, prepare_images
-from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
+from orchestrator.kernels.lock import Lock
+from orchestrator.kernels.pins import Pins
+from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, modules_of
 from orchestrator.programs import needs_of, require
@@ -100,17 +102,19 @@ def open_laboratory(
     scenario: Scenario,
     observer: Observer,
     *,
-    pins: Sequence[ArtefactManifest] = (),
+    pins: Pins | None = None,
+    lock: Lock | None = None,
     clocks: Sequence[Clock] = (),
 ) -> Laboratory:
     """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails.
 
-    `clocks` are those its guests will run under, if not the scenario's own.
+    `pins` and `lock` say which kernels, as `prepare_images` takes them. `clocks` are those its guests will
+    run under, if not the scenario's own.
     """
     arch, recipes = scenario.device.arch, variant_recipes(scenario)
-    require((*needs_of(arch, "boot"), *(() if pins else image_needs(arch, recipes))))
+    require((*needs_of(arch, "boot"), *(() if pins is not None else image_needs(arch, recipes))))
     qemu_version(MACHINES[arch].program)  # to fail now, not after minutes of downloads
-    images = prepare_images(arch, recipes, progress=observer.say, pins=pins)
+    images = prepare_images(arch, recipes, progress=observer.say, pins=pins, lock=lock)
     first = next(iter(images.values()))
     find: dict[Clock, Callable[..., AcceleratorReport]]
     find = {"realtime": find_accelerator, "deterministic": find_emulator}

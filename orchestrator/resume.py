@@ -11,6 +11,7 @@ from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host import HostFacts, host_facts
 from orchestrator.journal import Entry, RunEnded, trial_results
+from orchestrator.kernels.pins import Pins
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
@@ -51,14 +52,16 @@ def is_finished(entries: Sequence[Entry]) -> bool:
     return bool(ends) and ends[-1] is entries[-1] and ends[-1].reason == "finished"
 
 
-def reopen_laboratory(manifest: RunManifest, observer: Observer) -> Laboratory:
+def reopen_laboratory(manifest: RunManifest, kept: Mapping[str, bytes], observer: Observer) -> Laboratory:
     """The laboratory that the run began in: the recorded artefacts, accelerator and deadlines.
+
+    `kept` are the run's patches by checksum.
 
     Raises InputError when this host or its cache would not give the same: figures of different
     machines must not meet in one run.
     """
     try:
-        pins = list(manifest.artefacts.values())
+        pins = Pins(tuple(manifest.artefacts.values()), kept)
         laboratory = open_laboratory(manifest.scenario, observer, pins=pins)
     except OomlabError as error:
         raise InputError(

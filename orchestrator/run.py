@@ -24,9 +24,13 @@ from orchestrator.journal import (
     open_journal,
     read_journal,
 )
-from orchestrator.kernels.manifest import ArtefactManifest
-from orchestrator.laboratory import Laboratory, open_laboratory
+from orchestrator.kept_patches import keep_patches, kept_patches
+from orchestrator.kernels.lock import require_same_program
+from orchestrator.kernels.pins import Pins
+from orchestrator.kernels.variants import locked_variants
+from orchestrator.laboratory import Laboratory, open_laboratory, variant_recipes
 from orchestrator.ledger import kept_ledger
+from orchestrator.lock_file import read_lock, write_lock
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
@@ -36,14 +40,16 @@ from orchestrator.report.source import load_run_report
 from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory
 from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario
+from orchestrator.scenario.models import Scenario
 from orchestrator.schedule import Schedule
 from orchestrator.verdict import Verdict
 
 
-def recorded_artefacts(run: Path) -> list[ArtefactManifest]:
+def recorded_artefacts(run: Path) -> Pins:
     """The artefacts of an earlier run, for `--artefacts-from`."""
     directory = open_run_directory(run)
-    return list(directory.load(directory.manifest, RunManifest).artefacts.values())
+    artefacts = tuple(directory.load(directory.manifest, RunManifest).artefacts.values())
+    return Pins(artefacts, kept_patches(directory, artefacts))
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class RunOptions:
     out: Path | None = None
     overrides: Sequence[str] = ()
     artefacts_from: Path | None = None
+    lock: Path | None = None
     jobs: int | None = None
 
 
@@ -66,15 +73,37 @@ def run_scenario(
     directory is whole in every case.
     """
     require_unused(options.out)
-    pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else ()
-    laboratory = open_laboratory(loaded.scenario, observer, pins=pins)
+    pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else None
+    laboratory = _open(loaded.scenario, observer, pins, options.lock)
     blocks = plan_blocks(loaded.scenario)
     capacity = find_capacity(loaded.scenario.device, jobs=options.jobs)
     directory = create_run_directory(options.out, loaded.scenario.name)
+    keep_patches(directory, laboratory.images.values())
     directory.save(directory.manifest, _manifest(loaded, laboratory, blocks, options))
     with open_journal(directory.journal) as journal:
         journal.append(RunStarted(scenario=loaded.scenario.name, planned=count_trials(blocks)))
         return directory, _execute(directory, journal, laboratory, blocks, capacity, observer)
+
+
+def _open(scenario: Scenario, observer: Observer, pins: Pins | None, lock: Path | None) -> Laboratory:
+    """The laboratory; a lock file that is there is honoured, and one that is not is written."""
+    locked = read_lock(lock) if lock is not None else None
+    if locked is not None:
+        locked.require_agreement(
+            scenario.device.arch, locked_variants(scenario.device.arch, variant_recipes(scenario))
+        )
+        require_same_program(locked.lock, __version__)
+    laboratory = open_laboratory(scenario, observer, pins=pins, lock=locked.lock if locked else None)
+    made = [images.manifest for images in laboratory.images.values()]
+    if locked is not None and locked.lock.compiler != made[0].agent_compiler:
+        observer.say(
+            f"the lock was made with {locked.lock.compiler}, here it is {made[0].agent_compiler}:"
+            " the same sources, but other machine code"
+        )
+    if lock is not None and locked is None:
+        write_lock(lock, made)
+        observer.say(f"wrote the lock {lock}")
+    return laboratory
 
 
 def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tuple[RunDirectory, Verdict]:
@@ -91,7 +120,8 @@ def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tu
         if is_finished(entries) and not blocks:
             observer.say(f"{path} is finished: there is nothing to resume")
             return directory, _conclude(directory)
-        laboratory = reopen_laboratory(manifest, observer)
+        kept = kept_patches(directory, manifest.artefacts.values())
+        laboratory = reopen_laboratory(manifest, kept, observer)
         capacity = find_capacity(manifest.scenario.device, jobs=jobs)
         if not entries:
             journal.append(RunStarted(scenario=manifest.scenario.name, planned=count_trials(blocks)))

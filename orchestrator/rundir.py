@@ -4,6 +4,7 @@
     manifest.json   what was run, on what, with which artefacts
     journal.jsonl   what happened, one JSON record a line, appended and flushed as it happens
     ledger.jsonl    which processes were started, for `oomlab clean`
+    patches/        the patches that were tried, each named by its SHA-256
     verdict.json    what it says; can be recomputed from the two above
     blocks/NNNN/    one boot to the target: console.log, console.jsonl, control.jsonl, samples.jsonl, qemu.log
     trials/NNNN/    one fork of a block: the same files (a link to the block when it never forked)

@@ -50,7 +50,15 @@ def run(
     ] = None,
     artefacts_from: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="use exactly the kernels and modules of an earlier run"),
+        typer.Option(
+            metavar="RUN", help="exactly the kernels and modules of an earlier run, made again where need be"
+        ),
+    ] = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="take the kernels that this file names; written when it is not there"
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
@@ -79,7 +87,7 @@ def run(
     if resume is not None:
         given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,
                  "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
-                 "--dry-run": dry_run}  # fmt: skip
+                 "--lock": lock, "--dry-run": dry_run}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         with live_observer(people) as observer:
             directory, verdict = resume_run(resume, observer, jobs=jobs)
@@ -90,6 +98,8 @@ def run(
         )
     if variant is not None and not again:
         raise InputError("--variant chooses the variant of --aa, which is missing")
+    if lock is not None and (dry_run or artefacts_from is not None):
+        raise InputError("--lock cannot be given with --dry-run or --artefacts-from")
     loaded = load(scenario, override, patch, Repeat(variant) if again else None)
     for line in told(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
@@ -102,6 +112,7 @@ def run(
         out=out,
         overrides=override or (),
         artefacts_from=artefacts_from,
+        lock=lock,
         jobs=jobs,
     )
     with live_observer(people) as observer:

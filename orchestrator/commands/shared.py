@@ -104,4 +104,5 @@ def print_error(error: OomlabError) -> None:
 
 def _os_words(error: OSError) -> str:
     words = error.strerror or str(error)
-    return words if error.filename is None else f"{os.fsdecode(error.filename)}: {words}"
+    named = isinstance(error.filename, str | bytes | os.PathLike)  # not the number of a descriptor
+    return f"{os.fsdecode(error.filename)}: {words}" if named else words

@@ -47,6 +47,7 @@ def _checks(archs: Sequence[Arch], user: User, say: Progress, *, probe: bool) ->
     for arch in archs:
         yield f"QEMU and compiler for {arch}", partial(_versions, arch)
     yield "sandbox", lambda: judge.judge_sandbox(look.sandbox(), user)
+    yield "package archives", lambda: [judge.judge_archives(look.archives())]
     yield "memory", lambda: [judge.judge_memory(look.memory())]
     yield "processors", lambda: [judge.judge_processors(look.processors())]
     yield "cache", _cache

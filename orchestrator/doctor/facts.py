@@ -65,6 +65,15 @@ class SandboxTrial:
 
 
 @dataclass(frozen=True)
+class Archives:
+    """Where kernels would be fetched from: each archive in words. `error` says why there is none."""
+
+    places: tuple[str, ...]
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
 class Memory:
     """Memory that may be given to guests, and how many small ones that holds; `error`: not even two."""
 

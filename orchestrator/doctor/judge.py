@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.doctor.facts import (
     Accelerator,
+    Archives,
     Interpreter,
     Library,
     Memory,
@@ -130,6 +131,13 @@ def _broken_sandbox(facts: SandboxTrial, user: User) -> Finding:
     if "not installed" in facts.error:
         remedy = ""  # a line of its own says how
     return Finding(what="sandbox", state="fault", detail=f"cannot be set up: {facts.error}", remedy=remedy)
+
+
+def judge_archives(facts: Archives) -> Finding:
+    """Whether there is an archive to fetch kernels from. What it has is seen when one is fetched."""
+    if facts.error:
+        return Finding(what="package archives", state="fault", detail=facts.error, remedy=facts.hint)
+    return Finding(what="package archives", state="ok", detail="; ".join(facts.places))
 
 
 def judge_memory(facts: Memory) -> Finding:

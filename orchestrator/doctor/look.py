@@ -20,6 +20,7 @@ from orchestrator.cgroup import find_place
 from orchestrator.deadline import Deadline
 from orchestrator.doctor.facts import (
     Accelerator,
+    Archives,
     Interpreter,
     Library,
     Memory,
@@ -47,6 +48,7 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.fetch import find_base, recorded_base
 from orchestrator.kernels.images import PROBE_BASE, Progress, prepare_probe, probe_base
 from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.sources import Archive, read_archives
 from orchestrator.kernels.toolchain import find_compiler
 from orchestrator.privilege import confinement
 from orchestrator.programs import Need, all_needs, host_arch, missing, needs_of
@@ -156,6 +158,20 @@ def _sysctls(root: Path) -> Iterator[tuple[str, str]]:
             yield name, (root / "proc/sys" / name.replace(".", "/")).read_text().strip()
         except OSError:
             continue  # this kernel has no such setting
+
+
+def archives() -> Archives:
+    """The Debian archives that this host, or the user, names; nothing is fetched."""
+    try:
+        found = read_archives()
+    except OomlabError as error:
+        return Archives((), _line(error), error.hint)
+    return Archives(tuple(_archive_words(archive) for archive in found))
+
+
+def _archive_words(archive: Archive) -> str:
+    pockets = ", ".join(pocket or "releases" for pocket in sorted(archive.pockets))
+    return f"{archive.uri} ({pockets}; {archive.where})"
 
 
 def memory(root: Path = _ROOT) -> Memory:

@@ -33,11 +33,12 @@ def agent_sources() -> list[Path]:
 
 def agent_key(compiler: Compiler) -> dict[str, Any]:
     """Everything the agent depends on."""
-    return {
-        "compiler": compiler.sha256,
-        "flags": _FLAGS,
-        "sources": {source.name: file_sha256(source) for source in agent_sources()},
-    }
+    return {"compiler": compiler.sha256, **agent_inputs()}
+
+
+def agent_inputs() -> dict[str, Any]:
+    """What the agent is made from, whatever compiles it."""
+    return {"flags": _FLAGS, "sources": {source.name: file_sha256(source) for source in agent_sources()}}
 
 
 def compile_command(compiler: Compiler, output: Path | str) -> list[str]:

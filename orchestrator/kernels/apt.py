@@ -147,10 +147,16 @@ def parse_index(text: str) -> list[IndexRecord]:
 
 
 class Apt:
-    """A private apt below `root` for packages of an origin and of `architectures`, the guest's first."""
+    """A private apt below `root` for packages of an origin and of `architectures`, the guest's first.
 
-    def __init__(self, root: Path, origin: Origin, architectures: Sequence[str]) -> None:
+    With `past` an index may be as old as it likes: for packages whose checksums are known already.
+    """
+
+    def __init__(
+        self, root: Path, origin: Origin, architectures: Sequence[str], *, past: bool = False
+    ) -> None:
         self.root = root
+        self.past = past
         self.origin = origin
         self.architectures = tuple(architectures)
         self.config = root / "apt.conf"
@@ -197,9 +203,10 @@ class Apt:
     def _lacking(self) -> bool:
         """Lay out and fetch; True when suites were found to be missing, and are `dropped` now."""
         self._lay_out()
+        past = ("-o", "Acquire::Check-Valid-Until=false") if self.past else ()
         try:
             run(
-                self.command("apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update"),
+                self.command("apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", *past, "update"),
                 deadline=Deadline.after(_UPDATE_S, "the package index"),
             )
         except CommandFailed as error:
@@ -254,10 +261,14 @@ class Apt:
         self.config.write_text(config_text(self.root, self.architectures, as_root=os.geteuid() == 0))
 
 
-def open_apt(cache_root: Path, origin: Origin, arch: Arch, host: str) -> Apt:
-    """The private apt of a cache for packages of an origin, for guests of `arch` on a `host` architecture."""
+def open_apt(cache_root: Path, origin: Origin, arch: Arch, host: str, *, past: bool = False) -> Apt:
+    """The private apt of a cache for packages of an origin, for guests of `arch` on a `host` architecture.
+
+    With `past` it is one of its own, for no other may take versions out of an old index.
+    """
     architectures = list(dict.fromkeys([arch.debian, host]))
-    return Apt(cache_root / "apt" / f"{arch.debian}-{origin.index}", origin, architectures)
+    name = f"{arch.debian}-{origin.index}{'-past' if past else ''}"
+    return Apt(cache_root / "apt" / name, origin, architectures, past=past)
 
 
 def apt_name(package: Package) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from orchestrator.kernels.resolve import ResolvedBase, host_libc
 
 Progress = Callable[[str], None]
 
-_FETCH_S = 1800.0
+FETCH_S = 1800.0
 _FORMAT = 1  # goes into every key: change it when an entry's files change their names or meaning
 
 
@@ -127,8 +127,8 @@ def fetch_base(
         found = find_base(cache, resolved, scope)
         if found is not None:
             return found
-    deadline = Deadline.after(_FETCH_S, f"{base.name} for {arch.name}")
-    with cache.lock(_lock_name(arch.name), deadline):
+    deadline = Deadline.after(FETCH_S, f"{base.name} for {arch.name}")
+    with cache.lock(fetch_lock(arch.name), deadline):
         fetch = _Fetch(cache, base, arch, host_architecture(), scope, progress, deadline, start_over=refresh)
         retrying = Retrying(
             retry=retry_if_exception_type(ArchiveMovedOn),
@@ -144,14 +144,15 @@ def forget_archive(cache: Cache) -> None:
     with ExitStack() as stack:
         try:
             for arch in ARCHS:
-                stack.enter_context(cache.lock(_lock_name(arch), Deadline.after(0.1, "a running download")))
+                stack.enter_context(cache.lock(fetch_lock(arch), Deadline.after(0.1, "a running download")))
         except DeadlinePassed:
             return
         for name in ("apt", "bases"):
             shutil.rmtree(cache.root / name, ignore_errors=True)
 
 
-def _lock_name(arch_name: str) -> str:
+def fetch_lock(arch_name: str) -> str:
+    """The name of the lock that is held while packages are fetched."""
     return f"fetch-{arch_name}"
 
 
@@ -195,31 +196,52 @@ class _Fetch:
         return open_apt(self.cache.root, origin, self.arch, self.host_architecture)
 
     def _download(self, resolved: ResolvedBase) -> FetchedBase:
-        parts = parts_of(resolved, self.scope)
-        missing = [part for part in parts if self.cache.find(part.kind, part.recipe) is None]
-        packages = [package for part in missing for package in part.packages]
-        size_bytes = sum(package.size_bytes for package in packages)
-        self.cache.require_space(2 * size_bytes, f"{resolved.base} for {resolved.arch}")
-        with self.cache.scratch() as scratch:
-            if packages:
-                names = ", ".join(f"{package.name} {package.version}" for package in packages)
-                self.progress(f"downloading {size_bytes / 1e6:.0f} MB: {names}")
-                self._open(resolved.origin(self.base)).download(packages, scratch)
-            for part in missing:
-                self._unpack(part, scratch)
-        found = find_base(self.cache, resolved, self.scope)
-        if found is None:
-            raise HostError(f"the cache {self.cache.root} lost {resolved.base} as soon as it was fetched")
-        return found
+        apt = self._open(resolved.origin(self.base))
 
-    def _unpack(self, part: Part, downloads: Path) -> None:
-        self.progress(f"unpacking {part.what}")
-        debs = [_verified(downloads, package) for package in part.packages]
-        size_bytes = sum(package.size_bytes for package in part.packages)
-        make: Make = partial(part.make, debs)
-        self.cache.obtain(
-            part.kind, part.recipe, make, what=part.what, need_bytes=size_bytes, deadline=self.deadline
-        )
+        def download(packages: Sequence[Package], directory: Path) -> None:
+            self.progress(downloading(packages))
+            apt.download(packages, directory)
+
+        return fetch_parts(self.cache, resolved, self.scope, download, self.progress, self.deadline)
+
+
+def downloading(packages: Sequence[Package]) -> str:
+    """The words for a download that begins."""
+    names = ", ".join(f"{package.name} {package.version}" for package in packages)
+    return f"downloading {sum(package.size_bytes for package in packages) / 1e6:.0f} MB: {names}"
+
+
+def fetch_parts(
+    cache: Cache,
+    resolved: ResolvedBase,
+    scope: str | None,
+    download: Callable[[Sequence[Package], Path], None],
+    progress: Progress,
+    deadline: Deadline,
+) -> FetchedBase:
+    """What of a base is not in the cache: its packages downloaded (into a directory), verified, unpacked."""
+    parts = parts_of(resolved, scope)
+    missing = [part for part in parts if cache.find(part.kind, part.recipe) is None]
+    packages = [package for part in missing for package in part.packages]
+    size_bytes = sum(package.size_bytes for package in packages)
+    cache.require_space(2 * size_bytes, f"{resolved.base} for {resolved.arch}")
+    with cache.scratch() as scratch:
+        if packages:
+            download(packages, scratch)
+        for part in missing:
+            _unpack(cache, part, scratch, progress, deadline)
+    found = find_base(cache, resolved, scope)
+    if found is None:
+        raise HostError(f"the cache {cache.root} lost {resolved.base} as soon as it was fetched")
+    return found
+
+
+def _unpack(cache: Cache, part: Part, downloads: Path, progress: Progress, deadline: Deadline) -> None:
+    progress(f"unpacking {part.what}")
+    debs = [_verified(downloads, package) for package in part.packages]
+    size_bytes = sum(package.size_bytes for package in part.packages)
+    make: Make = partial(part.make, debs)
+    cache.obtain(part.kind, part.recipe, make, what=part.what, need_bytes=size_bytes, deadline=deadline)
 
 
 def _verified(directory: Path, package: Package) -> Path:

@@ -3,26 +3,35 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache as memoize
 from pathlib import Path
 
-from orchestrator.errors import HostError, InputError
+from orchestrator.errors import HostError
 from orchestrator.kernels import module as modules
 from orchestrator.kernels.agent import AGENT_FILE, agent_key, build_agent
-from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base, find_base, find_scope
+from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base, find_base
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
 from orchestrator.kernels.fetch import FetchedBase, fetch_base, forget_archive, recorded_base
 from orchestrator.kernels.fetch import find_base as find_fetched
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
-from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
+from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
+from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
 from orchestrator.kernels.module import MODULE_FILE, ModuleRecipe
-from orchestrator.kernels.patch import Patch, check_headers, read_patch
-from orchestrator.kernels.pins import WantedVariant, find_pinned
+from orchestrator.kernels.patch import Patch
+from orchestrator.kernels.pins import (
+    Pins,
+    WantedVariant,
+    find_pinned,
+    require_identical,
+    require_same_variants,
+)
+from orchestrator.kernels.recorded import fetch_recorded, recorded_packages
+from orchestrator.kernels.resolve import ResolvedBase
 from orchestrator.kernels.toolchain import Compiler, find_compiler
+from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, checked_by_base, recorded_variants
 from orchestrator.paths import cache_dir
 from orchestrator.programs import Need, Stage, missing, needs_of, require
 
@@ -32,18 +41,6 @@ PROBE_BASE = "debian-6.1"
 
 _Modules = dict[str, tuple[CacheEntry, str]]
 """By variant: the entry that holds its module, and the file's name in it."""
-
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-
-
-@dataclass(frozen=True)
-class VariantRecipe:
-    """A kernel under test: a base, and patches to one directory of it."""
-
-    name: str
-    base: str
-    scope: str | None = None
-    patches: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,20 +52,7 @@ class GuestImages:
     release: str
     page_size_bytes: int
     manifest: ArtefactManifest
-
-
-@dataclass(frozen=True)
-class CheckedVariant:
-    """A recipe with its patches read, and whether its module is to be built here."""
-
-    recipe: VariantRecipe
-    patches: tuple[Patch, ...]
-    build_scope: str | None
-
-    @property
-    def patch_files(self) -> tuple[PatchFile, ...]:
-        """The patches as the manifest records them."""
-        return tuple(PatchFile(name=patch.name, sha256=patch.sha256) for patch in self.patches)
+    patches: tuple[Patch, ...] = ()
 
 
 @memoize
@@ -82,25 +66,28 @@ def prepare_images(
     variants: Sequence[VariantRecipe],
     *,
     progress: Progress,
-    pins: Sequence[ArtefactManifest] = (),
+    pins: Pins | None = None,
+    lock: Lock | None = None,
     refresh: bool = False,
 ) -> dict[str, GuestImages]:
     """Kernel and initramfs by variant name; with a warm cache neither network nor a child process is needed.
 
-    `pins` are the manifests of an earlier run: exactly its files come out of the cache. `refresh` looks for
-    newer distribution kernels. Raises InputError (unknown base, bad patch, broken build) and HostError
-    (no archive, no compiler, no space, pinned files gone).
+    `pins` are of an earlier run: exactly its files, out of the cache or made again. With a `lock` the guests
+    are made from what it names. `refresh` looks for newer distribution kernels. Raises InputError (unknown
+    base, bad patch, broken build) and HostError (no archive, no compiler, no space, other files than pinned).
     """
-    checked = _by_base(arch, variants)
-    if not pins:
+    checked = checked_by_base(arch, variants)
+    if pins is None:
         require(image_needs(arch, variants))
     images: dict[str, GuestImages] = {}
     for base_name, group in checked.items():
         base, architecture = find_base(base_name, arch)
-        if pins:
-            guest = _pinned(base, architecture, group, pins)
+        if pins is not None:
+            guest = _pinned(base, architecture, group, pins, progress)
+        elif lock is not None:
+            guest = _locked(base, architecture, group, lock.bases[base_name], progress)
         else:
-            guest = _prepare_base(base, architecture, group, progress, refresh)
+            guest = _prepare_base(base, architecture, group, progress, refresh=refresh)
         images |= {item.recipe.name: guest for item in group}
     return images
 
@@ -110,14 +97,18 @@ def image_needs(arch: str, variants: Sequence[VariantRecipe]) -> tuple[Need, ...
 
     Raises InputError as it does for names and patch headers.
     """
-    checked = _by_base(arch, variants)
-    stages: list[Stage] = ["compiler", "agent", "fetch", "pack"]
-    if any(_scope_of(group) for group in checked.values()):
-        stages += ["build", "patch"]
-    needs = needs_of(arch, *stages)
+    checked = checked_by_base(arch, variants)
+    scopes = [scope for scope in map(_scope_of, checked.values()) if scope]
+    needs = needs_of(arch, *_stages(*scopes[:1]))
     if missing(needs) and _all_cached(checked, arch):
         return needs_of(arch, "compiler")
     return needs
+
+
+def _stages(scope: str | None = None) -> tuple[Stage, ...]:
+    """What has to be done for guests; with a scope their modules are built here."""
+    made: tuple[Stage, ...] = ("compiler", "agent", "fetch", "pack")
+    return (*made, "build", "patch") if scope else made
 
 
 def _all_cached(checked: Mapping[str, Sequence[CheckedVariant]], arch: str) -> bool:
@@ -127,17 +118,10 @@ def _all_cached(checked: Mapping[str, Sequence[CheckedVariant]], arch: str) -> b
         return False
 
 
-def _by_base(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, list[CheckedVariant]]:
-    by_base: dict[str, list[VariantRecipe]] = {}
-    for variant in variants:
-        by_base.setdefault(variant.base, []).append(variant)
-    return {base: check_variants(arch, recipes) for base, recipes in by_base.items()}
-
-
 def prepare_probe(arch: str, *, base: str = PROBE_BASE, progress: Progress) -> GuestImages:
     """Kernel and initramfs without any variant, for the guest that proves an accelerator."""
     found, architecture = find_base(base, arch)
-    return _prepare_base(found, architecture, (), progress, refresh=False)
+    return _prepare_base(found, architecture, (), progress)
 
 
 def probe_base(arch: str) -> str | None:
@@ -169,38 +153,6 @@ def prune_images(
     return pruned
 
 
-def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[CheckedVariant]:
-    """The recipes of one base with their patches read and their headers checked; touches no cache.
-
-    When any variant of a base is built from source, all of them are, with the same compiler: otherwise an
-    unpatched variant would differ from a patched one by more than the patch. Raises InputError.
-    """
-    scopes = {variant.scope for variant in variants if variant.scope is not None}
-    if len(scopes) > 1:
-        raise InputError(f"variants of one base have different scopes: {', '.join(sorted(scopes))}")
-    build_scope = next(iter(scopes), None)
-    checked: list[CheckedVariant] = []
-    for variant in variants:
-        _check_variant(arch, variant, [item.recipe.name for item in checked])
-        patches = tuple(read_patch(path) for path in variant.patches)
-        for patch in patches:
-            check_headers(patch, variant.scope or "")
-        checked.append(CheckedVariant(variant, patches, build_scope))
-    return checked
-
-
-def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> None:
-    find_base(variant.base, arch)
-    if variant.scope is not None:
-        find_scope(variant.scope)
-    if variant.patches and variant.scope is None:
-        raise InputError(
-            f"variant {variant.name} has patches but no scope", hint="add `scope: drivers/android`"
-        )
-    if not _NAME.match(variant.name) or variant.name in ("common", *taken):
-        raise InputError(f"'{variant.name}' cannot be used as the name of a variant")
-
-
 def cached_images(base: Base, arch: Arch, variants: Sequence[CheckedVariant]) -> GuestImages | None:
     """The images when all of them are in the cache; starts nothing and makes nothing."""
     cache = _cache(cache_dir())
@@ -222,12 +174,21 @@ def cached_images(base: Base, arch: Arch, variants: Sequence[CheckedVariant]) ->
 
 
 def _prepare_base(
-    base: Base, arch: Arch, variants: Sequence[CheckedVariant], progress: Progress, refresh: bool
+    base: Base,
+    arch: Arch,
+    variants: Sequence[CheckedVariant],
+    progress: Progress,
+    *,
+    refresh: bool = False,
+    recorded: ResolvedBase | None = None,
 ) -> GuestImages:
     cache = _cache(cache_dir())
     compiler = find_compiler(arch, base.compiler_major)
     scope = _scope_of(variants)
-    fetched = fetch_base(cache, base, arch, scope=scope, progress=progress, refresh=refresh)
+    if recorded is not None:
+        fetched = fetch_recorded(cache, base, arch, recorded, scope=scope, progress=progress)
+    else:
+        fetched = fetch_base(cache, base, arch, scope=scope, progress=progress, refresh=refresh)
     agent = build_agent(cache, arch, compiler, progress)
     built = _modules(cache, fetched, base, arch, variants, compiler, progress)
     files = {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}
@@ -259,7 +220,11 @@ def _guest(
         variants=tuple(_describe(item, *built[item.recipe.name]) for item in variants),
     )
     kernel, root = fetched.kernel.file("vmlinuz"), initramfs.file(INITRAMFS_FILE)
-    return GuestImages(kernel, root, resolved.release, base.page_size_bytes, manifest)
+    return GuestImages(kernel, root, resolved.release, base.page_size_bytes, manifest, _patches(variants))
+
+
+def _patches(variants: Sequence[CheckedVariant]) -> tuple[Patch, ...]:
+    return tuple(dict.fromkeys(patch for item in variants for patch in item.patches))
 
 
 def _modules(
@@ -321,8 +286,30 @@ def _describe(item: CheckedVariant, entry: CacheEntry, file: str) -> VariantArte
 
 
 def _pinned(
-    base: Base, arch: Arch, variants: Sequence[CheckedVariant], pins: Sequence[ArtefactManifest]
+    base: Base, arch: Arch, variants: Sequence[CheckedVariant], pins: Pins, progress: Progress
 ) -> GuestImages:
+    """The guests of an earlier run: as they lie in the cache, or made again and found identical."""
+    record = pins.of(base.name, arch.name)
     wanted = [WantedVariant(item.recipe.name, item.recipe.scope, item.patch_files) for item in variants]
-    manifest, kernel, initramfs = find_pinned(_cache(cache_dir()), pins, base.name, arch.name, wanted)
-    return GuestImages(kernel, initramfs, manifest.release, manifest.page_size_bytes, manifest)
+    require_same_variants(record, wanted)
+    found = find_pinned(_cache(cache_dir()), record)
+    if found is not None:
+        return GuestImages(*found, record.release, record.page_size_bytes, record, _patches(variants))
+    progress(
+        f"{base.name} {arch.name}: not in the cache as it was; making it again from what the run recorded"
+    )
+    group = recorded_variants(record, pins, variants)
+    require(needs_of(arch.name, *_stages(_scope_of(group))))
+    packages = recorded_packages(base.name, arch.name, record.release, record.packages)
+    guest = _prepare_base(base, arch, group, progress, recorded=packages)
+    require_identical(record, guest.manifest)
+    return guest
+
+
+def _locked(
+    base: Base, arch: Arch, variants: Sequence[CheckedVariant], locked: LockedBase, progress: Progress
+) -> GuestImages:
+    packages = recorded_packages(base.name, arch.name, locked.release, locked.packages)
+    guest = _prepare_base(base, arch, variants, progress, recorded=packages)
+    require_locked_files(base.name, locked, guest.manifest)
+    return guest

@@ -95,14 +95,18 @@ def headers_archive(cache: Cache, fetched: FetchedBase) -> Iterator[Path]:
 def module_key(fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler) -> dict[str, Any]:
     """Everything the module depends on."""
     return {
-        "format": _FORMAT,
         "source": fetched.resolved.source.sha256,
         "headers": [package.sha256 for package in fetched.resolved.headers],
         "scope": recipe.scope,
         "patches": [patch.sha256 for patch in recipe.patches],
         "compiler": compiler.sha256,
-        "script": _BUILD_SCRIPT,
+        **build_inputs(),
     }
+
+
+def build_inputs() -> dict[str, Any]:
+    """How modules are built, whatever they are built from."""
+    return {"format": _FORMAT, "script": _BUILD_SCRIPT}
 
 
 def build_module(

@@ -23,7 +23,7 @@ from orchestrator.reading import read_bounded
 from orchestrator.units import MIB
 
 _APPLY_S = 60.0
-_MAX_PATCH_BYTES = 16 * MIB
+MAX_PATCH_BYTES = 16 * MIB
 _EVIDENCE_LINES = 60
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _PART = re.compile(rb"^Subject: \[[^\]\n]*PATCH[^\]\n]* (\d{1,4})/\d{1,4}\]", re.MULTILINE | re.IGNORECASE)
@@ -69,7 +69,7 @@ class Applied:
 
 def read_patch(path: Path) -> Patch:
     """The patch in a file; InputError when there is none or it is not a patch."""
-    content = read_bounded(path, _MAX_PATCH_BYTES, what="patch")
+    content = read_bounded(path, MAX_PATCH_BYTES, what="patch")
     patch = Patch(path.name, content)
     if not any(True for _ in touched(patch)):
         raise InputError(

@@ -1,16 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Artefacts of an earlier run, found again by checksum: the same guest, or a refusal."""
+"""Artefacts of an earlier run: found again by checksum, or made again and held against the record."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.initramfs import INITRAMFS_FILE
-from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
+from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
+from orchestrator.kernels.patch import Patch
+
+_HINT = "run without --artefacts-from to take what is there now"
+_LOCK_HINT = "run --lock takes the same packages and patches, and what this host makes of them"
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What an earlier run recorded: its artefacts, and its patches by checksum as far as they were kept."""
+
+    manifests: tuple[ArtefactManifest, ...]
+    patches: Mapping[str, bytes] = field(default_factory=dict)
+
+    def of(self, base: str, arch: str) -> ArtefactManifest:
+        """The record of one base; InputError when the run did not use it."""
+        found = next((each for each in self.manifests if (each.base, each.arch) == (base, arch)), None)
+        if found is None:
+            raise InputError(
+                f"the earlier run did not use {base} on {arch}, so its artefacts cannot be reused"
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -22,24 +43,8 @@ class WantedVariant:
     patches: tuple[PatchFile, ...]
 
 
-def find_pinned(
-    cache: Cache, pins: Sequence[ArtefactManifest], base: str, arch: str, variants: Sequence[WantedVariant]
-) -> tuple[ArtefactManifest, Path, Path]:
-    """The record for this base, and the kernel and initramfs with exactly its checksums.
-
-    Raises InputError when the earlier run used other variants or patches, and HostError when a file is
-    gone from the cache or is damaged: then no claim of identity can be made.
-    """
-    manifest = next((pin for pin in pins if (pin.base, pin.arch) == (base, arch)), None)
-    if manifest is None:
-        raise InputError(f"the earlier run did not use {base} on {arch}, so its artefacts cannot be reused")
-    _require_same_variants(manifest, variants)
-    kernel = _find_file(cache, "kernel", "vmlinuz", manifest.kernel_sha256, f"kernel {manifest.release}")
-    initramfs = _find_file(cache, "initramfs", INITRAMFS_FILE, manifest.initramfs_sha256, "initramfs")
-    return manifest, kernel, initramfs
-
-
-def _require_same_variants(manifest: ArtefactManifest, variants: Sequence[WantedVariant]) -> None:
+def require_same_variants(manifest: ArtefactManifest, variants: Sequence[WantedVariant]) -> None:
+    """InputError when the earlier run had not these variants, or others by these names."""
     recorded = {variant.name: variant for variant in manifest.variants}
     for wanted in variants:
         known = recorded.get(wanted.name)
@@ -56,12 +61,73 @@ def _require_same_variants(manifest: ArtefactManifest, variants: Sequence[Wanted
             )
 
 
-def _find_file(cache: Cache, kind: str, name: str, sha256: str, what: str) -> Path:
-    entry: CacheEntry | None = cache.find_file(kind, name, sha256)
-    if entry is None:
+def find_pinned(cache: Cache, manifest: ArtefactManifest) -> tuple[Path, Path] | None:
+    """Kernel and initramfs with exactly the record's checksums, whole, in the cache; else None."""
+    kernel = cache.find_file("kernel", "vmlinuz", manifest.kernel_sha256)
+    initramfs = cache.find_file("initramfs", INITRAMFS_FILE, manifest.initramfs_sha256)
+    if kernel is None or initramfs is None:
+        return None
+    return kernel.file("vmlinuz"), initramfs.file(INITRAMFS_FILE)
+
+
+def recorded_patches(
+    variant: VariantArtefacts, kept: Mapping[str, bytes], given: Sequence[Patch]
+) -> tuple[Patch, ...]:
+    """A recorded variant's patches, as the run kept them or as they are given now.
+
+    HostError names those that are nowhere.
+    """
+    known = {**{patch.sha256: patch.content for patch in given}, **kept}
+    lost = [patch for patch in variant.patches if patch.sha256 not in known]
+    if lost:
         raise HostError(
-            f"the {what} of the earlier run is no longer in the cache: this cannot be the same guest",
-            hint="run without --artefacts-from to take what is there now",
-            evidence=[f"wanted {name} with SHA-256 {sha256}", f"cache {cache.root}"],
+            f"variant '{variant.name}' of the earlier run cannot be built again without its patches",
+            hint=_HINT,
+            evidence=[
+                f"{patch.name} with SHA-256 {patch.sha256}: neither kept in the run nor given"
+                for patch in lost
+            ],
         )
-    return entry.file(name)
+    return tuple(Patch(patch.name, known[patch.sha256]) for patch in variant.patches)
+
+
+def require_identical(recorded: ArtefactManifest, made: ArtefactManifest) -> None:
+    """HostError that names every file which was made again and is not, byte by byte, what it was."""
+    differences = [
+        f"{what}: SHA-256 {now}, recorded {before}{why}"
+        for what, before, now, why in _files(recorded, made)
+        if before != now
+    ]
+    if differences:
+        raise HostError(
+            f"the guests of {recorded.base} cannot be made again byte for byte:"
+            " this would not be the same guest",
+            hint=f"{_LOCK_HINT}; or {_HINT}",
+            evidence=differences,
+        )
+
+
+def _files(recorded: ArtefactManifest, made: ArtefactManifest) -> list[tuple[str, str, str, str]]:
+    """What, its checksums before and now, and what explains a difference."""
+    files = [
+        (f"kernel {recorded.release}", recorded.kernel_sha256, made.kernel_sha256, ""),
+        ("busybox", recorded.busybox_sha256, made.busybox_sha256, ""),
+        (
+            "guest agent",
+            recorded.agent_sha256,
+            made.agent_sha256,
+            _compilers(recorded.agent_compiler, made.agent_compiler) or " (another oomlab made it)",
+        ),
+    ]
+    now = {variant.name: variant for variant in made.variants}
+    for variant in recorded.variants:
+        own = now[variant.name]
+        why = _compilers(variant.compiler, own.compiler)
+        files.append((f"module of {variant.name}", variant.module_sha256, own.module_sha256, why))
+    if all(before == after for _, before, after, _ in files):
+        files.append(("initramfs", recorded.initramfs_sha256, made.initramfs_sha256, ""))
+    return files
+
+
+def _compilers(before: str | None, now: str | None) -> str:
+    return "" if before == now else f" (compiled by {before or 'the distribution'}, here by {now})"

@@ -13,10 +13,11 @@ from orchestrator.kernels import agent, fetch, initramfs, module, patch, unpack
 from orchestrator.kernels.apt import apt_name, open_apt
 from orchestrator.kernels.bases import Arch, Base, find_base
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.images import CheckedVariant, VariantRecipe, cached_images, check_variants
+from orchestrator.kernels.images import cached_images
 from orchestrator.kernels.module import ModuleRecipe
 from orchestrator.kernels.resolve import BUSYBOX, ResolvedBase
 from orchestrator.kernels.toolchain import Compiler, find_compiler
+from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, check_variants
 from orchestrator.paths import cache_dir, resource_dir
 from orchestrator.process import paste_ready
 

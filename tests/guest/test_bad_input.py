@@ -124,9 +124,27 @@ def test_artefacts_that_are_gone_are_no_claim_of_identity(oomlab: Oomlab, earlie
     text = refused(
         oomlab("run", "binder-order3", "--artefacts-from", "earlier", *BRIEF), ExitCode.COULD_NOT_RUN
     )
-    assert "no longer in the cache: this cannot be the same guest" in text
+    assert "this would not be the same guest" in text
     assert "0" * 64 in text
     assert not (oomlab.directory / "runs").exists()
+
+
+def test_a_lock_is_written_honoured_and_refused_to_another_scenario(oomlab: Oomlab) -> None:
+    first = oomlab("run", "binder-order3", "--lock", "a.lock", "--out", "first", *BRIEF)
+    assert first.returncode == ExitCode.MET, first.stderr.decode()
+    text = (oomlab.directory / "a.lock").read_text()
+    assert "linux-image-6.1" in text
+    second = oomlab("run", "binder-order3", "--lock", "a.lock", "--out", "second", *BRIEF)
+    assert second.returncode == ExitCode.MET, second.stderr.decode()
+    assert (oomlab.directory / "a.lock").read_text() == text
+    artefacts = [
+        json.loads((oomlab.directory / name / "manifest.json").read_text())["artefacts"]
+        for name in ("first", "second")
+    ]
+    assert artefacts[0] == artefacts[1]
+    other = ("--set", "variants.other={base: debian-6.1}")
+    refusal = refused(oomlab("run", "binder-order3", "--lock", "a.lock", *other, *BRIEF), ExitCode.BAD_INPUT)
+    assert "variant 'other' is not in it" in refusal
 
 
 def test_artefacts_of_other_variants_are_refused(oomlab: Oomlab, earlier: Path) -> None:
@@ -149,6 +167,7 @@ def test_qemu_is_missed_before_anything_is_downloaded(oomlab: Oomlab) -> None:
     oomlab.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
     text = refused(oomlab("run", "binder-order3"), ExitCode.COULD_NOT_RUN)
     assert "is version 5.2.0, too old" in text
+    assert "hint: install QEMU 7.2 or newer" in text
     assert "looking for packages" not in text
 
 

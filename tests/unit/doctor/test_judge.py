@@ -10,6 +10,7 @@ import pytest
 from orchestrator.doctor import judge
 from orchestrator.doctor.facts import (
     Accelerator,
+    Archives,
     Interpreter,
     Library,
     Memory,
@@ -150,6 +151,13 @@ def test_a_sandbox_without_a_control_group_is_less_protected_and_says_so() -> No
     assert (limits.what, limits.state) == ("sandbox limits", "warning")
     assert "for each process alone" in limits.detail
     assert limits.remedy.startswith("systemd-run --user --scope")
+
+
+def test_without_an_archive_no_kernel_can_be_fetched() -> None:
+    fine = judge.judge_archives(Archives(("http://mirror.example/debian (releases; a.sources:1)",)))
+    assert (fine.state, fine.detail) == ("ok", "http://mirror.example/debian (releases; a.sources:1)")
+    none = judge.judge_archives(Archives((), "no Debian archive", "name one"))
+    assert (none.state, none.remedy) == ("fault", "name one")
 
 
 def test_memory_for_less_than_a_guest_and_its_fork_is_a_fault() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`--artefacts-from`: the same files as in an earlier run, or a refusal."""
+"""`--artefacts-from`: the same files as in an earlier run, or what differs by name."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.images import VariantRecipe, prepare_images
+from orchestrator.kernels.images import prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
-from orchestrator.kernels.pins import WantedVariant, find_pinned
+from orchestrator.kernels.patch import Patch
+from orchestrator.kernels.pins import (
+    Pins,
+    WantedVariant,
+    find_pinned,
+    recorded_patches,
+    require_identical,
+    require_same_variants,
+)
+from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.paths import cache_dir
 
 PATCH = PatchFile(name="a.patch", sha256="11")
@@ -53,56 +62,87 @@ def manifest(cache: Cache) -> ArtefactManifest:
     )
 
 
+def other(manifest: ArtefactManifest, **fields: object) -> ArtefactManifest:
+    """The same with other checksums."""
+    return manifest.model_copy(update=fields)
+
+
 def test_the_recorded_files_are_found(cache: Cache, manifest: ArtefactManifest) -> None:
-    found, kernel, initramfs = find_pinned(cache, [manifest], "debian-6.1", "arm64", [WANTED])
-    assert found == manifest
-    assert (kernel.read_text(), initramfs.read_text()) == ("kernel", "initramfs")
+    found = find_pinned(cache, manifest)
+    assert found is not None
+    assert [path.read_text() for path in found] == ["kernel", "initramfs"]
 
 
 def test_they_are_used_without_looking_at_what_is_newest(manifest: ArtefactManifest) -> None:
-    images = prepare_images("arm64", [VariantRecipe("plain", "debian-6.1")], progress=print, pins=[manifest])
+    recipe = VariantRecipe("plain", "debian-6.1")
+    images = prepare_images("arm64", [recipe], progress=print, pins=Pins((manifest,)))
     assert images["plain"].release == "6.1.0-1-arm64"
     assert images["plain"].manifest == manifest
 
 
 @pytest.mark.parametrize("file", ["kernel", "initramfs"])
-def test_a_file_that_is_gone_is_no_claim_of_identity(
-    cache: Cache, manifest: ArtefactManifest, file: str
-) -> None:
-    pinned = manifest.model_copy(update={f"{file}_sha256": "00"})
-    with pytest.raises(HostError, match=f"the {file}.* is no longer in the cache"):
-        find_pinned(cache, [pinned], "debian-6.1", "arm64", [WANTED])
+def test_a_file_that_is_gone_is_not_found(cache: Cache, manifest: ArtefactManifest, file: str) -> None:
+    assert find_pinned(cache, other(manifest, **{f"{file}_sha256": "00"})) is None
 
 
 def test_a_damaged_file_is_as_good_as_gone(cache: Cache, manifest: ArtefactManifest) -> None:
     entry = cache.find("kernel", {})
     assert entry is not None
     entry.file("vmlinuz").write_text("KERNEL")
-    with pytest.raises(HostError, match="no longer in the cache"):
-        find_pinned(cache, [manifest], "debian-6.1", "arm64", [WANTED])
+    assert find_pinned(cache, manifest) is None
+
+
+def test_another_base_is_refused(manifest: ArtefactManifest) -> None:
+    with pytest.raises(InputError, match=r"did not use debian-6\.12"):
+        Pins((manifest,)).of("debian-6.12", "arm64")
 
 
 @pytest.mark.parametrize(
-    ("base", "variant", "message"),
+    ("variant", "message"),
     [
-        ("debian-6.12", WANTED, "did not use debian-6.12"),
-        ("debian-6.1", WantedVariant("other", None, ()), "had no variant 'other'"),
-        ("debian-6.1", WantedVariant("patched", "drivers/android", ()), "is not what it was"),
+        (WantedVariant("other", None, ()), "had no variant 'other'"),
+        (WantedVariant("patched", "drivers/android", ()), "is not what it was"),
         (
-            "debian-6.1",
             WantedVariant("patched", "drivers/android", (PatchFile(name="a.patch", sha256="99"),)),
             "is not what it was",
         ),
     ],
 )
 def test_another_scenario_is_refused(
-    cache: Cache, manifest: ArtefactManifest, base: str, variant: WantedVariant, message: str
+    manifest: ArtefactManifest, variant: WantedVariant, message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        find_pinned(cache, [manifest], base, "arm64", [variant])
+        require_same_variants(manifest, [variant])
     assert message in caught.value.message
 
 
-def test_a_patch_by_another_name_is_the_same_patch(cache: Cache, manifest: ArtefactManifest) -> None:
+def test_a_patch_by_another_name_is_the_same_patch(manifest: ArtefactManifest) -> None:
     renamed = WantedVariant("patched", "drivers/android", (PatchFile(name="b.patch", sha256="11"),))
-    find_pinned(cache, [manifest], "debian-6.1", "arm64", [renamed])
+    require_same_variants(manifest, [renamed])
+
+
+def test_patches_come_from_the_run_or_from_what_is_given_now(manifest: ArtefactManifest) -> None:
+    given = Patch("mine.patch", b"--- a/x\n+++ b/x\n")
+    recorded = manifest.variants[0].model_copy(
+        update={"patches": (PatchFile(name="a.patch", sha256=given.sha256),)}
+    )
+    assert recorded_patches(recorded, {}, [given]) == (Patch("a.patch", given.content),)
+    assert recorded_patches(recorded, {given.sha256: given.content}, []) == (Patch("a.patch", given.content),)
+    with pytest.raises(HostError, match="without its patches") as caught:
+        recorded_patches(recorded, {}, [])
+    assert f"a.patch with SHA-256 {given.sha256}" in "\n".join(caught.value.evidence)
+
+
+def test_what_was_made_again_is_identical_or_named(manifest: ArtefactManifest) -> None:
+    require_identical(manifest, manifest)
+    variants = (manifest.variants[0].model_copy(update={"module_sha256": "77", "compiler": "gcc 14"}),)
+    made = other(manifest, agent_sha256="88", variants=(*variants, manifest.variants[1]))
+    with pytest.raises(HostError, match="would not be the same guest") as caught:
+        require_identical(manifest, made)
+    assert caught.value.evidence == (
+        "guest agent: SHA-256 88, recorded 44 (another oomlab made it)",
+        "module of patched: SHA-256 77, recorded 22 (compiled by the distribution, here by gcc 14)",
+    )
+    with pytest.raises(HostError) as caught:
+        require_identical(manifest, other(manifest, initramfs_sha256="99"))
+    assert len(caught.value.evidence) == 1

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels under test as recipes: read, checked, and told in the words of records and locks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import InputError
+from orchestrator.kernels.bases import find_base, find_scope
+from orchestrator.kernels.lock import LockedVariant
+from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
+from orchestrator.kernels.patch import Patch, check_headers, read_patch
+from orchestrator.kernels.pins import Pins, recorded_patches
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+
+
+@dataclass(frozen=True)
+class VariantRecipe:
+    """A kernel under test: a base, and patches to one directory of it."""
+
+    name: str
+    base: str
+    scope: str | None = None
+    patches: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckedVariant:
+    """A recipe with its patches read, and whether its module is to be built here."""
+
+    recipe: VariantRecipe
+    patches: tuple[Patch, ...]
+    build_scope: str | None
+
+    @property
+    def patch_files(self) -> tuple[PatchFile, ...]:
+        """The patches as the manifest records them."""
+        return tuple(PatchFile(name=patch.name, sha256=patch.sha256) for patch in self.patches)
+
+
+def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[CheckedVariant]:
+    """The recipes of one base with their patches read and their headers checked; touches no cache.
+
+    When any variant of a base is built from source, all of them are, with the same compiler: otherwise an
+    unpatched variant would differ from a patched one by more than the patch. Raises InputError.
+    """
+    scopes = {variant.scope for variant in variants if variant.scope is not None}
+    if len(scopes) > 1:
+        raise InputError(f"variants of one base have different scopes: {', '.join(sorted(scopes))}")
+    build_scope = next(iter(scopes), None)
+    checked: list[CheckedVariant] = []
+    for variant in variants:
+        _check_variant(arch, variant, [item.recipe.name for item in checked])
+        patches = tuple(read_patch(path) for path in variant.patches)
+        for patch in patches:
+            check_headers(patch, variant.scope or "")
+        checked.append(CheckedVariant(variant, patches, build_scope))
+    return checked
+
+
+def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> None:
+    find_base(variant.base, arch)
+    if variant.scope is not None:
+        find_scope(variant.scope)
+    if variant.patches and variant.scope is None:
+        raise InputError(
+            f"variant {variant.name} has patches but no scope", hint="add `scope: drivers/android`"
+        )
+    if not _NAME.match(variant.name) or variant.name in ("common", *taken):
+        raise InputError(f"'{variant.name}' cannot be used as the name of a variant")
+
+
+def checked_by_base(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, list[CheckedVariant]]:
+    """As `check_variants`, for recipes of any bases; by base."""
+    by_base: dict[str, list[VariantRecipe]] = {}
+    for variant in variants:
+        by_base.setdefault(variant.base, []).append(variant)
+    return {base: check_variants(arch, recipes) for base, recipes in by_base.items()}
+
+
+def recorded_variants(
+    record: ArtefactManifest, pins: Pins, given: Sequence[CheckedVariant]
+) -> list[CheckedVariant]:
+    """All variants that a record has: the modules of all of them are in the guest's root.
+
+    Their patches are those that the run kept, or that are `given` now. Raises HostError when one is
+    nowhere, and InputError for a record that no run made.
+    """
+    patches_now = [patch for item in given for patch in item.patches]
+    scopes = {variant.scope for variant in record.variants if variant.scope is not None}
+    build_scope = next(iter(scopes), None)
+    checked: list[CheckedVariant] = []
+    for variant in record.variants:
+        patches = recorded_patches(variant, pins.patches, patches_now)
+        recipe = VariantRecipe(variant.name, record.base, variant.scope)
+        _check_variant(record.arch, recipe, [item.recipe.name for item in checked])
+        for patch in patches:
+            check_headers(patch, variant.scope or "")
+        checked.append(CheckedVariant(recipe, patches, build_scope))
+    return checked
+
+
+def locked_variants(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, LockedVariant]:
+    """What a lock says of these variants. Raises InputError as `prepare_images` does for patches."""
+    return {
+        item.recipe.name: LockedVariant(
+            base=item.recipe.base, scope=item.recipe.scope, patches=item.patch_files
+        )
+        for group in checked_by_base(arch, variants).values()
+        for item in group
+    }
