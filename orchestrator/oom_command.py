@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def oom(
         raise problems[0]
     if problems:
         raise InputError(
-            f"{len(problems)} of {len(files)} inputs could not be read",
+            f"{len(problems)} of {count_of('input', len(files))} could not be read",
             evidence=[problem.message for problem in problems],
             hint=next((problem.hint for problem in problems if problem.hint), ""),
         )

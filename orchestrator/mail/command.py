@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import ExitCode, InputError
 
 
@@ -42,7 +43,7 @@ def mail(
     files = expanded(file)
     contents = read_files({name: load_mail(path) for name, path in zip(names_of(files), files, strict=True)})
     if contents.empty:
-        named = f"{files[0]} holds" if len(files) == 1 else f"these {len(files)} files hold"
+        named = f"{files[0]} holds" if len(files) == 1 else f"these {count_of('file', len(files))} hold"
         raise InputError(f"{named} no OOM report, no benchmark table and no patch")
     result = review(contents, arch, lambda text: typer.echo(text, err=True), with_checkpatch=checkpatch)
     if as_json:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.memory.picture import scaled
 from orchestrator.oom.explain import visible
@@ -261,7 +262,7 @@ def _between(free_kb: int) -> dict[str, str]:
 
 def _picture(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any]:
     usage = {name: event.usage_kb[name] for name in NAMES if name in event.usage_kb and name != "free_cma"}
-    value = f"{sum(usage.values())} kB in {len(usage)} lines"
+    value = f"{sum(usage.values())} kB in {count_of('line', len(usage))}"
     facts.append(
         read("composition", value, "the report's Mem-Info; rebuilt line by line, divided by the scale")
     )

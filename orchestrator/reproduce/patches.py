@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.mail.bases import Checked
 from orchestrator.mail.review import Review, Reviewed, file_name, patch_files
@@ -167,7 +168,7 @@ def _adapted(checked: Checked) -> Iterator[Fact]:
     if remarks and checked.verdict.text:
         told = [remark for remark in remarks if _WHITE_SPACE not in remark]
         spaced = len(remarks) - len(told)
-        told += [f"{_WHITE_SPACE} from the base's lines in {spaced} hunks"] if spaced else []
+        told += [f"{_WHITE_SPACE} from the base's lines in {count_of('hunk', spaced)}"] if spaced else []
         yield inferred("patch", "adapted to the base", "; ".join(told))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, expanded, names_of, read_files
 from orchestrator.oom.explain import request, visible
@@ -63,7 +64,11 @@ def load_source(paths: Sequence[Path]) -> Source:
     contents = read_files({name: _text(path) for name, path in zip(names_of(files), files, strict=True)})
     source = Source(paths[0], contents, len(files) - 1)
     if not contents.reports and not contents.patches:
-        named = f"{visible(str(paths[0]))} holds" if not source.others else f"these {len(files)} files hold"
+        named = (
+            f"{visible(str(paths[0]))} holds"
+            if not source.others
+            else f"these {count_of('file', len(files))} hold"
+        )
         raise InputError(
             f"{named} neither an OOM report nor a patch: there is nothing to reproduce",
             hint="`oomlab oom FILE` and `oomlab mail FILE` say what they find in a text",

@@ -7,6 +7,7 @@ import re
 
 from markupsafe import Markup, escape
 
+from orchestrator.amounts import count_of
 from orchestrator.report.text import harmless
 
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -23,7 +24,7 @@ def bounded(text: str, longest_chars: int = LONGEST_CHARS) -> str:
     """The text, or its beginning and how much was left out."""
     if len(text) <= longest_chars:
         return text
-    return f"{text[:longest_chars]} ... ({len(text) - longest_chars} more characters)"
+    return f"{text[:longest_chars]} ... ({count_of('more character', len(text) - longest_chars)})"
 
 
 def prose(text: str) -> Markup:
