@@ -51,13 +51,15 @@ def oom(
 
 
 def _page_size_bytes(text: str) -> int:
-    from orchestrator.oom.explain import visible
+    from orchestrator.plain_text import ascii_line
     from orchestrator.units import KIB, parse_size
 
     try:
         size_bytes = parse_size(text)
     except ValueError as error:
-        raise InputError(f"--page-size: {visible(str(error))}") from None
+        raise InputError(f"--page-size: {ascii_line(str(error))}") from None
     if size_bytes not in {kib * KIB for kib in _PAGE_KIB}:
-        raise InputError(f"--page-size: no kernel has pages of {visible(text)}", hint="4KiB, 16KiB or 64KiB")
+        raise InputError(
+            f"--page-size: no kernel has pages of {ascii_line(text)}", hint="4KiB, 16KiB or 64KiB"
+        )
     return size_bytes

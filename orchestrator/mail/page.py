@@ -14,14 +14,14 @@ from orchestrator.mail.series import listed, missing_words
 from orchestrator.mail.table import Table
 from orchestrator.mail.verdict import Kind
 from orchestrator.oom.explain import explain
+from orchestrator.plain_text import one_line
 
 _MAX_SHOWN = 50
 
 
 def page(contents: Contents, result: Review) -> Iterator[str]:
-    """Lines, without markup; control characters of the mail made visible."""
-    for line in _lines(contents, result):
-        yield "".join(char if char.isprintable() else "?" for char in line)
+    """Lines, without markup; what is not plain in the mail is shown by name."""
+    yield from map(one_line, _lines(contents, result))
 
 
 def _lines(contents: Contents, result: Review) -> Iterator[str]:

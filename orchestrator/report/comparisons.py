@@ -20,7 +20,7 @@ from orchestrator.analysis.comparison import (
 from orchestrator.analysis.findings import headline
 from orchestrator.analysis.phrases import WHEN
 from orchestrator.analysis.samples import MMAP
-from orchestrator.report.text import one_line
+from orchestrator.plain_text import one_line
 
 MEANS = "mean of blocks"
 """What the two figures of a row are: geometric means, of which the change is the ratio."""

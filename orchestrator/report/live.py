@@ -34,10 +34,10 @@ from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
+from orchestrator.plain_text import one_line
 from orchestrator.plan import PlannedBlock
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
-from orchestrator.report.text import one_line
 from orchestrator.result import BlockResult, TrialResult
 
 _FRAMES_PER_S = 4

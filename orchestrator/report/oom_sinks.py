@@ -11,6 +11,7 @@ from typing import TextIO
 from orchestrator.amounts import count_of
 from orchestrator.oom.files import Told, shown
 from orchestrator.oom.records import KernelCrash
+from orchestrator.plain_text import json_plain
 from orchestrator.report.oom import crash_page, event_page
 
 _MOST_CRASHES = 10_000
@@ -113,5 +114,5 @@ class JsonSink:
 
 
 def _safe_json(value: object) -> str:
-    """JSON in visible ASCII; DEL is the one control character that JSON lets pass."""
-    return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
+    """JSON in visible ASCII."""
+    return json_plain(json.dumps(value, ensure_ascii=True))

@@ -12,7 +12,7 @@ from orchestrator.mail.bases import Checked
 from orchestrator.mail.review import Review, Reviewed, file_name, patch_files
 from orchestrator.mail.series import Group, listed, missing_words
 from orchestrator.mail.verdict import Kind
-from orchestrator.oom.explain import visible
+from orchestrator.plain_text import ascii_line
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 
 _FORWARD = (Kind.APPLIES, Kind.ADAPTED)
@@ -82,7 +82,7 @@ def _refusals(review: Review) -> Iterator[str]:
             for checked in item.checked[:_SHOWN]:
                 why = "; ".join(checked.verdict.remarks[:_SHOWN])
                 said = f"patch {item.number}, {checked.base}: {checked.verdict.kind.value}: {why}"
-                yield visible(said.strip(": "))
+                yield ascii_line(said.strip(": "))
 
 
 def _bases(review: Review, group: Group) -> list[str]:

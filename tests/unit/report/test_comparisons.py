@@ -57,7 +57,7 @@ def test_an_answer_is_shown_with_its_evidence_and_what_is_open() -> None:
     answer = Answer(question="Why?", answer="Because.", evidence=("2 of 3\x1b[31m",), open="the rest")
     print_answer(answer, Console(width=80, file=text))
     assert [line.rstrip() for line in text.getvalue().splitlines()] == [
-        "Why?", "  Because.", "  - 2 of 3\\x1b[31m", "  open: the rest"
+        "Why?", "  Because.", "  - 2 of 3<U+001B>[31m", "  open: the rest"
     ]  # fmt: skip
 
 
