@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
-from orchestrator.plain_text import named
-
 
 class ExitCode(IntEnum):
     """Exit codes of the command line, the same for every command."""
@@ -25,18 +23,15 @@ class ExitCode(IntEnum):
 
 
 class OomlabError(Exception):
-    """A failure with evidence (commands, output tails, paths) and a hint for the user.
-
-    Any of it may quote what others wrote: it is made plain here, once for all who show it.
-    """
+    """A failure with evidence (commands, output tails, paths) and a hint for the user."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.COULD_NOT_RUN
 
     def __init__(self, message: str, *, hint: str = "", evidence: Sequence[str] = ()) -> None:
-        self.message = named(message)
-        self.hint = named(hint)
-        self.evidence = tuple(map(named, evidence))
-        super().__init__(self.message)
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.evidence = tuple(evidence)
 
 
 class InputError(OomlabError):

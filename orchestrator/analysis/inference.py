@@ -35,6 +35,8 @@ _BATCH = 1_024
 """Resamples at once: all of them of some hundred timings would fill the memory."""
 _SAME_MEAN = 1e-13
 """Share of their figures by which two means may differ and be one: they are summed in different orders."""
+_HALVINGS = 53
+"""Until two floats are neighbours; `scipy.optimize` would take longer to load than this takes to run."""
 _SEED = 20_240_614
 """Any number, but always the same: a report made again has to say the same."""
 
@@ -223,7 +225,7 @@ def smallest_effect(spread: float, blocks: int) -> float | None:
 @cache
 def _smallest_shift(blocks: int) -> float:
     """The same in standard errors, which is one number for all timings of a run."""
-    from scipy import optimize, special
+    from scipy import special
 
     freedom = blocks - 1
     critical = float(special.stdtrit(freedom, 1 - LEVEL / 2))
@@ -233,7 +235,10 @@ def _smallest_shift(blocks: int) -> float:
         below = float(special.nctdtr(freedom, shift, -critical))
         return above + below - POWER
 
-    most = 1.0
+    least, most = 0.0, 1.0
     while short_of_power(most) < 0:
-        most *= 2
-    return float(optimize.brentq(short_of_power, 0.0, most))
+        least, most = most, 2 * most
+    for _ in range(_HALVINGS):
+        middle = (least + most) / 2
+        least, most = (middle, most) if short_of_power(middle) < 0 else (least, middle)
+    return most

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
 from orchestrator.commands.shared import app
-from orchestrator.report.streams import Data, write_json
+from orchestrator.report.streams import Data
 
 
 @app.command()
@@ -29,7 +30,7 @@ def devices(
     profiles = [load_profile(each) for each in ([name] if name is not None else profile_files())]
     if as_json:
         dumped = [profile.model_dump(mode="json") for profile in profiles]
-        write_json(dumped[0] if name is not None else dumped)
+        typer.echo(json.dumps(dumped[0] if name is not None else dumped, indent=2))
     elif name is not None:
         print_profile(profiles[0], Data(highlight=False))
     else:

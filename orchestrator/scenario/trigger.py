@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
-from orchestrator.amounts import count_of
 from orchestrator.scenario.fields import (
     Count,
     Cross,
@@ -55,14 +54,7 @@ class BinderMmap(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.processes > self.count:
-            refuse(
-                [
-                    Cross(
-                        ("processes",),
-                        f"{count_of('process', self.processes)} cannot share {count_of('mmap', self.count)}",
-                    )
-                ]
-            )
+            refuse([Cross(("processes",), f"{self.processes} processes cannot share {self.count} mmaps")])
         return self
 
 

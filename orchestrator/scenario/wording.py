@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrator.plain_text import one_line
 from orchestrator.scenario.fields import CROSS_FIELD
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.shape import places_of_key, shape_at
@@ -185,5 +184,5 @@ def shown(value: Any) -> str:
         return "a section with keys"
     if isinstance(value, list | tuple):
         return "a list"
-    text = repr(one_line(value)) if isinstance(value, str) else str(value)
+    text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

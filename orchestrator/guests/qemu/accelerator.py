@@ -31,6 +31,7 @@ from orchestrator.guests.qemu.machine import (
     Accelerator,
     Arch,
     Boot,
+    Clock,
     cpu_model,
     kernel_command_line,
 )  # fmt: skip
@@ -133,10 +134,9 @@ def why_not_kvm(arch: Arch) -> str:
 def _probe(
     arch: Arch, accelerator: Accelerator, kernel: Path, initramfs: Path, version: str, reason: str
 ) -> AcceleratorReport:
-    line = kernel_command_line(arch, cma_bytes=0, extra=(), recipe=probe_recipe(MACHINES[arch].control_tty))
-    boot = Boot(arch, _PROBE_MEMORY_BYTES, 1, kernel, initramfs, line, accelerator)
+    boot = probe_boot(arch, accelerator, kernel, initramfs)
     started = time.monotonic()
-    answer = _boot_probe(
+    answer = boot_probe(
         boot, Deadline.after(_PROBE_S[accelerator], f"a probe guest answers under {accelerator}")
     )
     return AcceleratorReport(
@@ -149,7 +149,16 @@ def _probe(
     )
 
 
-def _boot_probe(boot: Boot, deadline: Deadline) -> ProbeResult:
+def probe_boot(
+    arch: Arch, accelerator: Accelerator, kernel: Path, initramfs: Path, clock: Clock = "realtime"
+) -> Boot:
+    """The power-on of a guest that measures its CPU by a fixed loop."""
+    line = kernel_command_line(arch, cma_bytes=0, extra=(), recipe=probe_recipe(MACHINES[arch].control_tty))
+    return Boot(arch, _PROBE_MEMORY_BYTES, 1, kernel, initramfs, line, accelerator, clock)
+
+
+def boot_probe(boot: Boot, deadline: Deadline) -> ProbeResult:
+    """Boot a probe guest up to its answer; HostError or DeadlinePassed when there is none."""
     lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     console = bytearray()
     splitter = LineSplitter()

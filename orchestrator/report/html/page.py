@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import When
 from orchestrator.judgement import Conclusion
 from orchestrator.report.audit import audit_lines, audit_warnings
@@ -95,7 +94,6 @@ def render_page(report: RunReport) -> str:
         lstrip_blocks=True,
     )
     environment.filters["prose"] = prose
-    environment.filters["counted"] = count_of
     environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text())
     return environment.get_template("report.html.jinja").render(_context(report))
 
@@ -181,7 +179,7 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     device = manifest.scenario.device
     for base, artefacts in manifest.artefacts.items():
         yield "kernel", f"{artefacts.release} ({base}, {artefacts.page_size_bytes // 1024} KiB pages)"
-    cpus = count_of("CPU", device.cpus)
+    cpus = f"{device.cpus} CPU{'s' if device.cpus > 1 else ''}"
     yield "guest", f"{device.arch}, {device.memory // (1 << 20)} MiB, {cpus}"
     for each in verdict.passes:
         qemu = manifest.accelerators[each.clock].qemu_version
