@@ -3,7 +3,8 @@
 
 The rule: an outcome is the first of these that holds: interrupted, harness-error, boot-failed,
 target-missed (also when an OOM came before the trigger); then, from the trigger's start: kernel-crash
-(with no OOM before it), oom, panic, allocation-failure, hang, lost, command-failed, passed.
+(with no OOM before it), oom, panic, allocation-failure, hang, lost, command-failed, request-failed,
+passed.
 """
 
 from __future__ import annotations
@@ -239,6 +240,10 @@ def _decide_ended(evidence: Evidence, end: TriggerEnd) -> tuple[Outcome, str]:
         return Outcome.COMMAND_FAILED, sentence(failed[0], "the command")
     if failed:
         return Outcome.LOST, sentence(failed[0], f"process {failed[0].process} of the trigger")
+    if (refused := mmap_summary(evidence)) is not None and refused.failed:
+        errors = ", ".join(f"{name} x {count}" for name, count in refused.errnos.items())
+        what = count_of("mmap", refused.failed)
+        return Outcome.REQUEST_FAILED, f"{what} failed: {errors or 'they were never made'}"
     if end.reason == "finished":
         return Outcome.PASSED, "the trigger ran to its end"
     return Outcome.LOST, f"the trigger ended by itself: {end.reason}"

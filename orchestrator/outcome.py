@@ -20,6 +20,8 @@ class Outcome(StrEnum):
     that ended the trigger."""
     PANIC = "panic"
     """The kernel panicked after the trigger had started, with no OOM kill before."""
+    REQUEST_FAILED = "request-failed"
+    """The trigger's own request (an mmap) was refused, with another error than ENOMEM."""
     COMMAND_FAILED = "command-failed"
     """The trigger's command ended with another exit status than 0, by a signal, or was never started."""
     HANG = "hang"
@@ -57,7 +59,9 @@ class Outcome(StrEnum):
 _EVIDENCE = frozenset(
     {
         Outcome.PASSED, Outcome.OOM, Outcome.KERNEL_CRASH, Outcome.ALLOCATION_FAILURE, Outcome.PANIC,
-        Outcome.COMMAND_FAILED, Outcome.HANG,
+        Outcome.REQUEST_FAILED, Outcome.COMMAND_FAILED, Outcome.HANG,
     }
 )  # fmt: skip
-_FAULTS = frozenset({Outcome.KERNEL_CRASH, Outcome.PANIC, Outcome.COMMAND_FAILED, Outcome.HANG})
+_FAULTS = frozenset(
+    {Outcome.KERNEL_CRASH, Outcome.PANIC, Outcome.REQUEST_FAILED, Outcome.COMMAND_FAILED, Outcome.HANG}
+)

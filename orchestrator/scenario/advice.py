@@ -16,6 +16,8 @@ from orchestrator.scenario.models import BinderMmap, Fragmentation, Scenario, Va
 
 _MOVABLE = frozenset({"anonymous", "page_cache"})
 
+_NOT_BY_MEMORY = (Outcome.PASSED, Outcome.KERNEL_CRASH, Outcome.REQUEST_FAILED, Outcome.COMMAND_FAILED)
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -140,8 +142,7 @@ def _meant_to_fail(scenario: Scenario) -> dict[str, Variant]:
     if not scenario.expectations:
         return scenario.variants
     outcomes = {name: expectation.expected_outcome for name, expectation in scenario.expectations.items()}
-    not_by_memory = (None, Outcome.PASSED, Outcome.COMMAND_FAILED, Outcome.KERNEL_CRASH)
-    failing = {name for name, outcome in outcomes.items() if outcome not in not_by_memory}
+    failing = {name for name, outcome in outcomes.items() if outcome not in (None, *_NOT_BY_MEMORY)}
     return {name: variant for name, variant in scenario.variants.items() if name in failing}
 
 

@@ -23,6 +23,7 @@ EvidentOutcome = Literal[
     Outcome.ALLOCATION_FAILURE,
     Outcome.KERNEL_CRASH,
     Outcome.PANIC,
+    Outcome.REQUEST_FAILED,
     Outcome.COMMAND_FAILED,
     Outcome.HANG,
 ]

@@ -89,6 +89,21 @@ def test_a_page_allocation_failure() -> None:
     assert judged(control, FAILURE_CONSOLE).outcome is Outcome.ALLOCATION_FAILURE
 
 
+def test_an_mmap_that_the_driver_refuses_has_not_passed() -> None:
+    mmaps = record("mmaps", process=0, first=0, latency_ns=[1, 2, 3], errno=[0, 22, 22])
+    result = judged([*passed()[:3], mmaps, trigger_end(ok=1, failed=2)])
+    assert result.outcome is Outcome.REQUEST_FAILED
+    assert result.why == "2 mmaps failed: EINVAL x 2"
+    assert result.outcome.is_evidence
+    assert result.outcome.is_fault
+
+
+def test_an_mmap_that_was_never_made_has_not_passed() -> None:
+    result = judged([*passed()[:3], trigger_end(ok=0, failed=600)])
+    assert result.outcome is Outcome.REQUEST_FAILED
+    assert "they were never made" in result.why
+
+
 def test_a_failed_mmap_without_any_message_is_an_allocation_failure() -> None:
     mmaps = record("mmaps", process=0, first=0, latency_ns=[1, 2], errno=[0, 12])
     result = judged([*passed()[:3], mmaps, trigger_end(ok=1, failed=1)])

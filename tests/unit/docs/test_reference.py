@@ -25,6 +25,12 @@ def test_the_part_that_is_made_is_current(checkout: Path, name: str) -> None:
     assert renewed == page, "renew it: python -m tests.unit.docs.reference"
 
 
+@pytest.mark.parametrize("name", ["outcomes.md", "scenarios.md"])
+def test_every_outcome_has_its_line(checkout: Path, name: str) -> None:
+    told = set(re.findall(r"^\| `([a-z-]+)` \|", (checkout / "docs" / name).read_text(), re.MULTILINE))
+    assert {outcome.value for outcome in Outcome} <= told
+
+
 def test_every_record_has_its_place_on_the_page() -> None:
     records = {name for name, model in reference.models().items() if "properties" in model}
     assert records == set(reference.SECTIONS)
