@@ -13,13 +13,19 @@ _GARBAGE_THRESHOLD = 500_000
 
 
 def start() -> None:
-    """The command line. Ctrl-C while it is still being imported needs no traceback either."""
+    """The command line. Ctrl-C while it is still being imported needs no traceback either.
+
+    What fails on the way there (a package of another version, say) must not end in 1, "not met".
+    """
     end_in_order()
     _leave_garbage_alone()
     try:
         from orchestrator.cli import main
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - it is told, with its traceback
+        sys.excepthook(*sys.exc_info())
+        sys.exit(ExitCode.COULD_NOT_RUN)
     main()
 
 

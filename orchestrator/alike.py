@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import Comparison
 from orchestrator.analysis.findings import Finding, finding
 from orchestrator.result import TrialResult
@@ -111,5 +112,5 @@ def _ends(trials: Sequence[TrialResult], name: str) -> str:
     words = ", ".join(f"{count} x {outcome}" for outcome, count in outcomes.items())
     served, refused = _mmaps(own)
     counts = [(served, "served"), (refused, "refused")]
-    told = ", ".join(f"{count} mmaps {what}" for count, what in counts if count)
+    told = ", ".join(f"{count_of('mmap', count)} {what}" for count, what in counts if count)
     return f"{words}, {told}" if told else words

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from orchestrator.amounts import count_of
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
@@ -46,7 +47,8 @@ def inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator
             states.setdefault(key, set()).add(result.fingerprint)
     for (clock, block, _), fingerprints in states.items():
         if len(fingerprints) > 1:
-            yield f"block {block} ({clock}): its trials continue from {len(fingerprints)} memory states"
+            states_text = count_of("memory state", len(fingerprints))
+            yield f"block {block} ({clock}): its trials continue from {states_text}"
 
 
 def missing_evidence(scenario: Scenario, final: Mapping[TrialKey, TrialResult]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from orchestrator.amounts import count_of
 from orchestrator.folder import Folder
 
 MOST_BYTES = 64 << 20
@@ -45,4 +46,4 @@ class CappedFile:
         """End the file; `mark` makes the last line if something is missing."""
         with self._file:
             if self.full:
-                self._file.write(mark(f"oomlab: {self._left_out_bytes} more bytes were not kept"))
+                self._file.write(mark(f"oomlab: {count_of('more byte', self._left_out_bytes)} were not kept"))

@@ -19,9 +19,11 @@ from orchestrator.commands.shared import EPILOG, app
 from orchestrator.interrupts import end_in_order
 from orchestrator.mail.command import mail
 from orchestrator.oom_command import oom
+from orchestrator.report.streams import write_data
 from orchestrator.reproduce.command import reproduce
 from orchestrator.search.command import EPILOG as SEARCH_EPILOG
 from orchestrator.search.command import search
+from orchestrator.standard_streams import hold_standard_streams
 
 __all__ = ["app", "compare", "devices", "doctor", "images", "main", "reports", "runs", "scenarios"]
 
@@ -39,7 +41,7 @@ def _root(
     ] = None,
 ) -> None:
     if version:
-        typer.echo(f"oomlab {__version__}")
+        write_data(f"oomlab {__version__}")
         raise typer.Exit
     if mirror is not None:
         from orchestrator.kernels.sources import MIRROR_VARIABLE, mirror_archives
@@ -56,5 +58,6 @@ app.command(epilog="Exit codes: 0 everything was read, 2 something could not be,
 
 def main() -> None:
     """The command line; every end is one of the documented exit codes."""
+    hold_standard_streams()
     end_in_order()
     app(prog_name="oomlab")

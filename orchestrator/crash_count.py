@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.amounts import count_of
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import KernelCrash
 from orchestrator.result import TrialResult
@@ -76,7 +77,8 @@ def crash_lines(counts: Iterable[CrashCount]) -> Iterator[str]:
         task = f", task {crash.task.comm}" if crash.task else ""
         panic = f", then panic: {crash.panic}" if crash.panic and crash.kind != "panic" else ""
         tainted = f", tainted {crash.tainted}" if crash.tainted else ""
+        where = f"in {len(count.trials)} of {count_of('trial', count.of)}"
         yield (
-            f"{count.variant}: the kernel {what} {often}, in {len(count.trials)} of {count.of} trials:"
+            f"{count.variant}: the kernel {what} {often}, {where}:"
             f" {crash_sentence(crash)}{task}{tainted}{panic}"
         )

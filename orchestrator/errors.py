@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
+from orchestrator.plain_text import named
+
 
 class ExitCode(IntEnum):
     """Exit codes of the command line, the same for every command."""
@@ -23,15 +25,18 @@ class ExitCode(IntEnum):
 
 
 class OomlabError(Exception):
-    """A failure with evidence (commands, output tails, paths) and a hint for the user."""
+    """A failure with evidence (commands, output tails, paths) and a hint for the user.
+
+    Any of it may quote what others wrote: it is made plain here, once for all who show it.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.COULD_NOT_RUN
 
     def __init__(self, message: str, *, hint: str = "", evidence: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.evidence = tuple(evidence)
+        self.message = named(message)
+        self.hint = named(hint)
+        self.evidence = tuple(map(named, evidence))
+        super().__init__(self.message)
 
 
 class InputError(OomlabError):

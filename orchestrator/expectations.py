@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.amounts import count_of
 from orchestrator.outcome import Outcome
 from orchestrator.process_end import short_words
 from orchestrator.result import TrialResult
@@ -102,7 +103,7 @@ def _mmaps(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     if result.mmaps is None:
         yield "no count of mmaps reached the host"
     elif result.mmaps.failed != expectation.mmaps_failed:
-        yield f"{result.mmaps.failed} mmaps failed instead of {expectation.mmaps_failed}"
+        yield f"{count_of('mmap', result.mmaps.failed)} failed instead of {expectation.mmaps_failed}"
 
 
 def _orders(expectation: Expectation, result: TrialResult) -> Iterator[str]:
@@ -115,7 +116,8 @@ def _orders(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     for request, count in result.requests.page_orders.items():
         order = int(request.split()[1])
         if order > limit and not request.endswith(_NORETRY):
-            yield f"{count} page requests of order {order} without __GFP_NORETRY, expected up to {limit}"
+            found = f"{count_of('page request', count)} of order {order}"
+            yield f"{found} without __GFP_NORETRY, expected up to {limit}"
 
 
 def _counters(expectation: Expectation, result: TrialResult) -> Iterator[str]:

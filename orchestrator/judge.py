@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.amounts import count_of
 from orchestrator.benchmark import benchmark_rows
 from orchestrator.control import (
     AgentError,
@@ -204,7 +205,7 @@ def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
     if any(map(_is_allocation_failure, since)):
         return Outcome.ALLOCATION_FAILURE, "the kernel reported a page allocation failure"
     if mmaps is not None and mmaps.errnos.get("ENOMEM"):
-        return Outcome.ALLOCATION_FAILURE, f"{mmaps.errnos['ENOMEM']} mmaps failed with ENOMEM"
+        return Outcome.ALLOCATION_FAILURE, f"{count_of('mmap', mmaps.errnos['ENOMEM'])} failed with ENOMEM"
     return _decide_unexplained(evidence)
 
 
@@ -294,9 +295,8 @@ def _missed(evidence: Evidence) -> str:
 def _notes(evidence: Evidence) -> tuple[str, ...]:
     notes = [record.text for record in evidence.every(Note) if record.text]
     if evidence.garbage_lines:
-        notes.append(
-            f"{evidence.garbage_lines} lines on the control line were no records: {evidence.first_garbage}"
-        )
+        lines = count_of("line", evidence.garbage_lines)
+        notes.append(f"{lines} on the control line held no record: {evidence.first_garbage}")
     if evidence.benchmarked and evidence.last(End) is None:
         notes.append(f"the benchmarks did not come to their end: {evidence.ending_detail}")
     return tuple(notes)
@@ -329,4 +329,4 @@ def _disagreement(ooms: Sequence[MemoryEvent], counted: int | None) -> str | Non
     killed = sum(event.outcome == "killed" for event in ooms)
     if counted is None or killed == counted:
         return None
-    return f"{killed} OOM kills on the console, {counted} in /proc/vmstat"
+    return f"{count_of('OOM kill', killed)} on the console, {counted} in /proc/vmstat"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,20 +44,22 @@ def oom(
         raise problems[0]
     if problems:
         raise InputError(
-            f"{len(problems)} of {len(files)} inputs could not be read",
+            f"{len(problems)} of {count_of('input', len(files))} could not be read",
             evidence=[problem.message for problem in problems],
             hint=next((problem.hint for problem in problems if problem.hint), ""),
         )
 
 
 def _page_size_bytes(text: str) -> int:
-    from orchestrator.oom.explain import visible
+    from orchestrator.plain_text import ascii_line
     from orchestrator.units import KIB, parse_size
 
     try:
         size_bytes = parse_size(text)
     except ValueError as error:
-        raise InputError(f"--page-size: {visible(str(error))}") from None
+        raise InputError(f"--page-size: {ascii_line(str(error))}") from None
     if size_bytes not in {kib * KIB for kib in _PAGE_KIB}:
-        raise InputError(f"--page-size: no kernel has pages of {visible(text)}", hint="4KiB, 16KiB or 64KiB")
+        raise InputError(
+            f"--page-size: no kernel has pages of {ascii_line(text)}", hint="4KiB, 16KiB or 64KiB"
+        )
     return size_bytes

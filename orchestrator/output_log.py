@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.amounts import count_of
 from orchestrator.capped_file import CappedFile
 from orchestrator.control import Output
 from orchestrator.folder import Folder
@@ -27,7 +28,7 @@ class OutputLog:
         """Write what came. OSError if the disk is full."""
         left_out = record.at - self._position
         if left_out > 0:
-            self._file.write(_mark(f"{left_out} bytes were not kept here"))
+            self._file.write(_mark(f"{count_of('byte', left_out)} were not kept here"))
         self._file.write(record.data)
         self._position = record.at + len(record.data)
 

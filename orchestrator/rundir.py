@@ -29,6 +29,7 @@ from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.folder import Folder
+from orchestrator.plain_text import json_plain
 
 _M = TypeVar("_M", bound=BaseModel)
 _RUNS = Path("runs")
@@ -36,14 +37,9 @@ _RUNS = Path("runs")
 _TO_BLOCK = re.compile(r"\.\./blocks/([0-9]{4,}(?:-[0-9]+)?)")
 
 
-# Control characters that JSON lets stand, and invisible ones that reorder text: terminals act on both.
-_ACTIVE = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-
-
 def json_text(model: BaseModel) -> str:
     """A model as indented JSON that is safe to print: guests may have a hand in its text."""
-    text = model.model_dump_json(indent=2)
-    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+    return json_plain(model.model_dump_json(indent=2)) + "\n"
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -17,6 +17,7 @@ from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
 from orchestrator.laboratory import open_laboratory
 from orchestrator.observer import Observer
+from orchestrator.plain_text import one_line
 from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.process import start
 from orchestrator.recipe import Mode
@@ -79,7 +80,7 @@ class _Progress:
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"\r\noomlab: {text}\r\n")
+    sys.stderr.write(f"\r\noomlab: {one_line(text)}\r\n")
     sys.stderr.flush()
 
 

@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of, is_factor, short
 from orchestrator.analysis.comparison import Answer, Comparison, TimingComparison, When
 from orchestrator.analysis.doubts import is_it_noise
 from orchestrator.analysis.findings import Finding, finding, headline, summary
@@ -110,7 +111,7 @@ def _difference(case: Case) -> str:
     """What there is to explain."""
     outcome, timings = case.comparison.outcome, case.timings
     found = sum(finding(timing) is Finding.DIFFERENT for timing in timings)
-    parts = [f"{found} of {len(timings)} timings"] if found else []
+    parts = [f"{found} of {count_of('timing', len(timings))}"] if found else []
     if outcome is not None and outcome.p is not None and outcome.p <= LEVEL:
         parts.insert(0, "the outcomes")
     if parts:
@@ -144,7 +145,7 @@ def _path_of(name: str, paths: Paths) -> str:
     how = f"{share_text(share.contiguous, share.requests)} of {name}'s were contiguous"
     how += f", {share_text(share.fell_back, share.requests)} came from vmalloc" if share.fell_back else ""
     how += f", {share.refused} were refused" if share.refused else ""
-    how += f", with {share.oom_kills} OOM kills" if share.oom_kills else ""
+    how += f", with {count_of('OOM kill', share.oom_kills)}" if share.oom_kills else ""
     return f"{WHEN[phase]} {how}"
 
 
@@ -158,9 +159,10 @@ def _transactions(timings: Sequence[TimingComparison]) -> str:
     """BM_sendVec maps twice, once in each process, before anything is timed."""
     found = [timing for timing in timings if finding(timing) is Finding.DIFFERENT]
     if found:
+        share = f"{len(found)} of {count_of('timing', len(timings))}"
         return (
-            f"Transactions differ in {len(found)} of {len(timings)} timings, which how page arrays are asked"
-            " for does not explain: they are asked for before the timed part, once in each process."
+            f"Transactions differ in {share}, which how page arrays are asked for does not explain: they are"
+            " asked for before the timed part, once in each process."
         )
     return "Transactions cannot gain by it: their two page arrays are asked for before anything is timed."
 
@@ -197,7 +199,8 @@ def _state(case: Case) -> str:
         if order is not None and order < len(target.usable_units)
     ]
     if units:
-        text += f", in which {statistics.median(units):.0f} requests of order {order} could be served"
+        requests = count_of("request", round(statistics.median(units)))
+        text += f", in which {requests} of order {order} could be served"
     return text
 
 
@@ -223,7 +226,8 @@ def _slowdowns(case: Case) -> Iterator[str]:
 
 
 def _times(factors: Sequence[float]) -> str:
-    ends = dict.fromkeys(f"{end:.2f}" for end in (min(factors), max(factors)))
+    least_and_most = (min(factors), max(factors))
+    ends = dict.fromkeys(short(each) if is_factor(each) else f"{each:.2f}" for each in least_and_most)
     return f"{' to '.join(ends)} times"
 
 

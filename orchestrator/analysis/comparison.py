@@ -55,6 +55,10 @@ class TimingComparison(_Frozen):
     blocks: int = Field(description="distinct blocks that have a figure of both variants")
     baseline: float = Field(description="median over the blocks")
     candidate: float = Field(description="median over the blocks")
+    baseline_mean: float | None = Field(None, description="geometric mean over the blocks: reports show it")
+    candidate_mean: float | None = Field(
+        None, description="geometric mean over the blocks; divided by that of the baseline it is `ratio`"
+    )
     ratio: float = Field(description="geometric mean over the blocks of candidate / baseline")
     low: float | None = Field(description="lower end of the 95 % interval of the ratio; null: too few blocks")
     high: float | None = Field(description="upper end of it")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from orchestrator.amounts import count_of, spread_text
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, Answer, Comparison, TimingComparison
 from orchestrator.analysis.findings import Finding, finding
 from orchestrator.analysis.inference import LEVEL, smallest_paired_p
@@ -36,11 +37,11 @@ def is_it_noise(
 
 def _exact(question: str, comparison: Comparison, controls: Sequence[ControlGroup]) -> Answer:
     pairs = sum(control.pairs for control in controls if control.identical)
-    evidence = [f"A/A twins: identical to the last figure in {pairs} pairs"] if pairs else []
+    evidence = [f"A/A twins: identical to the last figure in {count_of('pair', pairs)}"] if pairs else []
     evidence += comparison.noise.warnings
     text = (
         "No: guest time is a count of instructions, and a repetition gives the same figures bit for bit."
-        f" What differs between the {comparison.blocks} memory states is the memory, not chance in measuring."
+        " What differs between memory states is the memory, not chance in measuring."
         " Instructions say nothing of caches."
     )
     if comparison.noise.warnings:
@@ -53,41 +54,42 @@ def _realtime(comparison: Comparison, timings: Sequence[TimingComparison]) -> st
     if not timings:
         return "Nothing was timed, so there is no noise in times; outcomes have an exact test."
     if not comparison.claims:
+        allow = "allows" if comparison.blocks == 1 else "allow"
         return (
-            f"It might: {comparison.blocks} blocks allow no claim about times,"
+            f"It might: {count_of('block', comparison.blocks)} {allow} no claim about times,"
             f" for no exact test of so few gives p below {comparison.smallest_p or 1:.2g}."
         )
     if comparison.noise.quiet is False:
         return "Small ones might: the machine was noisy. What is claimed has passed tests that allow for it."
     found = sum(finding(timing) is Finding.DIFFERENT for timing in timings)
     return (
-        f"{found} of {len(timings)} timings differ by more than chance explains;"
+        f"{found} of {count_of('timing', len(timings))} {'differs' if found == 1 else 'differ'}"
+        " by more than chance explains;"
         " the others come with the largest difference that may still be there."
     )
 
 
 def _basis(comparison: Comparison, timings: Sequence[TimingComparison]) -> Iterator[str]:
     how = "paired: both variants fork from the same memory" if comparison.paired else "NOT paired"
-    yield f"{comparison.blocks} distinct blocks, {how}"
+    yield f"{count_of('distinct block', comparison.blocks)}, {how}"
     if comparison.smallest_p is not None:
         yield f"the smallest p that so many blocks can give is {comparison.smallest_p:.2g}"
     effects = [
         timing.smallest_effect_percent for timing in timings if timing.smallest_effect_percent is not None
     ]
     if effects:
-        yield (
-            f"a difference of {min(effects):.1f} % to {max(effects):.1f} %, by timing, would have been seen"
-            " in 80 % of such runs"
-        )
+        seen = f"{spread_text(min(effects))} to {spread_text(max(effects))}"
+        yield f"a difference of {seen}, by timing, would have been seen in 80 % of such runs"
 
 
 def _machine(comparison: Comparison) -> Iterator[str]:
     """What is quiet; what is not has its warning."""
     noise = comparison.noise
     if noise.spread_percent is not None and noise.spread_percent <= NOISY_PERCENT:
-        yield f"ratios of single blocks spread by {noise.spread_percent:.1f} % (standard deviation)"
+        yield f"ratios of single blocks spread by {spread_text(noise.spread_percent)} (standard deviation)"
     if noise.control_percent is not None and noise.control_percent <= NOISY_PERCENT:
-        yield f"A/A: one and the same module differs from itself by {noise.control_percent:.1f} % at most"
+        most = spread_text(noise.control_percent)
+        yield f"A/A: one and the same module differs from itself by {most} at most"
 
 
 def _missing(
@@ -98,7 +100,8 @@ def _missing(
         found.append(f"claims take {LEAST_BLOCKS_FOR_A_CLAIM} distinct blocks (`trials.blocks`)")
     elif comparison.paired and (needed := _blocks_for_holm(timings)) > comparison.blocks:
         found.append(
-            f"Holm's correction over so many sizes leaves no p below 5 % with fewer than {needed} blocks"
+            "Holm's correction over so many sizes leaves no p below 5 % with fewer than"
+            f" {count_of('block', needed)}"
         )
     if not controls:
         found.append("no A/A twin ran beside; a variant with `twin_of` shows what chance does")

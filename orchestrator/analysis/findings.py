@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 
+from orchestrator.amounts import change_range, change_text, count_of, is_factor, short
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
 from orchestrator.analysis.inference import LEVEL
-from orchestrator.analysis.phrases import percent_range, signed, subject, upwards
+from orchestrator.analysis.phrases import subject, upwards
 from orchestrator.analysis.samples import MMAP, TimingKey
 
 WORTH_A_BOUND = 0.2
@@ -77,7 +78,7 @@ def summary(timings: Sequence[TimingComparison]) -> str:
 
 
 def _different(timings: Sequence[TimingComparison]) -> str:
-    named = ", ".join(f"{_name(timing)} {signed(timing.ratio)}" for timing in timings[:_NAMED])
+    named = ", ".join(f"{_name(timing)} {change_text(timing.ratio)}" for timing in timings[:_NAMED])
     more = f" and {len(timings) - _NAMED} more" if len(timings) > _NAMED else ""
     return f"a difference in {_count(timings)} ({named}{more})"
 
@@ -89,12 +90,13 @@ def _bounded(timings: Sequence[TimingComparison]) -> str:
 
 def _undecided(timings: Sequence[TimingComparison]) -> str:
     most = max(bound(low, high) for low, high in _intervals(timings))
-    return f"{_count(timings)} undecided (intervals reach {upwards(most)} % away)"
+    away = f"a factor of {short(1 + most)}" if is_factor(1 + most) else f"{upwards(most)} %"
+    return f"{_count(timings)} undecided (intervals reach {away} away)"
 
 
 def _few(timings: Sequence[TimingComparison]) -> str:
     return (
-        f"{percent_range(timing.ratio for timing in timings)} in {_count(timings)},"
+        f"{change_range(timing.ratio for timing in timings)} in {_count(timings)},"
         f" with fewer than {LEAST_BLOCKS_FOR_A_CLAIM} blocks and so without a claim"
     )
 
@@ -108,7 +110,7 @@ def _exact(timings: Sequence[TimingComparison]) -> str:
     if all(ratio == 1 for ratio in ratios):
         return f"not one instruction of difference in {_count(timings)}"
     either = ", of either sign" if min(ratios) < 1 < max(ratios) else ""
-    return f"{percent_range(ratios, 3)} instructions, exact, in {_count(timings)}{either}"
+    return f"{change_range(ratios, 3)} instructions, exact, in {_count(timings)}{either}"
 
 
 def _intervals(timings: Iterable[TimingComparison]) -> Iterator[tuple[float, float]]:
@@ -122,7 +124,7 @@ def _name(timing: TimingComparison) -> str:
 
 
 def _count(timings: Sequence[TimingComparison]) -> str:
-    return f"{len(timings)} timing{'s' * (len(timings) != 1)}"
+    return count_of("timing", len(timings))
 
 
 _WORDS: dict[Finding, Callable[[Sequence[TimingComparison]], str]] = {

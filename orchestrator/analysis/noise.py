@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from orchestrator.amounts import count_of, spread_text
 from orchestrator.analysis.comparison import Noise, TimingComparison
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.analysis.rounding import rounded
@@ -54,15 +55,13 @@ def _warnings(spread: float | None, control: float | None, twins: Sequence[Timin
     found = []
     if spread is not None and spread > NOISY_PERCENT:
         found.append(
-            f"ratios of single blocks spread by {spread:.0f} % (standard deviation, median over the timings):"
-            " too noisy a machine for small differences"
+            f"ratios of single blocks spread by {spread_text(spread, 0)} (standard deviation, median over the"
+            " timings): too noisy a machine for small differences"
         )
     if control is not None and control > NOISY_PERCENT:
-        found.append(f"A/A: one and the same module differed from itself by up to {control:.0f} %")
+        found.append(f"A/A: one and the same module differed from itself by up to {spread_text(control, 0)}")
     alarms = [twin for twin in twins if twin.p_holm is not None and twin.p_holm <= LEVEL]
     if alarms:
-        found.append(
-            f"A/A: {len(alarms)} of {len(twins)} tests call one and the same module different from itself"
-            f" ({alarms[0].words})"
-        )
+        calls = f"{len(alarms)} of {count_of('test', len(twins))} {'calls' if len(alarms) == 1 else 'call'}"
+        found.append(f"A/A: {calls} one and the same module different from itself ({alarms[0].words})")
     return found

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, OutcomeComparison, Share
 from orchestrator.analysis.inference import LEVEL, clopper_pearson, fisher_p, mcnemar_p
 from orchestrator.analysis.rounding import rounded
@@ -70,8 +71,12 @@ def _share(count: int, blocks: int) -> Share:
 
 
 def _words(outcome: str, names: tuple[str, str], shares: tuple[Share, Share], p: float | None) -> str:
-    first, second = (f"{share.count} of {share.blocks}" for share in shares)
-    seen = f"{outcome} in {first} blocks with {names[0]}, in {second} with {names[1]}"
+    first, second = (share.count for share in shares)
+    blocks, others = (share.blocks for share in shares)
+    seen = (
+        f"{outcome} in {first} of {count_of('block', blocks)} with {names[0]},"
+        f" in {second} of {others} with {names[1]}"
+    )
     if p is None:
         return f"{seen}; too few blocks for a claim"
     if p <= LEVEL:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of, time_text
 from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.result import AuditedPhase, TrialResult
@@ -52,16 +53,18 @@ class PathShare:
         """The shares, and what it took to get them."""
         order = f" of order {' and '.join(map(str, self.orders))}" if self.orders else ""
         text = (
-            f"{self.requests} page arrays{order}, {share_text(self.contiguous, self.requests)} contiguous,"
+            f"{count_of('page array', self.requests)}{order},"
+            f" {share_text(self.contiguous, self.requests)} contiguous,"
             f" {share_text(self.fell_back, self.requests)} by vmalloc, {self.refused} refused"
         )
         if self.oom_kills:
-            text += f", {self.oom_kills} OOM kills"
+            text += f", {count_of('OOM kill', self.oom_kills)}"
         if self.reclaims or self.compactions:
-            spent = f"{self.spent_us / _US_PER_MS:.3g} ms"
+            spent = time_text(self.spent_us * _NS_PER_US)
             if clock == "deterministic":
-                spent = f"{self.spent_us * _NS_PER_US >> ICOUNT_SHIFT} instructions"
-            text += f"; {self.reclaims} reclaims and {self.compactions} compactions on the way took {spent}"
+                spent = count_of("instruction", self.spent_us * _NS_PER_US >> ICOUNT_SHIFT)
+            work = f"{count_of('reclaim', self.reclaims)} and {count_of('compaction', self.compactions)}"
+            text += f"; {work} on the way took {spent}"
         return text
 
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
+from orchestrator.amounts import is_factor, short
 from orchestrator.analysis.samples import MMAP, TimingKey
 
 WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trigger",
@@ -40,20 +40,10 @@ def bytes_text(size_bytes: int) -> str:
 
 
 def change(ratio: float) -> str:
-    """`takes 4.2 % longer`, or as much shorter."""
+    """`takes 4.2 % longer`, or as much shorter; `takes 255 times as long`."""
+    if is_factor(ratio):
+        return f"takes {short(ratio)} times as long"
     return f"takes {abs(ratio - 1) * _PERCENT:.1f} % {'longer' if ratio >= 1 else 'shorter'}"
-
-
-def signed(ratio: float, digits: int = 1) -> str:
-    """A ratio as a change: `+4.2 %`."""
-    return f"{(ratio - 1) * _PERCENT:+.{digits}f} %"
-
-
-def percent_range(ratios: Iterable[float], digits: int = 1) -> str:
-    """The least and the largest of ratios as changes; one where they read alike."""
-    found = sorted(ratios)
-    ends = [signed(found[0], digits), signed(found[-1], digits)]
-    return " to ".join(dict.fromkeys(ends))
 
 
 def upwards(share: float) -> str:

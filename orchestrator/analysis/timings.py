@@ -185,6 +185,8 @@ def _comparison(
         blocks=pair.blocks,
         baseline=rounded(math.exp(statistics.median(pair.baseline)) / unit_ns),
         candidate=rounded(math.exp(statistics.median(pair.candidate)) / unit_ns),
+        baseline_mean=rounded(math.exp(statistics.fmean(pair.baseline)) / unit_ns),
+        candidate_mean=rounded(math.exp(statistics.fmean(pair.candidate)) / unit_ns),
         ratio=ratio,
         low=low,
         high=high,

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.amounts import change_range, change_text, count_of
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM
 from orchestrator.analysis.findings import Finding, bound, judge
-from orchestrator.analysis.phrases import change, percent_range, signed, subject, upwards
+from orchestrator.analysis.phrases import change, subject, upwards
 from orchestrator.analysis.samples import MMAP, TimingKey
 
 
@@ -37,7 +38,7 @@ def timing_words(seen: Seen, *, same_work: bool) -> str:
             " so no comparison"
         )
     low, high = seen.low or seen.ratio, seen.high or seen.ratio
-    inside = f"95 % interval {signed(low)} to {signed(high)}, p = {seen.p_holm or 0:.2g}"
+    inside = f"95 % interval {change_text(low)} to {change_text(high)}, p = {seen.p_holm or 0:.2g}"
     match judge(seen.low, seen.high, seen.p_holm, seen.interval):
         case Finding.EXACT:
             return f"{what} {_exact(seen, low, high)}"
@@ -49,14 +50,14 @@ def timing_words(seen: Seen, *, same_work: bool) -> str:
             return f"{what} undecided ({inside})"
         case _:
             return (
-                f"{what} {second} {change(seen.ratio)} in {seen.blocks} block{'s' * (seen.blocks != 1)};"
+                f"{what} {second} {change(seen.ratio)} in {count_of('block', seen.blocks)};"
                 f" below {LEAST_BLOCKS_FOR_A_CLAIM} no claim is made"
             )
 
 
 def _exact(seen: Seen, low: float, high: float) -> str:
-    where = f"{seen.blocks} memory state{'s' * (seen.blocks != 1)}"
+    where = count_of("memory state", seen.blocks)
     if low == high == 1:
         return f"not one instruction of difference in {where}"
-    ends = percent_range((low, high), 3)
-    return f"{seen.names[1]} {signed(seen.ratio, 3)} instructions, exact in {where} ({ends})"
+    ends = change_range((low, high), 3)
+    return f"{seen.names[1]} {change_text(seen.ratio, 3)} instructions, exact in {where} ({ends})"

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from orchestrator.commands.shared import app
-from orchestrator.report.streams import Data
+from orchestrator.report.streams import Data, write_json
 
 
 @app.command()
@@ -30,7 +29,7 @@ def devices(
     profiles = [load_profile(each) for each in ([name] if name is not None else profile_files())]
     if as_json:
         dumped = [profile.model_dump(mode="json") for profile in profiles]
-        typer.echo(json.dumps(dumped[0] if name is not None else dumped, indent=2))
+        write_json(dumped[0] if name is not None else dumped)
     elif name is not None:
         print_profile(profiles[0], Data(highlight=False))
     else:

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import InputError
-from orchestrator.report.streams import Data
+from orchestrator.report.streams import Data, write_data
 
 if TYPE_CHECKING:
     from orchestrator.guests.qemu.machine import Arch
@@ -40,10 +40,11 @@ def doctor(
     """
     from orchestrator.doctor.examine import examine
     from orchestrator.report.doctor import print_diagnosis
+    from orchestrator.rundir import json_text
 
     found = examine(_archs(arch), lambda text: people.print(text, markup=False, soft_wrap=True), probe=probe)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        write_data(json_text(found))
     else:
         print_diagnosis(found, Data(highlight=False))
     raise typer.Exit(found.exit_code)

@@ -24,7 +24,7 @@ from orchestrator.commands.shared import (
     people,
 )
 from orchestrator.errors import InputError
-from orchestrator.report.streams import Data
+from orchestrator.report.streams import Data, write_data
 
 if TYPE_CHECKING:
     from orchestrator.verdict import Verdict
@@ -105,7 +105,7 @@ def run(
         people.print(Text(line), soft_wrap=True)
     if dry_run:
         for command in dry_run_commands(loaded.scenario):
-            typer.echo(command)
+            write_data(command)
         return
     options = RunOptions(
         command=shlex.join(["oomlab", *sys.argv[1:]]),
@@ -171,7 +171,7 @@ def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoRetu
 
     show_report(run_directory, verdict)
     if as_json:
-        typer.echo(json_text(verdict), nl=False)
+        write_data(json_text(verdict))
     raise typer.Exit(verdict.exit_code)
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from orchestrator.commands.shared import SetOption, app, load, people, print_error
 from orchestrator.errors import ExitCode, InputError
+from orchestrator.report.streams import write_json
 
 
 class SchemaName(StrEnum):
@@ -50,7 +50,7 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="which format")] = Sc
     """Print a JSON Schema: of scenario files, or of the files in a run directory."""
     from orchestrator.schemas import json_schema
 
-    typer.echo(json.dumps(json_schema(name.value), indent=2))
+    write_json(json_schema(name.value))
 
 
 @app.command("test")

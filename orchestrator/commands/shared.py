@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from orchestrator.errors import ExitCode, HostError, OomlabError
 from orchestrator.interrupts import ignore_more
+from orchestrator.plain_text import named
 from orchestrator.report.streams import People, drop
 
 if TYPE_CHECKING:
@@ -28,24 +32,45 @@ EPILOG = (
 class _Commands(TyperGroup):
     """Turns the end of a command into its exit code; usage errors are Typer's (2)."""
 
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        """Read the command line; `--help` and `--version` end in here."""
+        with _every_end_has_a_code():
+            return super().make_context(*args, **settings)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        try:
+        with _every_end_has_a_code():
             return super().invoke(ctx)
-        except OomlabError as error:
-            print_error(error)
-            sys.exit(error.exit_code)
-        except KeyboardInterrupt:
-            ignore_more()
-            people.print("interrupted")
-            sys.exit(ExitCode.INTERRUPTED)
-        except BrokenPipeError:
-            drop(sys.stdout)  # its reader has seen enough: nobody is left to tell
-            sys.exit(ExitCode.COULD_NOT_RUN)
-        except OSError as error:
-            drop(sys.stdout)  # which may be what is full
-            print_error(HostError(_os_words(error)))
-            sys.exit(ExitCode.COULD_NOT_RUN)
+
+
+@contextmanager
+def _every_end_has_a_code() -> Iterator[None]:
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except TyperException as error:
+        error.message = named(error.message)  # it quotes the command line, which may name files of others
+        raise
+    except OomlabError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        ignore_more()
+        people.print("interrupted")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        drop(sys.stdout)  # its reader has seen enough: nobody is left to tell
+        sys.exit(ExitCode.COULD_NOT_RUN)
+    except OSError as error:
+        drop(sys.stdout)  # which may be what is full
+        print_error(HostError(_os_words(error)))
+        sys.exit(ExitCode.COULD_NOT_RUN)
+    except Exception as error:  # noqa: BLE001 - the last resort: 1 would mean "not met"
+        from orchestrator.last_resort import fault_of
+
+        print_error(fault_of(error))
+        sys.exit(ExitCode.COULD_NOT_RUN)
 
 
 app = typer.Typer(
@@ -92,14 +117,25 @@ def load(
 
 
 def print_error(error: OomlabError) -> None:
-    """An error with its evidence and hint; several problems stand each on a line of its own."""
-    lead = "error:\n" if "\n" in error.message else "error: "
-    people.print(Text(lead, style="bold red").append(error.message, style="not bold"), soft_wrap=True)
+    """An error with its evidence and hint; several problems stand each on a line of its own.
+
+    What the message and the evidence quote is indented: no line of it can pass for one of ours.
+    """
+    from orchestrator.scenario.problems import ScenarioInvalid
+
+    several = isinstance(error, ScenarioInvalid) and len(error.problems) > 1
+    message = error.message if several else _indented(error.message).lstrip()
+    lead = "error:\n" if several else "error: "
+    people.print(Text(lead, style="bold red").append(message, style="not bold"), soft_wrap=True)
     for evidence in error.evidence:
         if evidence.strip():
-            people.print(Text(evidence.rstrip(), style="dim"), soft_wrap=True)
+            people.print(Text(_indented(evidence.rstrip()), style="dim"), soft_wrap=True)
     if error.hint:
         people.print(Text(f"hint: {error.hint}"), soft_wrap=True)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))
 
 
 def _os_words(error: OSError) -> str:

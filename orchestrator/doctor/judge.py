@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
+from orchestrator.amounts import count_of
 from orchestrator.doctor.facts import (
     Accelerator,
     Archives,
@@ -146,7 +147,7 @@ def judge_memory(facts: Memory) -> Finding:
     if facts.error:
         remedy = "free memory, or raise the limit of this cgroup"
         return Finding(what="memory", state="fault", detail=facts.error, remedy=remedy)
-    detail = f"{available}, enough for {facts.guests} guests of 256 MiB at once"
+    detail = f"{available}, enough for {count_of('guest', facts.guests)} of 256 MiB at once"
     return Finding(what="memory", state="ok", detail=detail)
 
 
@@ -182,7 +183,8 @@ def judge_stored(facts: Stored) -> Finding:
     if not facts.bases:
         detail = "no kernel yet: the first run downloads up to 214 MB"
     else:
-        detail = f"{', '.join(facts.bases)}; {facts.entries} entries, {facts.size_bytes // 1_000_000} MB"
+        size = f"{count_of('entry', facts.entries)}, {facts.size_bytes // 1_000_000} MB"
+        detail = f"{', '.join(facts.bases)}; {size}"
     return Finding(what="cached kernels", state="ok", detail=detail)
 
 
@@ -190,7 +192,7 @@ def judge_terminal(facts: Terminal) -> Finding:
     """What people will see of a run."""
     if not facts.is_terminal:
         return Finding(what="terminal", state="ok", detail="none: progress is plain lines")
-    detail = f"{facts.kind or 'unknown'}, {facts.columns} columns, {facts.encoding}"
+    detail = f"{facts.kind or 'unknown'}, {count_of('column', facts.columns)}, {facts.encoding}"
     if facts.columns < _NARROW_COLUMNS:
         return Finding(
             what="terminal",

@@ -13,6 +13,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from orchestrator import paths
 from orchestrator.capacity import available_cores, available_memory_bytes, find_capacity
@@ -230,7 +231,9 @@ def _bases(cache: Cache) -> Iterator[str]:
 
 def terminal() -> Terminal:
     """Standard error's terminal."""
-    stream = sys.stderr
+    stream: TextIO | None = sys.stderr  # None when it was closed before the start
+    if stream is None:
+        return Terminal(is_terminal=False, kind="", columns=0, encoding="")
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):

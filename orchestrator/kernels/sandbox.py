@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from orchestrator.amounts import count_of
 from orchestrator.cgroup import Exceeded, Group, find_place, limited_group
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
@@ -167,7 +168,7 @@ def command_ended(status: bytes) -> bool:
 def _excess(exceeded: Exceeded, limits: Limits) -> str:
     if exceeded == "memory":
         return f"it took more than {limits.total_memory_bytes // MIB} MiB of memory"
-    return f"it started more than {limits.processes} processes" if exceeded else ""
+    return f"it started more than {count_of('process', limits.processes)}" if exceeded else ""
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import ExitCode, InputError
 
 
@@ -38,20 +38,22 @@ def mail(
     from orchestrator.mail.contents import contents_json, expanded, load_mail, names_of, read_files
     from orchestrator.mail.page import page
     from orchestrator.mail.review import review, review_json, write_patches
+    from orchestrator.report.streams import People, write_data, write_json
 
+    people = People(stderr=True)
     files = expanded(file)
     contents = read_files({name: load_mail(path) for name, path in zip(names_of(files), files, strict=True)})
     if contents.empty:
-        named = f"{files[0]} holds" if len(files) == 1 else f"these {len(files)} files hold"
+        named = f"{files[0]} holds" if len(files) == 1 else f"these {count_of('file', len(files))} hold"
         raise InputError(f"{named} no OOM report, no benchmark table and no patch")
-    result = review(contents, arch, lambda text: typer.echo(text, err=True), with_checkpatch=checkpatch)
+    result = review(contents, arch, people.print, with_checkpatch=checkpatch)
     if as_json:
-        typer.echo(json.dumps({**contents_json(contents), **review_json(result)}, indent=2))
+        write_json({**contents_json(contents), **review_json(result)})
     else:
         for line in page(contents, result):
-            typer.echo(line)
+            write_data(line)
     if write_patch is not None:
         for path in write_patches(result, write_patch):
-            typer.echo(f"wrote {path}", err=True)
+            people.print(f"wrote {path}", soft_wrap=True)
     if result.failures:
         raise typer.Exit(ExitCode.COULD_NOT_RUN)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.mail.comparison import Comparison, compare, one_way_mb_s
 from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
@@ -63,7 +64,7 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
             raise InputError(f"{path} is a directory without a file", hint="give mails, logs or patches")
         files += own
     if len(files) > MAX_FILES:
-        raise InputError(f"{len(files)} files; at most {MAX_FILES} are read together")
+        raise InputError(f"{count_of('file', len(files))}; at most {MAX_FILES} are read together")
     return list(dict.fromkeys(files))
 
 

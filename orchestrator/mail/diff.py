@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.amounts import count_of
 from orchestrator.mail.hunk import Hunk, shape
 from orchestrator.mail.message import Line, Message
 
@@ -305,6 +306,6 @@ def _against_stat(stat: Diffstat, files: Sequence[FileDiff], hunks: Sequence[Hun
     seen = Diffstat(len({file.path for file in files}), kinds.count("+"), kinds.count("-"))
     if seen != stat:
         yield (
-            f"the diffstat says {stat.files} files, +{stat.insertions} -{stat.deletions}; "
-            f"found {seen.files} files, +{seen.insertions} -{seen.deletions}"
+            f"the diffstat says {count_of('file', stat.files)}, +{stat.insertions} -{stat.deletions}; "
+            f"found {count_of('file', seen.files)}, +{seen.insertions} -{seen.deletions}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.amounts import count_of
 from orchestrator.mail.bases import Checked
 from orchestrator.mail.comparison import Comparison, RowPair, one_way_mb_s
 from orchestrator.mail.contents import Contents
@@ -13,14 +14,14 @@ from orchestrator.mail.series import listed, missing_words
 from orchestrator.mail.table import Table
 from orchestrator.mail.verdict import Kind
 from orchestrator.oom.explain import explain
+from orchestrator.plain_text import one_line
 
 _MAX_SHOWN = 50
 
 
 def page(contents: Contents, result: Review) -> Iterator[str]:
-    """Lines, without markup; control characters of the mail made visible."""
-    for line in _lines(contents, result):
-        yield "".join(char if char.isprintable() else "?" for char in line)
+    """Lines, without markup; what is not plain in the mail is shown by name."""
+    yield from map(one_line, _lines(contents, result))
 
 
 def _lines(contents: Contents, result: Review) -> Iterator[str]:
@@ -54,7 +55,7 @@ def _tables(contents: Contents) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     title = f", after '{table.title}'" if table.title else ""
-    yield f"  line {table.line}: {table.label or 'no label'}{title}, {len(table.rows)} rows"
+    yield f"  line {table.line}: {table.label or 'no label'}{title}, {count_of('row', len(table.rows))}"
 
 
 def _comparison(item: Comparison) -> Iterator[str]:
@@ -106,7 +107,7 @@ def _patch(item: Reviewed) -> Iterator[str]:
     quoted = f", quoted {patch.depth} deep" if patch.depth else ""
     hunks = sum(len(file.hunks) for file in patch.files)
     yield f"  {item.number}. {patch.place}{quoted}: {patch.subject or 'no subject'}"
-    yield f"     {hunks} hunks, +{len(patch.added)} -{len(patch.removed)}: {paths[:500]}"
+    yield f"     {count_of('hunk', hunks)}, +{len(patch.added)} -{len(patch.removed)}: {paths[:500]}"
     yield from (f"     note: {note}" for note in item.notes)
     for checked in item.checked:
         yield from _checked(checked)
@@ -128,7 +129,7 @@ def _style(style: Style) -> Iterator[str]:
     if style.failure:
         yield f"     {name}: not run: {style.failure}"
         return
-    yield f"     {name}: {len(style.findings) or 'no'} finding{'s' * (len(style.findings) != 1)}"
+    yield f"     {name}: {count_of('finding', len(style.findings)) if style.findings else 'no findings'}"
     for finding in style.findings[:_MAX_SHOWN]:
         level = finding.level if finding.judgeable else "not judgeable: restored"
         yield f"       - {finding.path}:{finding.line}: {level}: {finding.text} ({finding.kind})"

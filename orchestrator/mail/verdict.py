@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from orchestrator.amounts import count_of
 from orchestrator.mail.diff import FileDiff, FoundPatch
 from orchestrator.mail.hunk import Hunk, Shaped, shape, squeezed
 from orchestrator.mail.place import NoPlace, find_place
@@ -142,11 +143,13 @@ def _put(edit: _Edit, hunk: Hunk, shaped: Shaped, name: str, backwards: bool) ->
 def _remarks(piece: Piece, shaped: Shaped, name: str, moved_lines: int) -> list[str]:
     remarks = [f"{name}: context '{mail[:90]}' is '{own[:90]}' in the base" for mail, own in piece.context]
     if shaped.joined:
-        remarks.append(f"{name}: {shaped.joined} broken lines joined")
+        remarks.append(f"{name}: {count_of('broken line', shaped.joined)} joined")
     if piece.white_space:
         remarks.append(f"{name}: white space rebuilt from the base's lines")
     if piece.guessed:
-        remarks.append(f"{name}: indentation of {piece.guessed} new lines guessed from the lines above")
+        remarks.append(
+            f"{name}: indentation of {count_of('new line', piece.guessed)} guessed from the lines above"
+        )
     if moved_lines and not piece.white_space and not piece.context:
         remarks.append(f"{name}: {moved_lines:+d} lines away")
     return remarks

@@ -8,6 +8,7 @@ import re
 from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.records import MemoryEvent, Process
+from orchestrator.plain_text import ascii_line
 from orchestrator.units import format_size
 
 VERDICTS: dict[Cause, str] = {
@@ -20,18 +21,11 @@ VERDICTS: dict[Cause, str] = {
 """Causes in words."""
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})")
 _GIVES_UP_RESERVE = (6, 8)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def explain(event: MemoryEvent, page_size_bytes: int = 4096) -> list[str]:
     """Three lines of ASCII text; `page_size_bytes` is that of the kernel which printed the event."""
-    return [visible(line) for line in (request(event, page_size_bytes), _state(event), outcome(event))]
-
-
-def visible(text: str) -> str:
-    """The text in visible ASCII: nothing of what a log contains may reach a terminal as a command."""
-    escaped = text.encode("ascii", "backslashreplace").decode("ascii")
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped)
+    return [ascii_line(line) for line in (request(event, page_size_bytes), _state(event), outcome(event))]
 
 
 def request(event: MemoryEvent, page_size_bytes: int) -> str:

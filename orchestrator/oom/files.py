@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from orchestrator.errors import InputError
-from orchestrator.oom.explain import visible
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import Event, KernelCrash, MemoryEvent
+from orchestrator.plain_text import ascii_line
 from orchestrator.units import KIB, MIB, format_size
 
 STDIN = "-"
@@ -276,4 +276,4 @@ def _refuse_what_is_no_text(name: str, sample: bytes) -> None:
 
 def shown(file: str) -> str:
     """A file's name that is safe to print."""
-    return visible(os.fsencode(file).decode("utf-8", "backslashreplace"))
+    return ascii_line(os.fsencode(file).decode("utf-8", "backslashreplace"))

@@ -34,8 +34,8 @@ _WAKE_WORDS = (
     b"nable to handle",
     b"[#",
     b"LOCKUP",
-    b"detected",
-    b"blocked ",
+    b"INFO: rcu",
+    b"INFO: task ",
     b"UBSAN",
 )
 # A line with such a word must also look like a part of a report: a close look costs far more than this one.
@@ -43,8 +43,7 @@ _WAKE_LINE = re.compile(
     rb"oom-kill|invoked oom|oomlab: |(?:free|boost|min|low|high|anon|rss|vm|vsz):[0-9]+kB|usage [0-9]+kB"
     rb"|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
     rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at| [\w.:-]+ \()|Oops|Mem-Info|lowmemorykiller"
-    rb"|nable to handle (?:the )?kernel|\[#[0-9]+\]|hard LOCKUP|detected (?:expedited )?stalls?|-detected"
-    rb"|blocked (?:in|for)|UBSAN: |PANIC: "
+    rb"|nable to handle (?:the )?kernel|\[#[0-9]+\]|hard LOCKUP|INFO: (?:rcu|task )|UBSAN: |PANIC: "
 )
 # Rows of the task table and of cgroup statistics: the bulk of a report, and nothing in them is kept.
 _TABLE_ROW = re.compile(

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.amounts import change_text, count_of
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.report.text import one_line
+from orchestrator.plain_text import one_line
 from orchestrator.verdict import PassVerdict
 
 _NS_PER_US = 1000
@@ -73,23 +74,24 @@ def audit_warnings(each: PassVerdict) -> Iterator[str]:
     for total in each.audit.totals:
         if total.mmaps is not None and total.mmaps != total.requests:
             yield (
-                f"{total.variant}, {PHASE_WORDS[total.phase]}: {total.mmaps} mmaps were made and"
-                f" {total.requests} page arrays traced"
+                f"{total.variant}, {PHASE_WORDS[total.phase]}: {count_of('mmap', total.mmaps)} made and"
+                f" {count_of('page array', total.requests)} traced"
             )
     for one in each.audit.disturbances:
         if one.same_outcome < one.pairs:
             changed = one.pairs - one.same_outcome
-            yield f"{one.variant}: tracing changed the outcome in {changed} of {one.pairs} blocks"
+            yield f"{one.variant}: tracing changed the outcome in {changed} of {count_of('block', one.pairs)}"
     if each.audit.dropped:
-        yield f"{each.audit.dropped} traced events are not in the audit: its histograms were full"
+        dropped = count_of("traced event", each.audit.dropped)
+        yield f"{dropped} not in the audit: its histograms were full"
 
 
 def _disturbance(one: Disturbance) -> str | None:
     if one.percent is None or one.untraced is None or one.traced is None:
         return None
-    least, median, most = one.percent
-    blocks = f"{one.pairs} block" if one.pairs == 1 else f"{one.pairs} blocks"
-    spread = f"{median:+.1f} %" if one.pairs == 1 else f"{median:+.1f} % ({least:+.1f} to {most:+.1f})"
+    least, median, most = (change_text(1 + percent / 100) for percent in one.percent)
+    blocks = count_of("block", one.pairs)
+    spread = median if one.pairs == 1 else f"{median} ({least} to {most})"
     if one.unit == "instructions":
         figures = f"{one.traced - one.untraced:+.0f} instructions on {one.untraced:.0f}"
     else:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of
 from orchestrator.attempts import TrialKey, trial_key
 from orchestrator.expectations import unmet_by_all, untraced
 from orchestrator.guests.qemu.machine import Clock
@@ -141,7 +142,7 @@ def summary_of(result: TrialResult) -> str:
     """A trial in one line: outcome, what was served, who was killed."""
     parts = [f"{result.outcome}: {result.why}"]
     if result.mmaps is not None:
-        parts.append(f"{result.mmaps.ok} of {result.mmaps.planned} mmaps served")
+        parts.append(f"{result.mmaps.ok} of {count_of('mmap', result.mmaps.planned)} served")
     if result.victims:
         parts.append(f"killed: {', '.join(victim.role for victim in result.victims)}")
     return "; ".join(parts)

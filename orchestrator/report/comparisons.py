@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.amounts import change_text, count_of, time_text
 from orchestrator.analysis.comparison import (
     LEAST_BLOCKS_FOR_A_CLAIM,
     Answer,
@@ -19,10 +20,10 @@ from orchestrator.analysis.comparison import (
 from orchestrator.analysis.findings import headline
 from orchestrator.analysis.phrases import WHEN
 from orchestrator.analysis.samples import MMAP
-from orchestrator.report.rows import count_of
-from orchestrator.report.text import one_line
+from orchestrator.plain_text import one_line
 
-_PERCENT = 100
+MEANS = "mean of blocks"
+"""What the two figures of a row are: geometric means, of which the change is the ratio."""
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -67,9 +68,9 @@ def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
     rows = list(rows)
     exact = all(timing.unit == "instructions" for timing in rows)
     table = Table(box=None, padding=(0, 1, 0, 1))
-    table.add_column("instructions" if exact else "")
+    table.add_column(f"instructions, {MEANS}" if exact else MEANS)
     interval = "range, exact" if exact else "95 % interval"
-    for heading in (comparison.baseline, comparison.candidate, "change %", interval, "p"):
+    for heading in (comparison.baseline, comparison.candidate, "change", interval, "p"):
         table.add_column(Text(one_line(heading)), justify="right")
     when = None
     for timing in rows:
@@ -81,32 +82,35 @@ def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
 
 
 def cells(timing: TimingComparison) -> tuple[str, ...]:
-    """Name, both medians, change and interval in percent, and p (after Holm) of one timing."""
+    """Name, both means, change and interval, and p (after Holm) of one timing.
+
+    The means are geometric ones, so that the change can be recomputed from the row: it is their ratio.
+    """
     name = f"{timing.name} {timing.statistic}" if timing.name == MMAP else timing.name
     digits = 2 if timing.unit == "instructions" else 1
-    low, high = timing.low, timing.high
+    low, high, ours, theirs = timing.low, timing.high, timing.baseline_mean, timing.candidate_mean
     interval = "-"
     if low is not None and high is not None:
-        interval = f"{_percent(low, digits)} to {_percent(high, digits)}"
+        interval = interval_text(low, high, digits)
     return (
         one_line(name),
-        figure(timing.baseline, timing.unit),
-        figure(timing.candidate, timing.unit),
-        _percent(timing.ratio, digits) if timing.comparable else "other work",
+        figure(timing.baseline if ours is None else ours, timing.unit),
+        figure(timing.candidate if theirs is None else theirs, timing.unit),
+        change_text(timing.ratio, digits) if timing.comparable else "other work",
         interval,
         "-" if timing.p_holm is None else f"{timing.p_holm:.2g}",
     )
 
 
-def _percent(ratio: float, digits: int) -> str:
-    return f"{(ratio - 1) * _PERCENT:+.{digits}f}"
+def interval_text(low: float, high: float, digits: int) -> str:
+    """Both ends as changes, with one unit for both where it is the same: `-1.9 to +3.4 %`."""
+    ends = change_text(low, digits), change_text(high, digits)
+    both = all(end.endswith(" %") for end in ends)
+    return f"{ends[0].removesuffix(' %') if both else ends[0]} to {ends[1]}"
 
 
 def figure(value: float, unit: str) -> str:
     """A time in the unit that suits it, or a count of instructions."""
     if unit == "instructions":
         return f"{value:.0f}"
-    for scale, name in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
-        if value >= scale:
-            return f"{value / scale:.3g} {name}"
-    return f"{value:.3g} ns"
+    return time_text(value)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 
 from orchestrator.judgement import judge_trial
 from orchestrator.oom.crash_words import crash_sentence
+from orchestrator.plain_text import one_line
 from orchestrator.process_end import signal_name
 from orchestrator.report.source import RunReport
-from orchestrator.report.text import one_line
 from orchestrator.result import BenchmarkRow, TrialResult
 
 _Cell = str | int | float | None

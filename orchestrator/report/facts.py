@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.amounts import count_of
 from orchestrator.report.cases import suites_of
-from orchestrator.report.rows import count_of
 from orchestrator.report.source import RunReport
 from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.units import format_size
@@ -30,7 +30,7 @@ def trigger_words(report: RunReport) -> str:
     """What the guests were asked to do."""
     trigger = report.manifest.scenario.trigger
     if isinstance(trigger, BinderMmap):
-        return f"{trigger.count} binder mmaps of {format_size(trigger.size)}"
+        return f"{count_of('binder mmap', trigger.count)} of {format_size(trigger.size)}"
     return f"the command {trigger.command}"
 
 

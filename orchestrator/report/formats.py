@@ -9,8 +9,9 @@ from io import StringIO
 from rich.console import Console
 
 from orchestrator.errors import InputError
+from orchestrator.plain_text import one_line
 from orchestrator.report.source import RunReport
-from orchestrator.report.text import one_line
+from orchestrator.report.streams import PlainConsole
 from orchestrator.rundir import json_text
 from orchestrator.scenario.nearest import nearest
 
@@ -87,5 +88,5 @@ def _render_terminal(report: RunReport) -> str:
 def printed(print_it: Callable[[Console], None]) -> str:
     """What is printed on a terminal, for a file: no colours, and as wide as on a wide one."""
     output = StringIO()
-    print_it(Console(file=output, width=_TERMINAL_COLUMNS, color_system=None, highlight=False))
+    print_it(PlainConsole(file=output, width=_TERMINAL_COLUMNS, color_system=None))
     return output.getvalue()

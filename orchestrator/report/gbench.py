@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import InputError
+from orchestrator.plain_text import json_plain, one_line
 from orchestrator.report.source import RunReport
-from orchestrator.report.text import one_line
 from orchestrator.result import BenchmarkRow, TrialResult
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.trigger import BinderMmap
@@ -58,7 +58,7 @@ def render_gbench(report: RunReport, variant: str | None = None) -> str:
         line for family, (name, own) in enumerate(figures.items()) for line in _benchmark(family, name, own)
     ]
     document = {"context": _context(report, variant), "benchmarks": benchmarks}
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_plain(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def _context(report: RunReport, variant: str | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.oom.explain import visible
+from orchestrator.plain_text import ascii_line
 from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline
 from orchestrator.report.source import RunReport
@@ -56,9 +56,9 @@ def _detail(case: Case) -> str:
 
 def _result(number: int, name: str, *, passed: bool, detail: str = "") -> str:
     """A result line: the description must not hold `#`, which begins the diagnostic data."""
-    line = f"{'ok' if passed else 'not ok'} {number} {visible(name).replace('#', '_')}"
-    return f"{line} # {visible(detail)}" if detail else line
+    line = f"{'ok' if passed else 'not ok'} {number} {ascii_line(name).replace('#', '_')}"
+    return f"{line} # {ascii_line(detail)}" if detail else line
 
 
 def _diagnostic(text: str) -> str:
-    return f"# {visible(text)}"
+    return f"# {ascii_line(text)}"

@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from orchestrator.amounts import count_of
 from orchestrator.control import (
     BenchmarkRecord,
     ControlRecord,
@@ -33,10 +34,10 @@ from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
+from orchestrator.plain_text import one_line
 from orchestrator.plan import PlannedBlock
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
-from orchestrator.report.text import one_line
 from orchestrator.result import BlockResult, TrialResult
 
 _FRAMES_PER_S = 4
@@ -67,12 +68,12 @@ def result_line(label: GuestLabel, result: TrialResult) -> str:
     """One line on a trial that has ended."""
     line = f"{label.name}: {result.outcome} after {result.host_seconds:.1f} s"
     if result.benchmarks:
-        line += f", {_plural(len(result.benchmarks), 'benchmark')}"
+        line += f", {count_of('benchmark', len(result.benchmarks))}"
         if short := sum(row.killed or row.failed > 0 or row.error is not None for row in result.benchmarks):
             line += f" ({short} killed or refused)"
     if result.mmaps is not None:
         mmaps = result.mmaps
-        line += f", {mmaps.ok} of {mmaps.planned} mmaps served"
+        line += f", {mmaps.ok} of {count_of('mmap', mmaps.planned)} served"
     if result.first_oom is not None:
         line += f": {event_line(result.first_oom)}"
     if result.crashes:
@@ -92,7 +93,7 @@ def detail(record: ControlRecord) -> str | None:
         case TargetRecord() if record.reached:
             return f"memory target reached, {record.free_kb // 1024} MiB free"
         case TriggerStart():
-            return f"trigger running: {record.count} requests"
+            return f"trigger running: {count_of('request', record.count)}"
         case TriggerProgress():
             return f"trigger running: {record.ok} served, {record.failed} failed"
         case BenchmarkRecord():
@@ -114,7 +115,7 @@ class PlainObserver:
 
     def run_planned(self, blocks: int, trials: int) -> None:
         """Print what is to come."""
-        self._print(f"planned: {_plural(trials, 'trial')} from {_plural(blocks, 'block')}")
+        self._print(f"planned: {count_of('trial', trials)} from {count_of('block', blocks)}")
 
     def guest_started(self, label: GuestLabel) -> None:
         """Print that a guest boots; forks start too often for a line."""
@@ -206,10 +207,6 @@ class LiveObserver(PlainObserver):
             f"{variant}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
             for variant, outcomes in self._tally.items()
         )
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def event_line(event: ConsoleEvent) -> str | None:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 
 from rich.box import Box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.oom.explain import visible
+from orchestrator.plain_text import ascii_line
+from orchestrator.report.streams import PlainConsole
 
 COLUMNS = 72
 """Two levels of quoting ("> > ") make it 76, which no mail program breaks."""
@@ -34,14 +34,14 @@ def heading(text: str) -> Iterator[str]:
 def paragraph(text: str, indent: str = "") -> Sequence[str]:
     """Text in lines of the mail's width."""
     return textwrap.wrap(
-        visible(text), COLUMNS, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        ascii_line(text), COLUMNS, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
 
 
 def item(text: str) -> Sequence[str]:
     """An item of a list; its lines are indented, so that none can be taken for a trailer or a quote."""
     return textwrap.wrap(
-        visible(text), COLUMNS, initial_indent="  * ", subsequent_indent="    ", break_on_hyphens=False
+        ascii_line(text), COLUMNS, initial_indent="  * ", subsequent_indent="    ", break_on_hyphens=False
     )
 
 
@@ -49,19 +49,19 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bo
     """The lines of a table; cells that are too wide go on in the next line. `numbers`: right-aligned."""
     grid = Table(box=_BOX, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     columns = list(zip(headings, *rows, strict=True))
-    widths = [max(len(visible(cell)) for cell in column) for column in columns]
+    widths = [max(len(ascii_line(cell)) for cell in column) for column in columns]
     # Figures stay in one piece where that leaves room for the labels, which may be broken.
     whole = sum(widths[1:]) + len(widths) - 1 + _LEAST_LABEL <= COLUMNS
     for index, heading in enumerate(headings):
         figures = index > 0
         grid.add_column(
-            Text(visible(heading)), justify="right" if numbers and figures else "left", overflow="fold",
+            Text(ascii_line(heading)), justify="right" if numbers and figures else "left", overflow="fold",
             no_wrap=whole and figures,
         )  # fmt: skip
     for row in rows:
-        grid.add_row(*(Text(visible(cell)) for cell in row))
+        grid.add_row(*(Text(ascii_line(cell)) for cell in row))
     output = StringIO()
-    console = Console(file=output, width=COLUMNS, color_system=None, highlight=False, legacy_windows=False)
+    console = PlainConsole(file=output, width=COLUMNS, color_system=None, legacy_windows=False)
     console.print(grid)
     return [line.rstrip() for line in output.getvalue().splitlines()]
 

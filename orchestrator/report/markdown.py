@@ -10,6 +10,7 @@ from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.judgement import Conclusion
 from orchestrator.memory.picture_table import PictureTable
 from orchestrator.oom.explain import explain
+from orchestrator.plain_text import one_line
 from orchestrator.report import picture as picture_report
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
@@ -24,7 +25,6 @@ from orchestrator.report.rows import (
     warnings,
 )
 from orchestrator.report.source import RunReport
-from orchestrator.report.text import one_line
 from orchestrator.report.timings import sentences, timing_tables
 from orchestrator.verdict import PassVerdict
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
-from orchestrator.oom.explain import VERDICTS, outcome, request, reserve_note, visible
+from orchestrator.oom.explain import VERDICTS, outcome, request, reserve_note
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
+from orchestrator.plain_text import ascii_line
 from orchestrator.units import KIB, format_size
 
 _TITLES = {
@@ -61,7 +62,10 @@ def event_page(event: MemoryEvent, where: str, page_size_bytes: int | None = Non
         ("outcome", _outcome(event)),
         ("missing", _missing(event, page_size_bytes)),
     ]
-    return [visible(title), *(visible(line) for label, lines in sections for line in _labelled(label, lines))]
+    return [
+        ascii_line(title),
+        *(ascii_line(line) for label, lines in sections for line in _labelled(label, lines)),
+    ]
 
 
 def crash_page(crash: KernelCrash, where: str) -> list[str]:
@@ -78,7 +82,10 @@ def crash_page(crash: KernelCrash, where: str) -> list[str]:
         ("stack", [" < ".join(frames[:_SHOWN_FRAMES]) + more] if frames else []),
         ("said", [crash.message]),
     ]
-    return [visible(title), *(visible(line) for label, lines in sections for line in _labelled(label, lines))]
+    return [
+        ascii_line(title),
+        *(ascii_line(line) for label, lines in sections for line in _labelled(label, lines)),
+    ]
 
 
 def _labelled(label: str, lines: Iterable[str]) -> Iterator[str]:

@@ -8,8 +8,10 @@ import os
 from collections import Counter
 from typing import TextIO
 
+from orchestrator.amounts import count_of
 from orchestrator.oom.files import Told, shown
 from orchestrator.oom.records import KernelCrash
+from orchestrator.plain_text import json_plain
 from orchestrator.report.oom import crash_page, event_page
 
 _MOST_CRASHES = 10_000
@@ -45,7 +47,7 @@ class _Counts:
         }
         if crashes := self._types["kernel-crash"]:
             counts["kernel crash"] = crashes
-        return ", ".join(_count_of(noun, count) for noun, count in counts.items())
+        return ", ".join(count_of(noun, count) for noun, count in counts.items())
 
 
 class TextSink:
@@ -77,7 +79,7 @@ class TextSink:
     def close(self) -> None:
         """The counts of all files that could be read, if any could."""
         if self._files or self._counts.any:
-            self._out.write(f"{self._counts.as_text()} in {_count_of('file', self._files)}\n")
+            self._out.write(f"{self._counts.as_text()} in {count_of('file', self._files)}\n")
 
 
 class JsonSink:
@@ -112,10 +114,5 @@ class JsonSink:
 
 
 def _safe_json(value: object) -> str:
-    """JSON in visible ASCII; DEL is the one control character that JSON lets pass."""
-    return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
-
-
-def _count_of(noun: str, count: int) -> str:
-    plural = f"{noun}es" if noun.endswith("sh") else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"
+    """JSON in visible ASCII."""
+    return json_plain(json.dumps(value, ensure_ascii=True))

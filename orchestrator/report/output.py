@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from orchestrator.errors import HostError, InputError
+from orchestrator.plain_text import named
+from orchestrator.report.streams import write_data
 from orchestrator.rundir import RunDirectory, write_atomic
 
 STDOUT = Path("-")
@@ -19,10 +19,10 @@ def put(text: str, out: Path | None, *, runs: tuple[RunDirectory, ...] = ()) -> 
     Raises InputError for a directory, a place that does not exist, or a file that a run consists of;
     HostError when it cannot be written.
     """
-    data = text.encode()
     if out is None or out == STDOUT:
-        typer.echo(data, nl=False)
+        write_data(text)
         return
+    data = named(text).encode()
     _require_place(out)
     path = out.resolve()  # a symbolic link stays one: what it points to is replaced
     if any(path in _own_files(run) for run in runs):

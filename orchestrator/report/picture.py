@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.amounts import change_text, is_factor
 from orchestrator.memory.picture_table import JUDGED_KB, TOLERANCE_PERCENT, PictureLine, PictureTable
 
 _KB_PER_MB = 1000
@@ -85,4 +86,8 @@ def _figure(value: int | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:+.1f} %"
+    """How far off a line is; all of it at most, or that many times too much."""
+    if value is None:
+        return ""
+    ratio = 1 + value / 100
+    return change_text(ratio) if ratio > 1 and is_factor(ratio) else f"{value:+.1f} %"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from orchestrator.amounts import change_text, count_of
 from orchestrator.control_group import ControlGroup
 from orchestrator.judgement import Conclusion
 from orchestrator.variant_verdict import FailedOutput, VariantVerdict
@@ -43,9 +44,9 @@ def control_line(control: ControlGroup) -> str:
         return f"{name}: identical ({pairs}: console, control records, samples, figures)"
     if control.p50_percent is None:
         return f"{name}: nothing to compare"
-    least, median, most = control.p50_percent
+    least, median, most = (change_text(1 + percent / 100) for percent in control.p50_percent)
     return (
-        f"{name}: mmap p50 differs by {least:+.1f} % to {most:+.1f} % (median {median:+.1f} %, {pairs})"
+        f"{name}: mmap p50 differs by {least} to {most} (median {median}, {pairs})"
         " with one and the same module: that much is chance"
     )
 
@@ -126,11 +127,6 @@ def output_lines(failed: FailedOutput, most: int = 20) -> list[str]:
 def times(what: str, count: int) -> str:
     """A thing that happened `count` times."""
     return str(what) if count == 1 else f"{count} x {what}"
-
-
-def count_of(noun: str, count: int) -> str:
-    """A count with its noun, in the plural where it has to be."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def remarks(verdict: Verdict) -> Iterator[str]:

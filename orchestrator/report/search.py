@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.amounts import count_of
 from orchestrator.search.result import SearchResult, Tried
 from orchestrator.search.varied import Varied
 
@@ -35,7 +36,7 @@ def print_search(result: SearchResult, console: Console) -> None:
 
 def _table(result: SearchResult) -> Table:
     """Values in order, OOMs of all trials for each variant."""
-    blocks = f"{result.blocks} block" + ("s" if result.blocks > 1 else "")
+    blocks = count_of("block", result.blocks)
     table = Table(title=f"{result.scenario}: OOM by {result.field}, {blocks} a value", title_justify="left")
     table.add_column(Text(result.field), justify="right")
     for name in result.variants:

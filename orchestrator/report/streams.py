@@ -1,16 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stdout and stderr as the command line uses them, and what happens when nobody reads them any more."""
+"""stdout and stderr as the command line uses them, and what happens when nobody reads them any more.
+
+Whatever goes to a terminal goes through here, and nothing in it acts on one but what this program adds:
+text is made plain, and markup in it is text.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from typing import TextIO
+from collections.abc import Iterable
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from orchestrator.plain_text import json_plain, named
 
 
-class Data(Console):
+class PlainConsole(Console):
+    """A console for text of others: its styles are ours alone."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **settings})
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        """Print; rich would take some control characters out of a string unseen."""
+        super().print(*(named(each) if isinstance(each, str) else each for each in objects), **settings)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The pieces of text that are printed, also for parts of a whole, such as cells of a table."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(named(segment.text), segment.style)
+
+
+class Data(PlainConsole):
     """Tables on stdout. A reader that has gone is told to the caller, not made exit code 1."""
 
     def on_broken_pipe(self) -> None:
@@ -18,13 +43,24 @@ class Data(Console):
         raise BrokenPipeError
 
 
-class People(Console):
+class People(PlainConsole):
     """Text on stderr. When nobody reads it any more the run still goes on to its verdict."""
 
     def on_broken_pipe(self) -> None:
         """Called by rich while BrokenPipeError is handled."""
         self.quiet = True
         drop(sys.stderr)
+
+
+def write_data(text: str) -> None:
+    """Text on stdout as it is, but plain, and a newline after it if there is none."""
+    sys.stdout.write(named(text).removesuffix("\n") + "\n")
+    sys.stdout.flush()
+
+
+def write_json(value: object) -> None:
+    """JSON on stdout."""
+    write_data(json_plain(json.dumps(value, indent=2)))
 
 
 def drop(stream: TextIO) -> None:

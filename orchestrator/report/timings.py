@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import Comparison, OutcomeComparison, Share, TimingComparison
 from orchestrator.analysis.findings import headline
 from orchestrator.analysis.inference import LEVEL
-from orchestrator.report.comparisons import basis, cells
-from orchestrator.report.rows import count_of
+from orchestrator.report.comparisons import MEANS, basis, cells
 
 _FEW_SENTENCES = 6
 _PERCENT = 100
@@ -35,8 +35,8 @@ def timing_tables(comparison: Comparison) -> Iterator[TimingTable]:
     for (family, when, unit), timings in groups.items():
         interval = "range, exact" if unit == "instructions" else "95 % interval"
         yield TimingTable(
-            f"{family}, {_WHEN[when]}" + (", instructions" if unit == "instructions" else ""),
-            ("size", comparison.baseline, comparison.candidate, "change %", interval, "p"),
+            f"{family}, {_WHEN[when]}, {MEANS}" + (", instructions" if unit == "instructions" else ""),
+            ("size", comparison.baseline, comparison.candidate, "change", interval, "p"),
             tuple((_split(timing)[1], *cells(timing)[1:]) for timing in timings),
         )
 

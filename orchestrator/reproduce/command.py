@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import sys
@@ -14,6 +13,7 @@ import typer
 
 from orchestrator.commands.shared import SetOption, load, people
 from orchestrator.errors import InputError
+from orchestrator.report.streams import write_json
 
 if TYPE_CHECKING:
     from orchestrator.reproduce.draft import Draft
@@ -112,7 +112,7 @@ def reproduce(
     result: dict[str, Any] = {"scenario": str(path), "facts": [fact.as_json() for fact in draft.facts]}
     if write_only:
         if as_json:
-            typer.echo(json.dumps(result, indent=2))
+            write_json(result)
         return
     _run(path, override, out, jobs, result if as_json else None)
 
@@ -191,5 +191,5 @@ def _run(
     show_report(directory.path, verdict)
     if result is not None:
         result |= {"run": str(directory.path), "verdict": verdict.model_dump(mode="json")}
-        typer.echo(json.dumps(result, indent=2))
+        write_json(result)
     raise typer.Exit(verdict.exit_code)

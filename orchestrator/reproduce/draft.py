@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.memory.picture import scaled
-from orchestrator.oom.explain import visible
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
+from orchestrator.plain_text import ascii_line
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_load
 from orchestrator.reproduce.memory import FreeList, Plan, plan_memory, unit_bounds
@@ -55,7 +56,7 @@ class Draft:
     def text(self, source: str) -> str:
         """The scenario file; the facts stand at its top."""
         notes = [f"# {fact.origin}: {fact.what}: {fact.value} ({fact.why})" for fact in self.facts]
-        head = [MODELINE, f"# Made by `oomlab reproduce` from {visible(source)}.", *notes]
+        head = [MODELINE, f"# Made by `oomlab reproduce` from {ascii_line(source)}.", *notes]
         return "\n".join(head) + "\n" + yaml_text(self.data)
 
 
@@ -183,8 +184,8 @@ def _report_facts(chosen: Chosen) -> list[Fact]:
 
 def _description(source: Source, chosen: Chosen | None) -> str:
     if chosen is None:
-        return f"The patch of {visible(source.title)} in the memory state of binder-order3."
-    return f"After the report in {visible(source.title)}, {headline(chosen)}"
+        return f"The patch of {ascii_line(source.title)} in the memory state of binder-order3."
+    return f"After the report in {ascii_line(source.title)}, {headline(chosen)}"
 
 
 def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], list[Fact]]:
@@ -261,7 +262,7 @@ def _between(free_kb: int) -> dict[str, str]:
 
 def _picture(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any]:
     usage = {name: event.usage_kb[name] for name in NAMES if name in event.usage_kb and name != "free_cma"}
-    value = f"{sum(usage.values())} kB in {len(usage)} lines"
+    value = f"{sum(usage.values())} kB in {count_of('line', len(usage))}"
     facts.append(
         read("composition", value, "the report's Mem-Info; rebuilt line by line, divided by the scale")
     )

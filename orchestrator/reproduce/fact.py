@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.oom.explain import visible
+from orchestrator.plain_text import ascii_line
 
 Origin = Literal["read", "inferred", "unknown"]
 
@@ -41,4 +41,4 @@ def unknown(what: str, value: object, why: str) -> Fact:
 
 
 def _fact(origin: Origin, what: str, value: object, why: str) -> Fact:
-    return Fact(origin, visible(what), visible(str(value)), visible(why))
+    return Fact(origin, ascii_line(what), ascii_line(str(value)), ascii_line(why))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.amounts import count_of
 from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.oom.diagnosis import diagnose
 from orchestrator.oom.records import MemoryEvent
@@ -141,8 +142,8 @@ def _mappings(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[s
     size = _MAPPINGS[order]
     array = size // (4 * KIB) * ELEMENT_BYTES
     why = (
-        f"{array} bytes of page array, {ELEMENT_BYTES} for each page (struct binder_lru_page): that is order"
-        f" {order}. The size that was mapped is not in the text"
+        f"{count_of('byte', array)} of page array, {ELEMENT_BYTES} for each page (struct binder_lru_page):"
+        f" that is order {order}. The size that was mapped is not in the text"
     )
     if is_binder(event):
         facts.append(inferred("trigger", f"mmaps of {format_size(size)}", why))

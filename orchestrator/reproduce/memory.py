@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.amounts import count_of
 from orchestrator.memory.picture import units_of
 from orchestrator.oom.records import MemoryEvent, Zone
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
@@ -160,7 +161,7 @@ def _watermarks(event: MemoryEvent, facts: list[Fact]) -> tuple[int | None, int 
         facts.append(unknown("watermarks", "the guest's own", "the text shows none"))
         return (None, None, None)
     shown = ", ".join(f"{name} {mark} kB" for name, mark in zip(("min", "low", "high"), marks, strict=True))
-    facts.append(read("watermarks", shown, f"{len(zones)} zone{'s' * (len(zones) != 1)} together"))
+    facts.append(read("watermarks", shown, f"{count_of('zone', len(zones))} together"))
     extra_kb = _extra_free_kb(zones)
     if extra_kb:
         facts.append(

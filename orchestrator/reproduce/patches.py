@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.mail.bases import Checked
 from orchestrator.mail.review import Review, Reviewed, file_name, patch_files
 from orchestrator.mail.series import Group, listed, missing_words
 from orchestrator.mail.verdict import Kind
-from orchestrator.oom.explain import visible
+from orchestrator.plain_text import ascii_line
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 
 _FORWARD = (Kind.APPLIES, Kind.ADAPTED)
@@ -81,7 +82,7 @@ def _refusals(review: Review) -> Iterator[str]:
             for checked in item.checked[:_SHOWN]:
                 why = "; ".join(checked.verdict.remarks[:_SHOWN])
                 said = f"patch {item.number}, {checked.base}: {checked.verdict.kind.value}: {why}"
-                yield visible(said.strip(": "))
+                yield ascii_line(said.strip(": "))
 
 
 def _bases(review: Review, group: Group) -> list[str]:
@@ -167,7 +168,7 @@ def _adapted(checked: Checked) -> Iterator[Fact]:
     if remarks and checked.verdict.text:
         told = [remark for remark in remarks if _WHITE_SPACE not in remark]
         spaced = len(remarks) - len(told)
-        told += [f"{_WHITE_SPACE} from the base's lines in {spaced} hunks"] if spaced else []
+        told += [f"{_WHITE_SPACE} from the base's lines in {count_of('hunk', spaced)}"] if spaced else []
         yield inferred("patch", "adapted to the base", "; ".join(told))
 
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, expanded, names_of, read_files
-from orchestrator.oom.explain import request, visible
+from orchestrator.oom.explain import request
 from orchestrator.oom.records import MemoryEvent
+from orchestrator.plain_text import ascii_line
 from orchestrator.reading import read_bounded
 
 LARGEST_KILLING_ORDER = 3
@@ -63,7 +65,11 @@ def load_source(paths: Sequence[Path]) -> Source:
     contents = read_files({name: _text(path) for name, path in zip(names_of(files), files, strict=True)})
     source = Source(paths[0], contents, len(files) - 1)
     if not contents.reports and not contents.patches:
-        named = f"{visible(str(paths[0]))} holds" if not source.others else f"these {len(files)} files hold"
+        named = (
+            f"{ascii_line(str(paths[0]))} holds"
+            if not source.others
+            else f"these {count_of('file', len(files))} hold"
+        )
         raise InputError(
             f"{named} neither an OOM report nor a patch: there is nothing to reproduce",
             hint="`oomlab oom FILE` and `oomlab mail FILE` say what they find in a text",
@@ -74,14 +80,14 @@ def load_source(paths: Sequence[Path]) -> Source:
 def _text(path: Path) -> bytes:
     """A file's text, without runs of NUL. InputError when there is no such file, or no text in it."""
     if not path.is_file() and path.exists():
-        raise InputError(f"{visible(str(path))} is no ordinary file", hint="give mails, logs or patches")
+        raise InputError(f"{ascii_line(str(path))} is no ordinary file", hint="give mails, logs or patches")
     data = read_bounded(path, MAX_MAIL_BYTES, hint=_CUT)
     if not data.strip(b"\0\t\n\v\f\r "):
-        raise InputError(f"{visible(str(path))} is empty")
+        raise InputError(f"{ascii_line(str(path))} is empty")
     # Logs that survived a crash have runs of NUL where nothing was written.
     if data.count(b"\0") * _TOO_MANY_NULS > len(data):
         raise InputError(
-            f"{visible(str(path))} is binary", hint="expected a mail, a log or a patch, saved as text"
+            f"{ascii_line(str(path))} is binary", hint="expected a mail, a log or a patch, saved as text"
         )
     return data.replace(b"\0", b"")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.amounts import count_of
 from orchestrator.analysis import inference
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, Comparison
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
@@ -15,7 +16,6 @@ from orchestrator.analysis.timings import compare_timings, pairs
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judgement import Conclusion
-from orchestrator.report.rows import count_of
 from orchestrator.report.source import RunReport
 from orchestrator.result import TrialResult
 from orchestrator.runs_compared.differences import differences, times_differ_by

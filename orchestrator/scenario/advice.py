@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of
 from orchestrator.binder import page_array_order
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.models import BinderMmap, Fragmentation, Scenario, Variant
@@ -159,13 +160,13 @@ def _could_not_fail_words(
     if isinstance(trigger, BinderMmap) and not trigger.hold and trigger.count > 1:
         return ("trigger", "hold"), (
             f"each mapping is released before the next, so {asks} at a time, however many mmaps follow:"
-            f" with up to {left} usable units left variant '{name}' could not fail"
+            f" with up to {count_of('usable unit', left)} left variant '{name}' could not fail"
         )
     if scenario.fragmentation is None:
         return ("trigger",), (
             f"memory is not fragmented: {asks} and there may be {left}, so variant '{name}' could not fail"
         )
     return ("fragmentation", "target", "usable_units"), (
-        f"the target may leave {left} usable units of order {need.order} and {asks}:"
+        f"the target may leave {count_of('usable unit', left)} of order {need.order} and {asks}:"
         f" then variant '{name}' could not fail"
     )

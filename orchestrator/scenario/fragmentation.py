@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from orchestrator.amounts import count_of
 from orchestrator.scenario.fields import Cross, Model, Number, Size, each_once, refuse, size_between
 from orchestrator.scenario.picture import Picture
 from orchestrator.units import KIB, MIB
@@ -112,7 +113,7 @@ class Target(Model):
         return [
             Cross(
                 ("usable_units", index, "max"),
-                f"at least {needed} units of order {low.order} remain"
+                f"at least {count_of('unit', needed)} of order {low.order} remain"
                 f" where there are {high.min} of order {high.order}: both bounds cannot hold",
             )
             for index, low in enumerate(self.usable_units)

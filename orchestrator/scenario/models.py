@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from orchestrator.amounts import count_of
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.device import Device, Variant
@@ -233,8 +234,8 @@ def _size_problems(scenario: Scenario) -> list[Cross]:
     others = scenario.bystanders
     if others is not None and others.count * others.memory >= memory:
         what = (
-            f"{others.count} bystanders of {format_size(others.memory)} do not fit into the device's"
-            f" {format_size(memory)}"
+            f"{count_of('bystander', others.count)} of {format_size(others.memory)}: more than fits into the"
+            f" device's {format_size(memory)}"
         )
         found.append(Cross(("bystanders", "memory"), what))
     return found
@@ -260,7 +261,7 @@ def _fragmentation_size_problems(scenario: Scenario, fragmentation: Fragmentatio
     for index, units in enumerate(fragmentation.target.usable_units):
         room = memory // (page_bytes << units.order)
         if units.min is not None and units.min >= room:
-            what = f"{format_size(memory)} hold fewer than {room} units of order {units.order}"
+            what = f"{format_size(memory)} hold fewer than {count_of('unit', room)} of order {units.order}"
             found.append(Cross(("fragmentation", "target", "usable_units", index, "min"), what))
     return found + _picture_problems(scenario, fragmentation)
 
@@ -289,7 +290,7 @@ def _trigger_problems(scenario: Scenario) -> list[Cross]:
     mmaps = scenario.trigger.count if isinstance(scenario.trigger, BinderMmap) else 0
     for name, expectation in scenario.expectations.items():
         if expectation.mmaps_failed is not None and (not mmaps or expectation.mmaps_failed > mmaps):
-            what = f"the trigger makes {mmaps or 'no'} mmaps"
+            what = f"the trigger makes {count_of('mmap', mmaps) if mmaps else 'no mmaps'}"
             found.append(Cross(("expectations", name, "mmaps_failed"), what))
         if expectation.killed == "bystander" and scenario.bystanders is None:
             found.append(Cross(("expectations", name, "killed"), "the scenario has no bystanders"))

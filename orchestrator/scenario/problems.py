@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import InputError
+from orchestrator.plain_text import one_line
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Problem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}:{self.column}"
         hint = f" (did you mean '{self.nearest}'?)" if self.nearest else ""
-        return f"{place}: {self.what}{hint}"
+        return one_line(f"{place}: {self.what}{hint}")
 
 
 class ScenarioInvalid(InputError):

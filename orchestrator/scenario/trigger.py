@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
+from orchestrator.amounts import count_of
 from orchestrator.scenario.fields import (
     Count,
     Cross,
@@ -54,7 +55,14 @@ class BinderMmap(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.processes > self.count:
-            refuse([Cross(("processes",), f"{self.processes} processes cannot share {self.count} mmaps")])
+            refuse(
+                [
+                    Cross(
+                        ("processes",),
+                        f"{count_of('process', self.processes)} cannot share {count_of('mmap', self.count)}",
+                    )
+                ]
+            )
         return self
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from orchestrator.plain_text import one_line
 from orchestrator.scenario.fields import CROSS_FIELD
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.shape import places_of_key, shape_at
@@ -184,5 +185,5 @@ def shown(value: Any) -> str:
         return "a section with keys"
     if isinstance(value, list | tuple):
         return "a list"
-    text = repr(value) if isinstance(value, str) else str(value)
+    text = repr(one_line(value)) if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -64,7 +64,8 @@ def search(
     """
     from orchestrator.report.live import live_observer
     from orchestrator.report.search import print_search
-    from orchestrator.report.streams import People
+    from orchestrator.report.streams import People, write_data
+    from orchestrator.rundir import json_text
     from orchestrator.search.observer import SearchObserver
     from orchestrator.search.search import Search, SearchOptions
     from orchestrator.search.varied import parse_varied
@@ -86,19 +87,20 @@ def search(
     print_search(result, people)
     people.print(f"Everything is in {path}", soft_wrap=True, markup=False)
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        write_data(json_text(result))
     raise typer.Exit(result.exit_code)
 
 
 def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn:
     """Print the result that lies in a search's directory; ends the command with its exit code."""
     from orchestrator.report.search import print_search
-    from orchestrator.rundir import RunDirectory
+    from orchestrator.report.streams import write_data
+    from orchestrator.rundir import RunDirectory, json_text
     from orchestrator.search.result import SearchResult
 
     result = RunDirectory(directory).load(directory / SEARCH_FILE, SearchResult)
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        write_data(json_text(result))
     else:
         print_search(result, console)
     raise typer.Exit(result.exit_code)

@@ -164,7 +164,7 @@ class Trial:
         boot = replace(boot, command_line=change(boot.command_line))
         common = Surroundings(budgets or laboratory.budgets, StopSwitch(), laboratory.mapping_bytes)
         observers = Observers(on_record, _ignore)
-        block_directory, self.directory = self.directory / "block", self.directory / "trial"
+        block_directory, self.directory = self.directory / "0001", self.directory / "0002"
         for directory in (block_directory, self.directory):
             directory.mkdir(parents=True)
         with raise_block(planned, boot, Folder(block_directory), 1, common, observers) as block:

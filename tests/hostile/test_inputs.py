@@ -75,7 +75,7 @@ def problem_with(file: Path) -> tuple[str, int]:
 READERS: list[Callable[[Path], object]] = [read_patch, load_mail, read_scenario_text]
 
 
-@pytest.mark.parametrize("reader", [*READERS, load_source])
+@pytest.mark.parametrize("reader", [*READERS, lambda file: load_source([file])])
 def test_a_device_that_never_ends_is_bad_input(reader: Callable[[Path], object]) -> None:
     with pytest.raises(InputError) as caught:
         reader(Path("/dev/zero"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.units import KIB
 
@@ -122,7 +123,7 @@ def kernel_command_line(arch: Arch, *, cma_bytes: int, extra: Sequence[str], rec
     excess = len(line.encode()) - (COMMAND_LINE_LIMIT - 1)
     if excess > 0:
         raise InputError(
-            f"the kernel command line is {excess} bytes too long ({COMMAND_LINE_LIMIT - 1} fit)",
+            f"the kernel command line is {count_of('byte', excess)} too long ({COMMAND_LINE_LIMIT - 1} fit)",
             hint="shorten device.cmdline, device.sysctls or the trigger's command",
         )
     return line

@@ -11,10 +11,10 @@ from typing import Final
 from matplotlib.axes import Axes
 
 from orchestrator.memory.sample import MemorySample
+from orchestrator.plain_text import named
 from orchestrator.report.html.drawing import INK, LAYERS, SURFACE, Margins, draw, name_axes
 from orchestrator.report.html.plots import Grid, Key, Plot
 from orchestrator.report.html.series import BlockSeries
-from orchestrator.report.html.text import visible
 
 _KB_PER_MIB = 1024
 
@@ -133,7 +133,7 @@ def _paint_bars(axes: Axes, *, bars: Sequence[tuple[str, Sequence[float]]], laye
                 row, size, left=left, height=0.46, color=LAYERS[layer], edgecolor=SURFACE, linewidth=0.8
             )
             left += size
-        axes.text(0, row - 0.32, visible(title), color=INK, va="bottom")
+        axes.text(0, row - 0.32, named(title), color=INK, va="bottom")
     axes.set_ylim(len(bars) - 0.6, -0.75)
     axes.set_xlim(0, max(1, *(sum(parts) for _, parts in bars)))
     axes.set_yticks([])

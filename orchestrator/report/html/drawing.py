@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from orchestrator.report.html.text import visible
+from orchestrator.plain_text import named
 
 INK: Final = "#fe0001"
 MUTED: Final = "#fe0002"
@@ -101,8 +101,8 @@ def draw(
 
 def name_axes(axes: Axes, *, x: str, y: str) -> None:
     """What the axes show, with units; the vertical one's name lies above it, where it can be read."""
-    axes.set_xlabel(visible(x), color=INK, labelpad=4)
-    axes.set_title(visible(y), loc="left", color=INK, fontsize=_FONT_PT, pad=8, x=0)
+    axes.set_xlabel(named(x), color=INK, labelpad=4)
+    axes.set_title(named(y), loc="left", color=INK, fontsize=_FONT_PT, pad=8, x=0)
 
 
 def _dress(axes: Axes) -> None:
@@ -121,7 +121,7 @@ def _inline(svg: str, name: str, label: str) -> Markup:
     text = _SPACE.sub("\n", _NOISE.sub("", svg)).strip()
     text = _SIZE.sub(
         lambda found: (
-            f'<svg class="plot" viewBox="{found[1]}" role="img" aria-label="{escape(visible(label))}">'
+            f'<svg class="plot" viewBox="{found[1]}" role="img" aria-label="{escape(named(label))}">'
         ),
         text,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.memory.sample import MemorySample
 from orchestrator.report.html.composition import at_moments, over_time
@@ -51,7 +52,8 @@ def memory_section(report: RunReport, clock: Clock) -> MemorySection:
         plots=[*_block_plots(report, blocks, clock, page_bytes), *([bars] if bars else [])],
         moments=moment_table(columns, page_bytes),
         moments_caption="Blocks that a kernel request may use (unmovable, reclaimable and movable lists;"
-        f" no CMA, no reserve), medians of {len(blocks)} blocks and {len(trials)} trials."
+        f" no CMA, no reserve), medians of {count_of('block', len(blocks))}"
+        f" and {count_of('trial', len(trials))}."
         " After: when the trigger had ended.",
     )
 

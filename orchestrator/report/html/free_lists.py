@@ -14,6 +14,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
 
+from orchestrator.amounts import count_of
 from orchestrator.memory.fragmentation import USABLE_TYPES
 from orchestrator.memory.sample import MemorySample
 from orchestrator.report.html.drawing import GRID, INK, MUTED, SURFACE, Margins, draw, name_axes
@@ -113,7 +114,11 @@ def ways_to_target(
         for word, value in (("at least", bound.min), ("at most", bound.max))
         if value is not None
     )
-    shown = f"all {blocks} blocks" if len(all_series) == blocks else f"{len(all_series)} of {blocks} blocks"
+    shown = (
+        f"all of {count_of('block', blocks)}"
+        if len(all_series) == blocks
+        else f"{len(all_series)} of {count_of('block', blocks)}"
+    )
     return Plot(
         title="The way to the target, block by block",
         caption=f"Usable units of order {order} ({spaced_size(page_bytes << order)} in one piece), {shown};"

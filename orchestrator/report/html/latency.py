@@ -11,10 +11,12 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
+from orchestrator.amounts import time_text
 from orchestrator.report.html.drawing import DASHES, GRID, SERIES, Margins, draw, name_axes
 from orchestrator.report.html.plots import Grid, Key, Plot, brief, decades
 
 _POINTS = 160
+_NS_PER_US = 1000
 _PERCENTILES: Final = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
 _TABLE: Final = (1.0, 25.0, 50.0, 75.0, 90.0, 99.0, 99.9)
 
@@ -64,16 +66,7 @@ def amount(value: float, unit: str) -> str:
     """A time with the unit that suits it, or a count of instructions."""
     if unit != "us":
         return f"{brief(value)} insns"
-    for limit, factor, word in (
-        (1, 1e-3, "ns"),
-        (1e3, 1, "\N{MICRO SIGN}s"),
-        (1e6, 1e3, "ms"),
-        (math.inf, 1e6, "s"),
-    ):
-        if value < limit:
-            scaled = value / factor
-            return f"{scaled:.3g} {word}" if scaled < 1000 else f"{scaled:.0f} {word}"
-    raise AssertionError(value)
+    return time_text(value * _NS_PER_US, "\N{MICRO SIGN}s")
 
 
 def _paint(axes: Axes, *, found: Mapping[str, np.ndarray], places: Mapping[str, int], unit: str) -> None:

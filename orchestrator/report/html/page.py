@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import When
 from orchestrator.judgement import Conclusion
 from orchestrator.report.audit import audit_lines, audit_warnings
@@ -94,6 +95,7 @@ def render_page(report: RunReport) -> str:
         lstrip_blocks=True,
     )
     environment.filters["prose"] = prose
+    environment.filters["counted"] = count_of
     environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text())
     return environment.get_template("report.html.jinja").render(_context(report))
 
@@ -179,7 +181,7 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     device = manifest.scenario.device
     for base, artefacts in manifest.artefacts.items():
         yield "kernel", f"{artefacts.release} ({base}, {artefacts.page_size_bytes // 1024} KiB pages)"
-    cpus = f"{device.cpus} CPU{'s' if device.cpus > 1 else ''}"
+    cpus = count_of("CPU", device.cpus)
     yield "guest", f"{device.arch}, {device.memory // (1 << 20)} MiB, {cpus}"
     for each in verdict.passes:
         qemu = manifest.accelerators[each.clock].qemu_version

@@ -10,6 +10,7 @@ from typing import Final
 
 from matplotlib.axes import Axes
 
+from orchestrator.amounts import is_factor, short
 from orchestrator.analysis.comparison import Comparison, TimingComparison, When
 from orchestrator.report.html.drawing import GRID, INK, MUTED, SERIES, SURFACE, Margins, draw
 from orchestrator.report.html.latency import amount
@@ -33,7 +34,7 @@ _DRAWN: Final[Mapping[When, Sequence[str]]] = {
 }
 """Statistics that a figure has room for; its numbers have all."""
 _LONGEST_SIZE = 16
-_COLUMNS: Final = ("ratio", "interval", "p (Holm)", "blocks", "in words")
+_COLUMNS: Final = ("ratio of means", "interval", "p (Holm)", "blocks", "in words")
 _LEAST_SHARE = 0.3
 """Of the way from 1 to the end of the axis, for a number to have room."""
 _ROW_PT = 19
@@ -81,7 +82,7 @@ def _plot(
             partial(_paint, rows=rows, colour=SERIES[place % len(SERIES)], counted=counted),
             name=name,
             label=f"Ratios of {comparison.candidate} to {comparison.baseline}, {STATES[state].lower()}: "
-            + "; ".join(f"{timing.name} {timing.statistic} {timing.ratio:.3g}" for timing in drawn)
+            + "; ".join(f"{timing.name} {timing.statistic} {short(timing.ratio)}" for timing in drawn)
             + ".",
             height_pt=66 + _ROW_PT * len(rows),
             margins=_ROOM,
@@ -209,18 +210,24 @@ def _ticks(reach: float) -> list[float]:
 
 def _numbers(timing: TimingComparison) -> tuple[str, ...]:
     name = timing.name if timing.statistic == "real_time" else f"{timing.name} {timing.statistic}"
-    interval = "-" if timing.low is None or timing.high is None else f"{timing.low:.3f} to {timing.high:.3f}"
+    interval = (
+        "-" if timing.low is None or timing.high is None else f"{_ratio(timing.low)} to {_ratio(timing.high)}"
+    )
     p = timing.p_holm if timing.p_holm is not None else timing.p
     return (
         name,
-        _time(timing.baseline, timing.unit),
-        _time(timing.candidate, timing.unit),
-        f"{timing.ratio:.3f}" if timing.comparable else "other work",
+        _time(timing.baseline_mean or timing.baseline, timing.unit),
+        _time(timing.candidate_mean or timing.candidate, timing.unit),
+        _ratio(timing.ratio) if timing.comparable else "other work",
         interval,
         "-" if p is None else f"{p:.3g}",
         str(timing.blocks),
         timing.words,
     )
+
+
+def _ratio(ratio: float) -> str:
+    return short(ratio) if is_factor(ratio) else f"{ratio:.3f}"
 
 
 def _time(value: float, unit: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.amounts import count_of
 from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.outcome import Outcome
 from orchestrator.report.source import RunReport
@@ -55,7 +56,7 @@ def kernel_bugs(report: RunReport) -> Iterator[str]:
         trials = [result for result in report.results if result.variant == name]
         found = [result.kernel_bugs[0] for result in trials if result.kernel_bugs and not result.crashes]
         if found:
-            share = f"{len(found)} of {len(trials)} trials"
+            share = f"{len(found)} of {count_of('trial', len(trials))}"
             yield f"{name}: the kernel reported a bug of its own in {share}: {found[0]}"
 
 
@@ -80,7 +81,8 @@ def command_outputs(report: RunReport) -> Iterator[OutputView]:
             left_out = f", {output.left_out} of them not kept" if output.left_out else ""
             yield OutputView(
                 title=f"Trial {result.trial}, {result.variant}: {result.why}",
-                amount=f"{output.bytes} bytes in trials/{result.directory}/output.log{left_out}; its end:",
+                amount=f"{count_of('byte', output.bytes)} in trials/{result.directory}/output.log{left_out};"
+                " its end:",
                 end=output.end,
                 failed=result.outcome is Outcome.COMMAND_FAILED,
             )

@@ -111,6 +111,11 @@ def test_a_user_without_account_and_home(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "set OOMLAB_CACHE or HOME" in look.cache_place().error
 
 
+def test_closed_streams_are_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert not look.terminal().is_terminal
+
+
 def _raise(error: Exception) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> Any:
         raise error

@@ -85,7 +85,7 @@ def test_the_kernel_command_line() -> None:
 def test_a_line_that_the_kernel_would_cut_is_refused() -> None:
     longest = 2047 - len(kernel_command_line("x86_64", cma_bytes=0, extra=[], recipe=""))
     kernel_command_line("x86_64", cma_bytes=0, extra=[], recipe="x" * longest)
-    with pytest.raises(InputError, match="1 bytes too long"):
+    with pytest.raises(InputError, match="1 byte too long"):
         kernel_command_line("x86_64", cma_bytes=0, extra=[], recipe="x" * (longest + 1))
 
 

@@ -142,4 +142,4 @@ def test_hunks_that_the_diffstat_promises_are_missed() -> None:
     stat = " drivers/android/pages.c | 6 +++---\n 1 file changed, 3 insertions(+), 3 deletions(-)\n"
     verdict = verdict_on(mail_of(diff, stat=stat).encode())
     assert verdict.kind is Kind.INCOMPLETE
-    assert "+3 -3; found 1 files, +1 -1" in verdict.remarks[0]
+    assert "+3 -3; found 1 file, +1 -1" in verdict.remarks[0]

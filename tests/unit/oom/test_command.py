@@ -193,7 +193,7 @@ def test_a_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
     result = oom("--json", missing, console_path(ONE_OOM), tmp_path)
     assert result.exit_code == 2
     assert json.loads(result.stdout)["oom_events"] == 1
-    assert "missing\\x1b[31m.txt: No such file or directory" in result.stderr.replace("\n", "")
+    assert "missing<U+001B>[31m.txt: No such file or directory" in result.stderr.replace("\n", "")
     assert f"{tmp_path}: Is a directory" in result.stderr.replace("\n", "")
     assert "\x1b" not in result.stderr
 

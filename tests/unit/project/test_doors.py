@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may touch files by path. Files of a run directory have one door, `orchestrator.folder`."""
+"""Who may touch files by path, and who may write to a terminal.
+
+Files of a run directory have one door, `orchestrator.folder`; text of others has another,
+`orchestrator.report.streams`.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +28,7 @@ _MAY = {
     "guests/": "descriptors, QEMU's /proc, answers of the probe in the cache",
     "host.py": "what the host is",
     "kernels/": "the cache, packages, sources, scratch",
+    "last_resort.py": "a file for the traceback",
     "ledger.py": "/proc of processes that were started",
     "lock_file.py": "the lock that the user named",
     "mail/checkpatch.py": "a package of the distribution",
@@ -39,10 +45,8 @@ _MAY = {
     "reproduce/source.py": "the mail that the user named",
     "reproduce/writing.py": "where the user wants a scenario written",
     "rundir.py": "makes runs/ and the directory of a new run",
-    "scenario/files.py": "scenarios that the user named",
-    "scenario/profile.py": "profiles that are shipped",
-    "scenario/reference.py": "a page of the docs",
-    "scenario/shape.py": "the schema that is shipped",
+    "scenario/": "scenarios and profiles, the schema, a page of the docs",
+    "standard_streams.py": "/dev/null",
     "testing.py": "the checkout",
 }  # fmt: skip
 
@@ -62,6 +66,20 @@ def test_files_are_touched_by_path_in_few_places(checkout: Path) -> None:
                 found.setdefault(module, []).append(f"line {line}: {what}")
     assert found == {}, "a file of a run directory? open it by orchestrator.folder; else say what it is"
     assert used == set(_MAY), "these do not touch any file any more"
+
+
+def test_text_goes_to_the_terminal_in_one_place(checkout: Path) -> None:
+    """rich's own console takes markup for markup, and passes escape codes on."""
+    package = checkout / "orchestrator"
+    found = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in sorted(package.rglob("*.py"))
+        if path.name not in ("streams.py", "standard_streams.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and re.fullmatch(r"(rich\.console\.)?Console|(typer|click)\.s?echo|print", ast.unparse(node.func))
+    ]
+    assert found == []
 
 
 def _touches(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -33,7 +33,7 @@ sys.exit(run_tests(sys.argv[1], sys.argv[2:]))
 def project(tmp_path: Path, checkout: Path) -> Path:
     """A checkout with this program and four tests, one of each kind."""
     (tmp_path / "orchestrator").mkdir()
-    for name in ("__init__.py", "errors.py", "testing.py"):
+    for name in ("__init__.py", "errors.py", "plain_text.py", "testing.py"):
         (tmp_path / "orchestrator" / name).write_text((checkout / "orchestrator" / name).read_text())
     (tmp_path / "pyproject.toml").write_text((checkout / "pyproject.toml").read_text())
     (tmp_path / "tests" / "unit").mkdir(parents=True)

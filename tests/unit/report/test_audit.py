@@ -101,9 +101,9 @@ def test_an_audit_that_is_not_whole_says_so() -> None:
     partial = PHASE.model_copy(update={"mmaps": 601, "dropped": 2})
     died = traced(1, 100, partial).model_copy(update={"outcome": Outcome.OOM})
     text = printed(trial(1, 100), died)
-    assert "601 mmaps were made and 600 page arrays traced" in text
-    assert "tracing changed the outcome in 1 of 1 blocks" in text
-    assert "2 traced events are not in the audit" in text
+    assert "601 mmaps made and 600 page arrays traced" in text
+    assert "tracing changed the outcome in 1 of 1 block\n" in text
+    assert "2 traced events not in the audit" in text
 
 
 def test_without_an_audit_the_proof_is_missed_aloud() -> None:

@@ -15,9 +15,9 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode, InputError
+from orchestrator.plain_text import named
 from orchestrator.report.between_runs import COMPARISON_FORMATS, render_runs
 from orchestrator.report.source import RunReport
-from orchestrator.report.text import harmless
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.schemas import json_schema
 from tests.unit.report.factory import Made, run_report
@@ -121,7 +121,7 @@ def test_what_cannot_be_compared_is_refused(runs: Runs) -> None:
 def test_every_format_is_safe_and_whole(runs: Runs, name: str) -> None:
     compared = compare_runs(runs("one", hostile=True), runs("two", hostile=True, shift=True))
     text = render_runs(compared, name)
-    assert harmless(text) == text
+    assert named(text) == text
     assert text.endswith("\n")
     assert "kvcalloc (B)" in text
     if name == "mail":

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from orchestrator.analysis.comparison import Answer
+from orchestrator.analysis.comparison import Answer, TimingComparison
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.report.comparisons import print_answer, print_comparison
+from orchestrator.report.comparisons import cells, print_answer, print_comparison
+from orchestrator.report.formats import FORMATS, render
 from orchestrator.report.source import load_run_report
-from tests.unit.report.factory import Made, run_directory
+from tests.unit.report.factory import Made, run_directory, run_report
 
 
 def printed(tmp_path: Path, made: Made) -> list[str]:
@@ -55,5 +57,50 @@ def test_an_answer_is_shown_with_its_evidence_and_what_is_open() -> None:
     answer = Answer(question="Why?", answer="Because.", evidence=("2 of 3\x1b[31m",), open="the rest")
     print_answer(answer, Console(width=80, file=text))
     assert [line.rstrip() for line in text.getvalue().splitlines()] == [
-        "Why?", "  Because.", "  - 2 of 3\\x1b[31m", "  open: the rest"
+        "Why?", "  Because.", "  - 2 of 3<U+001B>[31m", "  open: the rest"
     ]  # fmt: skip
+
+
+def test_the_change_of_a_row_is_the_ratio_of_its_figures(tmp_path: Path) -> None:
+    report = load_run_report(run_directory(tmp_path / "run", Made(blocks=7)).path)
+    timings = [
+        timing
+        for comparison in report.verdict.passes[0].comparisons
+        for timing in comparison.timings
+        if timing.comparable
+    ]
+    assert timings
+    for timing in timings:
+        assert timing.baseline_mean is not None
+        assert timing.candidate_mean is not None
+        assert timing.candidate_mean / timing.baseline_mean == pytest.approx(timing.ratio, rel=1e-4)
+        _, first, second, change, *_ = cells(timing)
+        (ours, unit), (theirs, other) = (text.split() for text in (first, second))
+        if unit == other:  # three digits each
+            percent = float(change.removesuffix(" %"))
+            assert float(theirs) / float(ours) == pytest.approx(1 + percent / 100, rel=0.011)
+
+
+def timing(**changes: float | None) -> TimingComparison:
+    fields: dict[str, object] = {
+        "name": "BM_mmap_binder/4096", "when": "target", "statistic": "real_time", "unit": "ns", "blocks": 7,
+        "baseline": 269_000.0, "candidate": 399_000.0, "ratio": 1.166, "low": None, "high": None,
+        "interval": "none", "p": None, "p_holm": None, "smallest_effect_percent": None, "words": "",
+    }  # fmt: skip
+    return TimingComparison.model_validate(fields | changes)
+
+
+def test_large_figures_are_readable() -> None:
+    shown = cells(timing(baseline_mean=5e6, candidate_mean=1.32e9, ratio=255.249, low=1.5, high=25424.9))
+    assert shown[1:] == ("5 ms", "1.32 s", "x 255", "+50.0 % to x 25425", "-")
+    shown = cells(timing(ratio=1.02, low=0.981, high=1.034, p_holm=0.5))
+    assert shown[3:] == ("+2.0 %", "-1.9 to +3.4 %", "0.5")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_one_is_no_plural(tmp_path: Path, name: str) -> None:
+    report = load_run_report(run_directory(tmp_path / "run", Made(blocks=1)).path)
+    nouns = "blocks|trials|timings|pairs|forks|states|mmaps|arrays|kills"
+    text = render(report, name)
+    assert re.findall(rf"(?<![\w./:,-])(?<!\d )1 (?:\w+ )?(?:{nouns})\b", text) == []
+    assert not re.search(r"\d[eE]\+\d", render(run_report(tmp_path / "other", Made(blocks=7)), name))

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.outcome import Outcome
+from orchestrator.plain_text import named, one_line
 from orchestrator.report.formats import FORMATS, known_format, render
-from orchestrator.report.text import harmless, one_line
 from orchestrator.verdict import Verdict
 from tests.unit.report.factory import HOSTILE, Made, run_directory, run_report
 
@@ -116,13 +116,13 @@ def test_a_search_has_text_and_json_alone(tmp_path: Path) -> None:
 def test_nothing_a_guest_says_reaches_a_terminal_as_a_command(tmp_path: Path, name: str) -> None:
     made = Made(blocks=1, hostile=True, clocks=("realtime", "deterministic"))
     text = render(run_report(tmp_path / "run", made), name)
-    assert harmless(text) == text
+    assert named(text) == text
     if name not in ("html", "junit"):  # whose elements hold the console's own lines
         assert not any(line.startswith("ok 9 forged") for line in text.splitlines())
 
 
 def test_harmless_text_stays_as_it_is() -> None:
     for text in ("GFP_KERNEL|__GFP_ZERO", "größer", "a\nb"):
-        assert harmless(text) == text
-    assert one_line("a\nb\u2028\u202ec") == "a\\x0ab\\u2028\\u202ec"
+        assert named(text) == text
+    assert one_line("a\nb\u2028\u202ec") == "a<U+000A>b<U+2028><U+202E>c"
     assert json.dumps(one_line(HOSTILE), ensure_ascii=False).isprintable()

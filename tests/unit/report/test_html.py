@@ -158,13 +158,13 @@ def test_a_hostile_guest_is_shown_and_not_obeyed(page: _Page, tmp_path: Path) ->
     for character in ("\x1b", "\x07", "\x00", "\x9b", "\u202e"):
         assert character in HOSTILE
         assert character not in hostile.text
-    assert "\\x1b]0;owned\\x07" in hostile.text
-    assert "\\u202e" in hostile.text
+    assert "<U+001B>]0;owned<U+0007>" in hostile.text
+    assert "<U+202E>" in hostile.text
     assert "kcalloc: the kernel reported a bug of its own in 6 of 6 trials" in hostile.text
 
 
 def test_words_between_backticks_are_code_and_nothing_else_is_markup() -> None:
-    assert prose("`a` <b> `<i>` \x1b") == "<code>a</code> &lt;b&gt; <code>&lt;i&gt;</code> \\x1b"
+    assert prose("`a` <b> `<i>` \x1b") == "<code>a</code> &lt;b&gt; <code>&lt;i&gt;</code> &lt;U+001B&gt;"
 
 
 def test_text_is_bounded() -> None:
