@@ -48,7 +48,8 @@ def change(ratio: float) -> str:
 
 def upwards(share: float) -> str:
     """A share in percent, rounded up: a bound may be too wide, never too narrow."""
-    return f"{math.ceil(share * _PERCENT * 10) / 10:g}"
+    tenths = round(share * _PERCENT * 10, 6)  # 1.04 - 1 is a little more than 0.04, and 4.1 % is not meant
+    return f"{math.ceil(tenths) / 10:g}"
 
 
 def share_text(part: int, whole: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.analysis.comparison import Comparison, Noise, TimingComparison
 from orchestrator.outcome import Outcome
 from orchestrator.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
 from orchestrator.scenario import Scenario, load_text
@@ -66,3 +67,23 @@ def run(ratios: Sequence[float], base_ns: float = 1e6, wander: float = 0.2) -> l
         own_ns = base_ns * math.exp(dice.gauss(0, wander))
         trials += [trial("first", block, own_ns), trial("second", block, own_ns * ratio)]
     return trials
+
+
+def compared_time(**changes: Any) -> TimingComparison:
+    """A timing that was bounded at 4 %, of eight blocks."""
+    fields: dict[str, Any] = {
+        "name": "BM_x/4096", "when": "target", "comparable": True, "statistic": "real_time", "unit": "ns",
+        "blocks": 8, "baseline": 100.0, "candidate": 101.0, "ratio": 1.01, "low": 0.98, "high": 1.04,
+        "interval": "paired t", "p": 0.5, "p_holm": 0.5, "smallest_effect_percent": 3.0, "words": "so it was",
+    }  # fmt: skip
+    return TimingComparison(**(fields | changes))
+
+
+def comparison(*timings: TimingComparison, **changes: Any) -> Comparison:
+    """A paired comparison of eight blocks on a quiet machine."""
+    noise = Noise(quiet=True, spread_percent=2.0, control_percent=None)
+    fields: dict[str, Any] = {
+        "baseline": "first", "candidate": "second", "paired": True, "blocks": 8, "claims": True,
+        "smallest_p": 0.0078, "outcome": None, "timings": timings, "noise": noise,
+    }  # fmt: skip
+    return Comparison(**(fields | changes))
