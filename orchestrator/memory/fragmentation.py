@@ -23,7 +23,7 @@ def order_of(size_bytes: int, page_size_bytes: int = 4096) -> int:
     """The order of the smallest block that holds `size_bytes` (get_order); ValueError below 1."""
     if size_bytes < 1 or page_size_bytes < 1:
         raise ValueError("sizes must be positive")
-    return max(0, ((size_bytes - 1) // page_size_bytes).bit_length())
+    return ((size_bytes - 1) // page_size_bytes).bit_length()
 
 
 def units(counts: Sequence[int], order: int) -> int:

@@ -8,7 +8,7 @@ import re
 from orchestrator.memory.tables import damaged
 
 _ROW = re.compile(r"^Node\s+(\d{1,9}), zone\s+(\S+)\s+(\S.*?)\s*$")
-# Printed as index/1000 "." index%1000 with C's division, so -500 comes out as "0.-500".
+# Printed as index/1000 "." index%1000 with C's division, so each has its sign: -500 comes out as "0.-500".
 _INDEX = re.compile(r"^(-?\d{1,4})\.(-?\d{3})$")
 
 
@@ -29,6 +29,4 @@ def _value(word: str, line: str) -> float:
     match = _INDEX.match(word)
     if match is None:
         raise damaged("fragmentation index", line)
-    whole, thousandths = int(match[1]), int(match[2])
-    sign = -1 if match[1].startswith("-") else 1
-    return whole + sign * thousandths / 1000
+    return int(match[1]) + int(match[2]) / 1000

@@ -12,9 +12,9 @@ def parse_meminfo(text: str) -> dict[str, int]:
     for line in text.splitlines():
         if not line.strip():
             continue
-        name, colon, rest = line.partition(":")
+        name, _, rest = line.partition(":")
         words = rest.split()
-        if not colon or not words:
+        if not words:
             raise damaged("meminfo", line)
         fields[name.strip()] = whole_number(words[0], "meminfo", line)
     return fields

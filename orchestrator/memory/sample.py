@@ -17,6 +17,7 @@ from orchestrator.memory.pagetypeinfo import PageTypeInfo, parse_pagetypeinfo
 from orchestrator.memory.tables import Table, zone_counts
 from orchestrator.memory.vmstat import parse_vmstat, recorded
 from orchestrator.memory.zoneinfo import ZoneInfo, parse_zoneinfo
+from orchestrator.units import KIB
 
 
 class ZoneState(Table):
@@ -64,7 +65,7 @@ class MemorySample(Table):
 def build_sample(when: str, t_us: int, page_size_bytes: int, texts: Mapping[str, str]) -> MemorySample:
     """A sample from raw files by name ("pagetypeinfo", "zoneinfo", ...); InputError if one is damaged."""
     fields: dict[str, Any] = {"when": when, "t_us": t_us, "page_size_bytes": page_size_bytes}
-    page_kb = page_size_bytes // 1024
+    page_kb = page_size_bytes // KIB
     if "meminfo" in texts:
         meminfo = parse_meminfo(texts["meminfo"])
         fields["meminfo_kb"] = meminfo

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
 
 import pytest
@@ -223,3 +223,76 @@ def test_a_number_has_as_many_digits_as_64_bits_need(
     assert value == 2**64 - 1
     with pytest.raises(InputError):
         parser(line.format(10**20))
+
+
+BETWEEN_EMPTY_LINES = [
+    (parse_buddyinfo, "Node 0, zone DMA 1 2", "Node 0, zone Normal 3 4"),
+    (parse_vmstat, "oom_kill 1", "nr_free_pages 2"),
+    (parse_meminfo, "MemTotal: 1 kB", "MemFree: 2 kB"),
+    (parse_indexes, "Node 0, zone DMA 0.500", "Node 0, zone Normal 0.250"),
+]
+
+
+@pytest.mark.parametrize(("parser", "first", "second"), BETWEEN_EMPTY_LINES)
+def test_an_empty_line_ends_no_file(parser: Callable[[str], Sized], first: str, second: str) -> None:
+    assert parser(f"\n{first}\n  \n{second}\n\n") == parser(f"{first}\n{second}\n")
+    assert len(parser(f"{first}\n \n{second}\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("parser", "text"),
+    [
+        (parse_buddyinfo, "Node 0, zone DMA"),
+        (parse_meminfo, "MemFree:"),
+        (parse_meminfo, "MemFree 15240 kB"),
+        (parse_indexes, "Node 0, zone DMA 0.5"),
+        (parse_indexes, "Node 0, zone DMA"),
+        (parse_pagetypeinfo, "Node 0, zone DMA, type Movable"),
+        (parse_pagetypeinfo, "Node 0, zone DMA, type Movable 1 2\nNumber of blocks type\nNode 0, zone DMA"),
+        (
+            parse_pagetypeinfo,
+            "Node 0, zone DMA, type Movable 1 2\nNumber of blocks type A B\nNode 0, zone DMA 1",
+        ),
+    ],
+)
+def test_a_damaged_line_is_named(parser: Callable[[str], object], text: str) -> None:
+    with pytest.raises(InputError, match="damaged") as caught:
+        parser(text)
+    assert repr(text.splitlines()[-1]) in str(caught.value)
+
+
+def test_no_more_than_the_beginning_of_a_damaged_line_is_shown() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_meminfo("x" * 200)
+    assert caught.value.message == f"damaged meminfo: '{'x' * 120}'"
+
+
+def test_the_kernels_index_has_a_sign_on_either_side_of_its_point() -> None:
+    assert parse_indexes("Node 1, zone Normal -1.-500 1.000\n") == {"Node 1 Normal": (-1.5, 1.0)}
+
+
+def test_pageblocks_by_their_type_and_place() -> None:
+    text = (
+        "Node    0, zone      DMA, type    Unmovable 1 2\n"
+        "Number of blocks type     Unmovable      Movable\n"
+        "Node 0, zone      DMA            1            7\n"
+        "Node 1, zone   Normal           30           40\n"
+    )
+    info = parse_pagetypeinfo(text)
+    assert info.pageblock_order == 0, "the file does not say"
+    assert [(row.node, row.zone, row.blocks) for row in info.pageblocks] == [
+        (0, "DMA", {"Unmovable": 1, "Movable": 7}),
+        (1, "Normal", {"Unmovable": 30, "Movable": 40}),
+    ]
+
+
+def test_free_lists_in_the_units_of_a_sample() -> None:
+    text = (
+        "Node 0, zone Normal, type Unmovable 1 2\nNode 0, zone Normal, type Movable >100000 2\n"
+        "Node 0, zone Normal, type CMA 3 1\nNode 0, zone Normal, type HighAtomic 0 4\n"
+    )
+    sample = build_sample("target", 0, 16384, {"pagetypeinfo": text})
+    assert (sample.cma_free_kb, sample.highatomic_free_kb) == (5 * 16, 8 * 16)
+    assert sample.counts_capped
+    assert not build_sample("target", 0, 16384, {"pagetypeinfo": text.replace(">", "")}).counts_capped
+    assert not build_sample("target", 0, 16384, {}).counts_capped

@@ -92,8 +92,23 @@ def test_order_of_a_size(size_bytes: int, page_size_bytes: int, order: int) -> N
 
 
 def test_no_order_for_nothing() -> None:
-    with pytest.raises(ValueError, match="positive"):
-        order_of(0)
+    for sizes in ((0, 4096), (1, 0)):
+        with pytest.raises(ValueError, match="positive"):
+            order_of(*sizes)
+
+
+def test_pages_of_any_size_and_of_4_kib_where_none_is_said() -> None:
+    assert order_of(5, 1) == 3
+    assert (order_of(4096), order_of(4097)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "order", "index"), [((1,), 1, -500), ((1, 2), 2, 250), ((0, 5), 2, 300), ((5, 1), 2, 542)]
+)
+def test_the_fragmentation_index_is_the_kernels_to_the_last_digit(
+    counts: tuple[int, ...], order: int, index: int
+) -> None:
+    assert fragmentation_index(counts, order) == index
 
 
 @given(counts=counts_lists, order=st.integers(0, 10))
@@ -115,3 +130,8 @@ def test_the_order_is_the_smallest_that_fits(size_bytes: int) -> None:
 
 def test_no_list_at_all_has_no_orders() -> None:
     assert counts_of(PageTypeInfo(pageblock_order=9, free=(), pageblocks=())) == ()
+
+
+def test_lists_of_different_lengths_add_up() -> None:
+    rows = "Node 0, zone Normal, type Unmovable 1 2 3\nNode 0, zone Normal, type Movable 10\n"
+    assert counts_of(parse_pagetypeinfo(rows)) == (11, 2, 3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.memory.picture import scaled, unit_bounds, units_of
+from orchestrator.memory.picture import lines, scaled, unit_bounds, units_of
 from orchestrator.scenario.models import Picture
 from orchestrator.units import KIB
 
@@ -56,3 +56,17 @@ def test_every_list_is_within_its_own_bounds(blocks: list[int]) -> None:
 
 def test_a_bound_is_never_below_nothing() -> None:
     assert [(bound.min, bound.max) for bound in unit_bounds([3])] == [(0, 7), (None, 0)]
+
+
+def test_shadow_call_stacks_alone_are_ordinary_ones() -> None:
+    shadow = Picture.model_validate({"shadow_call_stack": "3KiB"})
+    assert lines(shadow) == {"kernel_stack": 3 * KIB}
+    both = Picture.model_validate({"shadow_call_stack": "3KiB", "kernel_stack": "4KiB", "free_cma": "1KiB"})
+    assert lines(both) == {"kernel_stack": 7 * KIB, "free_cma": KIB}
+
+
+@pytest.mark.parametrize(("orders", "above"), [(9, [9]), (10, [10]), (11, [])])
+def test_nothing_is_said_above_the_largest_order(orders: int, above: list[int]) -> None:
+    bounds = unit_bounds([1] * orders)
+    assert [bound.order for bound in bounds if bound.min is None] == above
+    assert len(bounds) == orders + len(above)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.memory.picture_table import PictureLine, PictureTable, picture_table
 from orchestrator.scenario.models import Picture
 from tests.unit.memory.pictures import PICTURE, guest
@@ -75,3 +77,45 @@ def test_a_guest_that_went_away_before_the_second_look_has_the_first() -> None:
     assert table is not None
     assert table.later_s is None
     assert line("free", table).later is None
+
+
+def wanting(**sizes: str) -> Picture:
+    return Picture.model_validate(sizes)
+
+
+@pytest.mark.parametrize(("kb", "judged"), [(19_999, False), (20_000, True), (20_001, True)])
+def test_from_20_mb_on_a_line_is_judged(kb: int, judged: bool) -> None:
+    assert line("active_anon", made(wanting(active_anon=f"{kb}KiB"))).judged is judged
+
+
+@pytest.mark.parametrize(
+    ("active_anon_kb", "met"),
+    [(109_900, True), (110_000, True), (110_100, False), (90_000, True), (89_900, False)],
+)
+def test_a_judged_line_is_met_within_a_tenth(active_anon_kb: int, met: bool) -> None:
+    samples = [guest("trigger", 1)]
+    samples[0] = samples[0].model_copy(update={"meminfo_kb": {"Active(anon)": active_anon_kb}})
+    table = picture_table(wanting(active_anon="100000KiB"), samples)
+    assert table is not None
+    assert table.met is met
+
+
+def test_remarks_stand_only_where_a_guest_cannot_have_the_line() -> None:
+    assert {line.name: line.remark for line in made().lines if line.remark} == {
+        "kernel_stack": "with 21340 kB of shadow_call_stack",
+        "shadow_call_stack": "no CONFIG_SHADOW_CALL_STACK in these kernels: in kernel_stack",
+        "high": "as it falls: low + (low - min)",
+    }
+    assert not line("shadow_call_stack").judged
+
+
+def test_orders_that_the_guest_does_not_show_have_no_blocks() -> None:
+    table = made(Picture.model_validate({"free_blocks": [0] * 5 + [1, 1, 1]}))
+    assert [line(f"order {order}", table).start for order in range(8)] == [3242, 146, 41, 14, 0, 0, 0, 0]
+    assert {line.unit for line in table.lines if line.name.startswith("order")} == {"blocks"}
+
+
+def test_the_time_between_the_looks_is_in_seconds_of_the_guest() -> None:
+    table = picture_table(PICTURE, [guest("trigger", 0), guest("later", 9_000_000_000)])
+    assert table is not None
+    assert table.later_s == 9000.0
