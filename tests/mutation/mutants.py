@@ -29,6 +29,7 @@ _OPERATORS = re.compile(
 )
 
 _FORMS = ("frozen=True", ", *,")
+_KEYWORDS_BEGIN = re.compile(r"^\s*\*,$", re.MULTILINE)
 
 
 @dataclass(frozen=True, order=True)
@@ -80,7 +81,9 @@ def sample(paths: Iterable[Path], count: int, seed: str) -> Sequence[Mutant]:
 
 
 def _is_form(original: str, changed: str) -> bool:
-    return changed == original or any(changed.count(form) != original.count(form) for form in _FORMS)
+    if changed == original or any(changed.count(form) != original.count(form) for form in _FORMS):
+        return True
+    return len(_KEYWORDS_BEGIN.findall(changed)) != len(_KEYWORDS_BEGIN.findall(original))
 
 
 def _operator(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202

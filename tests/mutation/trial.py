@@ -35,6 +35,23 @@ class Fate(StrEnum):
     SURVIVED = "survived"
 
 
+class _LikeliestFirst:
+    """A plugin of pytest: tests that import the mutated module first, properties tried many times last."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Called by pytest."""
+        items.sort(key=self._place)
+
+    def _place(self, item: pytest.Item) -> tuple[bool, bool]:
+        module = item.getparent(pytest.Module)
+        names = vars(module.obj).values() if module is not None else ()
+        imported = any(getattr(value, "__module__", None) == self._name for value in names)
+        return item.get_closest_marker("hypothesis") is not None, not imported
+
+
 class _MutatedModule(SourceFileLoader):
     def __init__(self, name: str, path: str, source: str) -> None:
         super().__init__(name, path)
@@ -92,6 +109,7 @@ def _child(checkout: Path, name: str, path: str, source: str, tests: Sequence[st
             "--hypothesis-seed=1",
             f"--basetemp={scratch}/{os.getpid()}",
             *tests,
-        ]
+        ],
+        plugins=[_LikeliestFirst(name)],
     )
     os._exit(int(status))  # nothing that a mutant left behind may hold up the end
