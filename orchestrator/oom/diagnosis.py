@@ -163,7 +163,7 @@ def _reserve_pages(zone: Zone, highest: str, names: tuple[str, ...]) -> int:
     own = next((index for index, pages in enumerate(reserve) if pages), 0) - 1
     if own < 0:
         return 0
-    index = own + max(1, names.index(highest) - min(own, names.index(highest)))
+    index = own + max(1, names.index(highest) - own)
     return reserve[min(index, len(reserve) - 1)]
 
 

@@ -133,7 +133,7 @@ class Draft:
     def _vmalloc_failure(self, text: str) -> None:
         match = patterns.VMALLOC_FAILURE.match(text)
         if match is not None:
-            self._request(match["comm"], match["mask"], match["flags"], number_after("page order", text) or 0)
+            self._request(match["comm"], match["mask"], match["flags"], pid_of(match["order"] or "0"))
             self._notes.append("a vmalloc request: its pages were asked for one by one")
 
     def _nommu_failure(self, text: str) -> None:

@@ -66,7 +66,7 @@ ALLOC_FAILURE = re.compile(
 )
 VMALLOC_FAILURE = re.compile(
     r"^(?P<comm>.{1,64}?): vmalloc(?: error: size \d+|: allocation failure)[:,]?\s"
-    rf".*?mode:\s*{_GFP}(?P<rest>.*)"
+    rf"(?:page order (?P<order>\d+),)?.*?mode:\s*{_GFP}(?P<rest>.*)"
 )
 # A machine without MMU (mm/nommu.c) could not map; a memory dump follows.
 NOMMU_FAILURE = re.compile(
