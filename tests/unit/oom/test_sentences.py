@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.oom.explain import explain, outcome, process_name, request, visible
+from orchestrator.oom.explain import explain, outcome, process_name, request
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.records import MemoryEvent, Process
 
@@ -185,10 +185,6 @@ def test_names_with_and_without_pid() -> None:
         "a (pid 0)",
         "a (pid 5)",
     ]
-
-
-def test_what_a_terminal_would_obey_is_made_visible() -> None:
-    assert visible("a\tb\x1b[31m\x7f\u202e\u00fc~ ") == r"a\x09b\x1b[31m\x7f\u202e\xfc~ "
 
 
 def test_flags_in_words_and_those_not_known() -> None:
