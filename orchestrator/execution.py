@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
-from orchestrator.control import ControlRecord
+from orchestrator.control import AgentError, ControlRecord
+from orchestrator.errors import InputError
+from orchestrator.evidence import Evidence
 from orchestrator.interrupts import held_back
 from orchestrator.journal import (
     BlockEnded,
@@ -34,6 +36,13 @@ from orchestrator.watch import StopSwitch
 _HEED_SIGNALS_S = 0.2
 """A signal that comes just before the main thread goes to sleep, or that the kernel hands to another
 thread, does not wake it: Python runs the handler when it wakes by itself."""
+
+
+_OF_THE_SCENARIO = {
+    "recipe": "ask for less; `oomlab validate` should have told, so please report this",
+    "sysctl": "`device.sysctls` names a setting or a value that this kernel does not have",
+}
+"""Where an agent's error is the scenario's, with what to do about it."""
 
 
 class Execution:
@@ -130,6 +139,7 @@ class Execution:
         with raise_block(planned, boot, folder, job.attempt, self._common, observers) as block:
             with self._told(BlockEnded(number=label.number, result=block.result)):
                 self._observer.block_ended(label, block.result)
+            _require_understood(block.evidence)
             yield block
 
     def _trial(self, block: Block, planned: PlannedTrial, attempt: int) -> TrialResult:
@@ -175,3 +185,13 @@ class Execution:
         with self._telling:
             self._journal.append(entry)
             yield
+
+
+def _require_understood(evidence: Evidence) -> None:
+    """InputError where the guest refuses what the scenario says: no further attempt would end otherwise."""
+    error = evidence.last(AgentError)
+    if error is not None and error.where in _OF_THE_SCENARIO:
+        raise InputError(
+            f"the guest refuses what the scenario says: {error.where}: {error.message}",
+            hint=_OF_THE_SCENARIO[error.where],
+        )

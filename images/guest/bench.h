@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "limits.h"
+
 /* The longest list of the driver's commands that moved. */
 #define BENCH_COUNTERS_BYTES 1024
 /* Latencies that are kept for percentiles; later iterations count in the sums alone. */
-#define BENCH_SAMPLES 100000
+#define BENCH_SAMPLES LIMIT_ITERATIONS
 
 /* What could not be done. */
 enum bench_where {

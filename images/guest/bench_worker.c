@@ -24,7 +24,7 @@ struct start {
 };
 
 static struct binder_end end = { .fd = -1 };
-static struct binder_end held[RECIPE_HELD];
+static struct binder_end held[LIMIT_HELD];
 static unsigned held_count;
 
 static void obey(const struct bench_order *order)

@@ -12,7 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CHILD_LIMIT 400
+#include "limits.h"
+
+/* A trigger, bystanders, and beside them holders, benchmark workers and a shell. */
+#define CHILD_LIMIT (LIMIT_PROCESSES + LIMIT_BYSTANDERS + 80)
 
 enum child_role { ROLE_TRIGGER, ROLE_BYSTANDER, ROLE_HOLDER, ROLE_SHELL, ROLE_BENCHMARK };
 

@@ -56,7 +56,8 @@ static bool parse_sysctl(struct recipe *recipe, char *value)
 	for (char *item; (item = value_field(&value, ','));) {
 		char *name = value_field(&item, ':');
 
-		if (!item || !*name || recipe->sysctl_count == RECIPE_SYSCTLS)
+		if (!item || !*name || recipe->sysctl_count == LIMIT_SYSCTLS ||
+		    strlen(name) > LIMIT_SYSCTL_NAME || strlen(item) > LIMIT_SYSCTL_VALUE)
 			return false;
 		recipe->sysctls[recipe->sysctl_count++] = (struct sysctl_setting){ name, item };
 	}
@@ -68,7 +69,7 @@ static bool parse_units(struct recipe *recipe, char *value)
 	for (char *item; (item = value_field(&value, ','));) {
 		uint64_t order;
 
-		if (!value_number(value_field(&item, ':'), &order) || order >= RECIPE_ORDERS)
+		if (!value_number(value_field(&item, ':'), &order) || order > LIMIT_ORDER)
 			return false;
 		if (!item || !value_bounds(item, &recipe->units[order]))
 			return false;
@@ -121,7 +122,7 @@ static bool parse_stressors(struct recipe *recipe, char *value)
 
 		if (!*name && !item)
 			continue;
-		if (recipe->stressor_count == RECIPE_STRESSORS)
+		if (recipe->stressor_count == LIMIT_STRESSORS)
 			return false;
 		if (!value_choice(name, names, &kind) || (item && !value_number(item, &kb)))
 			return false;
@@ -138,7 +139,7 @@ static bool parse_stressors(struct recipe *recipe, char *value)
 static bool parse_variants(struct recipe *recipe, char *value)
 {
 	for (char *name; (name = value_field(&value, ','));) {
-		if (!*name || recipe->variant_count == RECIPE_VARIANTS)
+		if (!*name || recipe->variant_count == LIMIT_VARIANTS)
 			return false;
 		recipe->variants[recipe->variant_count++] = name;
 	}
@@ -149,7 +150,7 @@ static bool parse_bystanders(struct recipe *recipe, char *value)
 {
 	uint64_t count;
 
-	if (!value_number(value_field(&value, ':'), &count) || count > 256)
+	if (!value_number(value_field(&value, ':'), &count) || count > LIMIT_BYSTANDERS)
 		return false;
 	recipe->bystander_count = (unsigned)count;
 	if (!value || !value_number(value_field(&value, ':'), &recipe->bystander_kb))
@@ -159,12 +160,23 @@ static bool parse_bystanders(struct recipe *recipe, char *value)
 
 static bool parse_count(struct recipe *recipe, char *value)
 {
-	return value_unsigned(value, 1000000, &recipe->map_count);
+	return value_unsigned(value, LIMIT_MMAPS, &recipe->map_count);
 }
 
 static bool parse_processes(struct recipe *recipe, char *value)
 {
-	return value_unsigned(value, 64, &recipe->processes) && recipe->processes > 0;
+	return value_unsigned(value, LIMIT_PROCESSES, &recipe->processes) && recipe->processes > 0;
+}
+
+static bool parse_size(struct recipe *recipe, char *value)
+{
+	return value_number(value, &recipe->map_bytes) && recipe->map_bytes <= LIMIT_MAP_BYTES;
+}
+
+static bool parse_command(struct recipe *recipe, char *value)
+{
+	recipe->command = value;
+	return *value && strlen(value) <= LIMIT_COMMAND;
 }
 
 static bool parse_adj(struct recipe *recipe, char *value)
@@ -199,13 +211,11 @@ static bool parse_protocol(struct recipe *recipe, char *value)
 NUMBER(parse_seed, seed)
 NUMBER(parse_zram, zram_kb)
 NUMBER(parse_target_ms, target_ms)
-NUMBER(parse_size, map_bytes)
 NUMBER(parse_pause, pause_us)
 NUMBER(parse_trigger_ms, trigger_ms)
 NUMBER(parse_benchmark_ms, benchmark_ms)
 TEXT(parse_control, control)
 TEXT(parse_variant, variant)
-TEXT(parse_command, command)
 FLAG(parse_hold, hold)
 FLAG(parse_trace, trace)
 

@@ -7,17 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "limits.h"
 #include "picture.h"
 
 #define RECIPE_PROTOCOL 3
 #define RECIPE_ORDERS 16
 #define RECIPE_TEXT 4096
-#define RECIPE_SYSCTLS 32
-#define RECIPE_STRESSORS 12
-#define RECIPE_VARIANTS 32
-#define RECIPE_BENCHMARKS 16
-#define RECIPE_SIZES 32
-#define RECIPE_HELD 1000
 #define UNLIMITED (-1)
 
 /* MODE_BLOCK: a trial that parks at its target, for forks to go on from. */
@@ -65,7 +60,7 @@ struct benchmark {
 	bool pin;
 	unsigned held; /* maps that are held meanwhile */
 	unsigned when; /* bits of enum when */
-	uint64_t sizes[RECIPE_SIZES];
+	uint64_t sizes[LIMIT_SIZES];
 	size_t size_count;
 };
 
@@ -74,7 +69,7 @@ struct recipe {
 	enum mode mode;
 	const char *control;
 	uint64_t seed;
-	struct sysctl_setting sysctls[RECIPE_SYSCTLS];
+	struct sysctl_setting sysctls[LIMIT_SYSCTLS];
 	size_t sysctl_count;
 	uint64_t zram_kb;
 	struct bounds units[RECIPE_ORDERS];
@@ -82,10 +77,10 @@ struct recipe {
 	struct picture picture;
 	enum hard hard;
 	uint64_t target_ms;
-	struct stressor stressors[RECIPE_STRESSORS];
+	struct stressor stressors[LIMIT_STRESSORS];
 	size_t stressor_count;
 	const char *variant;
-	const char *variants[RECIPE_VARIANTS]; /* what the forks of a block may choose from */
+	const char *variants[LIMIT_VARIANTS]; /* what the forks of a block may choose from */
 	size_t variant_count;
 	unsigned bystander_count;
 	uint64_t bystander_kb;
@@ -102,7 +97,7 @@ struct recipe {
 	uint64_t trigger_ms;
 	bool trace;
 	enum stage stage; /* of a boot that goes straight through, or of a fork */
-	struct benchmark benchmarks[RECIPE_BENCHMARKS];
+	struct benchmark benchmarks[LIMIT_BENCHMARKS];
 	size_t benchmark_count;
 	uint64_t benchmark_ms;
 	/* What could not be understood; the first such token. Empty when all is well. */

@@ -21,10 +21,12 @@ static bool parse_when(const char *text, unsigned *when)
 
 static bool parse_sizes(char *text, struct benchmark *benchmark)
 {
+	uint64_t most = benchmark->kind == BENCHMARK_MMAP ? LIMIT_MAP_BYTES : LIMIT_PAYLOAD;
+
 	for (char *size; (size = value_field(&text, '-'));) {
-		if (benchmark->size_count == RECIPE_SIZES)
-			return false;
-		if (!value_number(size, &benchmark->sizes[benchmark->size_count++]))
+		uint64_t *here = &benchmark->sizes[benchmark->size_count];
+
+		if (benchmark->size_count++ == LIMIT_SIZES || !value_number(size, here) || *here > most)
 			return false;
 	}
 	return benchmark->size_count > 0;
@@ -44,9 +46,12 @@ static bool parse_one(char *text, struct benchmark *benchmark)
 	    !value_number(value_field(&text, ':'), &benchmark->min_us) ||
 	    !value_number(value_field(&text, ':'), &benchmark->warmup) ||
 	    !value_unsigned(value_field(&text, ':'), 1, &pin) ||
-	    !value_unsigned(value_field(&text, ':'), RECIPE_HELD, &benchmark->held))
+	    !value_unsigned(value_field(&text, ':'), LIMIT_HELD, &benchmark->held))
 		return false;
 	benchmark->pin = pin == 1;
+	if (benchmark->iterations > LIMIT_ITERATIONS || benchmark->warmup > LIMIT_ITERATIONS ||
+	    benchmark->map_bytes > LIMIT_TRANSACTION_MAP)
+		return false;
 	return (benchmark->iterations != 0) != (benchmark->min_us != 0) &&
 	       parse_when(value_field(&text, ':'), &benchmark->when) &&
 	       parse_sizes(text, benchmark);
@@ -55,7 +60,7 @@ static bool parse_one(char *text, struct benchmark *benchmark)
 bool recipe_parse_benchmarks(struct recipe *recipe, char *value)
 {
 	for (char *item; (item = value_field(&value, ','));) {
-		if (recipe->benchmark_count == RECIPE_BENCHMARKS)
+		if (recipe->benchmark_count == LIMIT_BENCHMARKS)
 			return false;
 		if (!parse_one(item, &recipe->benchmarks[recipe->benchmark_count++]))
 			return false;

@@ -67,7 +67,7 @@ bool value_adj(const char *text, int *adj)
 	char *end;
 	long wide = text ? strtol(text, &end, 10) : 0;
 
-	if (!text || !*text || *end || wide < -1000 || wide > 1000)
+	if (!text || !*text || *end || wide < -LIMIT_ADJ || wide > LIMIT_ADJ)
 		return false;
 	*adj = (int)wide;
 	return true;

@@ -19,7 +19,6 @@
 #include "trigger_binder.h"
 #include "trigger_command.h"
 
-#define PROCESS_LIMIT 64
 #define POLL_US 20000
 #define PROGRESS_US 100000
 /* How long a stopped trigger may take to end the map it is in. */
@@ -29,7 +28,7 @@
 #define LATER_US 1000000
 
 static struct {
-	struct child *children[PROCESS_LIMIT];
+	struct child *children[LIMIT_PROCESSES];
 	struct binder_log *logs; /* shared */
 	atomic_bool *stop;	 /* shared */
 	atomic_int *start_errno; /* shared; of a command */
@@ -254,8 +253,8 @@ static void report_ends(void)
 
 static void start(const struct recipe *recipe)
 {
-	int64_t pids[PROCESS_LIMIT];
-	size_t count = (size_t)child_pids(ROLE_TRIGGER, pids, PROCESS_LIMIT);
+	int64_t pids[LIMIT_PROCESSES];
+	size_t count = (size_t)child_pids(ROLE_TRIGGER, pids, LIMIT_PROCESSES);
 	/* A command's descendants have higher pids than its own. */
 	int64_t last = recipe->trigger == TRIGGER_COMMAND ? INT32_MAX : pids[count - 1];
 

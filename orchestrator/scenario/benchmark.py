@@ -19,7 +19,8 @@ from orchestrator.scenario.fields import (
     refuse,
     size_between,
 )
-from orchestrator.units import KIB, MIB
+from orchestrator.scenario.limits import limit
+from orchestrator.units import KIB
 
 When = Literal["relaxed", "target", "after"]
 Mode = Literal["libbinder", "raw"]
@@ -31,8 +32,11 @@ ANDROID_SIZES = tuple(4 << step for step in range(15))
 DEFAULT_MAP_PAGES_LESS = 2
 """libbinder maps 1 MiB less two pages (ProcessState.cpp, BINDER_VM_SIZE)."""
 
-_Iterations = Annotated[int, Field(strict=True, ge=1, le=100_000)]
-_Warmup = Annotated[int, Field(strict=True, ge=0, le=100_000)]
+_Iterations = Annotated[int, Field(strict=True, ge=1, le=limit("iterations"))]
+_Warmup = Annotated[int, Field(strict=True, ge=0, le=limit("iterations"))]
+_Held = Annotated[int, Field(strict=True, ge=0, le=limit("held"))]
+_Payload = Annotated[int, Field(strict=True, ge=4, le=limit("payload"), multiple_of=4)]
+_MapSize = Annotated[Size, size_between(4 * KIB, limit("map_bytes"))]
 _MinTime = Annotated[Duration, duration_between(0.001, 60)]
 _Whens = Annotated[tuple[When, ...], each_once("when", str), Field(min_length=1)]
 
@@ -59,7 +63,7 @@ class _Benchmark(Model):
     min_time: _MinTime | None = Field(None, description=_MIN_TIME, examples=["50ms"])
     warmup: _Warmup = Field(20, description=_WARMUP, examples=[50])
     when: _Whens = Field(("relaxed", "target", "after"), description=_WHEN, examples=[["relaxed", "target"]])
-    held: Annotated[int, Field(strict=True, ge=0, le=1000)] = Field(0, description=_HELD, examples=[300])
+    held: _Held = Field(0, description=_HELD, examples=[300])
     pin: StrictBool = Field(True, description=_PIN, examples=[False])
 
     @model_validator(mode="after")
@@ -92,12 +96,14 @@ class BinderTransaction(_Benchmark):
         " alone, in three ioctls and without copies in user space. Never compare the two",
         examples=["raw"],
     )
-    sizes: Annotated[
-        tuple[Annotated[int, Field(strict=True, ge=4, le=MIB, multiple_of=4)], ...], each_once("size", str)
-    ] = Field(
-        ANDROID_SIZES, min_length=1, description=f"payloads in bytes, {_SIZES}", examples=[[4, 4096, 65536]]
+    sizes: Annotated[tuple[_Payload, ...], each_once("size", str)] = Field(
+        ANDROID_SIZES,
+        min_length=1,
+        max_length=limit("sizes"),
+        description=f"payloads in bytes, {_SIZES}",
+        examples=[[4, 4096, 65536]],
     )
-    map: Annotated[Size, size_between(4 * KIB, 4 * MIB)] | None = Field(
+    map: Annotated[Size, size_between(4 * KIB, limit("transaction_map"))] | None = Field(
         None,
         description="length of both processes' maps; 1 MiB less two pages, as libbinder has it, where it is"
         " not given",
@@ -116,9 +122,12 @@ class BinderMapCycle(_Benchmark):
     """`BM_mmap_binder`: open, mmap, munmap and close of the binder device, by size."""
 
     kind: Literal["binder-mmap"] = Field(description="cycles of a binder map", examples=["binder-mmap"])
-    sizes: Annotated[
-        tuple[Annotated[Size, size_between(4 * KIB, 1024 * MIB)], ...], each_once("size", int)
-    ] = Field(min_length=1, description=f"lengths of the map, {_SIZES}", examples=[["1016KiB", "4MiB"]])
+    sizes: Annotated[tuple[_MapSize, ...], each_once("size", int)] = Field(
+        min_length=1,
+        max_length=limit("sizes"),
+        description=f"lengths of the map, {_SIZES}",
+        examples=[["1016KiB", "4MiB"]],
+    )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
-from orchestrator.units import MIB
+from orchestrator.scenario.limits import MACHINE_LIMITS, limit
+from orchestrator.units import MIB, format_size
 
 GIB = 1024 * MIB
 SCOPE: Literal["drivers/android"] = "drivers/android"
@@ -22,6 +23,7 @@ PAGE_BYTES = {"debian-6.1": 4096, "debian-6.12": 4096, "debian-6.12-16k": 16384}
 Base = Literal["debian-6.1", "debian-6.12", "debian-6.12-16k"]
 
 _SYSCTL = re.compile(r"(abi|debug|dev|fs|kernel|net|user|vm)(\.[A-Za-z0-9_/-]+)+")
+_DIGIT_BITS = 4
 _SYSCTLS_OF_THE_HARNESS = {
     "kernel.panic": "a panic must end the guest at once",
     "kernel.printk": "the console must show every kernel message",
@@ -41,6 +43,8 @@ _RESERVED_WORDS = {
 
 
 def _sysctl_name(value: str) -> str:
+    if len(value) > limit("sysctl_name"):
+        raise ValueError(f"the name of a sysctl has at most {limit('sysctl_name')} characters")
     if not _SYSCTL.fullmatch(value):
         raise ValueError(f"not the name of a sysctl, such as vm.min_free_kbytes: {value[:80]!r}")
     if value in _SYSCTLS_OF_THE_HARNESS:
@@ -50,7 +54,11 @@ def _sysctl_name(value: str) -> str:
 
 def _sysctl_value(value: Any) -> Any:
     whole_number = isinstance(value, int) and not isinstance(value, bool)
-    if whole_number or (isinstance(value, str) and re.fullmatch(r"[\x20-\x2b\x2d-\x7e]{1,200}", value)):
+    if whole_number or (isinstance(value, str) and re.fullmatch(r"[\x20-\x2b\x2d-\x7e]+", value)):
+        most = limit("sysctl_value")
+        # Python refuses to write a number of more than some thousand digits.
+        if (whole_number and value.bit_length() > _DIGIT_BITS * most) or len(str(value)) > most:
+            raise ValueError(f"the value of a sysctl has at most {most} characters")
         return value
     raise ValueError(f"a sysctl takes a whole number, or text without commas, not {value!r}")
 
@@ -94,10 +102,13 @@ class Device(Model):
         examples=["arm64"],
     )
     memory: Annotated[Size, size_between(64 * MIB, 64 * GIB, MIB)] = Field(
-        description="memory of the guest, from 64MiB to 64GiB in whole MiB", examples=["256MiB"]
+        description="memory of the guest, from 64MiB (x86_64: 96MiB) to 64GiB in whole MiB",
+        examples=["256MiB"],
     )
     cpus: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(
-        1, description="number of virtual processors, 1 to 64", examples=[1]
+        1,
+        description="number of virtual processors, 1 to 64; QEMU's `virt` (arm64) has 8 at most",
+        examples=[1],
     )
     cma: Annotated[Size, size_between(0, 64 * GIB, MIB)] = Field(
         ByteSize(0),
@@ -110,6 +121,7 @@ class Device(Model):
     )
     sysctls: dict[SysctlName, SysctlValue] = Field(
         default_factory=dict,
+        max_length=limit("sysctls"),
         description="kernel settings under /proc/sys, written before anything else happens in the guest",
         examples=[{"vm.watermark_boost_factor": 0, "vm.compaction_proactiveness": 0}],
     )
@@ -123,8 +135,18 @@ class Device(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        machine, found = MACHINE_LIMITS[self.arch], []
+        if self.cpus > machine.most_cpus:
+            most = machine.most_cpus
+            what = f"QEMU's machine '{machine.machine}' ({self.arch}) has at most {most} processors"
+            found.append(Cross(("cpus",), f"{what}, not {self.cpus}", str(most)))
+        if self.memory < machine.least_memory_bytes:
+            least = format_size(machine.least_memory_bytes)
+            what = f"no base kernel boots on {self.arch} with less than {least}, not with"
+            found.append(Cross(("memory",), f"{what} {format_size(self.memory)}", least))
         if self.cma >= self.memory:
-            refuse([Cross(("cma",), "CMA must be smaller than the device's memory")])
+            found.append(Cross(("cma",), "CMA must be smaller than the device's memory"))
+        refuse(found)
         return self
 
 

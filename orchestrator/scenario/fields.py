@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from orchestrator import units
+from orchestrator.amounts import count_of
+from orchestrator.scenario.limits import limit
 from orchestrator.units import KIB, format_duration, format_size
 
 CROSS_FIELD = "cross_field"
@@ -160,10 +162,23 @@ def _printable(value: str) -> str:
 Prose = Annotated[str, AfterValidator(_printable)]
 """Text for people or a shell: no control characters but new lines and tabs."""
 
-Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+def bytes_at_most(most: int) -> AfterValidator:
+    """A check that a text takes no more than `most` bytes in UTF-8."""
+
+    def check(value: str) -> str:
+        size_bytes = len(value.encode(errors="surrogatepass"))
+        if size_bytes > most:
+            raise ValueError(f"at most {count_of('byte', most)} in UTF-8, not {size_bytes}")
+        return value
+
+    return AfterValidator(check)
+
+
+Count = Annotated[int, Field(strict=True, ge=1, le=limit("mmaps"))]
 """How many of something: at least one."""
 
-OomScoreAdj = Annotated[int, Field(strict=True, ge=-1000, le=1000)]
+OomScoreAdj = Annotated[int, Field(strict=True, ge=-limit("adj"), le=limit("adj"))]
 """A value for /proc/PID/oom_score_adj; -1000 makes the process unkillable for the OOM killer."""
 
 Number = Annotated[int, Field(strict=True)]

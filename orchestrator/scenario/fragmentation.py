@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from orchestrator.amounts import count_of
 from orchestrator.scenario.fields import Cross, Model, Number, Size, each_once, refuse, size_between
+from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture
 from orchestrator.units import KIB, MIB
 
@@ -28,7 +29,7 @@ class UsableUnits(Model):
     unmovable, reclaimable and movable lists of the zones that the request may use.
     """
 
-    order: Annotated[int, Field(strict=True, ge=0, le=10)] = Field(
+    order: Annotated[int, Field(strict=True, ge=0, le=limit("order"))] = Field(
         description="order of the request: 2^order contiguous pages", examples=[3]
     )
     min: Annotated[Number, Field(ge=0)] | None = Field(
@@ -177,7 +178,9 @@ class Fragmentation(Model):
         examples=[{"usable_units": {"order": 3, "max": 300}, "free": {"min": "64MiB"}}],
     )
     stressors: Annotated[
-        tuple[NamedStressor, ...], each_once("the stressor", lambda stressor: stressor.kind)
+        tuple[NamedStressor, ...],
+        Field(max_length=limit("stressors")),
+        each_once("the stressor", lambda stressor: stressor.kind),
     ] = Field(
         (),
         description="what applies pressure, in this order; with none the target is only verified. A `picture`"

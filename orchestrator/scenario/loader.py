@@ -102,9 +102,19 @@ def load_text(
     problems += where.problems([*unknown, *found])
     if problems or scenario is None:
         raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
+    _require_room(scenario, where)
     warnings = where.problems(Finding(advice.path, advice.what, at_key=True) for advice in advise(scenario))
     sources = {name: each.source for name, each in taken.items() if name in scenario.expectations}
     return LoadedScenario(scenario, source, text, tuple(warnings), sources)
+
+
+def _require_room(scenario: Scenario, where: _Whereabouts) -> None:
+    """ScenarioInvalid where the guest could not be told all of it."""
+    from orchestrator.room import room_problems  # it knows scenarios
+
+    found = [Finding(problem.path, problem.what, None, True) for problem in room_problems(scenario)]
+    if found:
+        raise ScenarioInvalid(where.problems(found), hint=_HINT)
 
 
 def _origins(patches: Sequence[Path]) -> list[Override]:

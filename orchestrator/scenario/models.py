@@ -25,6 +25,7 @@ from orchestrator.scenario.fields import (
     refuse,
 )
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
+from orchestrator.scenario.limits import limit
 from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
 from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
@@ -123,7 +124,7 @@ class Scenario(Model):
             examples=[{"arch": "arm64", "memory": "256MiB", "cma": 0}, "mission-phone"],
         )
     )
-    variants: Annotated[dict[Name, Variant], Field(min_length=1, max_length=32)] = Field(
+    variants: Annotated[dict[Name, Variant], Field(min_length=1, max_length=limit("variants"))] = Field(
         description="the kernels under test by name, in the order of the report",
         examples=[{"kcalloc": {"base": "debian-6.1"}}],
     )
@@ -147,7 +148,7 @@ class Scenario(Model):
         description="processes that hold memory and may be killed",
         examples=[{"count": 4, "memory": "4MiB", "oom_score_adj": 900}],
     )
-    benchmarks: Annotated[tuple[Benchmark, ...], Field(max_length=16)] = Field(
+    benchmarks: Annotated[tuple[Benchmark, ...], Field(max_length=limit("benchmarks"))] = Field(
         (),
         description="binder benchmarks: what a map or a transaction costs, under what memory",
         examples=[[{"kind": "binder-mmap", "sizes": ["4MiB"], "when": ["relaxed", "target"]}]],

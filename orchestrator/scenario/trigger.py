@@ -16,10 +16,12 @@ from orchestrator.scenario.fields import (
     OomScoreAdj,
     Prose,
     Size,
+    bytes_at_most,
     duration_between,
     refuse,
     size_between,
 )
+from orchestrator.scenario.limits import limit
 from orchestrator.units import KIB, MIB
 
 Stop = Literal["first-oom", "end"]
@@ -32,13 +34,13 @@ class BinderMmap(Model):
     """Repeated mmaps of the binder device, each on an open file of its own."""
 
     kind: Literal["binder-mmap"] = Field(description="binder mmaps", examples=["binder-mmap"])
-    size: Annotated[Size, size_between(4 * KIB, 1024 * MIB)] = Field(
+    size: Annotated[Size, size_between(4 * KIB, limit("map_bytes"))] = Field(
         description="length of each mapping; binder uses at most 4 MiB of it, and a process of Android maps"
         " 1 MiB minus two pages",
         examples=["4MiB", "1016KiB"],
     )
     count: Count = Field(description="number of mmaps, all processes together", examples=[600])
-    processes: Annotated[int, Field(strict=True, ge=1, le=1024)] = Field(
+    processes: Annotated[int, Field(strict=True, ge=1, le=limit("processes"))] = Field(
         1, description="number of processes that share the mmaps, at most `count`", examples=[1]
     )
     hold: StrictBool = Field(
@@ -70,7 +72,7 @@ class Command(Model):
     """Any command, run by the guest's shell."""
 
     kind: Literal["command"] = Field(description="a shell command", examples=["command"])
-    command: Annotated[Prose, StringConstraints(min_length=1, max_length=500)] = Field(
+    command: Annotated[Prose, StringConstraints(min_length=1), bytes_at_most(limit("command"))] = Field(
         description="what `busybox sh -c` runs in the guest",
         examples=["dd if=/dev/zero of=/dev/null bs=1M count=64"],
     )
@@ -84,7 +86,7 @@ Trigger = Annotated[BinderMmap | Command, Field(discriminator="kind")]
 class Bystanders(Model):
     """Processes that stand for the apps which die on a phone."""
 
-    count: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
+    count: Annotated[int, Field(strict=True, ge=1, le=limit("bystanders"))] = Field(
         description="number of processes", examples=[4]
     )
     memory: Annotated[Size, size_between(4 * KIB, 64 * 1024 * MIB)] = Field(

@@ -111,7 +111,8 @@ def _where(path: Path) -> str:
 
 
 def _value_words(detail: ErrorDetails, context: Mapping[str, Any]) -> tuple[str, str | None]:
-    kind, given = detail["type"], shown(detail["input"])
+    kind = detail["type"]
+    given = shown(context["actual_length"] if kind == "too_long" else detail["input"])
     if kind in ("literal_error", "enum"):
         return _choice_words(str(context["expected"]), detail["input"], "")
     if kind == "union_tag_invalid":

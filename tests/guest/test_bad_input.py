@@ -97,6 +97,16 @@ def test_a_bad_patch_is_bad_input(oomlab: Oomlab, patch: str, pieces: list[str])
     assert not (oomlab.directory / "runs").exists()
 
 
+def test_what_the_guest_refuses_is_bad_input_and_not_tried_again(oomlab: Oomlab) -> None:
+    """Only the kernel knows which settings it has: no file says so before it boots."""
+    text = refused(
+        oomlab("run", "binder-order3", "--set", "device.sysctls={vm.no_such_setting: 1}", *BRIEF),
+        ExitCode.BAD_INPUT,
+    )
+    assert "sysctl: vm.no_such_setting=1: No such file or directory" in text
+    assert "attempt 2" not in text
+
+
 def test_the_artefacts_of_an_earlier_run_are_used_again(oomlab: Oomlab, earlier: Path) -> None:
     done = oomlab("run", "binder-order3", "--artefacts-from", earlier, "--out", "again", *BRIEF)
     assert done.returncode == ExitCode.MET, done.stderr.decode()

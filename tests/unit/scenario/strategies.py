@@ -38,7 +38,7 @@ DEVICES = optional(
     {"arch": st.just("arm64"), "memory": sizes(512 * 1024, 8 * 1024 * 1024, 1024)},
     {
         "backend": st.just("qemu"),
-        "cpus": st.integers(1, 64),
+        "cpus": st.integers(1, 8),
         "cma": sizes(0, 64 * 1024, 1024),
         "zram": sizes(1024, 256 * 1024),
         "sysctls": st.dictionaries(
@@ -91,7 +91,7 @@ PICTURES = optional(
 TRIGGERS = optional(
     {"kind": st.just("binder-mmap"), "size": sizes(4, 8192), "count": st.integers(100, 1_000_000)},
     {
-        "processes": st.integers(1, 100),
+        "processes": st.integers(1, 64),
         "hold": st.booleans(),
         "pause": DURATIONS,
         "oom_score_adj": ADJ,

@@ -86,10 +86,10 @@ FAULTS = [
     ("count: 600", "count: 0", 9, "0", "must be at least 1, not 0", None),
     (
         "count: 600",
-        "count: 600, processes: 601",
+        "count: 60, processes: 61",
         9,
         "processes",
-        "601 processes cannot share 600 mmaps",
+        "61 processes cannot share 60 mmaps",
         None,
     ),
     ("count: 600", "count: 600, hold: yes", 9, "yes", "must be true or false, not 'yes'", None),

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The most that a recipe may ask for: one table for the agent, whose parser refuses more, and for the
+ * scenario models, which read this file (orchestrator/scenario/limits.py) and refuse it before a boot.
+ * A line is `#define LIMIT_NAME NUMBER`, a plain decimal number.
+ */
+#ifndef OOMLAB_LIMITS_H
+#define OOMLAB_LIMITS_H
+
+/* Processes that share the trigger's mmaps. */
+#define LIMIT_PROCESSES 64
+/* mmaps of the trigger, all processes together. */
+#define LIMIT_MMAPS 1000000
+/* Length of a binder map, in bytes. */
+#define LIMIT_MAP_BYTES 1073741824
+/* The trigger's command, in bytes of UTF-8. */
+#define LIMIT_COMMAND 500
+#define LIMIT_BYSTANDERS 256
+#define LIMIT_SYSCTLS 32
+/* With /proc/sys/ before it a path of 159 bytes. */
+#define LIMIT_SYSCTL_NAME 149
+#define LIMIT_SYSCTL_VALUE 200
+#define LIMIT_STRESSORS 12
+/* MAX_ORDER of the kernels that are booted, less one. */
+#define LIMIT_ORDER 10
+/* Kernels that a block's forks may choose from. */
+#define LIMIT_VARIANTS 32
+#define LIMIT_BENCHMARKS 16
+/* Sizes of one benchmark, each of which is measured by itself. */
+#define LIMIT_SIZES 32
+/* Timed iterations, and those before them; each is kept for its percentiles. */
+#define LIMIT_ITERATIONS 100000
+/* A transaction's payload, and the map that it goes through, in bytes. */
+#define LIMIT_PAYLOAD 1048576
+#define LIMIT_TRANSACTION_MAP 4194304
+/* Maps that a benchmark holds meanwhile. */
+#define LIMIT_HELD 1000
+/* oom_score_adj, and less than nothing as well (include/uapi/linux/oom.h). */
+#define LIMIT_ADJ 1000
+
+#endif
