@@ -14,21 +14,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import pexpect
 import pexpect.fdpexpect
 
 from orchestrator.deadline import Deadline
 
+Line = Literal["console", "control"]
+
 _PIPE_BYTES = 1 << 20
 """The most an unprivileged process may ask for (/proc/sys/fs/pipe-max-size by default)."""
 _CHUNK_BYTES = 1 << 16
-GATHER_MS = 20
+_GATHER_MS: dict[Line, int] = {"console": 40, "control": 20}
 """QEMU writes a guest's line byte by byte; waking up for every few of them would cost more CPU time
-than all else that is done with them. The pipe holds far more than a guest says in this time."""
-GATHER_CONSOLE_MS = 40
-"""For a line that nobody waits for. After the control line's `trigger-end` a guest may live for only some
-40 ms, in which its memory has to be looked at."""
+than all else that is done with them. The pipe holds far more than a guest says in this time. Nobody waits
+for the console; after the control line's `trigger-end` a guest may live for only some 40 ms, in which its
+memory has to be looked at."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,13 @@ class Pump(threading.Thread):
     `failure` for the trial to find.
     """
 
-    def __init__(
-        self, name: str, read_fd: int, sink: Callable[[bytes], None], gather_ms: int = GATHER_MS
-    ) -> None:
+    def __init__(self, name: Line, read_fd: int, sink: Callable[[bytes], None]) -> None:
         super().__init__(name=name, daemon=True)
         self._spawn: pexpect.fdpexpect.fdspawn[bytes] = pexpect.fdpexpect.fdspawn(
             read_fd, timeout=None, maxread=_CHUNK_BYTES, use_poll=True
         )
         self._sink = sink
-        self._gather_ms = gather_ms
+        self._gather_ms = _GATHER_MS[name]
         # Asked for no event, poll(2) still reports a hang-up: the interval ends with the guest.
         self._hang_up = select.poll()
         self._hang_up.register(read_fd, 0)

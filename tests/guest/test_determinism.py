@@ -97,7 +97,7 @@ def disturbed(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Run:
     with pytest.MonkeyPatch.context() as patch, busy_processors(2):
         # About 10 kB a second of some 60 kB a guest: always behind, and far from a full pipe.
         patch.setattr(channel, "_CHUNK_BYTES", 512)
-        patch.setattr(channel, "_GATHER_MS", 50)
+        patch.setattr(channel, "_GATHER_MS", {"console": 50, "control": 50})
         return finished(tmp_path_factory.mktemp("disturbed") / "run", checkout)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestrator.channel import GATHER_CONSOLE_MS, Pump, SerialPipe, await_taken, narrow, serial_pipe
+from orchestrator.channel import Pump, SerialPipe, await_taken, narrow, serial_pipe
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.guests.qemu.handover import handed_over
@@ -119,7 +119,7 @@ def power_on(
         finally:
             _close_our_ends(console_pipe, control_pipe, theirs)
         guest = QemuGuest(
-            child, monitor, Pump("console", console_pipe.read_fd, console_sink, GATHER_CONSOLE_MS),
+            child, monitor, Pump("console", console_pipe.read_fd, console_sink),
             Pump("control", control_pipe.read_fd, control_sink),
         )  # fmt: skip
         guest.console.start()
