@@ -69,6 +69,7 @@ _COMMON = (
     ),
     Need("perl", "perl-base", "review", "runs checkpatch.pl", always_there=True),
     Need("chromium", "chromium", "test", "shows reports"),
+    Need("mmdebstrap", "mmdebstrap", "test", "makes a minimal Debian 13"),
     Need("chromedriver", "chromium-driver", "test", "shows reports"),
 )
 

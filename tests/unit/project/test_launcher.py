@@ -94,7 +94,7 @@ def host(tmp_path: Path, checkout: Path) -> Host:
         (programs / name).symlink_to(script)
     for name in _REAL_TOOLS:
         (programs / name).symlink_to(shutil.which(name) or name)
-    host.put("installed", *_needed(checkout), *_BROWSER)
+    host.put("installed", *_needed(checkout), *_BROWSER, "mmdebstrap")
     return host
 
 
@@ -130,6 +130,14 @@ def test_a_second_start_prepares_nothing_and_says_nothing(host: Host) -> None:
 def test_yes_before_the_subcommand_is_the_launchers_own(host: Host) -> None:
     result = host.oomlab("--json", "--yes", "run", "--yes")
     assert result.stdout.decode().splitlines()[1:] == ["--json", "run", "--yes"]
+
+
+def test_only_tests_that_build_need_a_maker_of_hosts(host: Host) -> None:
+    _remove_packages(host, "mmdebstrap")
+    for arguments in (("run",), ("test", "unit"), ("test", "guest"), ("test", "browser")):
+        assert host.oomlab(*arguments).returncode == _COMMAND_STATUS, arguments
+    assert b"missing host packages: mmdebstrap\n" in host.oomlab("test", "build").stderr
+    assert host.oomlab("--yes", "test").returncode == _COMMAND_STATUS
 
 
 @pytest.mark.parametrize("mirror", [("--mirror", "http://a http://b"), ("--mirror=http://a",)])

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The launcher on a minimal Debian 13: no lists, no security suites, no sudo, no git, nothing prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ExitCode
+from tests.build.minimal_host import MinimalHost, host_directory, make_host, why_not
+
+pytestmark = pytest.mark.build
+
+RUN = ("./oomlab", "run", "scenarios/binder-order3.yaml", "--set", "trials.blocks=1", "--set", "audit=false")
+LOOK = """
+from pathlib import Path
+from orchestrator.kernels.apt import open_apt
+from orchestrator.kernels.bases import find_base
+from orchestrator.kernels.origins import Search
+from orchestrator.kernels.resolve import host_libc
+base, arch = find_base("debian-6.12", "arm64")
+indexes = lambda origin: open_apt(Path("/tmp/indexes"), origin, arch, "amd64")
+print(Search(base, arch, "amd64", host_libc(), indexes).find().suite)
+"""
+
+
+@pytest.fixture(scope="module")
+def minimal(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[MinimalHost]:
+    if reason := why_not():
+        pytest.skip(f"A MINIMAL DEBIAN 13 IS NOT TRIED: {reason}")
+    with host_directory(tmp_path_factory.mktemp("minimal")) as directory:
+        yield make_host(directory / "trixie", "trixie", checkout)
+
+
+def test_from_nothing_to_a_verdict(minimal: MinimalHost) -> None:
+    """One test, for each step rests on the one before, and making the host takes a minute."""
+    assert not any(minimal.has(path) for path in ("/usr/bin/sudo", "/usr/bin/git", "/usr/bin/python3"))
+    assert not list((minimal.root / "var/lib/apt/lists").glob("*_Packages*"))
+    told = minimal("./oomlab", "--yes", "run", "binder-order3", uid=1234)
+    assert told.returncode == ExitCode.COULD_NOT_RUN
+    assert b"there is no sudo here; as root: apt-get install python3" in told.stderr
+    done = minimal(*RUN)
+    said = done.stderr.decode()
+    assert done.returncode == ExitCode.MET, said[-5000:]
+    assert "installing them with apt-get" in said
+    assert "Verdict: expectations met" in done.stdout.decode() + said
+    found = minimal("env", "PYTHONPATH=.", ".venv/bin/python", "-P", "-c", LOOK)
+    assert found.stdout.decode().strip() == "trixie", found.stderr.decode()
