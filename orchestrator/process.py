@@ -41,6 +41,9 @@ _CLEAN_ENVIRONMENT = {
 }
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 
+_HEEDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+"""What ends a child whatever this program was told to ignore. Not a hangup: `nohup` means children, too."""
+
 _PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 _libc = ctypes.CDLL(None)
 
@@ -208,9 +211,11 @@ def _prepare(parent_pid: int, confined: Confinement | None) -> None:
     Calls only what was loaded before the fork, for other threads may have held locks. A parent
     that died before the call sends no signal any more, hence the look at getppid(2). Last, because a
     change of user takes the signal off again. A shell that put this program into the background has
-    it ignore SIGINT; its children need not.
+    it ignore SIGINT, and other parents ignore or block more; its children need not.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in _HEEDED_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if confined is not None:
         confined.enter()
     if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent_pid:

@@ -3,16 +3,35 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+ENDING_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # The machines that run this are shared and often emulating: how long one example takes says nothing.
 hypothesis.settings.register_profile("oomlab", deadline=None)
 hypothesis.settings.load_profile("oomlab")
+
+
+def let_children_heed_signals() -> None:
+    """The programs under test heed every signal, however the tests were started.
+
+    A shell's background job ignores SIGINT, `nohup` SIGHUP, some runners SIGPIPE or SIGQUIT, others block
+    them; children inherit that, and a test that sends one would wait for ever. What a handler catches is at
+    its default again in a program that is started (execve(2)), and these tests ignore it as they were told.
+    """
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) in (signal.SIG_IGN, None):
+            signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+
+
+let_children_heed_signals()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -122,9 +122,9 @@ class Oomlab:
         )
 
     @contextmanager
-    def started(self, *arguments: str | Path) -> Iterator[Child]:
-        """The command while it runs; its messages are at `stderr`."""
-        argv = [sys.executable, "-m", "orchestrator", *arguments]
+    def started(self, *arguments: str | Path, under: Sequence[str] = ()) -> Iterator[Child]:
+        """The command while it runs, `under` another that starts it; its messages are at `stderr`."""
+        argv = [*under, sys.executable, "-m", "orchestrator", *arguments]
         with start(argv, cwd=self.directory, env=self.environment, stderr=-1) as child:
             yield child
 

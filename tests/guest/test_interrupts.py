@@ -96,6 +96,15 @@ class Session:
         assert not list(self.temporary.iterdir())
         return said
 
+    def hang_up(self, line: str, *arguments: str | Path, until: Callable[[], None]) -> tuple[int, str]:
+        """Start a command under nohup, close its terminal once it has said `line`: its end, its words."""
+        with self._oomlab.started(*arguments, under=["nohup"]) as child:
+            said = read_until(child, line.encode())
+            until()
+            os.killpg(child.pid, signal.SIGHUP)
+            said += read_until(child, None)
+            return child.wait(PATIENCE_S), said
+
 
 def read_until(child: Child, what: bytes | None) -> str:
     """The child's messages up to and with a text (None: up to the end)."""
@@ -164,6 +173,12 @@ def check_block_was_cut_off(run: Path) -> None:
 def test_while_booting(session: Session, laboratory: object, run_of: Path, number: signal.Signals) -> None:
     session.interrupt(": booting", *RUN, *ENDLESS, signals=[number], until=powered_on)
     check_block_was_cut_off(run_of)
+
+
+def test_a_hangup_does_not_end_what_nohup_started(session: Session, laboratory: object) -> None:
+    code, said = session.hang_up(": booting", *RUN, *AT_ONCE, until=powered_on)
+    assert code == ExitCode.MET, said
+    assert set(outcomes(session.directory / "run")) == {Outcome.PASSED}
 
 
 def test_while_fragmenting_and_again_while_cleaning_up(

@@ -96,13 +96,35 @@ def test_a_child_dies_with_the_tool_even_when_that_is_killed(checkout: Path) -> 
     wait_until_gone(grandchild)
 
 
-def test_a_child_hears_ctrl_c_even_when_the_tool_was_told_to_ignore_it() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        status = run(["sh", "-c", "kill -INT $$; echo survived"], deadline=soon(), check=False)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert status.stdout == b""
+STARTED_ODDLY = """
+import signal
+numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
+for number in numbers:
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+{more}
+from orchestrator.deadline import Deadline
+from orchestrator.process import run
+done = run(["grep", "^Sig[BI]", "/proc/self/status"], deadline=Deadline.after(30, "grep"))
+print(done.stdout.decode())
+"""
+
+
+def deaf_to(checkout: Path, more: str = "") -> set[int]:
+    """The signals that a child ignores or blocks whose parent was started to ignore and block them all."""
+    argv = [sys.executable, "-c", STARTED_ODDLY.format(more=more)]
+    done = run(argv, cwd=checkout, env={"PYTHONPATH": str(checkout)}, deadline=soon())
+    masks = [int(line.split()[1], 16) for line in done.stdout.decode().splitlines() if line]
+    assert len(masks) == 2
+    return {number for number in range(1, 32) for mask in masks if mask >> (number - 1) & 1}
+
+
+def test_a_child_hears_what_ends_it_whatever_the_tool_was_told_to_ignore(checkout: Path) -> None:
+    assert deaf_to(checkout) == {signal.SIGHUP}, "a hangup is for nobody under nohup"
+
+
+def test_programs_under_test_heed_every_signal_however_the_tests_were_started(checkout: Path) -> None:
+    assert deaf_to(checkout, "import tests.conftest") == set()
 
 
 def test_paste_ready_quotes() -> None:
