@@ -89,7 +89,8 @@ def test_words_say_these_figures_and_no_others(ended: Oomlab, name: str) -> None
     for result in traced(ended).values():
         assert tuple(map(str, counts(result.requests))) in said
     contiguous, _, refused = counts(traced(ended)["noretry"].requests)
-    assert not re.search(rf"\b{contiguous} / {refused}\b", text)
+    # As many mmaps may have been served and failed without tracing: those have a third figure.
+    assert not re.search(rf"\b{contiguous} / {refused}\b(?! / )", text)
 
 
 def test_data_say_these_figures(ended: Oomlab) -> None:
