@@ -249,16 +249,22 @@ class _Scanner:
             tuple(raw),
         )
         shaped = shape(hunk)
-        goes_on = _HUNK.match(self._text()) is not None or self._is_file_start()
-        if shaped is not None and not goes_on:  # behind a patch's last hunk comes other text
-            self._at = start + 1 + shaped.used
+        if shaped is not None and (not self._goes_on() or any(map(_begins_patch, raw[shaped.used :]))):
+            self._at = start + 1 + shaped.used  # behind a patch's last hunk comes other text
         return hunk
+
+    def _goes_on(self) -> bool:
+        return _HUNK.match(self._text()) is not None or self._is_file_start()
 
     def _ends(self) -> bool:
         text = self._text()
         if _HUNK.match(text) or _END.match(text) or _CUT.match(text):
             return True
         return self._is_file_start()
+
+
+def _begins_patch(text: str) -> bool:
+    return _SUBJECT.match(text) is not None or _SUMMARY.match(text) is not None
 
 
 def _paths(old: str, new: str) -> tuple[str | None, str | None]:

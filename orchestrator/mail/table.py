@@ -22,7 +22,6 @@ _ROW = re.compile(
 )
 _HEADER = re.compile(r"^\s*(Benchmark\S*)\s+Time\s+CPU\s+Iterations\b(.*)$")
 _EXTRA = re.compile(r"(?:([A-Za-z_][\w.]{0,60})=)?(\d{1,15}(?:\.\d{1,9})?)([kMGT]?)[^\s\d]{0,20}")
-_TITLE_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class _Head:
 def find_tables(lines: Iterable[Line]) -> list[Table]:
     """All tables in the lines. Other text between rows ends a table only when a new header follows."""
     tables: list[Table] = []
-    recent: list[str] = []
+    before = ""
     head = _Head(0, "", "", ())
     rows: list[Row] = []
     for line in lines:
@@ -102,11 +101,12 @@ def find_tables(lines: Iterable[Line]) -> list[Table]:
         if header is not None or (rows and row is not None and _is_repeat(row, rows)):
             tables += _table(head, rows)
             rows = []
-            head = _head(line, header, recent) if header else _Head(line.number, "", "", ())
+            head = _head(line, header, before) if header else _Head(line.number, "", "", ())
+            before = ""
         if row is not None:
             rows.append(row)
-        elif line.text.strip(" -=_"):
-            recent = [*recent, line.text.strip()][-_TITLE_LINES:]
+        elif header is None and line.text.strip(" -=_"):
+            before = line.text.strip()
     return tables + _table(head, rows)
 
 
@@ -121,9 +121,9 @@ def _table(head: _Head, rows: list[Row]) -> list[Table]:
     return [Table(head.line or rows[0].line, head.label, head.title, head.columns, tuple(rows))]
 
 
-def _head(line: Line, header: re.Match[str], recent: list[str]) -> _Head:
+def _head(line: Line, header: re.Match[str], before: str) -> _Head:
     label = header[1].removeprefix("Benchmark").strip("-_:/")
-    title = recent[-1] if recent and len(recent[-1]) < 80 else ""
+    title = before if len(before) < 80 else ""
     return _Head(line.number, label, title.rstrip(":"), tuple(header[2].split()))
 
 
