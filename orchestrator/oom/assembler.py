@@ -244,9 +244,14 @@ def _accepts(draft: Draft, kind: Kind, line: Line) -> bool:
     if kind in _OOM_ONLY:
         if draft.family == "alloc-failure" or (kind is Kind.CONSTRAINT and draft.has_constraint):
             return False
-        seconds = (line.time_s or 0.0) - (draft.time_s or line.time_s or 0.0)
-        return not (seconds > _MAX_REPORT_SECONDS and draft.idle_lines > _IDLE_AFTER_DUMP)
+        return not (_is_late(draft, line) and draft.idle_lines > _IDLE_AFTER_DUMP)
     return not (kind in (Kind.MEM_INFO, Kind.ZONE, Kind.BUDDY) and draft.footer_seen)
+
+
+def _is_late(draft: Draft, line: Line) -> bool:
+    if draft.time_s is None or line.time_s is None:
+        return False
+    return line.time_s - draft.time_s > _MAX_REPORT_SECONDS
 
 
 def _bare_header(line: Line) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.oom.reader import OomReader, read_events
-from orchestrator.oom.records import Event, KernelCrash, MemoryEvent
+from orchestrator.oom.records import Event, KernelCrash, MemoryEvent, Process
 from tests.unit.oom.texts import memory_events
 
 OOM = "[    1.0] sh invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n"
@@ -239,3 +239,57 @@ def test_crashes_of_two_callers_are_kept_apart() -> None:
 def test_how_a_number_of_seconds_is_read() -> None:
     events: list[Any] = read_events((KILL + "4,1207,2500000,-,caller=T85;" + KILL[10:]).encode())
     assert [(event.time_s, event.line) for event in events] == [(1.0, 1), (2.5, 2)]
+
+
+@pytest.mark.parametrize(
+    ("adj", "believed"),
+    [("900", 900), ("-1", -1), ("1234567", 1234567), ("-123456", -123456), ("12345678", None)],
+)
+def test_what_a_low_memory_killer_says_of_its_victim(adj: str, believed: int | None) -> None:
+    for text in (
+        f"lowmemorykiller: Killing 'a b' (7), adj {adj}\n",
+        f"lowmemorykiller: send sigkill to 7 (a b), oom_adj 1, score_adj {adj}, size 1\n",
+    ):
+        (event,) = memory_events(read_events(text.encode()))
+        assert (event.type, event.victim, event.oom_score_adj_victim, event.outcome) == (
+            "lmk-kill",
+            Process(comm="a b", pid=7),
+            believed,
+            "killed",
+        )
+
+
+def test_a_low_memory_kill_without_a_score() -> None:
+    (event,) = memory_events(read_events(b"lowmemorykiller: Killing 'a' (7)\n"))
+    assert (event.victim, event.oom_score_adj_victim) == (Process(comm="a", pid=7), None)
+
+
+def test_reports_of_other_callers_are_not_ended() -> None:
+    """A header ends the OOM report before it of its own caller, and no allocation failure."""
+    second = of_caller(OOM.replace("sh", "ls"), 2)
+    assert told(of_caller(OOM, 1) + second + of_caller(KILL, 1)) == [("oom", "killed"), ("oom", "truncated")]
+    failure, oom = of_caller(FAILURE, 1), of_caller(OOM, 1)
+    (found, _) = memory_events(
+        read_events((failure + oom + of_caller(DUMP.splitlines()[1] + "\n", 1)).encode())
+    )
+    assert (found.type, found.zones) == ("alloc-failure", {})
+    assert told(of_caller(CHOSEN, 1) + of_caller(DUMP, 2) + of_caller(KILL, 1)) == [
+        ("oom", "killed"),
+        ("show-mem", None),
+    ]
+
+
+@pytest.mark.parametrize("between", ["", CALM * 3])
+def test_frames_before_a_header_mean_that_another_stack_is_being_printed(between: str) -> None:
+    """Without caller ids nobody can tell whose the next frame is, until a trace has its own heading."""
+    open_report = of_caller(FAILURE, 9)  # so that every line is looked at
+    text = open_report + "[    1.0] Out of memory here\n" + FRAME.format(0) + between + OOM + FRAME.format(1)
+    oom = memory_events(read_events(text.encode()))[-1]
+    assert oom.type == "oom"
+    assert [frame.function for frame in oom.stack] == ["f1"]
+
+
+def test_a_crash_uses_up_the_patience_of_reports() -> None:
+    crash = OOPS + TRACE + "".join(FRAME.format(number) for number in range(200)) + END
+    assert told(OOM + crash * 2 + KILL) == [("oom", "truncated"), ("oom", "killed")]
+    assert told(OOM + crash + KILL) == [("oom", "killed")]
