@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.control import AuditEnd, Requests
 from orchestrator.fallback import Request, concluded_fallbacks, seen_fallbacks
-from orchestrator.histogram import HistogramRow, dropped_hits, parse_histogram
+from orchestrator.histogram import HistogramRow, dropped_hits, numbered_rows
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
 from orchestrator.requests import NORETRY, accounted, array_requests
 from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
@@ -26,6 +26,15 @@ _COMPACT_SUCCESS = 8
 _NS_PER_US = 1000
 _LEAST_BYTES = 2048
 """Smaller arrays are not traced (LEAST_BYTES of images/guest/audit.c): those of maps below 256 KiB."""
+
+
+_NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "vmalloc": ("size", "gfp_flags"),
+    "reclaim": ("order", "gfp_flags"),
+    "compact": ("order", "gfp_flags"),
+    "compact_deferred": ("order",),
+}
+"""By table, the keys that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ def _take(phase: _Phase, record: Requests, page_bytes: int, array_sizes: Collect
             counts[order, row.number("gfp_flags")] += row.hits
         return
     phase.vmalloc_seen |= record.table == "vmalloc"
-    for row in parse_histogram(record.text):
+    for row in numbered_rows(record.text, *_NUMBERS.get(record.table, ())):
         match record.table:
             case "vmalloc":
                 _take_vmalloc(phase, row, page_bytes, array_sizes)

@@ -50,7 +50,7 @@ def mapping_bytes_of(name: str, page_bytes: int) -> int:
     """Size of the binder maps of a benchmark, from its name; ValueError when it is none of ours."""
     kind, *arguments = name.split("/")
     if kind == "BM_mmap_binder":
-        return int(arguments[0])
+        return int(arguments[0] if arguments else "")
     for argument in arguments[1:]:
         if argument.startswith("map:"):
             return int(argument.removeprefix("map:"))
@@ -63,9 +63,17 @@ def benchmark_facts(
     """What an allocation audit has to know of the benchmarks of each phase."""
     for when in dict.fromkeys(record.when for record in records):
         own = [record for record in records if record.when == when]
-        sizes = {page_array_bytes(mapping_bytes_of(record.name, page_bytes), page_bytes) for record in own}
+        sizes = {size for record in own if (size := _array_bytes(record.name, page_bytes)) is not None}
         unserved = sum(record.failed for record in own if record.errno == errno.ENOMEM)
         yield when, PhaseFacts(tuple(sorted(sizes)), unserved)
+
+
+def _array_bytes(name: str, page_bytes: int) -> int | None:
+    """None for a benchmark of a name that the agent gives to none."""
+    try:
+        return page_array_bytes(mapping_bytes_of(name, page_bytes), page_bytes)
+    except ValueError:
+        return None
 
 
 def failure_words(where: str, reply: str, code: int) -> str | None:

@@ -6,9 +6,9 @@ The format is the one of `images/guest/PROTOCOL.md`. Times are the guest's CLOCK
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 PROTOCOL_VERSION = 3
 
@@ -193,6 +193,12 @@ class Mmaps(_Record):
     first: int
     latency_ns: list[int]
     errno: list[int]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.latency_ns) != len(self.errno):
+            raise ValueError(f"{len(self.latency_ns)} latencies beside {len(self.errno)} errors")
+        return self
 
 
 class BenchmarkRecord(_Record):

@@ -117,7 +117,10 @@ def vmstat_over_trigger(evidence: Evidence) -> dict[str, int]:
     texts = {record.when: record.text for record in evidence.every(Sample) if record.file == "vmstat"}
     if "trigger" not in texts or "after" not in texts:
         return {}
-    moved = delta(parse_vmstat(texts["trigger"]), parse_vmstat(texts["after"]))
+    try:
+        moved = delta(parse_vmstat(texts["trigger"]), parse_vmstat(texts["after"]))
+    except InputError:  # as of a guest that died while it sent them
+        return {}
     return {name: count for name, count in moved.items() if count}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 _ROW = re.compile(r"^\{(?P<keys>.*)\}\s*hitcount:\s*(?P<hits>\d+)(?P<values>(?:\s+\w+:\s*\d+)*)\s*$")
 _VALUE = re.compile(r"(\w+):\s*(\d+)")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,19}")
 _SYMBOL = re.compile(r"^\[[0-9a-f]+\]\s*")
 
 
@@ -36,6 +37,12 @@ def parse_histogram(text: str) -> list[HistogramRow]:
         for line in text.splitlines()
         if (match := _ROW.match(line.strip()))
     ]
+
+
+def numbered_rows(text: str, *keys: str) -> list[HistogramRow]:
+    """The rows in which each of `keys` is a number: what else a guest sends is no row of the agent's."""
+    rows = parse_histogram(text)
+    return [row for row in rows if all(_NUMBER.fullmatch(row.keys.get(key, "")) for key in keys)]
 
 
 def dropped_hits(text: str) -> int:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.control import VmallocInfo
-from orchestrator.histogram import HistogramRow, parse_histogram
+from orchestrator.histogram import HistogramRow, numbered_rows
 from orchestrator.oom.gfp import KernelSeries, mask_of, series_of
 from orchestrator.result import AuditRow, RequestPaths
 
@@ -53,7 +53,7 @@ def array_requests(text: str, sizes: Collection[int], series: KernelSeries) -> l
     """
     return [
         row
-        for row in parse_histogram(text)
+        for row in numbered_rows(text, "bytes_req", "gfp_flags")
         if row.number("bytes_req") in sizes
         and not row.number("gfp_flags") & accounted(series)
         and not row.keys.get("call_site", "").startswith(_ALLOCATOR)
@@ -69,7 +69,7 @@ def _page_orders(tables: Mapping[str, str], series: KernelSeries) -> dict[str, i
     orders: Counter[str] = Counter()
     noretry = mask_of(NORETRY, series)
     for table in ("page_alloc", "page_alloc_failed"):
-        for row in parse_histogram(tables.get(table, "")):
+        for row in numbered_rows(tables.get(table, ""), "order", "gfp_flags"):
             suffix = " noretry" if row.number("gfp_flags") & noretry else ""
             orders[f"order {row.number('order')}{suffix}"] += row.hits
     return dict(sorted(orders.items()))

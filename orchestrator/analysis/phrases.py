@@ -12,6 +12,7 @@ WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trig
         "after": "after the trigger"}  # fmt: skip
 """Under what memory something was, in words; in the order of a table."""
 _PERCENT = 100
+_NOTHING = 1e-6
 _UNITS = ((1 << 20, "MiB"), (1 << 10, "KiB"))
 _LARGEST_IN_BYTES = 1 << 17
 """Google Benchmark's arguments up to 64 KiB are known by their bytes."""
@@ -48,8 +49,8 @@ def change(ratio: float) -> str:
 
 def upwards(share: float) -> str:
     """A share in percent, rounded up: a bound may be too wide, never too narrow."""
-    tenths = round(share * _PERCENT * 10, 6)  # 1.04 - 1 is a little more than 0.04, and 4.1 % is not meant
-    return f"{math.ceil(tenths) / 10:g}"
+    # A little off, for 1.04 - 1 is a little more than 0.04: 4 % is meant, and not 4.1 %.
+    return f"{math.ceil(share * _PERCENT * 10 - _NOTHING) / 10:g}"
 
 
 def share_text(part: int, whole: int) -> str:

@@ -5,6 +5,11 @@ from __future__ import annotations
 
 REVIEWED: dict[tuple[str, str, str], str] = {
     (
+        "scenario/fragmentation.py",
+        "and high.order > low.order",
+        "and high.order >= low.order",
+    ): "an order is given once, and bounds of one order are compared where they stand",
+    (
         "memory/fragmentation.py",
         "length = max((len(entry.counts) for entry in info.free), default=0)",
         "length = max((len(entry.counts) for entry in info.free), default= -1)",

@@ -62,7 +62,15 @@ def test_changes(ratio: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "percent"),
-    [(0.0, "0"), (0.25, "25"), (1.04 - 1, "4"), (0.0411, "4.2"), (0.0001, "0.1"), (1.5, "150")],
+    [
+        (0.0, "0"),
+        (0.25, "25"),
+        (1.04 - 1, "4"),
+        (0.0411, "4.2"),
+        (1e-5, "0.1"),
+        (1.5, "150"),
+        (1e-5, "0.1"),
+    ],
 )
 def test_a_bound_is_in_percent_and_rounded_up(share: float, percent: str) -> None:
     assert upwards(share) == percent
