@@ -69,7 +69,6 @@ def test_changes(ratio: float, words: str) -> None:
         (0.0411, "4.2"),
         (1e-5, "0.1"),
         (1.5, "150"),
-        (1e-5, "0.1"),
     ],
 )
 def test_a_bound_is_in_percent_and_rounded_up(share: float, percent: str) -> None:
