@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 # Distributions whose import name is not their own.
-_IMPORT_NAMES = {"ruamel.yaml": "ruamel"}
+_IMPORT_NAMES = {"ruamel.yaml": "ruamel", "qemu.qmp": "qemu"}
 
 
 def _imports(package: Path) -> Iterator[str]:
