@@ -179,6 +179,8 @@ def _rows(
         kind = phase.kind(order, flags)
         # Two kinds of flags that differ in nothing that a reclaim shows: the first is given it all.
         own = tried and order > 0 and kind not in claimed
+        # A deferral does not say for which flags: the first kind of the order is given all of them.
+        first = own and order not in {each for each, _ in claimed}
         if own:
             claimed.add(kind)
         reclaim = phase.reclaims.get(kind, _Effort()) if own else _Effort()
@@ -197,7 +199,7 @@ def _rows(
             compactions=compact.count,
             compact_us=compact.us,
             compacted=compact.successes,
-            deferred=phase.deferred.get(order, 0) if own else 0,
+            deferred=phase.deferred.get(order, 0) if first else 0,
         )
 
 

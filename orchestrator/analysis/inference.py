@@ -208,7 +208,7 @@ def smallest_paired_p(blocks: int) -> float:
 
 def smallest_unpaired_p(baseline: int, candidate: int) -> float:
     """The least p that Fisher's test can give: all blocks of one variant, none of the other."""
-    return fisher_p((baseline, 0), (0, candidate)) if baseline and candidate else 1.0
+    return fisher_p((baseline, 0), (0, candidate))
 
 
 def smallest_effect(spread: float, blocks: int) -> float | None:

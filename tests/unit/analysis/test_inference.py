@@ -131,3 +131,33 @@ def test_many_samples_at_once_have_the_p_of_each_alone(blocks: int) -> None:
     samples = [[math.sin(row * 7 + block) + row / 10 for block in range(blocks)] for row in range(5)]
     alone = [inference.sign_flip_p(sample) for sample in samples]
     assert inference.sign_flip_p_values(samples) == pytest.approx(alone)
+
+
+def test_the_limits_of_the_tests_are_those_that_are_documented() -> None:
+    """docs/statistics.md: exact up to 15 blocks, then 9,999 drawn signs; a bootstrap from 20 blocks on."""
+    assert (inference.LARGEST_EXACT_BLOCKS, inference.LEAST_BLOCKS_FOR_A_BOOTSTRAP) == (15, 20)
+    assert (inference.CONFIDENCE, inference.POWER) == (0.95, 0.8)
+    assert inference.smallest_paired_p(15) == 2 / 2**15
+    assert inference.smallest_paired_p(16) == 2 / 10_000
+    assert [inference.smallest_paired_p(blocks) for blocks in (0, 1, 2)] == [1, 1, 0.5]
+    assert [inference.smallest_unpaired_p(*blocks) for blocks in ((0, 0), (3, 0), (0, 3))] == [1, 1, 1]
+    assert inference.smallest_unpaired_p(3, 2) == pytest.approx(0.1)
+
+
+def test_what_is_drawn_is_drawn_alike_in_every_version_of_the_tool() -> None:
+    """Another seed or number of draws would give an old run another report."""
+    logs = [math.sin(block) / 10 for block in range(25)]
+    interval = inference.bootstrap_interval(logs)
+    assert (interval.low, interval.high) == pytest.approx((-0.02655568, 0.02787983), rel=1e-4)
+    assert inference.sign_flip_p([log + 0.02 for log in logs]) == pytest.approx(0.169)
+
+
+def test_times_that_differ_by_rounding_alone_are_one_time() -> None:
+    tiny = inference.ROUNDING / 2
+    same = [0.3, 0.3 + tiny, 0.3]
+    assert inference.paired_t_interval(same) == inference.Interval(0.3, 0.3)
+    spread = inference.paired_t_interval([0.3, 0.3 + 4 * tiny, 0.3])
+    assert spread.low < 0.3 < spread.high
+    assert inference.welch(same, [0.3 + tiny] * 3)[1] == 1
+    assert inference.welch(same, [0.3 + 4 * tiny] * 3)[1] == pytest.approx(0.1)
+    assert inference.welch([0.3, 0.4, 0.5], same)[1] > 0.1

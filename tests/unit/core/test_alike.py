@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from orchestrator.alike import without_effect
+from orchestrator.analysis.comparison import Comparison
 from orchestrator.outcome import Outcome
 from orchestrator.result import MmapSummary, RequestPaths, TrialResult, Victim
 from orchestrator.scenario import Scenario, load_text
+from tests.unit.analysis.trials import compared_time, comparison
 from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, target, trigger_end, trigger_start
 
 TEXT = """
@@ -103,3 +105,68 @@ def test_among_several_variants_it_is_named(tmp_path: Path) -> None:
     third = TEXT.replace("trigger:", "  third: {base: debian-6.12}\ntrigger:")
     (line,) = told(load_text(third, tmp_path / "x.yaml").scenario, oomed("plain"), oomed("patched"))
     assert line.startswith("patched changes nothing here: it ended like plain (")
+
+
+@pytest.mark.parametrize(("ok", "alike"), [(400, True), (401, False), (225, True), (224, False)])
+def test_a_quarter_more_or_fewer_mmaps_is_chance(scenario: Scenario, ok: int, *, alike: bool) -> None:
+    assert bool(told(scenario, oomed("plain"), oomed("patched", mmaps=mmaps(ok)))) is alike
+
+
+def test_mmaps_are_those_of_all_untraced_triggers_together(scenario: Scenario) -> None:
+    trials = [oomed("plain", mmaps=mmaps(100, 7)), oomed("plain", mmaps=mmaps(500, 1))]
+    others = [oomed("patched", mmaps=mmaps(320, 4)), oomed("patched", mmaps=mmaps(280, 4))]
+    beside = oomed("patched", stage="relaxed", mmaps=mmaps(9999, 9999))
+    silent = oomed("patched", stage="target", mmaps=None)
+    (line,) = told(scenario, *trials, *others, beside, silent)
+    assert line.endswith(
+        "(plain: 2 x oom, 600 mmaps served, 8 mmaps refused;"
+        " patched: 2 x oom, 600 mmaps served, 8 mmaps refused)"
+    )
+
+
+def test_without_a_trial_of_either_nothing_is_alike(scenario: Scenario) -> None:
+    assert told(scenario, oomed("plain")) == told(scenario, oomed("patched")) == told(scenario) == []
+    lost = [oomed(name, outcome=Outcome.LOST) for name in ("plain", "patched")]
+    assert told(scenario, *lost) == []
+
+
+def test_a_bug_in_other_forks_is_a_difference(scenario: Scenario) -> None:
+    buggy = oomed("patched", stage="relaxed", kernel_bugs=("BUG",))
+    assert told(scenario, oomed("plain"), oomed("patched"), buggy) == []
+
+
+def timed(ratio: float, *, exact: bool = True, names: tuple[str, str] = ("plain", "patched")) -> Comparison:
+    fields: dict[str, Any] = {"ratio": ratio, "low": ratio, "high": ratio, "p_holm": 0.01}
+    if exact:
+        fields |= {"p_holm": None, "interval": "exact"}
+    return comparison(compared_time(**fields), baseline=names[0], candidate=names[1])
+
+
+@pytest.mark.parametrize(
+    ("compared", "alike"),
+    [
+        (timed(1.0099), True),
+        (timed(0.9901), True),
+        (timed(1.0101), False),
+        (timed(0.9899), False),
+        (timed(1.5, names=("plain", "third")), True),
+        (timed(1.005, exact=False), False),
+        (timed(1.0, exact=False), True),
+    ],
+)
+def test_times_that_were_shown_to_differ_are_a_change(
+    scenario: Scenario, compared: Comparison, *, alike: bool
+) -> None:
+    both = oomed("plain"), oomed("patched")
+    assert bool(list(without_effect(scenario, both, [timed(1.0), compared]))) is alike
+
+
+def test_every_clock_has_to_be_alike(tmp_path: Path) -> None:
+    (tmp_path / "mine.patch").write_text("x")
+    text = TEXT + "trials: {clock: [realtime, deterministic]}\n"
+    subject = load_text(text, tmp_path / "x.yaml").scenario
+    real = [oomed(name) for name in ("plain", "patched")]
+    counted = [oomed(name, clock="deterministic") for name in ("plain", "patched")]
+    assert told(subject, *real, *counted)
+    assert told(subject, *real) == []
+    assert told(subject, *real, counted[0], oomed("patched", clock="deterministic", panicked=True)) == []

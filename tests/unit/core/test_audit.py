@@ -158,6 +158,82 @@ def test_a_kernel_whose_flags_are_not_known_gives_no_audit() -> None:
     assert audit(*recorded("6.1-arm64-kvcalloc"), FACTS, release="5.4.0") == ((), ())
 
 
+def table(name: str, text: str, phase: AuditedPhase = "trigger") -> Requests:
+    return Requests(event="requests", t_us=0, phase=phase, table=name, text=text)
+
+
+def array(size: int, hits: int, flags: int = 3520) -> str:
+    return f"{{ call_site: [ff] f, gfp_flags: {flags}, bytes_req: {size} }} hitcount: {hits}\n"
+
+
+def served(size: int, page_bytes: int = 4096) -> tuple[AuditRow, AuditPhase]:
+    facts: dict[AuditedPhase, PhaseFacts] = {"trigger": PhaseFacts((size,))}
+    end = AuditEnd(event="audit", t_us=0, phase="trigger", mmaps=2, taken_kb=5)
+    (row,), (phase,) = audit_trial(
+        [table("kmalloc", array(size, 2))], [end], facts, release=RELEASES["6.1-arm64"], page_bytes=page_bytes
+    )
+    return row, phase
+
+
+@pytest.mark.parametrize(
+    ("size", "page_bytes", "order"),
+    [(64, 4096, 0), (4096, 4096, 0), (4097, 4096, 1), (8192, 4096, 1), (8193, 4096, 2), (32768, 16384, 1)],
+)
+def test_an_array_has_the_order_of_the_smallest_block_that_holds_it(
+    size: int, page_bytes: int, order: int
+) -> None:
+    assert served(size, page_bytes)[0].order == order
+
+
+@pytest.mark.parametrize(("size", "mmaps"), [(2047, None), (2048, 2), (8192, 2)])
+def test_mmaps_are_as_many_as_arrays_only_where_all_of_these_are_traced(size: int, mmaps: int | None) -> None:
+    assert served(size)[1].mmaps == mmaps
+
+
+def test_what_the_kernel_did_is_laid_to_requests_of_its_order_and_insistence() -> None:
+    """Two kinds of flags that differ in nothing that a reclaim shows: the first has it all."""
+    noretry = 3520 | 0x10000
+    work = "{{ order: 3, gfp_flags: {flags}, status: {status} }} hitcount: {hits}  ns: {ns}  pages: {pages}\n"
+    records = [
+        table("kmalloc", array(ARRAY_BYTES, 1) + array(ARRAY_BYTES, 2, 3520 | 0x2000)),
+        table("kmalloc_failed", array(ARRAY_BYTES, 4, noretry)),
+        table("reclaim", work.format(flags=3520, status=0, hits=5, ns=2500, pages=7)),
+        table("reclaim", work.format(flags=noretry, status=0, hits=50, ns=1400, pages=70)),
+        table("compact", work.format(flags=3520, status=8, hits=3, ns=9000, pages=0)),
+        table("compact", work.format(flags=3520, status=7, hits=30, ns=1000, pages=0)),
+        table("compact_deferred", "{ order: 3 } hitcount: 11\n{ order: 1 } hitcount: 99\n"),
+        table("oom_victims", "{ pid: 1 } hitcount: 2\n{ pid: 2 } hitcount: 1\nTotals:\n Dropped: 4\n"),
+    ]
+    rows, (phase,) = audit(records, [], FACTS)
+    found = [
+        (row.contiguous, row.reclaims, row.reclaim_us, row.reclaimed_pages, row.compactions, row.compact_us,
+         row.compacted, row.deferred)
+        for row in rows
+    ]  # fmt: skip
+    assert found == [(1, 5, 2, 7, 33, 10, 3, 11), (2, 0, 0, 0, 0, 0, 0, 0), (0, 50, 1, 70, 0, 0, 0, 0)]
+    assert (phase.requests, phase.oom_kills, phase.dropped, phase.taken_kb) == (7, 3, 4, 0)
+    assert (phase.other_reclaims, phase.other_compactions, phase.other_compact_us) == (0, 0, 0)
+
+
+def test_order_0_is_everybodys() -> None:
+    facts: dict[AuditedPhase, PhaseFacts] = {"trigger": PhaseFacts((4096,))}
+    work = "{ order: 0, gfp_flags: 3520 } hitcount: 5  ns: 3000\n"
+    records = [table("kmalloc", array(4096, 1)), table("reclaim", work), table("compact", work)]
+    (row,), (phase,) = audit_trial(records, [], facts, release=RELEASES["6.1-arm64"], page_bytes=4096)
+    assert (row.reclaims, row.compactions, row.deferred) == (0, 0, 0)
+    assert (phase.other_reclaims, phase.other_reclaim_us) == (5, 3)
+    assert (phase.other_compactions, phase.other_compact_us) == (5, 3)
+
+
+def test_what_vmalloc_served_alone_has_nothing_of_the_pages_that_it_took() -> None:
+    row_of = "{{ size: {}, gfp_flags: 3520 }} hitcount: {}\n".format
+    text = row_of(ARRAY_BYTES, 6) + row_of(1, 9)
+    work = "{ order: 3, gfp_flags: 3520 } hitcount: 5  ns: 3000\n"
+    (row,), (phase,) = audit([table("vmalloc", text), table("reclaim", work)], [], FACTS)
+    assert (row.requests, row.fell_back, row.contiguous, row.refused, row.reclaims) == (6, 6, 0, 0, 0)
+    assert (phase.vmalloc_seen, phase.other_reclaims) == (True, 5)
+
+
 _NAME = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: name != "hitcount")
 _ROWS = st.lists(
     st.builds(

@@ -326,3 +326,66 @@ def test_a_crash_that_nobody_expected_has_one_reason_whatever_the_number_of_tria
     assert reason.startswith("trials 1, 2: the kernel reported a bug: Oops (NULL pointer dereference)")
     known = scenario("expectations:\n  kvcalloc: {kernel_bug: true}\ntrials: {blocks: 2}\n")
     assert verdict(known, *results).expectations_met is True
+
+
+def test_repeated_attempts_are_counted_but_not_those_that_were_interrupted() -> None:
+    missed = judged([hello(), target(reached=False)], variant="kcalloc")
+    stopped = missed.model_copy(update={"outcome": Outcome.INTERRUPTED})
+    blocks = [raised(1, None, frozen=False), raised(1, "x", attempt=2), raised(1, "x", attempt=3)]
+    answer = compute_verdict(
+        scenario(), blocks, [missed, stopped, oomed(), survived()], accelerators=ACCELERATORS
+    )
+    assert answer.repeated == 1 + 2
+    assert verdict(scenario(), oomed(), survived()).repeated == 0
+
+
+def test_disagreements_and_inexact_pairs_are_told() -> None:
+    odd = oomed().model_copy(update={"disagreement": "1 and 2", "trial": 7})
+    answer = verdict(scenario(), odd, survived().model_copy(update={"fingerprint": "other"}))
+    assert answer.disagreements == ("trial 7 (kcalloc): 1 and 2",)
+    assert answer.inexact_pairs == ("block 1 (realtime): its trials continue from 2 memory states",)
+    assert verdict(scenario(), oomed(), survived()).inexact_pairs == ()
+
+
+def test_one_block_without_a_fingerprint_leaves_the_number_of_states_open() -> None:
+    each = compute_verdict(
+        scenario(), [raised(1, "x"), raised(2, None)], [oomed(), survived()], accelerators=ACCELERATORS
+    ).passes[0]
+    assert (each.blocks, each.distinct_states, each.forks) == (2, None, 1)
+
+
+def test_blocks_of_another_clock_are_another_pass() -> None:
+    other = raised(2, "y").model_copy(update={"clock": "deterministic"})
+    each = compute_verdict(
+        scenario(), [raised(1, "x"), other], [oomed(), survived()], accelerators=ACCELERATORS
+    ).passes[0]
+    assert (each.blocks, each.distinct_states) == (1, 1)
+
+
+def test_without_a_measure_of_the_host_there_is_no_private_memory() -> None:
+    each = verdict(scenario(), oomed(), survived()).passes[0]
+    assert (each.private_memory_median_kb, each.private_memory_largest_kb) == (None, None)
+
+
+def test_the_proof_boot_is_no_trial() -> None:
+    proof = judged([hello(), record("proof", repaired=True, units_before=[1], units_after=[2])],
+                   mode=Mode.PROOF, block=0)  # fmt: skip
+    answer = verdict(scenario(), proof, oomed(), survived())
+    assert (answer.conclusion, len(answer.trials)) == (Conclusion.MET, 2)
+
+
+def test_what_is_read_first_says_whether_a_patch_changed_anything(tmp_path: Path) -> None:
+    (tmp_path / "mine.patch").write_text("x")
+    text = TEXT.replace(
+        "kvcalloc: {base: debian-6.1}",
+        "kvcalloc: {base: debian-6.1, scope: drivers/android, patches: [mine.patch]}",
+    )
+    alike = [survived("kcalloc"), survived()]
+
+    def foremost(extra: str) -> tuple[str, ...]:
+        return verdict(load_text(text + extra, tmp_path / "x.yaml").scenario, *alike).foremost
+
+    both = "expectations: {kcalloc: {outcome: passed}, kvcalloc: {outcome: passed}}"
+    assert foremost(both) == ()
+    for extra in ("", EXPECTED):
+        assert foremost(extra)[0].startswith("the patch changes nothing here")
