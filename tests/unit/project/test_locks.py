@@ -37,7 +37,7 @@ def test_every_line_is_a_version_with_hashes_or_a_comment(checkout: Path, lock: 
     for line in (checkout / lock).read_text().splitlines():
         if _HASH.match(line):
             hashes += 1
-        elif not _COMMENT.match(line):
+        elif line and not _COMMENT.match(line):
             assert _ENTRY.match(line), line
             assert hashes, f"no hash before {line}"
             hashes = 0
