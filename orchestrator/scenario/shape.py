@@ -14,8 +14,6 @@ from orchestrator.paths import resource_dir
 SCHEMA_FILE = "scenario.schema.json"
 """The name of the shipped schema, beside the scenarios."""
 
-_MAX_DEPTH = 8
-
 
 @cache
 def _shipped_schema() -> dict[str, Any]:
@@ -71,16 +69,16 @@ def shape_at(path: tuple[str | int, ...], data: Any) -> Shape | None:
 
 def places_of_key(key: str) -> list[str]:
     """The dotted paths of all fixed keys called `key`, user-chosen names left out."""
-    return [path for path in _fixed_paths(root_shape(), "", 0) if path.rsplit(".", 1)[-1] == key]
+    return [path for path in _fixed_paths(root_shape(), "") if path.rsplit(".", 1)[-1] == key]
 
 
-def _fixed_paths(shape: Shape, prefix: str, depth: int) -> Iterator[str]:
+def _fixed_paths(shape: Shape, prefix: str) -> Iterator[str]:
     for key in shape.keys:
         path = f"{prefix}{key}"
         yield path
         below = shape.child(key, {})
-        if below is not None and depth < _MAX_DEPTH:
-            yield from _fixed_paths(below, f"{path}.", depth + 1)
+        if below is not None:
+            yield from _fixed_paths(below, f"{path}.")
 
 
 def _below(data: Any, key: str | int) -> Any:

@@ -37,8 +37,8 @@ ROOMS = (
          "runs_compared/*.py"),
         ("core/test_alike.py", "core/test_attempts.py", "core/test_control_group.py",
          "core/test_crash_count.py", "core/test_evidence.py", "core/test_expectations.py",
-         "core/test_judge.py", "core/test_reasons.py", "core/test_variant_verdict.py",
-         "core/test_verdict.py", "core/test_benchmark.py", "report"),
+         "core/test_judge.py", "core/test_pictures.py", "core/test_reasons.py",
+         "core/test_variant_verdict.py", "core/test_verdict.py", "core/test_benchmark.py", "report"),
     ),
     Room(
         "figures",

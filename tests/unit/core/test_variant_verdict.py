@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from orchestrator.analysis.audit import AuditSummary
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.result import (
@@ -21,6 +23,7 @@ from orchestrator.result import (
 )
 from orchestrator.scenario.models import Expectation
 from orchestrator.variant_verdict import MmapTotals, VariantVerdict, variant_verdict
+from orchestrator.verdict import Verdict
 from tests.unit.core.evidence import judged, passed
 
 
@@ -149,3 +152,11 @@ def test_a_variant_that_was_not_run_lacks_nothing_that_was_expected() -> None:
     assert verdict(expectation=known).unmet == ()
     assert verdict(expectation=known).expected
     assert verdict(trial(), expectation=known).unmet == ("the kernel reported no bug in any fork",)
+
+
+@pytest.mark.parametrize("model", [VariantVerdict, MmapTotals, Verdict, AuditSummary, TrialResult])
+def test_a_count_that_is_not_given_is_none(model: type[BaseModel]) -> None:
+    """As in a record of a program that did not count it yet; a fork is the first."""
+    for name, field in model.model_fields.items():
+        if field.annotation is int and not field.is_required():
+            assert field.default == (name == "fork"), name

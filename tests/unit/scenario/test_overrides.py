@@ -117,6 +117,19 @@ def test_a_fault_is_told_with_its_option(refuse: Refuse, text: str, what: str, n
     assert str(problem).startswith(f"--set {text}: ")
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_the_option_at_fault_is_found_among_others(refuse: Refuse, place: int) -> None:
+    options = ["trials.seed=7", "trigger.count=5", "audit=false"]
+    options.insert(place, "trials.blocks=0")
+    (problem,) = refuse(GOOD, options)
+    assert problem.file == "--set trials.blocks=0"
+
+
+def test_of_two_options_for_one_place_the_later_is_at_fault(refuse: Refuse) -> None:
+    (problem,) = refuse(GOOD, ["trials.blocks=0", "trials.blocks=-1"])
+    assert problem.file == "--set trials.blocks=-1"
+
+
 def test_faults_of_options_and_of_the_file_come_together(refuse: Refuse) -> None:
     problems = refuse(GOOD.replace("seed: 7", "sed: 7"), ["trials.blocks=0", "trigger.cuont=3"])
     assert [problem.line for problem in problems] == [None, None, 10]
