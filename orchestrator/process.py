@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
+from orchestrator.plain_text import one_line
 from orchestrator.privilege import Confinement
 from orchestrator.programs import install_hint
 
@@ -66,8 +67,19 @@ class Completed:
 
 
 def paste_ready(argv: Sequence[Argument]) -> str:
-    """The command as one can paste it into a shell."""
-    return shlex.join(os.fspath(argument) for argument in argv)
+    """The command as one can paste it into a shell, plain text whatever is in it."""
+    return " ".join(_pasted(os.fspath(argument)) for argument in argv)
+
+
+def _pasted(word: str) -> str:
+    """A word; one with control characters or bytes that are no text as bash's $'' has it."""
+    if one_line(word) == word:
+        return shlex.quote(word)
+    octets = (
+        chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "'\\" else f"\\x{byte:02x}"
+        for byte in os.fsencode(word)
+    )
+    return f"$'{''.join(octets)}'"
 
 
 def find_program(name: str, *, hint: str = "") -> str:

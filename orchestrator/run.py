@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.capacity import Capacity, find_capacity
-from orchestrator.errors import HostError, OomlabError
+from orchestrator.errors import HostError
 from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host import host_facts
@@ -33,6 +33,7 @@ from orchestrator.ledger import kept_ledger
 from orchestrator.lock_file import read_lock, write_lock
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
+from orchestrator.plain_text import named
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
 from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode
@@ -151,7 +152,7 @@ def _execute(
         journal.append(RunEnded(reason="interrupted"))
         _conclude(directory)
         raise
-    except (OomlabError, OSError) as error:
+    except Exception as error:
         with suppress(HostError):  # a full disk may be what ended the run
             journal.append(RunEnded(reason="failed", detail=str(error)))
         raise
@@ -194,8 +195,8 @@ def _manifest(
         python_version=platform.python_version(),
         started=datetime.now(UTC),
         command=options.command,
-        scenario_file=str(loaded.source),
-        overrides=tuple(options.overrides),
+        scenario_file=named(str(loaded.source)),
+        overrides=tuple(map(named, options.overrides)),
         scenario=loaded.scenario,
         expectations_from=dict(loaded.taken),
         seed=loaded.scenario.trials.seed,

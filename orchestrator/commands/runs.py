@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,6 +78,7 @@ def run(
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
     """
     from orchestrator.dryrun import dry_run_commands
+    from orchestrator.process import paste_ready
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, resume_run, run_scenario
     from orchestrator.scenario import Repeat
@@ -108,7 +108,7 @@ def run(
             write_data(command)
         return
     options = RunOptions(
-        command=shlex.join(["oomlab", *sys.argv[1:]]),
+        command=paste_ready(["oomlab", *sys.argv[1:]]),
         out=out,
         overrides=override or (),
         artefacts_from=artefacts_from,

@@ -47,7 +47,7 @@ def tree_sha256(tree: Tree) -> str:
     digest = hashlib.sha256()
     for path in sorted(tree):
         content = hashlib.sha256(tree[path].content).hexdigest()
-        digest.update(f"{content}  {path}\n".encode())
+        digest.update(f"{content}  {path}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
 from orchestrator.kernels.patch import Patch, check_headers, read_patch
 from orchestrator.kernels.pins import Pins, recorded_patches
+from orchestrator.plain_text import named
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
@@ -39,7 +40,7 @@ class CheckedVariant:
     @property
     def patch_files(self) -> tuple[PatchFile, ...]:
         """The patches as the manifest records them."""
-        return tuple(PatchFile(name=patch.name, sha256=patch.sha256) for patch in self.patches)
+        return tuple(PatchFile(name=named(patch.name), sha256=patch.sha256) for patch in self.patches)
 
 
 def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[CheckedVariant]:

@@ -99,7 +99,8 @@ def read_files(files: Mapping[str, bytes]) -> Contents:
     for name, data in files.items():
         own = read_messages(data)
         text = "".join(message.text for message in own)
-        reports += [(name, event) for event in read_events(text.encode()) if isinstance(event, MemoryEvent)]
+        events = read_events(text.encode(errors="surrogateescape"))
+        reports += [(name, event) for event in events if isinstance(event, MemoryEvent)]
         found += [replace(patch, file=name) for message in own for patch in find_patches(message)]
         messages += own
     tables = tuple(table for message in messages for table in find_tables(message.lines))

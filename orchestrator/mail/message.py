@@ -24,6 +24,7 @@ _QUOTE = re.compile(r"^ ?>(?:[ ]?>)*")
 _ENTITY = re.compile(r"&(?:gt|lt|amp|quot|apos|nbsp|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _MOST = 0.9
 _MAX_DEPTH = 20
+_ASCII = bytes(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def _read_one(data: bytes, first: int) -> Message:
     head = data.partition(b"\n")[2] if data.startswith(b"From ") else data
     subject = ""
     if _has_mail_headers(head):
-        parsed = email.message_from_bytes(head)
+        parsed = email.message_from_bytes(head.partition(b"\n\n")[0] + b"\n\n")
         subject = _decoded_header(parsed.get("Subject", ""))
-        bodies = list(_bodies(parsed))
+        bodies = _all_bodies(head)
         sender = _decoded_header(parsed.get("From", ""))
         heading = [f"From: {sender}", f"Subject: {subject}", ""]
     else:
@@ -121,6 +122,15 @@ def _decoded_header(value: object) -> str:
         return text
 
 
+def _all_bodies(data: bytes) -> list[_Body]:
+    """What a mail holds; one whose parts are nested endlessly is taken for plain text."""
+    try:
+        return list(_bodies(email.message_from_bytes(data)))
+    except RecursionError:  # the parser calls itself at every level
+        body = _plain(_decode(data, None))
+        return [_Body(body.text, (*body.undone, "nested too deeply: read as plain text"))]
+
+
 def _bodies(parsed: Part) -> Iterator[_Body]:
     """The text parts; HTML only where no plain text says the same."""
     parts = [part for part in parsed.walk() if not part.is_multipart()]
@@ -131,9 +141,10 @@ def _bodies(parsed: Part) -> Iterator[_Body]:
         data = payload if isinstance(payload, bytes) else b""
         encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
         undone = (f"{encoding} decoded",) if encoding in ("base64", "quoted-printable") else ()
-        text = _decode(data, part.get_content_charset())
+        charset = part.get_content_charset()
+        text = _decode(data, charset)
         if part.get_content_subtype() == "html":
-            yield _Body(_from_html(text), (*undone, "HTML taken off"))
+            yield _Body(_from_html(_recoded(data, charset)), (*undone, "HTML taken off"))
         elif str(part.get_param("format", "")).lower() == "flowed":
             delete_space = str(part.get_param("delsp", "")).lower() == "yes"
             yield _Body(text, (*undone, "format=flowed undone"), flowed=True, delete_space=delete_space)
@@ -148,6 +159,25 @@ def _is_text(part: Part) -> bool:
 
 
 def _decode(data: bytes, charset: str | None) -> str:
+    """Text whose bytes can be had back: a patch is bytes, whatever charset its mail names.
+
+    git-mailinfo(1) does not recode patches either. Where ASCII is no ASCII (UTF-16, UTF-7) they must be.
+    """
+    if charset is not None and not _keeps_ascii(charset):
+        return _recoded(data, charset)
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _keeps_ascii(charset: str) -> bool:
+    try:
+        return _ASCII.decode(charset) == _ASCII.decode("ascii")
+    except LookupError:
+        return True  # nobody knows it
+    except UnicodeDecodeError:
+        return False
+
+
+def _recoded(data: bytes, charset: str | None) -> str:
     for name in (charset, "utf-8"):
         try:
             return data.decode(name) if name else data.decode()
@@ -162,7 +192,7 @@ def _plain(text: str) -> _Body:
     if re.match(r"\s*<(?:!DOCTYPE html|html|pre)\b", text, re.IGNORECASE):
         return _Body(_from_html(text), ("HTML taken off",))
     if len(re.findall(r"=\r?$", text, re.MULTILINE)) >= 2 and re.search(r"=(?:3D|20|09|C2|E2)", text):
-        text = _decode(quopri.decodestring(text.encode()), None)
+        text = _decode(quopri.decodestring(text.encode(errors="surrogateescape")), None)
         undone.append("quoted-printable decoded")
     if (dedented := _dedent(text)) != text:
         text = dedented

@@ -68,8 +68,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bo
 
 def shell_lines(command: str) -> Iterator[str]:
     """A command line, broken as a shell understands it: at words, and within those that are too long."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # somebody changed it
+        words = []
+    if not words or "$'" in command:  # the latter only a shell can take apart
+        yield f"  $ {ascii_line(command)}"
+        return
     line = "  $"
-    for word in shlex.split(command):
+    for word in words:
         pieces = list(_pieces(word))
         if len(line) + 1 + len(pieces[0]) + len(_BREAK) > COLUMNS:
             yield line + _BREAK

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 from orchestrator.attempts import last_attempts
 from orchestrator.control_group import first_difference
+from orchestrator.errors import InputError
 from orchestrator.journal import EventRecorded, block_results, read_journal, trial_results
 from orchestrator.manifest import RunManifest
 from orchestrator.recipe import Mode
@@ -65,7 +66,12 @@ class RunReport:
 
 def _without_place(command: str) -> str:
     """The command without `--out`: that directory is not empty any more."""
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError:  # somebody changed it
+        return command
+    if "$'" in command:  # which only a shell can take apart
+        return command
     kept = [
         word
         for before, word in zip(["", *words], words, strict=False)
@@ -74,12 +80,35 @@ def _without_place(command: str) -> str:
     return shlex.join(kept)
 
 
+def _require_one_run(
+    directory: RunDirectory, manifest: RunManifest, results: Sequence[BlockResult | TrialResult]
+) -> None:
+    """Manifest and journal speak of the same variants and clocks. InputError, where somebody changed one."""
+    scenario = manifest.scenario
+    clocks = set(scenario.trials.clock)
+    for result in results:
+        named = (result.variant,) if isinstance(result, TrialResult) else result.variants
+        strange = [name for name in named if name not in scenario.variants]
+        strange += [result.clock] if result.clock not in clocks else []
+        if strange:
+            raise InputError(
+                f"{directory.journal} tells of '{strange[0]}', which the run's manifest does not know",
+                hint="the two files are not of one run, or somebody changed one of them",
+            )
+    missing = clocks - {*manifest.accelerators}
+    if missing:
+        raise InputError(
+            f"{directory.manifest} does not say what ran the guests under the clock {missing.pop()}"
+        )
+
+
 def load_run_report(path: Path) -> RunReport:
     """Everything about the run in `path`; InputError when it is no run directory or damaged."""
     directory = open_run_directory(path)
     manifest = directory.load(directory.manifest, RunManifest)
     entries = read_journal(directory.journal)
     blocks, results = block_results(entries), trial_results(entries)
+    _require_one_run(directory, manifest, [*blocks, *results])
     verdict = compute_verdict(
         manifest.scenario,
         blocks,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -179,12 +178,13 @@ def _run(
     path: Path, override: list[str] | None, out: Path | None, jobs: int | None, result: dict[str, Any] | None
 ) -> None:
     from orchestrator.commands.runs import show_report
+    from orchestrator.process import paste_ready
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, run_scenario
 
     loaded = load(path, override, None)
     options = RunOptions(
-        command=shlex.join(["oomlab", *sys.argv[1:]]), out=out, overrides=override or (), jobs=jobs
+        command=paste_ready(["oomlab", *sys.argv[1:]]), out=out, overrides=override or (), jobs=jobs
     )
     with live_observer(people) as observer:
         directory, verdict = run_scenario(loaded, observer, options)

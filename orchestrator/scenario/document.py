@@ -23,6 +23,8 @@ Path = tuple[str | int, ...]
 # so it is the values that are counted.
 _MAX_NODES = 20_000
 _MAX_DEPTH = 24
+_MOST_BITS = 1024
+"""What is larger may not even be printable: Python ends at 4,300 digits."""
 
 _PLAIN_TAG = "tag:yaml.org,2002:"
 # Dates, "=" and "<<" mean nothing special as values in a scenario: they are text.
@@ -160,7 +162,10 @@ def _read_mapping(document: Document, yaml: YAML, node: Any, path: Path, depth: 
 def _read_scalar(document: Document, yaml: YAML, node: Any, kind: str) -> Any:
     try:
         if kind in ("int", "float", "bool", "null"):
-            return getattr(yaml.constructor, f"construct_yaml_{kind}")(node)
+            value = getattr(yaml.constructor, f"construct_yaml_{kind}")(node)
+            if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+                raise ValueError
+            return value
     except (ValueError, IndexError, TypeError):
         document.complain(_place(node), f"not a usable number: {str(node.value)[:40]}")
         return None

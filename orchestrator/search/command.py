@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -62,6 +61,7 @@ def search(
 
     Example: oomlab search binder-order3 --vary trigger.count=20..600
     """
+    from orchestrator.process import paste_ready
     from orchestrator.report.live import live_observer
     from orchestrator.report.search import print_search
     from orchestrator.report.streams import People, write_data
@@ -71,7 +71,7 @@ def search(
     from orchestrator.search.varied import parse_varied
 
     options = SearchOptions(
-        command=shlex.join(["oomlab", *sys.argv[1:]]),
+        command=paste_ready(["oomlab", *sys.argv[1:]]),
         out=out,
         overrides=override or (),
         patches=patch or (),

@@ -12,6 +12,7 @@ from orchestrator import __version__
 from orchestrator.capacity import find_capacity
 from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
+from orchestrator.plain_text import named
 from orchestrator.run import RunOptions, run_scenario
 from orchestrator.rundir import RunDirectory, create_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario, load_scenario
@@ -133,7 +134,7 @@ class Search:
             oomlab_version=__version__,
             command=self._options.command,
             scenario=self._ends[0].scenario.name,
-            scenario_file=str(self._source),
+            scenario_file=named(str(self._source)),
             overrides=tuple(self._options.overrides),
             field=varied.field,
             low=varied.low,
