@@ -242,6 +242,6 @@ def _with_heading(line: str, before: SourceFile | None) -> str:
         return f"{line}\n\\ No newline at end of file\n"
     if line.startswith("@@ -") and before is not None:
         start = int(line[4:].split()[0].split(",")[0])
-        heading = before.heading(start)
+        heading = before.heading(start - 1)
         return f"{line.rstrip()} {heading}\n" if heading else line
     return line

@@ -239,8 +239,8 @@ def _same_caller(draft: Draft, line: Line) -> bool:
 
 def _accepts(draft: Draft, kind: Kind, line: Line) -> bool:
     """Whether a dump or kill message belongs to an open report."""
-    if draft.over or draft.group_kill:
-        return draft.group_kill and kind is Kind.KILLED
+    if draft.group_kill:
+        return kind is Kind.KILLED
     if kind in _OOM_ONLY:
         if draft.family == "alloc-failure" or (kind is Kind.CONSTRAINT and draft.has_constraint):
             return False

@@ -50,7 +50,7 @@ _REPORTING = re.compile(
 class CrashDraft:
     """One report of a crash being read."""
 
-    def __init__(self, head: Head, line: Line, *, lone: bool = True) -> None:
+    def __init__(self, head: Head, line: Line, *, lone: bool) -> None:
         self.caller = line.caller
         self.line = line.number
         self.ended = False

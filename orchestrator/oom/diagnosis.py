@@ -160,10 +160,10 @@ def _reserve_pages(zone: Zone, highest: str, names: tuple[str, ...]) -> int:
     The list is indexed by zone number and is 0 up to the zone's own number, which gives the number away.
     """
     reserve = zone.lowmem_reserve_pages or ()
-    own = next((index for index, pages in enumerate(reserve) if pages), 0) - 1
-    if own < 0:
+    first = next((index for index, pages in enumerate(reserve) if pages), 0)
+    if first == 0:
         return 0
-    index = own + max(1, names.index(highest) - own)
+    index = max(first, names.index(highest))
     return reserve[min(index, len(reserve) - 1)]
 
 

@@ -127,7 +127,7 @@ def _blocks_text(zone: ZoneFinding, order: int | None) -> str:
     if not zone.blocks:
         return ""
     text = ", blocks per order " + " ".join(str(count) for count in zone.blocks)
-    if not order or order < 0:
+    if order is None or order <= 0:
         return text
     text += f", usable at order {order} and up: {zone.usable_blocks or 'none'}"
     if zone.reserved_blocks:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import heapq
+import itertools
 import os
 import re
 import stat
@@ -42,7 +43,7 @@ _OTHER_MAGIC = {
     b"PK\x03\x04": "unzip -p",
 }
 # Bell, tabs, line ends, form feed, backspace and escape stand in logs of terminals.
-_NO_TEXT = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27})
+_NO_TEXT = bytes(set(range(ord(" "))) - set(b"\a\b\t\n\v\f\r\x1b"))
 _TOO_MANY = 0.02
 _KERNEL_LINE = re.compile(rb"\[ *\d{1,6}\.\d{6}\][ \[]|(?:^|\n)<\d{1,3}>|\bkernel: ")
 
@@ -174,13 +175,12 @@ class _Queue:
 
     def __init__(self) -> None:
         self._waiting: list[tuple[int, int, Told]] = []
-        self._number = 0
+        self._numbers = itertools.count()
 
     def add(self, events: Iterable[Event]) -> None:
         for event in events:
             if isinstance(event, MemoryEvent | KernelCrash):
-                heapq.heappush(self._waiting, (event.line, self._number, event))
-                self._number += 1
+                heapq.heappush(self._waiting, (event.line, next(self._numbers), event))
 
     def before(self, line: int | None) -> Iterator[Told]:
         """Those that began before `line`; all of them when it is None."""

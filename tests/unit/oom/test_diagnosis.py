@@ -94,6 +94,7 @@ def test_single_pages_are_had_above_min_and_what_is_set_aside(
     assert finding.above_min is above
     assert finding.set_aside_kb == sum(fields.values())
     assert finding.needed_kb == 1000
+    assert (finding.blocks, finding.usable_blocks, finding.reserved_blocks) == ((), None, 0)
 
 
 def test_a_movable_request_may_use_cma() -> None:

@@ -23,6 +23,7 @@ GROUP = "[    1.0] Tasks in /a are going to be killed due to memory.oom.group se
 SKIPPED = "[    1.0] Out of memory: OOM victim 5 (sh) is already exiting. Skip killing\n"
 OOM_PANIC = "[    1.0] Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled\n"
 PANIC = "[    1.0] Kernel panic - not syncing: Fatal exception\n"
+FAULT = "[    1.0] Unable to handle kernel paging request at virtual address 0010\n"
 OOPS = "[    1.0] Internal error: Oops: 96000004 [#1] SMP\n"
 END = "[    1.0] ---[ end trace 0 ]---\n"
 FRAME = "[    1.0]  f{}+0x1/0x2\n"
@@ -89,10 +90,26 @@ def test_a_kill_belongs_to_a_header_shortly_before(lines: int, seconds: float, t
     assert outcomes == (["killed"] if together else ["truncated", "killed"])
 
 
+def test_a_line_without_a_time_is_not_late() -> None:
+    for header, kill in ((OOM, KILL.replace("1.0", "900.0")), (OOM.replace("1.0", "900.0"), KILL)):
+        for text in (header[11:] + CALM * 20 + kill, header + CALM * 20 + kill[11:]):
+            assert told(text) == [("oom", "killed")]
+
+
 def test_every_line_of_a_report_begins_the_patience_anew() -> None:
     assert told(OOM + CALM * 399 + DUMP + CALM * 399 + KILL) == [("oom", "killed")]
-    (crash,) = crashes(OOPS + CALM * 59 + TRACE + CALM * 59 + FRAME.format(1))
-    assert len(crash.stack) == 1
+    for part in (
+        TRACE,
+        OOPS.replace("[#1]", "[#2]"),
+        "[    1.0] pc : f+0x1/0x2\n",
+        "[    1.0] CPU: 0 PID: 7 Comm: sh Not tainted 6.1.0 #1\n",
+        "[    1.0] Process sh (pid: 7, stack limit = 0x1)\n",
+        "[    1.0] KASAN: null-ptr-deref in range\n",
+    ):
+        crash = crashes(FAULT + CALM * 59 + part + CALM * 60 + FRAME.format(1))[-1]
+        assert len(crash.stack) == 1
+        crash = crashes(FAULT + CALM * 59 + part + CALM * 61 + FRAME.format(1))[-1]
+        assert len(crash.stack) == 0
 
 
 def test_no_more_than_eight_reports_are_open() -> None:
@@ -119,6 +136,8 @@ def test_no_more_than_eight_crashes_are_open() -> None:
         (OOM + KILL + KILL.replace("5", "6"), [("oom", "killed")] * 2),
         (OOM + CGROUP_KILL + KILL.replace("5", "6"), [("memcg-oom", "killed"), ("oom", "killed")]),
         (OOM + CGROUP_KILL + GROUP + CGROUP_KILL, [("memcg-oom", "killed")]),
+        (OOM + CGROUP_KILL + GROUP + DUMP, [("memcg-oom", "killed"), ("show-mem", None)]),
+        (OOM + OOM + KILL + KILL, [("oom", "truncated"), ("oom", "killed"), ("oom", "killed")]),
         (OOM + NOT_KILLABLE + OOM_PANIC, [("oom", "no killable process; panic")]),
         (OOM + KILL + OOM_PANIC, [("oom", "killed"), ("oom", "panic: system-wide panic_on_oom is enabled")]),
         (OOM_PANIC, [("oom", "panic: system-wide panic_on_oom is enabled")]),
@@ -212,6 +231,8 @@ def test_a_crash_is_told_again_for_some_time(lines: int, times: list[int]) -> No
 def test_a_panic_shortly_after_a_crash_is_its_end(lines: int, panics: list[tuple[str, str | None]]) -> None:
     found = crashes(OOPS + END + CALM * lines + PANIC)
     assert [(crash.kind, crash.panic) for crash in found] == panics
+    two = crashes(OOPS + END + FAULT + "[    1.0] pc : f+0x1/0x2\n" + END + PANIC)
+    assert [crash.panic for crash in two] == [None, "Fatal exception"], "of the one before it"
 
 
 @pytest.mark.parametrize(
@@ -220,7 +241,10 @@ def test_a_panic_shortly_after_a_crash_is_its_end(lines: int, panics: list[tuple
 def test_what_begins_behind_a_crash_has_its_own_stack(between: str) -> None:
     (crash,) = crashes(OOPS + TRACE + FRAME.format(1) + between + TRACE + FRAME.format(2))
     assert [frame.function for frame in crash.stack] == ["f1"]
-    assert crash.times == 1
+    for event in memory_events(
+        read_events((OOPS + TRACE + FRAME.format(1) + between + TRACE + FRAME.format(2)).encode())
+    ):
+        assert [frame.function for frame in event.stack] == ["f2"]
 
 
 def test_a_mark_of_the_agent_closes_what_came_before_it() -> None:
@@ -277,6 +301,13 @@ def test_reports_of_other_callers_are_not_ended() -> None:
         ("oom", "killed"),
         ("show-mem", None),
     ]
+
+
+def test_a_kill_without_a_header_ends_no_report_before_it() -> None:
+    failure, kill = memory_events(read_events((FAILURE + KILL + DUMP).encode()))
+    assert (failure.type, list(failure.zones), kill.type) == ("alloc-failure", ["Normal"], "oom")
+    reader = OomReader()
+    assert len(reader.feed((DUMP + FOOTER + DUMP + CALM).encode())) == 1
 
 
 @pytest.mark.parametrize("between", ["", CALM * 3])

@@ -281,3 +281,14 @@ def test_counts_for_scripts_by_type() -> None:
     found = summary(events)
     assert (found["oom_events"], found["alloc_failure_warnings"], found["lmk_kills"]) == (3, 1, 1)
     assert found["events"][0] == {"type": "oom", "line": 1}
+
+
+def test_what_a_cpuset_line_says_of_the_task_of_the_report() -> None:
+    named = "CPU: 0 PID: 7 Comm: sh Not tainted 6.1.0 #1"
+    assert one(HEADER, "sh cpuset=/a mems_allowed=0").cpuset == "/a"
+    assert one(HEADER, named, "sh cpuset=/a mems_allowed=0").cpuset == "/a"
+    assert one(HEADER, "sh cpuset=/a mems_allowed=0", "sh cpuset=/b mems_allowed=0").cpuset == "/a"
+    for other in ("ls cpuset=/b mems_allowed=0", "sh cpuset= mems_allowed=0"):
+        assert one(HEADER, other).cpuset is None
+    twice = one(HEADER, named, named.replace("7", "8").replace("6.1.0", "6.2.0"))
+    assert (twice.trigger, twice.kernel) == (Process(comm="sh", pid=7), "6.1.0")
