@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.ledger import boot_id, kept_ledger, read_ledger, start_ticks
+from orchestrator.privilege import confinement
 from orchestrator.process import Child, start
 from tests.unit.core.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
@@ -114,3 +115,13 @@ def test_a_process_of_another_user_is_not_ended(command: Command, run: Path) -> 
         ledger.write_text(line(child.pid))
         assert command("clean", "run").stdout == b"nothing to clean\n"
         assert child.poll() is None
+
+
+def test_a_child_that_gave_up_its_rights_is_ended_all_the_same(command: Command, run: Path) -> None:
+    """As root such a child is another user's, and still this run's."""
+    with (
+        kept_ledger(run / "ledger.jsonl"),
+        start(["sleep", "300"], confined=confinement()) as child,
+    ):
+        assert f"ended sleep, pid {child.pid}" in command("clean", "run").stdout.decode()
+        assert child.wait(10) == -9
