@@ -134,6 +134,11 @@ def test_an_mmap_that_was_not_served_was_not_served_by_vmalloc(
     assert (phase.phase, phase.requests) == ("trigger", 13)
 
 
+def test_a_trigger_that_was_not_seen_to_end_leaves_nobody_unserved() -> None:
+    (row,), _ = audit(hello(), trigger_start(13), *traced(8, 5))
+    assert (row.contiguous, row.fell_back, row.refused) == (8, 5, 0)
+
+
 def test_without_the_size_of_the_maps_no_request_is_a_page_array() -> None:
     control = [hello(), trigger_start(13), *traced(8, 5)]
     assert audit(*control, mapping_bytes=None)[0] == ()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.audit import PhaseFacts, audit_trial
-from orchestrator.control import Requests
+from orchestrator.control import Requests, VmallocInfo
 from orchestrator.fallback import settled
 from orchestrator.oom.gfp import decode
 from orchestrator.requests import summarise_requests
@@ -118,3 +118,29 @@ def test_what_was_seen_is_not_settled_again() -> None:
     seen = result.audit_phases[0].model_copy(update={"vmalloc_seen": True})
     result = result.model_copy(update={"audit_phases": (seen,)})
     assert settled(result) == result
+
+
+def test_page_requests_are_counted_by_order_and_by_whether_they_give_up() -> None:
+    """Those that failed, too: 3264 is GFP_KERNEL, 0x10000 __GFP_NORETRY."""
+    row = "{{ order: {}, gfp_flags: {} }} hitcount: {}\n".format
+    tables = {
+        "kmalloc": "",
+        "page_alloc": row(0, 3264, 7) + row(3, 3264, 2) + row(3, 3264 | 0x10000, 4) + row(3, 3520, 1),
+        "page_alloc_failed": row(3, 3264 | 0x10000, 5) + row(9, 3264, 6),
+    }
+    paths = summarise_requests([], tables, None, release="6.1.0-56-arm64")
+    assert paths is not None
+    assert paths.page_orders == {"order 0": 7, "order 3": 3, "order 3 noretry": 9, "order 9": 6}
+    assert (paths.insists, paths.vmalloc_areas) == (False, None)
+
+
+def test_without_a_histogram_or_a_kernel_that_is_known_there_are_no_paths() -> None:
+    assert summarise_requests([], {"page_alloc": ""}, None, release="6.1.0-56-arm64") is None
+    assert summarise_requests([], {"kmalloc": ""}, None, release="5.4.0") is None
+
+
+def test_the_drivers_own_areas_are_those_that_the_guest_counted() -> None:
+    areas = VmallocInfo(event="vmallocinfo", t_us=0, areas=3, size_bytes=1)
+    paths = summarise_requests([], {"kmalloc": ""}, areas, release="6.1.0-56-arm64")
+    assert paths is not None
+    assert paths.vmalloc_areas == 3
