@@ -82,8 +82,8 @@ def shape(hunk: Hunk, known: frozenset[str] = frozenset()) -> Shaped | None:
         shaped = _with_joins(hunk, joins, lost, known)
         if shaped is None:
             continue
-        left = sum(1 for text in hunk.raw[shaped.used :] if text.startswith(("+", "-", " ")) and text.strip())
-        unknown = sum(1 for line in shaped.old if known and squeezed(line.text) not in known)
+        left = sum(text[:1] in "+- " and bool(text.strip()) for text in hunk.raw[shaped.used :])
+        unknown = sum(bool(known) and squeezed(line.text) not in known for line in shaped.old)
         if best is None or (left, unknown) < best[0]:
             best = (left, unknown), shaped
         if left == 0 and unknown == 0 and (joins == 0 or known):

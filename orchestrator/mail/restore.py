@@ -112,7 +112,7 @@ def respace(text: str, partner: str) -> str:
     matcher = difflib.SequenceMatcher(None, others, words, autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal" or (tag == "replace" and i2 - i1 == j2 - j1):
-            before |= {j1 + step: gaps[i1 + step] for step in range(i2 - i1) if i1 + step < len(gaps)}
+            before |= {j1 + step: gaps[i1 + step] for step in range(i2 - i1)}
     pieces = [(before.get(number, " ") or " ") + word for number, word in enumerate(words) if number]
     indent = partner[: len(partner) - len(partner.lstrip())]
     return indent + "".join(words[:1] + pieces)

@@ -54,7 +54,7 @@ class _Edit:
     pieces: list[Piece]
     remarks: list[str]
     problems: list[str]
-    placed: int = 0
+    placed: bool = False
 
 
 def check(patch: FoundPatch, base: Files, scope: str) -> Verdict:
@@ -131,7 +131,7 @@ def _put(edit: _Edit, hunk: Hunk, shaped: Shaped, name: str, backwards: bool) ->
         lines = ", ".join(str(piece.start + 1) for piece in moved)
         edit.remarks.append(f"{name}: its result stands elsewhere in {hunk.function}() (line {lines})")
         return
-    edit.placed += 1
+    edit.placed = True
     piece = restore(shaped, edit.file, place.index)
     edit.pieces.append(piece)
     edit.remarks += _remarks(piece, shaped, name, place.moved_lines)

@@ -49,7 +49,7 @@ class PictureLine(Table):
     later: int | None = Field(None, description="the same at the second look")
     start_percent: float | None = Field(None, description="how far off that was")
     later_percent: float | None = Field(None, description="the same at the second look")
-    judged: bool = Field(False, description="to be within 10 %: min, low, and what comes to 20 MB")
+    judged: bool = Field(description="to be within 10 %: min, low, and what comes to 20 MB")
     remark: str | None = Field(None, description="why a guest cannot have this line, or not as it is")
 
 

@@ -91,6 +91,13 @@ def test_no_ratio_without_two_printed_figures(printed: tuple[str, str]) -> None:
         (("new", "old"), "x = renew(1)", "", "new", "assumed from the order: the first is the base"),
         (("old", "new"), "new(1) old(2)", "", "old", "assumed from the order: the first is the base"),
         (("new", "old"), "new(1)", "new(0)", "new", "assumed from the order: the first is the base"),
+        (
+            ("other", "old"),
+            "x = new(1)",
+            "x = old(1)",
+            "other",
+            "assumed from the order: the first is the base",
+        ),
         (("", "old"), "x = new(1)", "", "the first", "assumed from the order: the first is the base"),
     ],
 )

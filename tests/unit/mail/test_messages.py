@@ -210,6 +210,7 @@ static struct x *second(struct y *y,
 {
 	if (b)
 		third(y);
+MACRO(a)
 	return 0;
 }
 int declared(int a);
@@ -220,9 +221,9 @@ int open(void)
 def test_functions_of_a_source() -> None:
     file = SourceFile("a.c", C)
     names = [file.function_at(index) for index in range(len(file.lines))]
-    assert names == ["", *["first"] * 4, "", *["second"] * 7, "", ""]
-    assert (file.function_lines("second"), file.function_lines("third")) == (range(6, 13), range(0))
-    headings = [file.heading(index) for index in (0, 1, 2, 6, 7, 14)]
+    assert names == ["", *["first"] * 4, "", *["second"] * 8, "", ""]
+    assert (file.function_lines("second"), file.function_lines("third")) == (range(6, 14), range(0))
+    headings = [file.heading(index) for index in (0, 1, 2, 6, 7, 15)]
     first, second = "int first(int a)", "static struct x *second(struct y *y,"
     assert headings == ["", "", first, first, second, second]
     assert SourceFile("b.c", f"int {'f' * 100}(void)\n{{\n}}\n").heading(1) == f"int {'f' * 76}"

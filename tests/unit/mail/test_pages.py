@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from orchestrator.mail import bases, review
 from orchestrator.mail.bases import BaseSource, Checked
 from orchestrator.mail.checkpatch import Finding
 from orchestrator.mail.contents import MAX_FILES, expanded, names_of, read_contents
-from orchestrator.mail.review import Reviewed, _file_text, file_name
+from orchestrator.mail.review import Review, Reviewed, _file_text, file_name
 from orchestrator.mail.verdict import Files, Kind, Verdict, unified
 from tests.unit.mail.texts import BASE, DATA, FILES, LINES, PATH, changed_file, diff_to, mail_of, only_patch
 
@@ -133,6 +134,14 @@ def test_a_quoted_patch_undone_series_and_follow_ups(tmp_path: Path, at_hand: Ba
     assert "  series [PATCH v2 n/3]: patches 1,3; part 2 of [PATCH v2 n/3] missing" in lines
     assert "  [PATCH n/2]: patches 4, replaced by a newer version" in lines
     assert "     debian-6.1: applies, after patch 1" in lines
+    found = json.loads(mail(tmp_path, "".join([*mails, old]), "--json", "--no-checkpatch").stdout)
+    assert [
+        (each["version"], each["parts"], each["missing"], each["replaced_by_newer"])
+        for each in found["series"]
+    ] == [
+        (2, 3, [2], False),
+        (1, 2, [2], True),
+    ]
     quoted = "".join(f"> > {line}\n" for line in MAIL.splitlines())
     lines = page_of(tmp_path, quoted, "--no-checkpatch")
     assert "  1. line 6, quoted 2 deep: [PATCH] pages: change something" in lines
@@ -261,6 +270,12 @@ def test_patches_are_written_whole_and_in_reverse(tmp_path: Path, at_hand: Bases
     assert "wrote " in result.stderr
     result = mail(tmp_path, MAIL, "--no-checkpatch", "--write-patch", str(tmp_path / "mail.txt"))
     assert result.exit_code == 2
+
+
+def test_patches_are_called_by_their_number() -> None:
+    one, two = reviewed("[PATCH] a"), reviewed("[PATCH] b")
+    both = Review((replace(one, number=1), replace(two, number=2)))
+    assert [both.numbered(number).patch.subject for number in (1, 2)] == ["[PATCH] a", "[PATCH] b"]
 
 
 def reviewed(subject: str) -> Reviewed:

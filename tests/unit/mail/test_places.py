@@ -47,6 +47,7 @@ EQUALLY = NoPlace("lines 1 and 4 fit equally well")
         ("a b c a b c", (" a", "-b", "+x", " c"), 1, Place(0, 0)),
         ("a b c z a b c", (" a", "-b", "+x", " c"), 3, NoPlace("lines 1 and 5 fit equally well")),
         ("a b c a b d", (" a", "-b", "+x", " d"), 1, Place(3, 3)),
+        ("a b z z a b c", (" a", "-b", "+x", " c"), 3, Place(4, 2)),
         ("a b z a b z", (" a", "-b", "+x", " c"), 1, EQUALLY),
         ("z b c z", (" a", "-b", "+x", " c"), 1, Place(0, 0)),  # half of the context agrees
         ("z b z", (" a", "-b", "+x", " c"), 1, NoPlace("the lines around the change are others in the base")),
@@ -208,6 +209,10 @@ CHANGE = (" {", " \tone();", "-\ttwo(1);", "+\ttwo(2);", " \treturn 0;")
         (
             diff(*CHANGE, start=2), BASE.replace("one()", "1()"), Kind.ADAPTED,
             (f"{PATH}: hunk 1: context 'one();' is '1();' in the base",),
+        ),
+        (
+            diff(*CHANGE, start=2), BASE.replace("one()", "1" * 99), Kind.ADAPTED,
+            (f"{PATH}: hunk 1: context 'one();' is '{'1' * 90}' in the base",),
         ),
         (
             diff(*(text.replace("\t", " ") for text in CHANGE), start=2), BASE, Kind.ADAPTED,

@@ -286,6 +286,12 @@ def test_pageblocks_by_their_type_and_place() -> None:
     ]
 
 
+def test_a_zone_of_which_nothing_is_present_is_left_out() -> None:
+    there = "Node 0, zone Normal\n  pages free     1\n        present  2\n"
+    without = "Node 0, zone Movable\n  pages free     0\n"
+    assert [zone.zone for zone in parse_zoneinfo(there + without)] == ["Normal"]
+
+
 def test_free_lists_in_the_units_of_a_sample() -> None:
     text = (
         "Node 0, zone Normal, type Unmovable 1 2\nNode 0, zone Normal, type Movable >100000 2\n"

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.oom.reader import OomReader, read_events
 from orchestrator.oom.records import Event, KernelCrash, MemoryEvent, Process
-from tests.unit.oom.texts import memory_events
+from tests.unit.oom.texts import memory_events, read_in_chunks
 
 OOM = "[    1.0] sh invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n"
 FAILURE = "[    1.0] sh: page allocation failure: order:0, mode:0xcc0(GFP_KERNEL)\n"
@@ -318,6 +318,17 @@ def test_frames_before_a_header_mean_that_another_stack_is_being_printed(between
     oom = memory_events(read_events(text.encode()))[-1]
     assert oom.type == "oom"
     assert [frame.function for frame in oom.stack] == ["f1"]
+
+
+@pytest.mark.parametrize(("lines", "frames"), [(0, []), (2, []), (3, ["f1"])])
+@pytest.mark.parametrize("size", [1, 40, 100_000])
+def test_three_lines_before_the_first_that_wakes_are_looked_at(
+    lines: int, frames: list[str], size: int
+) -> None:
+    """A trace that began there may be another CPU's."""
+    text = CALM * 9 + TRACE + CALM * lines + OOM + FRAME.format(1)
+    (event,) = memory_events(read_in_chunks(text.encode(), size))
+    assert [frame.function for frame in event.stack] == frames
 
 
 def test_a_crash_uses_up_the_patience_of_reports() -> None:

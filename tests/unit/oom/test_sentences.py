@@ -163,6 +163,7 @@ def killed(*names: str) -> tuple[Process, ...]:
         ({"type": "show-mem"}, "Nobody died."),
         ({"type": "alloc-failure"}, "Nobody was killed: the request failed and the caller was told so."),
         ({"victims": killed(*"abcdef")}, "Killed as a group: a, b, c, d, e, f."),
+        ({"victims": killed(*"abcdefg")}, "Killed as a group: a, b, c, d, e, f and 1 more."),
         ({"victims": killed(*"abcdefgh")}, "Killed as a group: a, b, c, d, e, f and 2 more."),
         ({"victim": Process(comm="v", pid=0)}, "Killed: v (pid 0)."),
         (

@@ -192,7 +192,11 @@ def test_a_verdict_that_is_not_met_says_why(tmp_path: Path) -> None:
 
 def test_a_memory_picture_is_shown_beside_the_guests(tmp_path: Path) -> None:
     report = run_report(tmp_path / "run", Made(blocks=1, benchmarks=False))
-    lines = (PictureLine(name="active_anon", unit="kB", wanted=188_384, start=190_000, start_percent=0.9),)
+    lines = (
+        PictureLine(
+            name="active_anon", unit="kB", wanted=188_384, start=190_000, start_percent=0.9, judged=True
+        ),
+    )
     picture = PictureTable(lines=lines, zones=("DMA",), worst="active_anon", worst_percent=0.9)
     passes = tuple(each.model_copy(update={"picture": picture}) for each in report.verdict.passes)
     verdict = report.verdict.model_copy(update={"passes": passes})
