@@ -28,7 +28,7 @@ _OPERATORS = re.compile(
     r")"
 )
 
-_FORMS = ("frozen=True", ", *,", ", strict=True)")
+_FORMS = ("frozen=True", ", *,", '__name__ == "__main__"', ", strict=True)")
 """The last is zip's, which states that two sequences are of one length and changes nothing where they are."""
 _KEYWORDS_BEGIN = re.compile(r"^\s*\*,$", re.MULTILINE)
 

@@ -107,3 +107,89 @@ def test_a_warning_has_the_place_of_its_key_or_its_option(load: Load, tmp_path: 
     assert str(warning).startswith(f"{tmp_path / 'example.yaml'}:7:12: ")
     (warning,) = load(GOOD, ["device.cma=16MiB"]).warnings
     assert str(warning).startswith("--set device.cma=16MiB: ")
+
+
+PICTURE = "fragmentation={{target: {{picture: {{active_anon: 1MiB, free_blocks: {}}}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("sets", "left"),
+    [
+        # Blocks of order 4 are two of order 3 each; those below it are none.
+        ([PICTURE.format("[9, 9, 9, 5, 3]")], 11),
+        ([PICTURE.format("[9, 9, 9]")], None),
+        (["fragmentation.target.usable_units={order: 1, max: 43}"], 10),
+        (["fragmentation.target.usable_units={order: 1, max: 39}"], None),
+        (["fragmentation.target.usable_units=[{order: 3, max: 300}, {order: 2, max: 21}]"], 10),
+        (["fragmentation.target.usable_units={order: 3, max: 10}"], 10),
+        (["fragmentation.target.usable_units={order: 3, max: 9}"], None),
+        (["fragmentation.target.free={min: 1KiB, max: 327KiB}"], 10),
+        (["fragmentation.target.free={min: 1KiB, max: 319KiB}"], None),
+    ],
+)
+def test_what_a_target_may_leave(load: Load, sets: list[str], left: int | None) -> None:
+    """Of ten that the trigger needs, each 32 KiB."""
+    found = warnings(load, "trigger.count=10", *sets)
+    asks = f"may leave {left} usable units of order 3 and the trigger needs 10 of order 3"
+    assert [asks in each for each in found] == ([] if left is None else [True])
+
+
+def test_memory_of_the_contiguous_allocator_is_none_that_binder_can_use(load: Load) -> None:
+    sets = ["fragmentation=null", "device.cma=56MiB", "trigger.count=5"]
+    (found,) = warnings(load, *sets)
+    assert found == (
+        "memory is not fragmented: the trigger needs 5 of order 3 and there may be 6400,"
+        " so variant 'kcalloc' could not fail"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sets", "count"),
+    [
+        (["trials.forks=2"], 0),
+        (["trials.forks=2", "trials.clock=deterministic"], 1),
+        (["trials.forks=1", "trials.clock=deterministic"], 0),
+        (["trials.forks=2", "trials.clock=[realtime, deterministic]"], 1),
+        (["fragmentation.stressors=[page_cache, pipes]"], 0),
+        (["fragmentation.stressors=[page_cache]"], 1),
+        (["fragmentation.stressors=[page_cache]", "fragmentation.target.hard=unchecked"], 0),
+        (["fragmentation.stressors=[]", "fragmentation.target.usable_units={order: 0, min: 1}",
+          "expectations={kvcalloc: {outcome: passed}}"], 0),
+        (["device.cma=16MiB", "fragmentation.target.free=null"], 0),
+        (["trigger.oom_score_adj=-999"], 0),
+        (["trigger.oom_score_adj=-1000", "bystanders={count: 1, memory: 1MiB}"], 0),
+        (["trigger.oom_score_adj=-1000", "bystanders={count: 1, memory: 1MiB, oom_score_adj: -1000}"], 1),
+        (["bystanders={count: 1, memory: 1MiB, oom_score_adj: -1000}"], 0),
+        # A single map that is released is one map.
+        (["trigger.count=1", "trigger.hold=false"], 1),
+    ],
+)  # fmt: skip
+def test_each_slip_is_told_where_it_is_one(load: Load, sets: list[str], count: int) -> None:
+    assert len(warnings(load, *sets)) == count
+
+
+@pytest.mark.parametrize(
+    ("sets", "place"),
+    [
+        (["trigger.count=10"], "the target may leave 300"),
+        (["trigger.count=10", "trigger.hold=false"], "at a time, however many mmaps follow"),
+        (["trigger.count=1", "trigger.hold=false"], "the target may leave"),
+        (["trigger.count=10", "trigger.hold=false", "trigger.processes=2"], "needs 2 of order 3 at a time"),
+    ],
+)
+def test_released_maps_need_one_unit_for_each_process(load: Load, sets: list[str], place: str) -> None:
+    (found,) = load(GOOD, sets).warnings
+    assert place in found.what
+
+
+@pytest.mark.parametrize(
+    ("expected", "warned"),
+    [
+        ("{outcome: oom}", True), ("{outcome: allocation-failure}", True), ("{outcome: hang}", True),
+        ("{outcome: passed}", False), ("{outcome: kernel-crash}", False),
+        ("{outcome: request-failed}", False), ("{mmaps_failed: 0}", False),
+    ],
+)  # fmt: skip
+def test_only_what_memory_is_to_fail_has_to_be_able_to(load: Load, expected: str, *, warned: bool) -> None:
+    sets = ["trigger.count=10", f"expectations={{kcalloc: {expected}}}"]
+    assert bool(warnings(load, *sets)) is warned

@@ -52,6 +52,16 @@ def test_missing_sections_are_made(load: Load) -> None:
     assert changed.expectations["kvcalloc"].vmstat["compact_stall"].min == 1
 
 
+def test_keys_below_a_chosen_name_are_single_words(load: Load) -> None:
+    changed = scenario(
+        load, "expectations.kvcalloc.mmaps_failed=0", "expectations.kvcalloc.vmstat.a={min: 1}"
+    )
+    assert changed.expectations["kvcalloc"].mmaps_failed == 0
+    more = scenario(load, "expectations.kcalloc=null", "expectations.kcalloc.vmstat.b.min=2")
+    assert more.expectations["kcalloc"].vmstat["b"].min == 2
+    assert scenario(load, "device.sysctls.vm.a.b=1").device.sysctls == {"vm.a.b": 1}
+
+
 def test_names_with_dots_are_found(load: Load) -> None:
     text = GOOD.replace("  kcalloc:", "  v6.1:")
     assert load(text, ["variants.v6.1.base=debian-6.12"]).scenario.variants["v6.1"].base == "debian-6.12"
