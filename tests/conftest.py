@@ -13,8 +13,10 @@ ENDING_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, 
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-# The machines that run this are shared and often emulating: how long one example takes says nothing.
-hypothesis.settings.register_profile("oomlab", deadline=None)
+# The machines that run this are shared and often emulating: how long examples take says nothing.
+hypothesis.settings.register_profile(
+    "oomlab", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("oomlab")
 
 
