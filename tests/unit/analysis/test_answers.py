@@ -98,6 +98,7 @@ def test_the_path_explains_what_differs() -> None:
         "in the trigger, second: 4800 page arrays of order 3, 26.7 % contiguous, 73.3 % by vmalloc,"
         " 0 refused; 16 reclaims and 40 compactions on the way took 8 ms"
     ) in explanation.evidence
+    assert explanation.evidence[0].startswith("oom in 8 of 8 blocks with first"), "what there is to explain"
     assert explanation.open is None
 
 
