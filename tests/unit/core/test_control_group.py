@@ -153,6 +153,25 @@ def test_real_time_shows_the_spread_of_chance(printed: Callable[[Verdict], str])
     assert "-2.0 % to +10.0 % (median +4.0 %, 2 pairs)" in printed(answer)
 
 
+def test_the_spread_is_in_tenths_of_a_percent() -> None:
+    control = verdict("realtime", trials("realtime", 4000, 4123, 4000, 4333)).passes[0].controls[0]
+    assert control.p50_percent == (3.1, 5.7, 8.3)
+    none = [each.model_copy(update={"mmaps": None}) for each in trials("realtime", 1, 1, 1, 1)]
+    assert verdict("realtime", none).passes[0].controls[0].p50_percent is None
+
+
+def test_traced_forks_are_no_control() -> None:
+    results = trials("deterministic", 4000, 4000, 5000, 5004)
+    traced = [each.model_copy(update={"stage": "audit-trigger"}) for each in results[2:]]
+    (control,) = verdict("deterministic", [*results[:2], *traced]).passes[0].controls
+    assert (control.identical, control.pairs) == (True, 1)
+
+
+def test_without_a_pair_nothing_was_shown() -> None:
+    (control,) = verdict("deterministic", trials("deterministic", 1, 1, 1, 1)[:1]).passes[0].controls
+    assert (control.identical, control.pairs, control.difference) == (None, 0, None)
+
+
 def test_the_first_difference_is_a_line(tmp_path: Path) -> None:
     one, other = trials("deterministic", 4000, 4000, 5000, 5000)[:2]
     for trial in (one, other):

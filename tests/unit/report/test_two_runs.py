@@ -103,6 +103,30 @@ def test_checksums_are_shown_in_part_and_absence_as_a_dash(two: Two) -> None:
     assert differences(first.manifest, first.manifest) == ()
 
 
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"name": "other"}, []),
+        ({"description": "other"}, []),
+        ({"expectations": {}}, []),
+        ({"trials": {"seed": 99, "blocks": 77, "forks": 55}}, []),
+        ({"trials": {"timing": False}}, ["trials.timing"]),
+        ({"audit": True}, ["audit"]),
+    ],
+)
+def test_names_samples_and_expectations_are_no_differences(
+    two: Two, changes: dict[str, Any], found: list[str]
+) -> None:
+    first, second = two()
+    scenario = second.manifest.scenario
+    if "trials" in changes:
+        changes = {"trials": scenario.trials.model_copy(update=changes["trials"])}
+    if "audit" in changes:  # turned round
+        changes = {"audit": not scenario.audit}
+    other = second.manifest.model_copy(update={"scenario": scenario.model_copy(update=changes)})
+    assert [each.what for each in differences(first.manifest, other)] == found
+
+
 def difference(what: str) -> Difference:
     return Difference(what=what, first="a", second="b")
 
