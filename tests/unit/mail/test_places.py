@@ -327,9 +327,13 @@ def test_a_result_that_stands_elsewhere_in_its_function_is_in_already(base: str,
     other = diff("-\told();", "+\treturn 0;", start=20).partition("@@")[2]
     found = verdict(diff(*raw, start=2, section="int f(void)") + f"@@{other}", base)
     assert found.kind is kind
+    assert verdict(diff(*raw, start=2, section="int f(void)"), base).kind is Kind.REFUSED, (
+        "no hunk has its place"
+    )
     if kind is Kind.ALREADY:
         assert found.remarks[0] == f"{PATH}: hunk 1: its result stands elsewhere in f() (line 5)"
         assert "\ttwo(1);" in found.result[PATH].lines
+        assert (PATH, 5) in found.rebuilt
 
 
 def test_diffs_as_git_writes_them() -> None:

@@ -130,6 +130,8 @@ def test_a_patch_that_leaves_the_failing_call_alone_is_noted() -> None:
     (note,) = notes(only_patch(mail_of(diff_to(SIMPLE)).encode()), contents.reports)
     assert note.startswith("it does not touch binder_alloc_mmap_handler")
     assert notes(contents.patches[0], contents.reports) == []
+    unknown = contents.reports[0].model_copy(update={"stack_first_caller": None})
+    assert notes(only_patch(mail_of(diff_to(SIMPLE)).encode()), [unknown]) == []
 
 
 def test_findings_about_restored_white_space_are_not_the_authors() -> None:

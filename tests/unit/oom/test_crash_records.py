@@ -56,6 +56,8 @@ def frames(*names: str) -> list[str]:
         ("f", ["f", "? g", "h"], "h"),
         ("", ["dump_stack", "panic", "f", "schedule", "g"], "f"),
         ("", ["dump_stack", "schedule"], None),
+        ("", ["dump_stack", "f", "g"], "f"),
+        ("", ["dump_stack", "show_stack", "panic", "f", "g"], "f"),
         ("", ["f", "dump_stack", "g"], "f"),
         ("schedule", ["schedule", "g"], "g"),
         ("schedule", ["dump_stack", "schedule", "g"], "g"),

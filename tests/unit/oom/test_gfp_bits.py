@@ -108,6 +108,14 @@ def test_names_of_today(series: KernelSeries, mask: int, name: str) -> None:
     assert mask_of(name, series) == mask
 
 
+@pytest.mark.parametrize(("number", "name"), [*enumerate(NEW)])
+def test_a_flag_s_own_name_stands_for_its_bit(number: int, name: str) -> None:
+    every: tuple[KernelSeries, ...] = ("6.1", "6.12")
+    for series in every:
+        if (name, series) != ("ATOMIC", "6.12"):
+            assert mask_of(f"__GFP_{name}", series) == 1 << number
+
+
 @pytest.mark.parametrize(
     ("mask", "name"), [*_single(OLD, OLD_ALIASES), *((v, k) for k, v in OLD_COMBINED.items())]
 )

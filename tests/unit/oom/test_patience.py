@@ -331,6 +331,12 @@ def test_three_lines_before_the_first_that_wakes_are_looked_at(
     assert [frame.function for frame in event.stack] == frames
 
 
+def test_what_stood_before_a_sleep_is_forgotten() -> None:
+    for before in (KILL, KILL + TRACE + FRAME.format(0), OOPS + TRACE + FRAME.format(0) + END + MARK):
+        event = memory_events(read_events((before + CALM * 9 + OOM + FRAME.format(1)).encode()))[-1]
+        assert [frame.function for frame in event.stack] == ["f1"]
+
+
 def test_a_crash_uses_up_the_patience_of_reports() -> None:
     crash = OOPS + TRACE + "".join(FRAME.format(number) for number in range(200)) + END
     assert told(OOM + crash * 2 + KILL) == [("oom", "truncated"), ("oom", "killed")]
