@@ -72,7 +72,7 @@ def shell_lines(command: str) -> Iterator[str]:
         words = shlex.split(command)
     except ValueError:  # somebody changed it
         words = []
-    if not words or "$'" in command:  # the latter only a shell can take apart
+    if not words or shlex.join(words) != command:  # quoted in a way that only a shell can take apart
         yield f"  $ {ascii_line(command)}"
         return
     line = "  $"

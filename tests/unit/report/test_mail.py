@@ -6,7 +6,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.deadline import Deadline
@@ -65,6 +65,7 @@ def test_a_guest_cannot_put_a_trailer_into_the_mail(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200), min_size=1))
+@example(["\x1f$"])  # joined, it looks like the beginning of bash's own quoting
 def test_a_broken_command_line_is_the_same_command_to_a_shell(words: list[str]) -> None:
     lines = list(shell_lines(shlex.join(words)))
     assert all(len(line) <= COLUMNS and line.isascii() for line in lines)
