@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from orchestrator.oom.crash_heads import Head
 from orchestrator.oom.fields import pid_of
-from orchestrator.oom.lines import Kind
+from orchestrator.oom.lines import CPU_HEAD, Kind
 from orchestrator.oom.records import FATAL_CRASHES, Frame, KernelCrash, Process
 from orchestrator.oom.stack import parse_frame
 from orchestrator.oom.transport import Line
@@ -16,9 +16,7 @@ from orchestrator.oom.transport import Line
 _MAX_FRAMES = 256
 _MESSAGE_CHARS = 300
 _CPU = re.compile(
-    r"^(?:CPU: ?\d+ (?:UID: ?\d+ )?PID: ?(?P<pid>\d+) Comm: |Pid: (?P<oldpid>\d+), comm: )(?P<comm>.{1,64}?)"
-    r"(?: Kdump: loaded)?"
-    r"\s+(?:Not\s+tainted|Tainted:\s*(?P<taint>[A-Z](?:[A-Z ]*[A-Z])?))(?:\[[^\]]*\])?,?"
+    CPU_HEAD + r"\s+(?:Not\s+tainted|Tainted:\s*(?P<taint>[A-Z](?:[A-Z ]*[A-Z])?))(?:\[[^\]]*\])?,?"
     r"(?:\s+(?P<kernel>\d\.\d\S*))?"
 )
 _TASK = re.compile(

@@ -72,10 +72,13 @@ VMALLOC_FAILURE = re.compile(
 NOMMU_FAILURE = re.compile(
     r"^Allocation of length \d+ from process (?P<pid>\d+) \((?P<comm>.{1,64}?)\) failed"
 )
-CPU = re.compile(
+CPU_HEAD = (
     r"^(?:CPU: ?\d+ (?:UID: ?\d+ )?PID: ?(?P<pid>\d+) Comm: |Pid: (?P<oldpid>\d+), comm: )(?P<comm>.{1,64}?)"
     r"(?: Kdump: loaded)?"
-    r"(?:\s+(?:Not\s+tainted|Tainted:[ A-Z]*(?:\[[^\]]*\])?,?)\s+(?P<kernel>\d\.\d\S*)?.*)?$"
+)
+"""Who ran: the head of a report's CPU line, up to the taint flags."""
+CPU = re.compile(
+    CPU_HEAD + r"(?:\s+(?:Not\s+tainted|Tainted:[ A-Z]*(?:\[[^\]]*\])?,?)\s+(?P<kernel>\d\.\d\S*)?.*)?$"
 )
 CPUSET = re.compile(r"^(?P<comm>.{1,64}?) cpuset=(?P<cpuset>\S*)")
 MEMCG_USAGE = re.compile(r"^memory: usage (?P<usage>\d+)kB, limit (?P<limit>\d+)kB")
