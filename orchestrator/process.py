@@ -145,12 +145,10 @@ def start(
     stdout: Stream = subprocess.DEVNULL,
     stderr: Stream = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
-    foreground: bool = False,
     confined: Confinement | None = None,
 ) -> Iterator[Child]:
     """Start a command that lives at most as long as the `with` block.
 
-    A `foreground` child stays in the terminal's process group, so it may read the terminal.
     A `confined` one has nothing of this program's rights and environment, but what `env` adds.
     Raises HostError when the program does not exist, or cannot be confined.
     """
@@ -165,7 +163,7 @@ def start(
         stdout=stdout,
         stderr=stderr,
         pass_fds=tuple(pass_fds),
-        start_new_session=not foreground,
+        start_new_session=True,
         preexec_fn=partial(_prepare, os.getpid(), confined),
     )
     try:
@@ -176,7 +174,7 @@ def start(
     try:
         yield child
     finally:
-        _end(child, group=not foreground)
+        _end(child)
 
 
 @contextmanager
@@ -212,7 +210,7 @@ def _spawn(command: Sequence[str], **options: Any) -> Child:
         for witness in _witnesses:
             witness(child.pid, command[0])
     except BaseException:
-        _end(child, group=options["start_new_session"])
+        _end(child)
         raise
     return child
 
@@ -236,10 +234,10 @@ def _prepare(parent_pid: int, confined: Confinement | None) -> None:
 
 def _kill_unclaimed(future: Future[Child]) -> None:
     if not future.cancelled() and future.exception() is None:
-        _end(future.result(), group=True)
+        _end(future.result())
 
 
-def _end(child: Child, *, group: bool) -> None:
+def _end(child: Child) -> None:
     """SIGTERM, a grace period, SIGKILL for the whole group; then reap and close the pipes."""
     with suppress(ProcessLookupError):
         if child.poll() is None:
@@ -247,10 +245,7 @@ def _end(child: Child, *, group: bool) -> None:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(_STOP_GRACE_S)
     with suppress(ProcessLookupError, PermissionError):
-        if group:
-            os.killpg(child.pid, signal.SIGKILL)  # children of the child, too
-        elif child.poll() is None:
-            child.kill()
+        os.killpg(child.pid, signal.SIGKILL)  # children of the child, too
     child.wait()
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream is not None:

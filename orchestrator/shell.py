@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import os
 import sys
-import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchestrator.channel import Pump, serial_pipe
@@ -23,6 +20,7 @@ from orchestrator.process import start
 from orchestrator.recipe import Mode
 from orchestrator.recorder import LineSplitter
 from orchestrator.scenario.models import Scenario
+from orchestrator.terminal import LEAVE_KEY, guest_terminal
 
 
 @dataclass(frozen=True)
@@ -32,20 +30,21 @@ class ShellSession:
     boot: Boot
 
     def attach(self) -> int:
-        """Boot with the terminal as the guest's console until the guest ends; QEMU's exit status.
+        """Boot with the terminal joined to the guest's console until the guest ends; QEMU's exit status.
 
-        Ctrl-C goes to the guest, as on a real console.
+        Ctrl-C goes to the guest, as on a real console; the key to leave by powers the guest off, status 0.
         """
-        with serial_pipe() as control, _terminal_restored(), handed_over(self.boot) as given:
+        with serial_pipe() as control, guest_terminal() as terminal, handed_over(self.boot) as given:
             wiring = Wiring(console="stdio,signal=off", control=control.chardev)
             progress = Pump("control", control.read_fd, _Progress())
             with start(
-                qemu_argv(given.boot, wiring), stdin=None, stdout=None, stderr=None,
-                pass_fds=(control.write_fd, *given.descriptors), foreground=True, confined=given.confined,
+                qemu_argv(given.boot, wiring),
+                stdin=terminal.stdin, stdout=terminal.guest_end, stderr=terminal.guest_end,
+                pass_fds=(control.write_fd, *given.descriptors), confined=given.confined,
             ) as child:  # fmt: skip
                 os.close(control.write_fd)
                 progress.start()
-                return child.wait()
+                return child.wait() if terminal.join() else child.poll() or 0
 
 
 def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> ShellSession:
@@ -57,7 +56,8 @@ def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> S
         )
     laboratory = open_laboratory(scenario, observer, clocks=("realtime",))
     planned = PlannedBlock(1, block_seed(scenario, 1), Mode.SHELL, "realtime", (name,), ())
-    observer.say("booting; the shell opens once memory is in the wanted state, `exit` ends the guest")
+    observer.say("booting; the shell opens once memory is in the wanted state")
+    observer.say(f"`exit` ends the guest, {LEAVE_KEY} powers it off")
     return ShellSession(laboratory.boot(planned))
 
 
@@ -82,16 +82,3 @@ class _Progress:
 def _tell(text: str) -> None:
     sys.stderr.write(f"\r\noomlab: {one_line(text)}\r\n")
     sys.stderr.flush()
-
-
-@contextmanager
-def _terminal_restored() -> Iterator[None]:
-    """QEMU makes the terminal raw, and would leave it so if it were killed."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    settings = termios.tcgetattr(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)

@@ -47,6 +47,7 @@ _MAY = {
     "rundir.py": "makes runs/ and the directory of a new run",
     "scenario/": "scenarios and profiles, the schema, a page of the docs",
     "standard_streams.py": "/dev/null",
+    "terminal.py": "a pseudo-terminal of its own",
     "testing.py": "the checkout",
 }  # fmt: skip
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`oomlab shell` as a user at a terminal has it; whoever breaks out of QEMU has not got that terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+from pexpect import EOF
+from pexpect.fdpexpect import fdspawn
+
+from orchestrator.process import PIPE, start
+from tests.guest.conftest import Oomlab, qemu_pids
+from tests.user_terminal import controlling_terminal, open_files, user_terminal
+
+pytestmark = pytest.mark.guest
+
+SHELL = (sys.executable, "-m", "orchestrator", "shell", "binder-order3", "--set", "fragmentation=null")
+PROMPT = b"oomlab# "
+PATIENCE_S = 120.0
+
+
+def test_a_session_at_a_terminal(oomlab: Oomlab) -> None:
+    with user_terminal() as terminal:
+        before = terminal.modes
+        with terminal.started(SHELL, cwd=oomlab.directory, env=oomlab.environment) as tool:
+            terminal.screen.expect_exact(b"Ctrl-]")
+            terminal.screen.expect_exact(PROMPT)
+            (qemu,) = qemu_pids()
+            assert str(terminal.file) in open_files(tool.pid)
+            assert str(terminal.file) not in open_files(qemu)
+            assert controlling_terminal(tool.pid) != 0
+            assert controlling_terminal(qemu) == 0
+            assert os.getsid(qemu) == qemu
+
+            terminal.screen.send(b"echo asleep; sleep 600\n")
+            terminal.screen.expect_exact(b"\nasleep")
+            terminal.screen.send(b"\x03")  # ends the guest's sleep, not the tool
+            terminal.screen.expect_exact(PROMPT)
+            terminal.screen.send(b"echo $((6 * 7)) && exit\n")
+            terminal.screen.expect_exact(b"42")
+            assert tool.wait(timeout=PATIENCE_S) == 0
+            assert terminal.modes == before
+
+
+def test_the_key_to_leave_by_powers_the_guest_off(oomlab: Oomlab) -> None:
+    with user_terminal() as terminal:
+        before = terminal.modes
+        with terminal.started(SHELL, cwd=oomlab.directory, env=oomlab.environment) as tool:
+            terminal.screen.expect_exact(b"Booting Linux")
+            terminal.screen.send(b"\x1d")
+            assert tool.wait(timeout=PATIENCE_S) == 0
+            assert terminal.modes == before
+            assert qemu_pids() == []
+
+
+def test_commands_from_a_pipe(oomlab: Oomlab) -> None:
+    """No terminal anywhere: what the guest says is on stdout, how far it is on stderr."""
+    with start(
+        SHELL, cwd=oomlab.directory, env=oomlab.environment, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    ) as tool:  # fmt: skip
+        assert tool.stdin is not None
+        assert tool.stdout is not None
+        assert tool.stderr is not None
+        output = fdspawn(tool.stdout.fileno(), timeout=PATIENCE_S)
+        output.expect_exact(PROMPT)
+        tool.stdin.write(b"echo $((6 * 7)) && exit\n")
+        tool.stdin.close()
+        output.expect_exact(b"\n42")
+        output.expect(EOF)
+        assert tool.wait(timeout=PATIENCE_S) == 0
+        assert b"the shell opens" in tool.stderr.read()
