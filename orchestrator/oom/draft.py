@@ -21,6 +21,7 @@ from orchestrator.oom.records import Buddy, EventType, MemoryEvent, Process, Zon
 from orchestrator.oom.stack import StackCollector
 from orchestrator.oom.transport import Line
 from orchestrator.oom.usage import Usage
+from orchestrator.oom.vmalloc import missing, page_order
 
 # Damaged or hostile input must not grow a report without bound.
 _MAX_ZONES = 512
@@ -133,8 +134,8 @@ class Draft:
     def _vmalloc_failure(self, text: str) -> None:
         match = patterns.VMALLOC_FAILURE.match(text)
         if match is not None:
-            self._request(match["comm"], match["mask"], match["flags"], pid_of(match["order"] or "0"))
-            self._notes.append("a vmalloc request: its pages were asked for one by one")
+            self._request(match["comm"], match["mask"], match["flags"], page_order(match["message"]))
+            self._set("vmalloc", missing(match["message"]))
 
     def _nommu_failure(self, text: str) -> None:
         match = patterns.NOMMU_FAILURE.match(text)

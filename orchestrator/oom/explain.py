@@ -42,11 +42,14 @@ def request(event: MemoryEvent, page_size_bytes: int) -> str:
     what = _what(event, page_size_bytes)
     caller = f", called from {event.stack_first_caller}" if event.stack_first_caller else ""
     adj = f", oom_score_adj {event.oom_score_adj}" if event.oom_score_adj else ""
-    return f"{who} asked for {what}{caller}{adj}."
+    lacked = f". What the vmalloc could not have: {event.vmalloc}" if event.vmalloc else ""
+    return f"{who} asked for {what}{caller}{adj}{lacked}."
 
 
 def _what(event: MemoryEvent, page_size_bytes: int) -> str:
     flags = _flags(event)
+    if event.order is None and event.vmalloc:
+        return f"a vmalloc area ({flags})" if flags else "a vmalloc area"
     if event.order is None:
         return f"memory ({flags})" if flags else "memory"
     if event.gfp_mask == "0x0":
@@ -139,6 +142,10 @@ def outcome(event: MemoryEvent) -> str:
     """Who died, as a sentence."""
     if event.type == "show-mem":
         return "Nobody died."
+    if event.type == "alloc-failure" and event.vmalloc and (event.order or 0) > 0:
+        return "Nobody was killed: the kernel goes on to try with single pages."
+    if event.type == "alloc-failure" and event.vmalloc and "__GFP_NOFAIL" in _flags(event):
+        return "Nobody was killed: the kernel tries until it succeeds."
     if event.type == "alloc-failure":
         return "Nobody was killed: the request failed and the caller was told so."
     if event.victims:

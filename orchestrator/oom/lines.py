@@ -65,8 +65,9 @@ ALLOC_FAILURE = re.compile(
     rf"^(?P<comm>.{{1,64}}?): page allocation failure[:.]\s+order:(?P<order>\d+), mode:\s*{_GFP}(?P<rest>.*)"
 )
 VMALLOC_FAILURE = re.compile(
-    r"^(?P<comm>.{1,64}?): vmalloc(?: error: size \d+|: allocation failure)[:,]?\s"
-    rf"(?:page order (?P<order>\d+),)?.*?mode:\s*{_GFP}(?P<rest>.*)"
+    r"^(?P<comm>.{1,64}?): vmalloc(?P<message>"
+    r"(?: error: size \d+| size \d+ allocation failure|: allocation failure)[:,]?\s.*?)"
+    rf"mode:\s*{_GFP}(?P<rest>.*)"
 )
 # A machine without MMU (mm/nommu.c) could not map; a memory dump follows.
 NOMMU_FAILURE = re.compile(

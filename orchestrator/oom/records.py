@@ -90,6 +90,9 @@ class MemoryEvent(Record):
     gfp_mask: str | None = None
     gfp_flags: str | None = None
     order: int | None = None
+    vmalloc: str | None = Field(
+        None, description="what a failed vmalloc could not have; where `order` is null it was no pages"
+    )
     oom_score_adj: int | None = None
     oom_adj: int | None = None
     constraint: str | None = None

@@ -212,7 +212,8 @@ class LiveObserver(PlainObserver):
 def event_line(event: ConsoleEvent) -> str | None:
     """A console event in one line; None for the agent's own marks."""
     if isinstance(event, MemoryEvent):
-        asked = f"order {event.order}" if event.order is not None else "order unknown"
+        unordered = "vmalloc" if event.vmalloc else "order unknown"
+        asked = f"order {event.order}" if event.order is not None else unordered
         return f"{event.type} ({asked}, from {event.stack_first_caller or 'an unknown caller'})"
     if isinstance(event, CrashBegun) and event.fatal:
         what = "panic" if event.crash == "panic" else "kernel crash"

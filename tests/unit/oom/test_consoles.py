@@ -34,7 +34,8 @@ def test_oom_mark_warning_manual_oom_and_memory_dump() -> None:
     assert mark.text == "phase trigger"
     assert isinstance(warning, MemoryEvent)
     assert warning.stack_first_caller == "kernel_read_file"
-    assert warning.notes
+    assert warning.vmalloc == "501MiB, which is more than the machine has"
+    assert warning.order is None
     assert isinstance(manual, MemoryEvent)
     assert (manual.order, manual.outcome) == (-1, "no killable process")
     assert isinstance(dump, MemoryEvent)

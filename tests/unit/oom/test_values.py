@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.oom.draft import tidy_comm
+from orchestrator.oom.explain import explain
 from orchestrator.oom.fields import (
     clean_flags,
     number_after,
@@ -223,13 +224,74 @@ def test_a_victim_is_named_once_and_the_chosen_one_only_if_it_is_another() -> No
     assert (event.victims, event.oom_score_adj_victim) == (None, -17)
 
 
-def test_a_failed_vmalloc_is_said_to_be_one() -> None:
+VMALLOC = {
+    # mm/vmalloc.c since 5.15; the second as 6.16 has it
+    "error: size 327680, vm_struct allocation failed": (None, "addresses for 320KiB in the range"),
+    "error: size 65536, align 0x10000, vm_struct allocation failed. Retrying.": (None, "addresses"),
+    "error: size 8589934592, exceeds total pages": (None, "8GiB, which is more than the machine has"),
+    "error: size 4194304, failed to allocated page array size 8192": (
+        None, "the array of 8KiB that lists the pages of 4MiB",
+    ),
+    "error: size 8192, page order 2, failed to allocate pages": (2, "further pages, after 8KiB"),
+    "error: size 0, page order 9, failed to allocate pages": (9, "further pages, after 0"),
+    "error: size 8192, failed to allocate pages": (0, "further pages, after 8KiB"),
+    "error: size 8192, failed to map pages": (None, "the page tables for 8KiB of pages that were there"),
+    # 5.12 to 5.14
+    "size 65536 allocation failure: vm_struct allocation failed": (None, "addresses for 64KiB in the range"),
+    "size 65536 allocation failure: exceeds total pages": (None, "64KiB, which is more than the machine has"),
+    "size 8192 allocation failure: page order 9 allocation failed": (9, "further pages, after 8KiB"),
+    "size 8192 allocation failure: page array size 16 allocation failed": (None, "the array of 16B that"),
+    "size 8192 allocation failure: failed to map pages": (None, "the page tables for 8KiB"),
+    # before
+    ": allocation failure: 8192 bytes": (None, "addresses for 8KiB in the range"),
+    ": allocation failure, allocated 4096 of 12288 bytes": (0, "further pages, after 4KiB of 12KiB"),
+    f"error: size {'9' * 5000}, vm_struct allocation failed": (None, "what the kernel calls 'error: size 9"),
+    # what nobody has written yet
+    "error: size 8192, out of luck": (None, "what the kernel calls 'error: size 8192, out of luck'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", VMALLOC)
+def test_a_failed_vmalloc_says_what_it_could_not_have(message: str) -> None:
+    space = "" if message.startswith(":") else " "
     event = one(
-        "sh: vmalloc error: size 8192, page order 2, failed to allocate pages, mode:0xcc2(GFP_KERNEL)"
+        f"sh: vmalloc{space}{message}, mode:0xcc2(GFP_KERNEL|__GFP_HIGHMEM), nodemask=(null),cpuset=/"
     )
-    assert (event.order, event.gfp_mask) == (2, "0xcc2")
-    assert event.notes == ("a vmalloc request: its pages were asked for one by one",)
-    assert one("sh: vmalloc: allocation failure: 8192 bytes, mode:0xcc2(GFP_KERNEL)").order == 0
+    order, words = VMALLOC[message]
+    assert (event.type, event.gfp_mask, event.order) == ("alloc-failure", "0xcc2", order)
+    assert event.vmalloc is not None
+    assert event.vmalloc.startswith(words)
+    assert event.notes == ()
+
+
+def test_a_vmalloc_without_room_asked_for_no_page() -> None:
+    """From a machine whose modules had no room left (kernel 6.2)."""
+    event = one(
+        "systemd-udevd: vmalloc error: size 327680, vm_struct allocation failed,"
+        " mode:0xcc0(GFP_KERNEL), nodemask=(null),cpuset=/,mems_allowed=0-3",
+        "CPU: 32 PID: 2910 Comm: systemd-udevd Tainted: G           OE      6.2-generic-64k",
+        "Call trace:",
+        " warn_alloc+0x11c/0x1b0",
+        " __vmalloc_node_range+0xe0/0x20c",
+        " module_alloc+0x118/0x160",
+    )
+    sentence = explain(event)[0]
+    assert sentence.startswith(
+        "systemd-udevd (pid 2910) asked for a vmalloc area (GFP_KERNEL), called from module_alloc."
+    )
+    assert "no page was asked for" in sentence
+    assert "one page" not in sentence
+
+
+def test_a_vmalloc_that_the_kernel_tries_again_did_not_fail_its_caller() -> None:
+    """Huge pages first, then single ones (__vmalloc_node_range); __GFP_NOFAIL until it succeeds."""
+    head = "sh: vmalloc error: size 2097152, {}, mode:{}, nodemask=(null)"
+    huge = one(head.format("page order 9, failed to allocate pages", "0xcc0(GFP_KERNEL)"))
+    assert explain(huge)[2] == "Nobody was killed: the kernel goes on to try with single pages."
+    nofail = one(head.format("vm_struct allocation failed. Retrying.", "0x8cc0(GFP_KERNEL|__GFP_NOFAIL)"))
+    assert explain(nofail)[2] == "Nobody was killed: the kernel tries until it succeeds."
+    single = one(head.format("failed to allocate pages", "0xcc0(GFP_KERNEL)"))
+    assert explain(single)[2] == "Nobody was killed: the request failed and the caller was told so."
 
 
 def frames(*functions: str) -> list[Frame]:

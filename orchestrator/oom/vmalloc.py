@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a vmalloc could not have, from the head of its warning: seldom the memory that it is named after.
+
+The callers of warn_alloc() in mm/vmalloc.c. "size" is what was asked for, except where pages failed: there it
+is what had been allocated until then (area->nr_pages).
+"""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.units import format_size
+
+_AREA = "addresses for {size} in the range set aside for such areas, or memory for what describes an area"
+_CASES = (
+    # __get_vm_area_node() returns NULL for a full range as for want of memory for its two structures.
+    (
+        r"size (?P<size>\d{1,20})\b.*vm_struct allocation failed",
+        f"{_AREA} (vm_struct, vmap_area); no page was asked for",
+    ),
+    (r"size (?P<size>\d{1,20})\b.*exceeds total pages", "{size}, which is more than the machine has"),
+    (
+        r"size (?P<size>\d{1,20})\b.*page array size (?P<array>\d{1,20})\b",
+        "the array of {array} that lists the pages of {size}",
+    ),
+    (
+        r"size (?P<size>\d{1,20})\b.*failed to map pages",
+        "the page tables for {size} of pages that were there",
+    ),
+    (
+        r"size (?P<size>\d{1,20})\b.*(?:page order \d+ allocation failed|failed to allocate pages)",
+        "further pages, after {size}",
+    ),
+    (
+        r"allocation failure, allocated (?P<size>\d{1,20})\b of (?P<wanted>\d{1,20})\b bytes",
+        "further pages, after {size} of {wanted}",
+    ),
+    # Up to 5.11 one text for the first two.
+    (
+        r"allocation failure: (?P<size>\d{1,20})\b bytes",
+        f"{_AREA}, or it is more than the machine has; no page was asked for",
+    ),
+)
+_MOST_CHARS = 100
+_PAGES = "further pages"
+_ORDER = re.compile(r"page order (\d{1,3})\b")
+
+
+def missing(message: str) -> str:
+    """What could not be had, in words, from what stands between "vmalloc" and ", mode:" in the head."""
+    for pattern, words in _CASES:
+        match = re.search(pattern, message)
+        if match is not None:
+            sizes = {name: format_size(int(value)) for name, value in match.groupdict("0").items()}
+            return words.format(**sizes)
+    return f"what the kernel calls {message[:_MOST_CHARS].strip(' :,')!r}"
+
+
+def page_order(message: str) -> int | None:
+    """The order of the pages that could not be had; None where it was not pages that failed."""
+    if not missing(message).startswith(_PAGES):
+        return None
+    match = _ORDER.search(message)
+    return int(match[1]) if match else 0
