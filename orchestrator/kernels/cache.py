@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.kernels.scratch import memory_parent, scratch_directory, sweep
+from orchestrator.kernels.verified import file_sha256, have_checksums
 
 _META = "meta.json"
 _FREE_HINT = "free space, remove old entries with `oomlab images prune`, or set OOMLAB_CACHE to another place"
@@ -82,15 +83,15 @@ class CacheEntry:
 
     def is_whole(self, *, checksums: bool = False) -> bool:
         """Every file has its recorded size (and, if asked, its checksum)."""
-        for name, fact in self.meta.files.items():
-            try:
-                if self.file(name).stat().st_size != fact.size_bytes:
-                    return False
-                if checksums and file_sha256(self.file(name)) != fact.sha256:
-                    return False
-            except OSError:
+        files = self.meta.files
+        try:
+            if any(self.file(name).stat().st_size != fact.size_bytes for name, fact in files.items()):
                 return False
-        return True
+            return not checksums or have_checksums(
+                self.path, {name: fact.sha256 for name, fact in files.items()}
+            )
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,6 @@ class Pruned:
 
     removed: tuple[CacheEntry, ...]
     in_use: tuple[CacheEntry, ...]
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def key_of(kind: str, recipe: Mapping[str, Any]) -> str:
@@ -127,7 +122,8 @@ class Cache:
     def find(self, kind: str, recipe: Mapping[str, Any]) -> CacheEntry | None:
         """The whole entry of this recipe, or None; marks it as used now.
 
-        What is booted or small is checked to the last bit (a kernel takes 60 ms), the rest by its sizes.
+        What is booted or small is checked to the last bit, once in a boot of the host unless it was
+        written to (`verified`); the rest by its sizes.
         """
         path = self._path(kind, key_of(kind, recipe))
         if not self._lease(path):
@@ -141,7 +137,7 @@ class Cache:
         return entry
 
     def find_file(self, kind: str, name: str, sha256: str) -> CacheEntry | None:
-        """An entry that holds a file with this checksum, verified now; or None."""
+        """An entry that holds a file with this checksum, verified as `find` does; or None."""
         for path in self._entry_paths():
             entry = _read_entry(path) if path.parent.name == kind else None
             fact = entry.meta.files.get(name) if entry else None

@@ -18,10 +18,11 @@ from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.kernels import unpack
 from orchestrator.kernels.apt import Apt, ArchiveMovedOn, deb_file_name, host_architecture, open_apt
 from orchestrator.kernels.bases import ARCHS, Arch, Base, Origin
-from orchestrator.kernels.cache import Cache, CacheEntry, Make, file_sha256
+from orchestrator.kernels.cache import Cache, CacheEntry, Make
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.origins import Search
 from orchestrator.kernels.resolve import ResolvedBase, host_libc
+from orchestrator.kernels.verified import file_sha256
 
 Progress = Callable[[str], None]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.kernels.bases import Arch
-from orchestrator.kernels.cache import file_sha256
+from orchestrator.kernels.verified import file_sha256
 from orchestrator.process import run
 from orchestrator.programs import install_hint
 

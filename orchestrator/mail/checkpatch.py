@@ -17,12 +17,13 @@ from orchestrator.errors import HostError
 from orchestrator.kernels import tree as trees
 from orchestrator.kernels.apt import deb_file_name, host_architecture, open_apt
 from orchestrator.kernels.bases import ARCHS, BASES
-from orchestrator.kernels.cache import Cache, CacheEntry, file_sha256
+from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.resolve import ResolvedBase
 from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
 from orchestrator.kernels.tree import TreeFile
 from orchestrator.kernels.unpack import deb_members
+from orchestrator.kernels.verified import file_sha256
 from orchestrator.mail.bases import Progress
 from orchestrator.mail.verdict import Verdict
 

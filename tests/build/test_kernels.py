@@ -17,12 +17,13 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.kernels import fetch
 from orchestrator.kernels.bases import find_base
-from orchestrator.kernels.cache import Cache, file_sha256
+from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.images import GuestImages, prepare_images, prepare_probe
 from orchestrator.kernels.module import MODULE_FILE
 from orchestrator.kernels.patch import Patch, apply_patch, read_patch
 from orchestrator.kernels.tree import read_tree
 from orchestrator.kernels.variants import VariantRecipe
+from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import cache_dir, resource_dir
 from orchestrator.process import run, start
 from tests.build.conftest import SCOPE, Workbench, quiet

@@ -17,7 +17,8 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.journal import RunEnded, TrialStarted, block_results, read_journal, trial_results
-from orchestrator.kernels.cache import Cache, file_sha256
+from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.verified import file_sha256
 from orchestrator.manifest import RunManifest
 from orchestrator.outcome import Outcome
 from orchestrator.paths import cache_dir

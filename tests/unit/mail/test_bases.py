@@ -18,9 +18,10 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels import fetch
 from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base
-from orchestrator.kernels.cache import Cache, file_sha256
+from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.patch import Applied, Patch
 from orchestrator.kernels.tree import TreeFile
+from orchestrator.kernels.verified import file_sha256
 from orchestrator.mail import bases, checkpatch
 from orchestrator.mail.bases import SCOPE, load_sources
 from orchestrator.mail.checkpatch import FILES, Finding, read_findings, run_checkpatch
