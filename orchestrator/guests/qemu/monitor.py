@@ -2,16 +2,16 @@
 """QEMU's monitor (QMP) over an inherited socket: greeting, device state, evidence of a hang.
 
 The library and asyncio are imported when the first QEMU has been started, which takes longer to answer
-than they take to load. One event loop serves all guests: one for each was a quarter of a fork's cost.
+than they take to load. An event loop runs in the thread that waits for an answer, and only while it
+waits, so that nothing is handed from thread to thread; the next guest has it again, for a loop of its own
+for each was a quarter of what a fork costs the tool.
 """
 
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Coroutine
 from contextlib import suppress
-from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -29,7 +29,7 @@ _GOODBYE_S = 1.0
 
 
 class Monitor:
-    """A QMP connection; a context manager that closes it.
+    """A QMP connection; a context manager that closes it. For one thread.
 
     Methods raise HostError when QEMU does not answer in time, is gone, or refuses.
     """
@@ -55,14 +55,11 @@ class Monitor:
 
         QEMU 7.2 has no `file:` migration: the descriptor goes over the socket, and `fd:` names it.
         """
-        self._prepare_migration(deadline)
-        self._call(self._send_fd(state_fd), deadline)
-        self._migrate("migrate", f"fd:{_STATE}", deadline)
+        self._call(self._migrate("migrate", f"fd:{_STATE}", state_fd), deadline)
 
     def restore(self, state_fd: int, deadline: Deadline) -> None:
         """Load device state from a descriptor that QEMU inherited; the guest stays paused."""
-        self._prepare_migration(deadline)
-        self._migrate("migrate-incoming", f"fd:{state_fd}", deadline)
+        self._call(self._migrate("migrate-incoming", f"fd:{state_fd}"), deadline)
 
     def resume(self, deadline: Deadline) -> None:
         """Let the guest run on."""
@@ -80,10 +77,14 @@ class Monitor:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            with suppress(HostError):  # QEMU may be gone already; its exit status tells the story
-                self._call(self._client.disconnect(), Deadline.after(_GOODBYE_S, "end of the QMP connection"))
-        self._connection.close()
+        try:
+            if self._session is not None:
+                with suppress(HostError):  # QEMU may be gone already; its exit status tells the story
+                    end = Deadline.after(_GOODBYE_S, "end of the QMP connection")
+                    self._call(self._client.disconnect(), end)
+                _idle_loops.append(self._open.loop)
+        finally:
+            self._connection.close()
 
     @property
     def _open(self) -> _Session:
@@ -95,24 +96,21 @@ class Monitor:
     def _client(self) -> QMPClient:
         return self._open.client
 
-    def _prepare_migration(self, deadline: Deadline) -> None:
+    async def _migrate(self, command: str, uri: str, sent_fd: int | None = None) -> None:
         names = ("x-ignore-shared", "events")  # no guest memory; a word when it is done
         capabilities = [{"capability": name, "state": True} for name in names]
-        self.execute("migrate-set-capabilities", deadline, capabilities=capabilities)
-
-    def _migrate(self, command: str, uri: str, deadline: Deadline) -> None:
-        self.execute(command, deadline, uri=uri)
+        await self._client.execute("migrate-set-capabilities", {"capabilities": capabilities})
+        if sent_fd is not None:
+            self._client.send_fd_scm(sent_fd)
+            await self._client.execute("getfd", {"fdname": _STATE})
+        await self._client.execute(command, {"uri": uri})
         while True:
-            data = self._call(self._open.migration.get(), deadline).get("data")
+            data = (await self._open.migration.get()).get("data")
             status = data.get("status") if isinstance(data, dict) else None
             if status == "completed":
                 return
             if status in ("failed", "cancelled"):
                 raise HostError(f"QEMU could not move the guest's state: {status}")
-
-    async def _send_fd(self, descriptor: int) -> None:
-        self._client.send_fd_scm(descriptor)
-        await self._client.execute("getfd", {"fdname": _STATE})
 
     def _call(self, work: Coroutine[Any, Any, _T], deadline: Deadline) -> _T:
         import asyncio
@@ -123,23 +121,33 @@ class Monitor:
         if not deadline.remaining():
             work.close()
             raise late
-        future = asyncio.run_coroutine_threadsafe(work, _loop())
+        loop = self._open.loop
+        task = loop.create_task(_within(work, deadline.remaining()))
         try:
-            return future.result(deadline.remaining())
+            return loop.run_until_complete(task)
         except TimeoutError:  # first, for it is an OSError too
-            future.cancel()
             raise late from None
         except (QMPError, OSError, EOFError, asyncio.CancelledError, AssertionError) as error:
             # The library asserts that a session it has just established still runs; QEMU may be dead.
             raise HostError(f"QEMU's monitor failed: {str(error) or type(error).__name__}") from error
+        finally:
+            task.cancel()  # what was interrupted ends with the connection
+
+
+async def _within(work: Coroutine[Any, Any, _T], seconds: float) -> _T:
+    import asyncio
+
+    async with asyncio.timeout(seconds):
+        return await work
 
 
 class _Session:
-    """The library's client, and queues of the events that are waited for."""
+    """The library's client, its event loop, and queues of the events that are waited for."""
 
     def __init__(self) -> None:
         from qemu.qmp import EventListener, QMPClient
 
+        self.loop = _rested_loop()
         self.client: QMPClient = QMPClient("oomlab")
         # A guest that ends closes the connection; that is no news worth a log line.
         self.client.logger.setLevel("CRITICAL")
@@ -149,19 +157,14 @@ class _Session:
         self.client.register_listener(self.migration)
 
 
-_starting = threading.Lock()
+_idle_loops: list[asyncio.AbstractEventLoop] = []
+"""Of guests that have ended; there are never more than guests that were on at once."""
 
 
-def _loop() -> asyncio.AbstractEventLoop:
-    with _starting:  # guests are started by several threads
-        return _running_loop()
-
-
-@cache
-def _running_loop() -> asyncio.AbstractEventLoop:
-    """The one event loop, on a thread that lives as long as the program."""
+def _rested_loop() -> asyncio.AbstractEventLoop:
     import asyncio
 
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="qmp", daemon=True).start()
-    return loop
+    try:
+        return _idle_loops.pop()
+    except IndexError:
+        return asyncio.new_event_loop()
