@@ -16,6 +16,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -60,6 +61,7 @@ class StartedProcess(BaseModel):
         )
 
 
+@cache
 def boot_id() -> str:
     """What tells this boot of the host from every other one (random(4))."""
     return _BOOT_ID.read_text().strip()

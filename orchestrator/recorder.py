@@ -23,6 +23,8 @@ ConsoleEvent = MemoryEvent | CrashBegun | KernelCrash | Mark
 _LONGEST_LINE_BYTES = 1 << 20
 """A line without end is cut here, so that a babbling guest cannot fill the host's memory."""
 _RECORD_START = b'{"event":'
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+"""json.dumps() would make an encoder for every line of a console."""
 
 
 class LineSplitter:
@@ -89,7 +91,7 @@ class ConsoleRecorder:
 
 def _stamped(line: str) -> bytes:
     record = {"host_time_s": round(time.time(), 6), "line": line}
-    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    return _encoded(record).encode() + b"\n"
 
 
 class ControlRecorder:

@@ -138,7 +138,8 @@ def _skip_to_inner_stamp(text: str, meta: _Meta) -> str:
 
 def read_line(raw: bytes, number: int) -> list[Line]:
     """The messages in one line of input; none for a blank line. Never raises."""
-    text = raw[:MAX_LINE_BYTES].decode("utf-8", "replace")
+    # A serial line ends in CR LF: without the CR most lines have nothing to be cleaned of.
+    text = raw[:MAX_LINE_BYTES].rstrip(b"\r").decode("utf-8", "replace")
     if not text.isprintable():
         text = _CONTROL.sub("", text.replace("\u00a0", " "))
     if "&" in text and _ENTITY.search(text):
