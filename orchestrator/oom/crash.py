@@ -26,7 +26,7 @@ _TASK = re.compile(
 )
 # "pc : f+0x1/0x2 [m]", "RIP: 0010:f+..", "PC is at f+..", "EIP: [<c01>] f+..", "epc : f+..", "NIP [c00] f+.."
 _PC = re.compile(
-    r"^(?:pc ?:|PC is at|E?R?IP:?|EIP is at|epc ?:|era ?:|ERA ?:|NIP|TPC:|Krnl PSW ?:)"
+    r"^(?:pc ?:|PC is at|E?R?IP:?|EIP is at|epc *:|era *:|ERA *:|NIP|TPC:|Krnl PSW ?:)"
     r"(?:00[0-9a-f]{2}:|[0-9a-f]{8,16}\b|\[?<?[0-9a-f]{8,16}>?\]?|[(<: ])*"
     r"(?P<symbol>[A-Za-z_.$][\w.$]*\+0x[0-9a-f]+/0x[0-9a-f]+(?: +\[[\w-]+)?)"
 )

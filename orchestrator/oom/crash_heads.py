@@ -14,28 +14,23 @@ from typing import NamedTuple
 from orchestrator.oom.records import CrashKind
 
 _WATCHDOG = r"(?:(?:NMI )?watchdog: )?(?:CPU\d+: )?"
-# die(): "Internal error: Oops: 96000004 [#1] SMP", "general protection fault: 0000 [#1] PREEMPT SMP"
+# die() of each architecture as its printk() has it: "%s: %04x [#%d]", "Oops: %s, sig: %ld [#%d]" and so on
+# (arch/*/kernel/traps.c). The cause is free text and not looked at: a list would always be short.
 _DIE = re.compile(
-    r"^(?P<what>(?:Internal error|Oops|general protection fault|divide error|invalid opcode|double fault"
-    r"|stack[ -]segment|invalid TSS|segment not present|alignment check|coprocessor|simd|int3|bounds|overflow"
-    r"|debug|machine check|bad|kernel|unhandled|illegal|reserved|trap|address|data|instruction|unexpected"
-    r"|unaligned|watchpoint|break|monitor|vector|control|specification|translation|addressing|operation"
-    r"|execute|protection|region|segment|privileged)\b[^\[\]]{0,200}?)"
-    r"\s*\[#(?P<die>\d{1,5})\](?P<rest>(?::|,| [A-Z][\w=()]*)*)\s*$",
-    re.IGNORECASE,
+    r"^(?P<what>(?:Internal error|Oops)\b[^\[\]]{0,200}?"  # arm, arm64, powerpc, riscv
+    r"|[^\[\]]{1,200}?:\s(?:[0-9a-f]{4,16}(?: ilc:\d)?|sig: \d+)(?=\s)"  # x86, s390, sh, xtensa
+    r"|.{1,64}\(\d+\): [^\[\]]{1,160}?"  # sparc
+    r"|[Kk]ernel (?:BUG|bug)"  # riscv
+    r"|[^\[\]]{1,200}(?=\[#\d{1,5}\]:\s*$))"  # mips, loongarch
+    r"\s*\[#(?P<die>\d{1,5})\](?::|,|\s*[A-Z][\w=()]*)*\s*$"
 )
 _HEADS: tuple[tuple[CrashKind, re.Pattern[str]], ...] = (
     (
         "oops",
         re.compile(
-            r"^(?:CPU \d+ )?[Uu]nable to handle (?:the )?kernel (?P<what>.{1,120}?)(?: at .*|,.*|\.)?$"
-        ),
-    ),
-    (
-        "oops",
-        re.compile(
-            r"^BUG: (?:[Uu]nable to handle )?(?:kernel |Kernel )?(?P<what>NULL pointer dereference"
-            r"|paging request|page fault|[Dd]ata access|[Ii]nstruction fetch|access)\b"
+            r"^(?:BUG: [Uu]nable to handle (?:the )?(?:kernel )?|(?:CPU \d+ )?[Uu]nable to handle"
+            r" (?:the )?kernel |BUG: [Kk]ernel (?=NULL pointer ))(?P<what>.{1,120}?)"
+            r"(?: on (?:read|write))?(?: in virtual .*| \(.*\))?(?: at .*|,.*|\.)?$"
         ),
     ),
     ("oops", re.compile(r"^(?:traps: )?PANIC: (?P<what>double fault)")),
@@ -77,8 +72,7 @@ _TAIL = re.compile(
     r"|: ?[0-9a-f]{1,16}(?: ilc:\d)?|, probably for .*)+$"
 )
 _VALUES = re.compile(r"(?:\s+[\w-]+[:=]\S*|\s+\[?[0-9a-f]{8,16}\]?)+$")
-_CODE = re.compile(r"^[0-9a-f]{1,16}$")
-_LEAD = re.compile(r"^(?:Internal error: |Oops(?: - |: ?|$))+")
+_LEAD = re.compile(r"^(?:.{1,64}\(\d+\): )?(?:Internal error: |Oops(?: - |: ?|$))*")
 
 
 class Head(NamedTuple):
@@ -102,7 +96,7 @@ def crash_head(text: str) -> Head | None:
     if "[#" in text:
         match = _DIE.match(text)
         if match is not None:
-            what = _CODE.sub("", _TAIL.sub("", _LEAD.sub("", match["what"]))).strip()
+            what = _LEAD.sub("", _TAIL.sub("", match["what"])).strip()
             return Head("oops", what, die=int(match["die"]))
     for kind, pattern in _HEADS:
         match = pattern.match(text)

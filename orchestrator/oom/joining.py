@@ -69,6 +69,7 @@ _COMPLETE: dict[Kind, re.Pattern[str]] = {
     Kind.OOM_HEADER: re.compile(r"(?:oom_score_adj|oomkilladj)=-?\d+ |oom_score_adj=-?\d{3,4}$"),
     Kind.ALLOC_FAILURE: re.compile(r"mems_allowed=\d"),
     Kind.BUDDY: re.compile(r"= ?\d+kB$"),
+    Kind.CPU: re.compile(r" #\d+"),  # the build's number; behind it stands nothing that is looked at
     Kind.CONSTRAINT: re.compile(r"uid=?\d+$"),
     Kind.LMK: re.compile(r"adj -?\d"),
     Kind.PANIC: re.compile(r"enabled$|deadlocked on memory$"),
