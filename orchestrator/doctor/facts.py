@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.kernels.namespaces import Host
 from orchestrator.programs import Need
 
 
@@ -53,13 +53,13 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class SandboxTrial:
-    """Whether a command ran in the sandbox. `sysctls` holds those that forbid user namespaces.
+    """Whether a command ran in the sandbox. `host` is what may forbid user namespaces.
 
     `identity` says whose rights it (and every guest) had, `group` where a control group holds it down.
     """
 
     error: str
-    sysctls: Mapping[str, str]
+    host: Host
     identity: str = ""
     group: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from orchestrator.amounts import count_of
 from orchestrator.doctor.facts import (
@@ -25,6 +25,7 @@ from orchestrator.doctor.facts import (
 )
 from orchestrator.doctor.finding import Finding
 from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN
+from orchestrator.kernels import namespaces
 from orchestrator.programs import Need, install_command
 from orchestrator.units import MIB
 
@@ -34,12 +35,6 @@ RUN_BYTES = 100_000_000
 """A run directory of a few dozen trials."""
 
 _NARROW_COLUMNS = 80
-_NAMESPACE_SYSCTLS: Mapping[str, tuple[str, str]] = {
-    "kernel.unprivileged_userns_clone": ("0", "1"),
-    "kernel.apparmor_restrict_unprivileged_userns": ("1", "0"),
-    "user.max_user_namespaces": ("0", "15000"),
-}
-"""Settings that forbid user namespaces to ordinary users: the value that does, and one that does not."""
 
 
 def install(needs: Iterable[Need], user: User) -> str:
@@ -122,13 +117,8 @@ def judge_sandbox(facts: SandboxTrial, user: User) -> Iterator[Finding]:
 
 
 def _broken_sandbox(facts: SandboxTrial, user: User) -> Finding:
-    settings = [
-        f"{name}={good}" for name, (bad, good) in _NAMESPACE_SYSCTLS.items() if facts.sysctls.get(name) == bad
-    ]
-    remedy = "in a container: start it with user namespaces allowed (its seccomp profile forbids them)"
-    if settings:
-        sudo = "sudo " if user.has_sudo and not user.is_root else ""
-        remedy = f"{sudo}sysctl -w {' '.join(settings)}"
+    sudo = "sudo " if user.has_sudo and not user.is_root else ""
+    remedy = namespaces.remedy(facts.host, facts.error, sudo=sudo)
     if "not installed" in facts.error:
         remedy = ""  # a line of its own says how
     return Finding(what="sandbox", state="fault", detail=f"cannot be set up: {facts.error}", remedy=remedy)

@@ -44,6 +44,7 @@ from orchestrator.guests.qemu.accelerator import (
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Arch
 from orchestrator.host import qemu_version
+from orchestrator.kernels import namespaces
 from orchestrator.kernels.bases import ARCHS, BASES
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.fetch import find_base, recorded_base
@@ -58,11 +59,6 @@ from orchestrator.scenario.models import Device
 _SANDBOX_S = 20.0
 _WRITTEN_BYTES = 1 << 20
 _SMALL_GUEST = {"arch": "arm64", "memory": "256MiB"}
-_SYSCTLS = (
-    "kernel.unprivileged_userns_clone",
-    "kernel.apparmor_restrict_unprivileged_userns",
-    "user.max_user_namespaces",
-)
 _ROOT = Path("/")
 
 
@@ -150,15 +146,7 @@ def sandbox(root: Path = _ROOT) -> SandboxTrial:
         error = " ".join([failure.message, *failure.evidence])
     place = find_place(root)
     group = f"{place.memory} (version {place.version})" if place else ""
-    return SandboxTrial(error, dict(_sysctls(root)), identity, group)
-
-
-def _sysctls(root: Path) -> Iterator[tuple[str, str]]:
-    for name in _SYSCTLS:
-        try:
-            yield name, (root / "proc/sys" / name.replace(".", "/")).read_text().strip()
-        except OSError:
-            continue  # this kernel has no such setting
+    return SandboxTrial(error, namespaces.look(root), identity, group)
 
 
 def archives() -> Archives:

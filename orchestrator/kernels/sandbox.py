@@ -25,6 +25,7 @@ from orchestrator.amounts import count_of
 from orchestrator.cgroup import Exceeded, Group, find_place, limited_group
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
+from orchestrator.kernels import namespaces
 from orchestrator.privilege import confinement
 from orchestrator.process import find_program, finish, paste_ready, start
 from orchestrator.units import MIB
@@ -148,11 +149,11 @@ def run_sandboxed(command: SandboxCommand, *, input_bytes: bytes, deadline: Dead
         excess = _excess(group.exceeded(), limits) if group is not None and failed else ""
         ran = Ran(child.returncode, _content(result), _content(log), excess)
         if failed and not excess and not command_ended(_content(status)):
+            words = ran.stderr.decode(errors="replace").strip()
             raise HostError(
                 "the sandbox for building patches cannot be set up here",
-                hint="bubblewrap needs user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
-                "user.max_user_namespaces)",
-                evidence=[f"status {ran.returncode}", ran.stderr.decode(errors="replace").strip()],
+                hint=namespaces.remedy(namespaces.look(), words),
+                evidence=[f"status {ran.returncode}", words],
             )
     return ran
 
