@@ -65,6 +65,9 @@ class PassVerdict(_Frozen):
         None, description="memory of the host that was one fork's alone when its trigger ended: the median"
     )
     private_memory_largest_kb: int | None = Field(None, description="the same of the fork that took most")
+    private_memory_missing: int = Field(
+        0, description="forks that are not in these figures: their QEMU had ended before it could be asked"
+    )
 
 
 class Verdict(_Frozen):
@@ -208,7 +211,7 @@ def _pass(
     # A block that was raised again for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
     timed = clock == "deterministic" or scenario.trials.timing
-    median_kb, largest_kb = _private_memory([result for result in trials if result.clock == clock])
+    median_kb, largest_kb, missing = _private_memory([result for result in trials if result.clock == clock])
     controls = control_groups(scenario, clock, trials, check_transcripts)
     comparisons = compare_variants(scenario, clock, trials, twins_identical=_identical(controls))
     return PassVerdict(
@@ -235,6 +238,7 @@ def _pass(
         picture=_picture(scenario, [result for result in trials if result.clock == clock]),
         private_memory_median_kb=median_kb,
         private_memory_largest_kb=largest_kb,
+        private_memory_missing=missing,
     )
 
 
@@ -252,9 +256,13 @@ def _identical(controls: Sequence[ControlGroup]) -> bool | None:
     return all(known) if known else None
 
 
-def _private_memory(trials: Sequence[TrialResult]) -> tuple[int, int] | tuple[None, None]:
-    """Median and maximum in kB; no figures where the host gave none."""
+def _private_memory(trials: Sequence[TrialResult]) -> tuple[int | None, int | None, int]:
+    """Median and maximum in kB, and how many triggers ended without a figure; None where no figure is.
+
+    A guest may power off 40 ms after its trigger: on a busy host before anybody has looked at its QEMU.
+    """
     measured_kb = [result.private_memory_kb for result in trials if result.private_memory_kb is not None]
     if not measured_kb:
-        return None, None
-    return round(statistics.median(measured_kb)), max(measured_kb)
+        return None, None, 0
+    missing = sum(result.private_memory_kb is None and bool(result.vmstat_delta) for result in trials)
+    return round(statistics.median(measured_kb)), max(measured_kb), missing

@@ -32,6 +32,8 @@ def sample_line(each: PassVerdict) -> str:
             f"\na fork took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own (median), "
             f"{each.private_memory_largest_kb / 1024:.0f} MiB at most"
         )
+        if each.private_memory_missing:
+            line += f"; {count_of('fork', each.private_memory_missing)} had ended before it could be read"
     return line
 
 
