@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -143,6 +144,34 @@ def test_a_late_answer_is_not_taken_for_another(serving: Serving) -> None:
     with pytest.raises(HostError, match="did not answer: the first answers"):
         monitor.execute("first", Deadline.after(0.05, "the first answers"))
     assert monitor.execute("second", soon()) == "of another"
+
+
+def test_guests_one_after_the_other_share_an_event_loop_and_no_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[asyncio.AbstractEventLoop] = []
+    new_event_loop = asyncio.new_event_loop
+
+    def counted() -> asyncio.AbstractEventLoop:
+        made.append(new_event_loop())
+        return made[-1]
+
+    monkeypatch.setattr(asyncio, "new_event_loop", counted)
+    monkeypatch.setattr("orchestrator.guests.qemu.monitor._idle_loops", [])
+    threads = threading.active_count()
+    for _ in range(3):
+        ours, theirs = socket.socketpair()
+        server = threading.Thread(target=Qemu(theirs, obedient).serve)
+        server.start()
+        with theirs, Monitor(ours) as monitor:
+            monitor.connect(soon())
+            monitor.restore(7, soon())
+            monitor.resume(soon())
+            assert threading.active_count() == threads + 1, "the server's alone is new"
+            theirs.shutdown(socket.SHUT_RDWR)
+            server.join(10)
+    assert len(made) == 1
+    made[0].close()
 
 
 def test_a_passed_deadline_waits_for_nothing(serving: Serving) -> None:
