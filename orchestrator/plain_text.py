@@ -23,7 +23,7 @@ _INVISIBLE = frozenset(
 )
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)  # PEP 383: bytes that are no UTF-8, as `os.fsdecode` keeps them
 # What JSON lets stand, and programs act on.
-_ACTIVE_IN_JSON = re.compile("[\x7f-\U0010ffff]")
+_ACTIVE_IN_JSON = re.compile(r"[^\x00-\x7e]")  # said by what it is not, it compiles in no time
 
 
 def named(text: str, *, keep: str = "\n\t") -> str:

@@ -77,7 +77,6 @@ def run(
 
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
     """
-    from orchestrator.dryrun import dry_run_commands
     from orchestrator.process import paste_ready
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, resume_run, run_scenario
@@ -104,6 +103,8 @@ def run(
     for line in told(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
     if dry_run:
+        from orchestrator.dryrun import dry_run_commands
+
         for command in dry_run_commands(loaded.scenario):
             write_data(command)
         return

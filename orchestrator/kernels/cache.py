@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.deadline import Deadline
@@ -178,6 +177,8 @@ class Cache:
     @contextmanager
     def lock(self, name: str, deadline: Deadline) -> Iterator[None]:
         """Hold the lock of this name, which other runs respect; DeadlinePassed if it stays taken."""
+        from filelock import FileLock, Timeout  # not above: what is in the cache is found without
+
         directory = self._directory("locks")
         lock = FileLock(directory / f"{name}.lock")
         try:

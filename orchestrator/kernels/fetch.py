@@ -9,9 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
@@ -23,6 +21,9 @@ from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.origins import Search
 from orchestrator.kernels.resolve import ResolvedBase, host_libc
 from orchestrator.kernels.verified import file_sha256
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 Progress = Callable[[str], None]
 
@@ -128,6 +129,8 @@ def fetch_base(
         found = find_base(cache, resolved, scope)
         if found is not None:
             return found
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt  # nothing above needs it
+
     deadline = Deadline.after(FETCH_S, f"{base.name} for {arch.name}")
     with cache.lock(fetch_lock(arch.name), deadline):
         fetch = _Fetch(cache, base, arch, host_architecture(), scope, progress, deadline, start_over=refresh)
