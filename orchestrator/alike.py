@@ -7,12 +7,12 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import Comparison
 from orchestrator.analysis.findings import Finding, finding
 from orchestrator.result import TrialResult
 from orchestrator.scenario.device import Variant
 from orchestrator.scenario.models import Scenario
+from orchestrator.text.amounts import count_of
 
 _SAME_COUNT = 0.25
 """Numbers of mmaps within this share are alike: how far a dying trigger comes is partly chance."""

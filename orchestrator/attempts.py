@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from orchestrator.amounts import count_of
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
 from orchestrator.recipe import Mode
 from orchestrator.result import Stage, TrialResult
 from orchestrator.scenario.models import Scenario
+from orchestrator.text.amounts import count_of
 
 
 class TrialKey(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.amounts import count_of
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
+from orchestrator.text.amounts import count_of
 
 MOST_BYTES = 64 << 20
 """What is kept of a serial line in each file. A whole trial says some 100 KiB; `yes` in a guest fills

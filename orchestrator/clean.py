@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.errors import InputError
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.journal import unused_journal
 from orchestrator.kernels.scratch import memory_parent, sweep
 from orchestrator.ledger import end_process, read_ledger

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.result import Stage, TrialResult
 from orchestrator.scenario.models import Scenario

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.amounts import count_of
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import KernelCrash
 from orchestrator.result import TrialResult
+from orchestrator.text.amounts import count_of
 
 
 class CrashCount(BaseModel):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
-from orchestrator.plain_text import named
+from orchestrator.text.plain import named
 
 
 class ExitCode(IntEnum):

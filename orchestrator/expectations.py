@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.amounts import count_of
 from orchestrator.outcome import Outcome
 from orchestrator.process_end import short_words
 from orchestrator.result import TrialResult
 from orchestrator.scenario.models import Expectation
+from orchestrator.text.amounts import count_of
 
 _NORETRY = "noretry"
 BUG_REPORTED = "the kernel reported a bug: "

@@ -21,7 +21,7 @@ from pydantic_core import from_json
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.fallback import settled
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.result import BlockResult, TrialResult
 from orchestrator.units import KIB, MIB

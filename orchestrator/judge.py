@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.amounts import count_of
 from orchestrator.benchmark import benchmark_rows
 from orchestrator.control import (
     AgentError,
@@ -54,6 +53,7 @@ from orchestrator.result import (
     TrialResult,
     Victim,
 )
+from orchestrator.text.amounts import count_of
 
 _OOM_TYPES = frozenset({"oom", "memcg-oom"})
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.errors import ExitCode, OomlabError
-from orchestrator.plain_text import named, one_line
+from orchestrator.text.plain import named, one_line
 
 _MOST_CHARS = 1 << 20
 _SHOWN_CHARS = 300

@@ -22,7 +22,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.errors import HostError
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.privilege import UNUSED_IDS
 from orchestrator.process import witnessed
 

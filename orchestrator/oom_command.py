@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
+from orchestrator.text.amounts import count_of
 
 if TYPE_CHECKING:
     from orchestrator.oom.files import Sink
@@ -51,7 +51,7 @@ def oom(
 
 
 def _page_size_bytes(text: str) -> int:
-    from orchestrator.plain_text import ascii_line
+    from orchestrator.text.plain import ascii_line
     from orchestrator.units import KIB, parse_size
 
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.amounts import count_of
 from orchestrator.capped_file import CappedFile
 from orchestrator.control import Output
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.result import CommandOutput
+from orchestrator.text.amounts import count_of
 
 OUTPUT_FILE = "output.log"
 _MOST_BYTES = 1 << 20

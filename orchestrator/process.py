@@ -25,9 +25,9 @@ from typing import IO, Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
-from orchestrator.plain_text import one_line
 from orchestrator.privilege import Confinement
 from orchestrator.programs import install_hint
+from orchestrator.text.plain import one_line
 
 Argument = str | os.PathLike[str]
 Stream = int | IO[bytes] | None

@@ -12,7 +12,7 @@ from typing import Self
 
 from orchestrator.capped_file import MOST_BYTES, CappedFile
 from orchestrator.control import ControlRecord, Output, Sample, TriggerStart, parse_record
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.output_log import OutputLog

@@ -33,7 +33,6 @@ from orchestrator.ledger import kept_ledger
 from orchestrator.lock_file import read_lock, write_lock
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
-from orchestrator.plain_text import named
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
 from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode
@@ -43,6 +42,7 @@ from orchestrator.rundir import RunDirectory, create_run_directory, open_run_dir
 from orchestrator.scenario import LoadedScenario
 from orchestrator.scenario.models import Scenario
 from orchestrator.schedule import Schedule
+from orchestrator.text.plain import named
 from orchestrator.verdict import Verdict
 
 

@@ -10,7 +10,7 @@
     trials/NNNN/    one fork of a block: the same files (a link to the block when it never forked)
 
 Every file but the growing ones is replaced atomically: it is readable at any instant.
-All of them are opened by `orchestrator.folder`: a run directory may have come from anybody.
+All of them are opened by `orchestrator.files.folder`: a run directory may have come from anybody.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.folder import Folder
-from orchestrator.plain_text import json_plain, named
+from orchestrator.files.folder import Folder
+from orchestrator.text.plain import json_plain, named
 
 _M = TypeVar("_M", bound=BaseModel)
 _RUNS = Path("runs")

@@ -14,13 +14,13 @@ from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
 from orchestrator.laboratory import open_laboratory
 from orchestrator.observer import Observer
-from orchestrator.plain_text import one_line
 from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.process import start
 from orchestrator.recipe import Mode
 from orchestrator.recorder import LineSplitter
 from orchestrator.scenario.models import Scenario
 from orchestrator.terminal import LEAVE_KEY, guest_terminal
+from orchestrator.text.plain import one_line
 
 
 @dataclass(frozen=True)

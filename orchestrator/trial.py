@@ -14,7 +14,7 @@ from orchestrator.control import Parked
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, OomlabError
 from orchestrator.evidence import Ending, Evidence
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest, Sink, fork, power_on
 from orchestrator.guests.qemu.machine import Boot, GuestRam
 from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory

@@ -13,7 +13,7 @@ from orchestrator.control import ControlRecord, Hello, Parked, Phase, TriggerEnd
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.recorder import ConsoleEvent

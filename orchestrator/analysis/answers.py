@@ -12,7 +12,6 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.amounts import count_of, is_factor, short
 from orchestrator.analysis.comparison import Answer, Comparison, TimingComparison, When
 from orchestrator.analysis.doubts import is_it_noise
 from orchestrator.analysis.findings import Finding, finding, headline, summary
@@ -26,6 +25,7 @@ from orchestrator.guests.qemu.machine import Clock
 from orchestrator.result import AuditedPhase, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.trigger import BinderMmap
+from orchestrator.text.amounts import count_of, is_factor, short
 
 EXPLANATION = "Is there an explanation for the difference?"
 PRESSURE = "Was this tested under memory pressure?"

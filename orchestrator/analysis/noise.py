@@ -7,11 +7,11 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from orchestrator.amounts import count_of, spread_text
 from orchestrator.analysis.comparison import Noise, TimingComparison
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.timings import Pair
+from orchestrator.text.amounts import count_of, spread_text
 
 NOISY_PERCENT = 10.0
 """Changes of a few percent are what patches are argued about: a spread of this size hides them."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.amounts import count_of, time_text
 from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.result import AuditedPhase, TrialResult
+from orchestrator.text.amounts import count_of, time_text
 
 PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")
 _US_PER_MS = 1000

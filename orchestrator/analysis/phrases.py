@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 
-from orchestrator.amounts import is_factor, short
 from orchestrator.analysis.samples import MMAP, TimingKey
+from orchestrator.text.amounts import is_factor, short
 
 WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trigger",
         "after": "after the trigger"}  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.amounts import change_range, change_text, count_of
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM
 from orchestrator.analysis.findings import Finding, bound, judge
 from orchestrator.analysis.phrases import change, subject, upwards
 from orchestrator.analysis.samples import MMAP, TimingKey
+from orchestrator.text.amounts import change_range, change_text, count_of
 
 
 @dataclass(frozen=True)

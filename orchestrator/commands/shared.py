@@ -17,8 +17,8 @@ from typer.exceptions import TyperException
 
 from orchestrator.errors import ExitCode, HostError, OomlabError
 from orchestrator.interrupts import ignore_more
-from orchestrator.plain_text import named
 from orchestrator.report.streams import People, drop
+from orchestrator.text.plain import named
 
 if TYPE_CHECKING:
     from orchestrator.scenario import LoadedScenario, Repeat

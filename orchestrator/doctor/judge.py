@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 
-from orchestrator.amounts import count_of
 from orchestrator.doctor.facts import (
     Accelerator,
     Archives,
@@ -27,6 +26,7 @@ from orchestrator.doctor.finding import Finding
 from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN
 from orchestrator.kernels import namespaces
 from orchestrator.programs import Need, install_command
+from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB
 
 FIRST_BASE_BYTES = 500_000_000

@@ -14,7 +14,7 @@ from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
 from orchestrator.kernels.patch import Patch, check_headers, read_patch
 from orchestrator.kernels.pins import Pins, recorded_patches
-from orchestrator.plain_text import named
+from orchestrator.text.plain import named
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 

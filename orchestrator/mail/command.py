@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.amounts import count_of
 from orchestrator.errors import ExitCode, InputError
+from orchestrator.text.amounts import count_of
 
 
 def mail(

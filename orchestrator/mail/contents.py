@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
+from orchestrator.files.reading import read_bounded
 from orchestrator.mail.comparison import Comparison, compare, one_way_mb_s
 from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
 from orchestrator.mail.message import Message, read_messages
@@ -17,7 +17,7 @@ from orchestrator.mail.series import Arranged, arrange
 from orchestrator.mail.table import Row, Table, find_tables
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import MemoryEvent, summary
-from orchestrator.reading import read_bounded
+from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB
 
 MAX_MAIL_BYTES = 64 * MIB

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.amounts import count_of
 from orchestrator.mail.hunk import Hunk, shape
 from orchestrator.mail.message import Line, Message
+from orchestrator.text.amounts import count_of
 
 MAX_LINE_CHARS = 4000
 MAX_HUNKS = 5000

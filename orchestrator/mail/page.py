@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.amounts import count_of
 from orchestrator.mail.bases import Checked
 from orchestrator.mail.comparison import Comparison, RowPair, one_way_mb_s
 from orchestrator.mail.contents import Contents
@@ -14,7 +13,8 @@ from orchestrator.mail.series import listed, missing_words
 from orchestrator.mail.table import Table
 from orchestrator.mail.verdict import Kind
 from orchestrator.oom.explain import explain
-from orchestrator.plain_text import one_line
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import one_line
 
 _MAX_SHOWN = 50
 

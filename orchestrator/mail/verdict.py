@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from orchestrator.amounts import count_of
 from orchestrator.mail.diff import FileDiff, FoundPatch
 from orchestrator.mail.hunk import Hunk, Shaped, shape, squeezed
 from orchestrator.mail.place import NoPlace, find_place
 from orchestrator.mail.restore import Piece, respace, restore
 from orchestrator.mail.source import SourceFile
+from orchestrator.text.amounts import count_of
 
 Files = Mapping[str, SourceFile]
 

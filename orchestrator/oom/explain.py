@@ -8,7 +8,7 @@ import re
 from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.records import MemoryEvent, Process
-from orchestrator.plain_text import ascii_line
+from orchestrator.text.plain import ascii_line
 from orchestrator.units import format_size
 
 VERDICTS: dict[Cause, str] = {

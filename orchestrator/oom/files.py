@@ -22,7 +22,7 @@ from typing import BinaryIO, Protocol
 from orchestrator.errors import InputError
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import Event, KernelCrash, MemoryEvent
-from orchestrator.plain_text import ascii_line
+from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB, MIB, format_size
 
 STDIN = "-"

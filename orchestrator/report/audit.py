@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.amounts import change_text, count_of
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.plain_text import one_line
+from orchestrator.text.amounts import change_text, count_of
+from orchestrator.text.plain import one_line
 from orchestrator.verdict import PassVerdict
 
 _NS_PER_US = 1000

@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.amounts import count_of
 from orchestrator.judgement import Conclusion
-from orchestrator.plain_text import one_line
 from orchestrator.report import mail, markdown
 from orchestrator.report.comparisons import print_comparison
 from orchestrator.report.formats import printed
 from orchestrator.report.mail_layout import heading, item, table
 from orchestrator.rundir import json_text
 from orchestrator.runs_compared.record import ComparedPass, RunsCompared
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import one_line
 
 COMPARISON_FORMATS = ("terminal", "mail", "json", "markdown")
 """What `oomlab compare --format` takes."""

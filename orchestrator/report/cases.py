@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.amounts import count_of
 from orchestrator.attempts import TrialKey, trial_key
 from orchestrator.expectations import unmet_by_all, untraced
 from orchestrator.guests.qemu.machine import Clock
@@ -18,6 +17,7 @@ from orchestrator.recipe import Mode
 from orchestrator.report.rows import few, headline
 from orchestrator.report.source import RunReport
 from orchestrator.result import Stage, TrialResult
+from orchestrator.text.amounts import count_of
 
 _SHOWN_CONSOLE_BYTES = 4096
 

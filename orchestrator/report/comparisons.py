@@ -10,7 +10,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.amounts import change_text, count_of, time_text
 from orchestrator.analysis.comparison import (
     LEAST_BLOCKS_FOR_A_CLAIM,
     Answer,
@@ -20,7 +19,8 @@ from orchestrator.analysis.comparison import (
 from orchestrator.analysis.findings import headline
 from orchestrator.analysis.phrases import WHEN
 from orchestrator.analysis.samples import MMAP
-from orchestrator.plain_text import one_line
+from orchestrator.text.amounts import change_text, count_of, time_text
+from orchestrator.text.plain import one_line
 
 MEANS = "mean of blocks"
 """What the two figures of a row are: geometric means, of which the change is the ratio."""

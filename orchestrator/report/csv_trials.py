@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 
 from orchestrator.judgement import judge_trial
 from orchestrator.oom.crash_words import crash_sentence
-from orchestrator.plain_text import one_line
 from orchestrator.process_end import signal_name
 from orchestrator.report.source import RunReport
 from orchestrator.result import BenchmarkRow, TrialResult
+from orchestrator.text.plain import one_line
 
 _Cell = str | int | float | None
 # A spreadsheet takes a cell that begins so for a formula, which may run programs (CWE-1236).

@@ -6,8 +6,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.amounts import count_of
 from orchestrator.doctor.finding import Diagnosis, State
+from orchestrator.text.amounts import count_of
 
 _STYLES: dict[State, str] = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _STATE_COLUMNS = 9

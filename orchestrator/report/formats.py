@@ -9,11 +9,11 @@ from io import StringIO
 from rich.console import Console
 
 from orchestrator.errors import InputError
-from orchestrator.plain_text import one_line
 from orchestrator.report.source import RunReport
 from orchestrator.report.streams import PlainConsole
 from orchestrator.rundir import json_text
-from orchestrator.scenario.nearest import nearest
+from orchestrator.text.nearest import nearest
+from orchestrator.text.plain import one_line
 
 FORMATS = ("terminal", "html", "mail", "json", "gbench", "junit", "ktap", "csv", "markdown")
 """What `--format` takes."""

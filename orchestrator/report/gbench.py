@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import InputError
-from orchestrator.plain_text import json_plain, one_line
 from orchestrator.report.source import RunReport
 from orchestrator.result import BenchmarkRow, TrialResult
-from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.trigger import BinderMmap
+from orchestrator.text.nearest import nearest
+from orchestrator.text.plain import json_plain, one_line
 
 _ERROR = "_error"
 

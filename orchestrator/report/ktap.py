@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.plain_text import ascii_line
 from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline
 from orchestrator.report.source import RunReport
+from orchestrator.text.plain import ascii_line
 
 _INDENT = "  "
 

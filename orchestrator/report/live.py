@@ -20,7 +20,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from orchestrator.amounts import count_of
 from orchestrator.control import (
     BenchmarkRecord,
     ControlRecord,
@@ -34,11 +33,12 @@ from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
-from orchestrator.plain_text import one_line
 from orchestrator.plan import PlannedBlock
 from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import BlockResult, TrialResult
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import one_line
 
 _FRAMES_PER_S = 4
 _PHASE_WORDS = {

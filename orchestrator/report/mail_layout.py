@@ -12,8 +12,8 @@ from rich.box import Box
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.plain_text import ascii_line
 from orchestrator.report.streams import PlainConsole
+from orchestrator.text.plain import ascii_line
 
 COLUMNS = 72
 """Two levels of quoting ("> > ") make it 76, which no mail program breaks."""

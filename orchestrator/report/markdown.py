@@ -10,7 +10,6 @@ from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.judgement import Conclusion
 from orchestrator.memory.picture_table import PictureTable
 from orchestrator.oom.explain import explain
-from orchestrator.plain_text import one_line
 from orchestrator.report import picture as picture_report
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
@@ -26,6 +25,7 @@ from orchestrator.report.rows import (
 )
 from orchestrator.report.source import RunReport
 from orchestrator.report.timings import sentences, timing_tables
+from orchestrator.text.plain import one_line
 from orchestrator.verdict import PassVerdict
 
 _MARKS = {

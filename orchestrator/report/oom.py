@@ -14,7 +14,7 @@ from orchestrator.oom.explain import VERDICTS, outcome, request, reserve_note
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
-from orchestrator.plain_text import ascii_line
+from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB, format_size
 
 _TITLES = {

@@ -8,11 +8,11 @@ import os
 from collections import Counter
 from typing import TextIO
 
-from orchestrator.amounts import count_of
 from orchestrator.oom.files import Told, shown
 from orchestrator.oom.records import KernelCrash
-from orchestrator.plain_text import json_plain
 from orchestrator.report.oom import crash_page, event_page
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import json_plain
 
 _MOST_CRASHES = 10_000
 

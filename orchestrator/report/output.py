@@ -6,9 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.plain_text import named
 from orchestrator.report.streams import write_data
 from orchestrator.rundir import RunDirectory, write_atomic
+from orchestrator.text.plain import named
 
 STDOUT = Path("-")
 

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.amounts import change_text, is_factor
 from orchestrator.memory.picture_table import JUDGED_KB, TOLERANCE_PERCENT, PictureLine, PictureTable
+from orchestrator.text.amounts import change_text, is_factor
 
 _KB_PER_MB = 1000
 

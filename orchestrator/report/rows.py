@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from orchestrator.amounts import change_text, count_of
 from orchestrator.control_group import ControlGroup
 from orchestrator.judgement import Conclusion
+from orchestrator.text.amounts import change_text, count_of
 from orchestrator.variant_verdict import FailedOutput, VariantVerdict
 from orchestrator.verdict import PassVerdict, Verdict
 

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.amounts import count_of
 from orchestrator.search.result import SearchResult, Tried
 from orchestrator.search.varied import Varied
+from orchestrator.text.amounts import count_of
 
 _ENDED = {
     "budget": "The points were used up before every interval was as narrow as asked: raise --points.",

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from orchestrator.plain_text import json_plain, named
+from orchestrator.text.plain import json_plain, named
 
 
 class PlainConsole(Console):

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from orchestrator.judgement import Conclusion
 from orchestrator.oom.explain import explain
-from orchestrator.plain_text import one_line
 from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
 from orchestrator.report.picture import print_picture
@@ -25,6 +24,7 @@ from orchestrator.report.rows import (
     variant_rows,
     warnings,
 )
+from orchestrator.text.plain import one_line
 from orchestrator.verdict import PassVerdict, Verdict
 
 _DEFAULT_PAGE_BYTES = 4096

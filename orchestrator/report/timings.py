@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import Comparison, OutcomeComparison, Share, TimingComparison
 from orchestrator.analysis.findings import headline
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.report.comparisons import MEANS, basis, cells
+from orchestrator.text.amounts import count_of
 
 _FEW_SENTENCES = 6
 _PERCENT = 100

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.memory.picture import scaled
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
-from orchestrator.plain_text import ascii_line
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_load
 from orchestrator.reproduce.memory import FreeList, Plan, plan_memory, unit_bounds
@@ -23,6 +21,8 @@ from orchestrator.scenario.device import SCOPE
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.picture import Picture
 from orchestrator.scenario.schema import MODELINE
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB
 
 _BINDER_BASE = "debian-6.1"

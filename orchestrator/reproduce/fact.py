@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.plain_text import ascii_line
+from orchestrator.text.plain import ascii_line
 
 Origin = Literal["read", "inferred", "unknown"]
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.amounts import count_of
 from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.oom.diagnosis import diagnose
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.memory import Plan
 from orchestrator.reproduce.source import BINDER_CALLER, is_binder
+from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB, MIB, format_size
 
 # The mapping whose page array is of each order, 4 KiB pages (docs/scenarios.md has the table).

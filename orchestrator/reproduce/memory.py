@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.amounts import count_of
 from orchestrator.memory.picture import units_of
 from orchestrator.oom.records import MemoryEvent, Zone
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
+from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB
 
 DEFAULT_MEMORY_KB = 512 * KIB

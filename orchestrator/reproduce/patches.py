@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
 from orchestrator.mail.bases import Checked
 from orchestrator.mail.review import Review, Reviewed, file_name, patch_files
 from orchestrator.mail.series import Group, listed, missing_words
 from orchestrator.mail.verdict import Kind
-from orchestrator.plain_text import ascii_line
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import ascii_line
 
 _FORWARD = (Kind.APPLIES, Kind.ADAPTED)
 _SHOWN = 3

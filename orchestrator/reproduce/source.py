@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
+from orchestrator.files.reading import read_bounded
 from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, expanded, names_of, read_files
 from orchestrator.oom.explain import request
 from orchestrator.oom.records import MemoryEvent
-from orchestrator.plain_text import ascii_line
-from orchestrator.reading import read_bounded
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import ascii_line
 
 LARGEST_KILLING_ORDER = 3
 """PAGE_ALLOC_COSTLY_ORDER (include/linux/mmzone.h): above it a request fails, and nobody is killed."""

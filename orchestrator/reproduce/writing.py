@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from orchestrator.errors import InputError
-from orchestrator.reading import read_bounded
+from orchestrator.files.reading import read_bounded
 from orchestrator.reproduce.draft import Draft
 from orchestrator.rundir import write_atomic
 from orchestrator.scenario import ScenarioInvalid, load_scenario

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.amounts import count_of
 from orchestrator.analysis import inference
 from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, Comparison
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
@@ -20,7 +19,8 @@ from orchestrator.report.source import RunReport
 from orchestrator.result import TrialResult
 from orchestrator.runs_compared.differences import differences, times_differ_by
 from orchestrator.runs_compared.record import ComparedPass, ComparedRun, RunsCompared
-from orchestrator.scenario.nearest import nearest
+from orchestrator.text.amounts import count_of
+from orchestrator.text.nearest import nearest
 
 Names = tuple[str, str]
 _APART = ((86_400, "days"), (3600, "hours"), (60, "minutes"))

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.amounts import count_of
 from orchestrator.binder import page_array_order
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.models import BinderMmap, Fragmentation, Scenario, Variant
+from orchestrator.text.amounts import count_of
 
 _MOVABLE = frozenset({"anonymous", "page_cache"})
 

@@ -12,7 +12,7 @@ from pydantic import Field, StrictBool, StringConstraints, model_validator
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.fields import Cross, Model, Number, refuse
 from orchestrator.scenario.fragmentation import bound_problems
-from orchestrator.scenario.nearest import nearest
+from orchestrator.text.nearest import nearest
 
 CounterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
 

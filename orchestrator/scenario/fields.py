@@ -23,8 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from orchestrator import units
-from orchestrator.amounts import count_of
 from orchestrator.scenario.limits import limit
+from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB, format_duration, format_size
 
 CROSS_FIELD = "cross_field"

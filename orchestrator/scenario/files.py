@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from orchestrator.errors import HostError
 from orchestrator.paths import resource_dir
-from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.problems import Problem, ScenarioInvalid
+from orchestrator.text.nearest import nearest
 
 _MAX_BYTES = 1024 * 1024
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from orchestrator.amounts import count_of
 from orchestrator.scenario.fields import Cross, Model, Number, Size, each_once, refuse, size_between
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture
+from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB, MIB
 
 StressorKind = Literal[

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from orchestrator.amounts import count_of
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.device import Device, Variant
@@ -26,9 +25,10 @@ from orchestrator.scenario.fields import (
 )
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
 from orchestrator.scenario.limits import limit
-from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
 from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
+from orchestrator.text.amounts import count_of
+from orchestrator.text.nearest import nearest
 from orchestrator.units import format_size
 
 __all__ = [

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.scenario.document import read_document
-from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.problems import Problem
 from orchestrator.scenario.shape import Shape, root_shape
+from orchestrator.text.nearest import nearest
 
 AGAIN = "-again"
 DataPath = tuple[str | int, ...]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import InputError
-from orchestrator.plain_text import one_line
+from orchestrator.text.plain import one_line
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from orchestrator.scenario.device import Device
 from orchestrator.scenario.document import Document, read_document
 from orchestrator.scenario.fields import Model, Name, Prose
 from orchestrator.scenario.files import read_scenario_text
-from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.wording import Finding, shown
+from orchestrator.text.nearest import nearest
 
 Kind = Literal["text", "public", "assumption"]
 _BY_KEY = ("sysctls",)

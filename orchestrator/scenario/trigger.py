@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
-from orchestrator.amounts import count_of
 from orchestrator.scenario.fields import (
     Count,
     Cross,
@@ -22,6 +21,7 @@ from orchestrator.scenario.fields import (
     size_between,
 )
 from orchestrator.scenario.limits import limit
+from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB, MIB
 
 Stop = Literal["first-oom", "end"]

@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrator.plain_text import one_line
 from orchestrator.scenario.fields import CROSS_FIELD
-from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.shape import places_of_key, shape_at
+from orchestrator.text.nearest import nearest
+from orchestrator.text.plain import one_line
 
 Path = tuple[str | int, ...]
 _SHOWN = 80

@@ -108,6 +108,6 @@ def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn
 
 def is_search(directory: Path) -> bool:
     """True for the directory of a search, as opposed to a run's."""
-    from orchestrator.folder import Folder
+    from orchestrator.files.folder import Folder
 
     return Folder(directory).has(SEARCH_FILE)

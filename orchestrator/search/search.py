@@ -12,7 +12,6 @@ from orchestrator import __version__
 from orchestrator.capacity import find_capacity
 from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
-from orchestrator.plain_text import named
 from orchestrator.run import RunOptions, run_scenario
 from orchestrator.rundir import RunDirectory, create_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario, load_scenario
@@ -23,6 +22,7 @@ from orchestrator.search.command import SEARCH_FILE
 from orchestrator.search.result import Ended, Point, SearchResult, Tried
 from orchestrator.search.varied import Varied, with_first_entries
 from orchestrator.search.wording import describe, margin
+from orchestrator.text.plain import named
 from orchestrator.variant_verdict import VariantVerdict
 from orchestrator.verdict import Verdict
 

@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.kernels.apt import host_architecture, open_apt, sources_of, sources_text
 from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.sources import read_archives, trusted_keys

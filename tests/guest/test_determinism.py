@@ -21,7 +21,7 @@ from orchestrator import channel
 from orchestrator.control_group import TRANSCRIPTS
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.journal import BlockEnded, read_journal, trial_results
 from orchestrator.laboratory import Laboratory, open_laboratory

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.machine import MACHINES, Boot, kernel_command_line
 from orchestrator.kernels.images import prepare_probe

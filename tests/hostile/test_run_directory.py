@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, InputError
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.journal import open_journal
 from orchestrator.ledger import kept_ledger
 from orchestrator.rundir import RunDirectory

@@ -18,10 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.errors import CommandFailed, HostError, InputError
-from orchestrator.plain_text import ascii_line, json_plain, named, one_line
 from orchestrator.report.between_runs import COMPARISON_FORMATS
 from orchestrator.report.formats import FORMATS
 from orchestrator.report.streams import PlainConsole
+from orchestrator.text.plain import ascii_line, json_plain, named, one_line
 from tests.unit.core.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.amounts import count_of
 from orchestrator.errors import InputError
+from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB
 
 Arch = Literal["arm64", "x86_64"]

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from orchestrator.plain_text import named
+from orchestrator.text.plain import named
 
 INK: Final = "#fe0001"
 MUTED: Final = "#fe0002"

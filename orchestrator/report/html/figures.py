@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.amounts import count_of
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.memory.sample import MemorySample
 from orchestrator.report.html.composition import at_moments, over_time
@@ -16,6 +15,7 @@ from orchestrator.report.html.plots import Plot
 from orchestrator.report.html.series import block_series, latencies_ns, spread
 from orchestrator.report.source import DEFAULT_PAGE_BYTES, RunReport
 from orchestrator.result import BlockResult, TrialResult
+from orchestrator.text.amounts import count_of
 
 _MOST_BLOCKS = 40
 """Lines that one figure can hold, and files that are read for it."""

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from orchestrator.amounts import time_text
 from orchestrator.report.html.drawing import DASHES, GRID, SERIES, Margins, draw, name_axes
 from orchestrator.report.html.plots import Grid, Key, Plot, brief, decades
+from orchestrator.text.amounts import time_text
 
 _POINTS = 160
 _NS_PER_US = 1000

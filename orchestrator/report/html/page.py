@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator.amounts import count_of
 from orchestrator.analysis.comparison import When
 from orchestrator.judgement import Conclusion
 from orchestrator.report.audit import audit_lines, audit_warnings
@@ -35,6 +34,7 @@ from orchestrator.report.rows import (
     warnings,
 )
 from orchestrator.report.source import RunReport
+from orchestrator.text.amounts import count_of
 from orchestrator.verdict import PassVerdict, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from orchestrator.control import Hello, Mmaps, Phase, State, TargetRecord, parse_record
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.plan import plan_blocks
 from orchestrator.recipe import Mode
 from orchestrator.report.source import RunReport

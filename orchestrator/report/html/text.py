@@ -7,8 +7,8 @@ import re
 
 from markupsafe import Markup, escape
 
-from orchestrator.amounts import count_of
-from orchestrator.plain_text import named
+from orchestrator.text.amounts import count_of
+from orchestrator.text.plain import named
 
 _CODE = re.compile(r"`([^`\n]+)`")
 LONGEST_CHARS = 20_000

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.amounts import change_range, change_text, count_of, short, spread_text, time_text
+from orchestrator.text.amounts import change_range, change_text, count_of, short, spread_text, time_text
 from tests.unit.project import tree
 
 COUNTED = (

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from orchestrator.control_group import TranscriptCheck, first_difference
 from orchestrator.errors import ExitCode
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.laboratory import block_boot, variant_recipes
 from orchestrator.plan import plan_blocks
 from orchestrator.report.terminal import print_report

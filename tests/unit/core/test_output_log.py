@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.control import Output, TriggerStart
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.output_log import OUTPUT_FILE, OutputLog, summarise_output
 from orchestrator.recorder import ControlRecorder
 

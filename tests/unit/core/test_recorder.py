@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.control import ControlRecord, End, Phase
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.recorder import ConsoleEvent, ConsoleRecorder, ControlRecorder
 from tests.unit.core.evidence import OOM_CONSOLE

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.evidence import Evidence
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.plan import PlannedBlock, PlannedTrial, plan_blocks
 from orchestrator.scenario import load_text
 from orchestrator.schedule import BlockJob, ForkJob, Schedule

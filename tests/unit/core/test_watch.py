@@ -14,7 +14,7 @@ from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
-from orchestrator.folder import Folder
+from orchestrator.files.folder import Folder
 from orchestrator.oom.records import CrashBegun
 from orchestrator.watch import PhaseBudgets, Watch
 from tests.unit.core.evidence import hello, record, trigger_end

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may touch files by path, and who may write to a terminal.
 
-Files of a run directory have one door, `orchestrator.folder`; text of others has another,
+Files of a run directory have one door, `orchestrator.files.folder`; text of others has another,
 `orchestrator.report.streams`.
 """
 
@@ -24,7 +24,7 @@ _MAY = {
     "cgroup.py": "control groups",
     "clean.py": "lists runs/, and asks /proc whether a writer lives",
     "doctor/": "what the host is",
-    "folder.py": "the door itself",
+    "files/folder.py": "the door itself",
     "guests/": "descriptors, QEMU's /proc, answers of the probe in the cache",
     "host.py": "what the host is",
     "kernels/": "the cache, packages, sources, scratch",
@@ -38,7 +38,7 @@ _MAY = {
     "paths.py": "what is shipped",
     "privilege.py": "/proc of this program",
     "programs.py": "where programs are",
-    "reading.py": "what the user named: patches, mails, pictures",
+    "files/reading.py": "what the user named: patches, mails, pictures",
     "report/html/page.py": "templates that are shipped",
     "report/output.py": "where the user wants a report written",
     "report/streams.py": "stdout, stderr",
@@ -65,7 +65,7 @@ def test_files_are_touched_by_path_in_few_places(checkout: Path) -> None:
             used |= allowed
             if not allowed:
                 found.setdefault(module, []).append(f"line {line}: {what}")
-    assert found == {}, "a file of a run directory? open it by orchestrator.folder; else say what it is"
+    assert found == {}, "a file of a run directory? open it by orchestrator.files.folder; else say what it is"
     assert used == set(_MAY), "these do not touch any file any more"
 
 

@@ -14,10 +14,10 @@ import pytest
 from orchestrator.scenario import load_text
 from orchestrator.scenario.fields import CROSS_FIELD, Cross, refuse
 from orchestrator.scenario.models import Scenario
-from orchestrator.scenario.nearest import nearest
 from orchestrator.scenario.overrides import repeat_variant
 from orchestrator.scenario.profile import Profile
 from orchestrator.scenario.wording import shown
+from orchestrator.text.nearest import nearest
 from tests.unit.scenario.conftest import GOOD, Load, Refuse
 
 MMAP = "benchmarks.0={{kind: binder-mmap, sizes: [4MiB], {}}}"
