@@ -30,10 +30,10 @@ from benchmarks.accounted import cpu_s
 from benchmarks.whole_command import bare_commands
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
+from orchestrator.host.process import Argument, run
 from orchestrator.journal import BlockEnded, Entry, TrialEnded, TrialStarted, read_journal
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.paths import cache_dir
-from orchestrator.process import Argument, run
 from orchestrator.report.live import PlainObserver
 from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import load_scenario

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
-from orchestrator.process import run
+from orchestrator.host.process import run
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _CLONE_S = 60.0

@@ -29,9 +29,9 @@ from benchmarks.limit import Limit, emulated_per_s, instructions
 from benchmarks.whole_command import Whole, whole_command
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
+from orchestrator.host.process import run
 from orchestrator.laboratory import open_laboratory
 from orchestrator.paths import cache_dir
-from orchestrator.process import run
 from orchestrator.report.live import PlainObserver
 from orchestrator.scenario import load_scenario
 from orchestrator.units import KIB

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
+from orchestrator.host.process import Completed, run, start
 from orchestrator.journal import BlockEnded, read_journal, trial_results
 from orchestrator.outcome import Outcome
-from orchestrator.process import Completed, run, start
 from orchestrator.result import TrialResult
 
 SMALL = (

@@ -26,8 +26,8 @@ from rich.console import Console
 from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
+from orchestrator.host.process import Argument, Child, run, start
 from orchestrator.paths import cache_dir
-from orchestrator.process import Argument, Child, run, start
 from orchestrator.rundir import RunDirectory
 from orchestrator.units import KIB
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
-from orchestrator.process import run
+from orchestrator.host.process import run
 from orchestrator.units import KIB, MIB, format_size, parse_size
 
 _REPORT = (

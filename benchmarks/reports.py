@@ -26,8 +26,8 @@ from rich.table import Table
 from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
+from orchestrator.host.process import Argument, run
 from orchestrator.paths import cache_dir
-from orchestrator.process import Argument, run
 from orchestrator.report.formats import FORMATS
 from orchestrator.rundir import RunDirectory
 from orchestrator.units import KIB, MIB

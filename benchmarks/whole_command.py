@@ -29,6 +29,7 @@ from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
+from orchestrator.host.process import Argument, run
 from orchestrator.journal import (
     BlockEnded,
     BlockStarted,
@@ -41,7 +42,6 @@ from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.observer import Observer
 from orchestrator.paths import cache_dir
 from orchestrator.plan import by_hand, plan_blocks
-from orchestrator.process import Argument, run
 from orchestrator.report.live import live_observer
 from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import load_scenario

@@ -6,7 +6,7 @@ import gc
 import sys
 
 from orchestrator.errors import ExitCode
-from orchestrator.interrupts import end_in_order
+from orchestrator.host.interrupts import end_in_order
 
 _GARBAGE_THRESHOLD = 500_000
 """New objects until the collector looks for cycles; Python's own 700 suit a program that is small."""

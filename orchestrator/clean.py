@@ -13,9 +13,9 @@ from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.files.folder import Folder
+from orchestrator.host.ledger import end_process, read_ledger
+from orchestrator.host.scratch import memory_parent, sweep
 from orchestrator.journal import unused_journal
-from orchestrator.kernels.scratch import memory_parent, sweep
-from orchestrator.ledger import end_process, read_ledger
 from orchestrator.manifest import RunManifest
 from orchestrator.paths import cache_dir
 from orchestrator.rundir import RunDirectory, open_run_directory

@@ -16,7 +16,7 @@ from orchestrator import __version__
 # Imported for the commands that they register, in the order of `--help`.
 from orchestrator.commands import compare, devices, doctor, images, reports, runs, scenarios
 from orchestrator.commands.shared import EPILOG, app
-from orchestrator.interrupts import end_in_order
+from orchestrator.host.interrupts import end_in_order
 from orchestrator.mail.command import mail
 from orchestrator.oom_command import oom
 from orchestrator.report.streams import write_data

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from orchestrator.control import AgentError, ControlRecord
 from orchestrator.errors import InputError
 from orchestrator.evidence import Evidence
-from orchestrator.interrupts import held_back
+from orchestrator.host.interrupts import held_back
 from orchestrator.journal import (
     BlockEnded,
     BlockStarted,

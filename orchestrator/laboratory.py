@@ -10,14 +10,14 @@ from pathlib import Path
 from orchestrator.guests.qemu.accelerator import find_accelerator, find_emulator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, Clock, kernel_command_line
-from orchestrator.host import qemu_version
+from orchestrator.host.facts import qemu_version
+from orchestrator.host.programs import needs_of, require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
 from orchestrator.kernels.lock import Lock
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, modules_of
-from orchestrator.programs import needs_of, require
 from orchestrator.recipe import block_recipe
 from orchestrator.scenario.models import BinderMmap, Scenario
 from orchestrator.watch import PhaseBudgets

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.host import HostFacts
+from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.scenario.models import Scenario
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.host import HostFacts, host_facts
+from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.journal import Entry, RunEnded, trial_results
 from orchestrator.kernels.pins import Pins
 from orchestrator.laboratory import Laboratory, open_laboratory

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.capacity import Capacity, find_capacity
 from orchestrator.errors import HostError
 from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
-from orchestrator.host import host_facts
+from orchestrator.host.capacity import Capacity, find_capacity
+from orchestrator.host.facts import host_facts
+from orchestrator.host.ledger import kept_ledger
+from orchestrator.host.process import paste_ready
 from orchestrator.journal import (
     Journal,
     RunEnded,
@@ -29,12 +31,10 @@ from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
 from orchestrator.laboratory import Laboratory, open_laboratory, variant_recipes
-from orchestrator.ledger import kept_ledger
 from orchestrator.lock_file import read_lock, write_lock
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
-from orchestrator.process import paste_ready
 from orchestrator.recipe import Mode
 from orchestrator.report.source import load_run_report
 from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pexpect.fdpexpect import fdspawn
 
-from orchestrator.process import Child, start
+from orchestrator.host.process import Child, start
 
 _PATIENCE_S = 30.0
 _TAKE_THE_TERMINAL = """

@@ -77,7 +77,7 @@ def run(
 
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
     """
-    from orchestrator.process import paste_ready
+    from orchestrator.host.process import paste_ready
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, resume_run, run_scenario
     from orchestrator.scenario import Repeat

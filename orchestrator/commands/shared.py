@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from orchestrator.errors import ExitCode, HostError, OomlabError
-from orchestrator.interrupts import ignore_more
+from orchestrator.host.interrupts import ignore_more
 from orchestrator.report.streams import People, drop
 from orchestrator.text.plain import named
 

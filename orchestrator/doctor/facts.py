@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.host.programs import Need
 from orchestrator.kernels.namespaces import Host
-from orchestrator.programs import Need
 
 
 @dataclass(frozen=True)

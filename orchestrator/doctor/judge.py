@@ -24,8 +24,8 @@ from orchestrator.doctor.facts import (
 )
 from orchestrator.doctor.finding import Finding
 from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN
+from orchestrator.host.programs import Need, install_command
 from orchestrator.kernels import namespaces
-from orchestrator.programs import Need, install_command
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB
 

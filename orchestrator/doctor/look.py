@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestrator import paths
-from orchestrator.capacity import available_cores, available_memory_bytes, find_capacity
-from orchestrator.cgroup import find_place
 from orchestrator.deadline import Deadline
 from orchestrator.doctor.facts import (
     Accelerator,
@@ -43,7 +41,11 @@ from orchestrator.guests.qemu.accelerator import (
 )
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Arch
-from orchestrator.host import qemu_version
+from orchestrator.host.capacity import available_cores, available_memory_bytes, find_capacity
+from orchestrator.host.cgroup import find_place
+from orchestrator.host.facts import qemu_version
+from orchestrator.host.privilege import confinement
+from orchestrator.host.programs import Need, all_needs, host_arch, missing, needs_of
 from orchestrator.kernels import namespaces
 from orchestrator.kernels.bases import ARCHS, BASES
 from orchestrator.kernels.cache import Cache
@@ -52,8 +54,6 @@ from orchestrator.kernels.images import PROBE_BASE, Progress, prepare_probe, pro
 from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
 from orchestrator.kernels.sources import Archive, read_archives
 from orchestrator.kernels.toolchain import find_compiler
-from orchestrator.privilege import confinement
-from orchestrator.programs import Need, all_needs, host_arch, missing, needs_of
 from orchestrator.scenario.models import Device
 
 _SANDBOX_S = 20.0

@@ -8,13 +8,13 @@ from typing import Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
+from orchestrator.host.process import run
 from orchestrator.kernels.bases import Arch
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.fetch import Progress
 from orchestrator.kernels.toolchain import Compiler
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import resource_dir
-from orchestrator.process import run
 
 AGENT_FILE = "agent"
 

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
-from orchestrator.kernels.scratch import memory_parent, scratch_directory, sweep
+from orchestrator.host.scratch import memory_parent, scratch_directory, sweep
 from orchestrator.kernels.verified import file_sha256, have_checksums
 
 _META = "meta.json"

@@ -10,6 +10,7 @@ from functools import cache as memoize
 from pathlib import Path
 
 from orchestrator.errors import HostError
+from orchestrator.host.programs import Need, Stage, missing, needs_of, require
 from orchestrator.kernels import module as modules
 from orchestrator.kernels.agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base, find_base
@@ -33,7 +34,6 @@ from orchestrator.kernels.resolve import ResolvedBase
 from orchestrator.kernels.toolchain import Compiler, find_compiler
 from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, checked_by_base, recorded_variants
 from orchestrator.paths import cache_dir
-from orchestrator.programs import Need, Stage, missing, needs_of, require
 
 Progress = Callable[[str], None]
 

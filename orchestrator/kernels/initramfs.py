@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.deadline import Deadline
+from orchestrator.host.process import run
 from orchestrator.kernels.agent import AGENT_FILE
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.fetch import Progress
 from orchestrator.kernels.module import MODULE_FILE
 from orchestrator.kernels.unpack import ORDER_FILE
-from orchestrator.process import run
 
 INITRAMFS_FILE = "initramfs.cpio"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, InputError, OomlabError
+from orchestrator.host.process import run
 from orchestrator.kernels import tree as trees
 from orchestrator.kernels import unpack
 from orchestrator.kernels.bases import Arch, Base, find_scope
@@ -22,7 +23,6 @@ from orchestrator.kernels.patch import Patch, apply_patch
 from orchestrator.kernels.sandbox import GIVEN_DIR, SOURCE_DIR, Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.toolchain import Compiler
 from orchestrator.kernels.tree import Tree
-from orchestrator.process import run
 
 MODULE_FILE = "binder_linux.ko"
 LOG_FILE = "build.log"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import HostError
+from orchestrator.host.process import paste_ready
 from orchestrator.kernels import agent, fetch, initramfs, module, patch, unpack
 from orchestrator.kernels.apt import apt_name, open_apt
 from orchestrator.kernels.bases import Arch, Base, find_base
@@ -19,7 +20,6 @@ from orchestrator.kernels.resolve import BUSYBOX, ResolvedBase
 from orchestrator.kernels.toolchain import Compiler, find_compiler
 from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, check_variants
 from orchestrator.paths import cache_dir, resource_dir
-from orchestrator.process import paste_ready
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
+from orchestrator.host.programs import host_arch
 from orchestrator.kernels.apt import (
     INDEX_MAX_AGE_S,
     ArchiveMovedOn,
@@ -36,7 +37,6 @@ from orchestrator.kernels.fetch import (
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.resolve import BUSYBOX, ResolvedBase
 from orchestrator.kernels.sources import MIRROR_VARIABLE
-from orchestrator.programs import host_arch
 
 _UNKNOWN = ""
 """The checksum of a package that is wanted by its version alone."""

@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from orchestrator.cgroup import Exceeded, Group, find_place, limited_group
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
+from orchestrator.host.cgroup import Exceeded, Group, find_place, limited_group
+from orchestrator.host.privilege import confinement
+from orchestrator.host.process import find_program, finish, paste_ready, start
 from orchestrator.kernels import namespaces
-from orchestrator.privilege import confinement
-from orchestrator.process import find_program, finish, paste_ready, start
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB
 

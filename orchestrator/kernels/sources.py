@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import programs
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
-from orchestrator.process import find_program, run
+from orchestrator.host import programs
+from orchestrator.host.process import find_program, run
 
 KEYRING = Path(programs.KEYRING)
 MIRROR_VARIABLE = "OOMLAB_MIRROR"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
+from orchestrator.host.process import run
+from orchestrator.host.programs import install_hint
 from orchestrator.kernels.bases import Arch
 from orchestrator.kernels.verified import file_sha256
-from orchestrator.process import run
-from orchestrator.programs import install_hint
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from orchestrator import ledger
+from orchestrator.host import ledger
 
 NOTE_FILE = "verified.json"
 _TICK_NS = 2_000_000_000

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.errors import HostError, InputError, OomlabError
+from orchestrator.host.programs import Need, Stage, needs_of, require
 from orchestrator.kernels import fetch
 from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base
 from orchestrator.kernels.cache import Cache, CacheEntry
@@ -16,7 +17,6 @@ from orchestrator.kernels.tree import Tree, TreeFile, read_tree
 from orchestrator.mail.series import Arranged
 from orchestrator.mail.source import SourceFile
 from orchestrator.mail.verdict import Files, Kind, Verdict, check
-from orchestrator.programs import Need, Stage, needs_of, require
 
 SCOPE = "drivers/android"
 

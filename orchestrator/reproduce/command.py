@@ -131,9 +131,9 @@ def _wishes(
 
 
 def _draft(source: Any, event: int | None, patch: list[str] | None, wishes: Any, *, to_run: bool) -> Draft:
+    from orchestrator.host.programs import needs_of, require
     from orchestrator.mail.review import Review, review
     from orchestrator.mail.series import narrowed, numbers_of
-    from orchestrator.programs import needs_of, require
     from orchestrator.reproduce.draft import arch_of, make_draft
     from orchestrator.reproduce.fact import Fact, unknown
     from orchestrator.reproduce.patches import choose_patch, refusal_facts
@@ -178,7 +178,7 @@ def _run(
     path: Path, override: list[str] | None, out: Path | None, jobs: int | None, result: dict[str, Any] | None
 ) -> None:
     from orchestrator.commands.runs import show_report
-    from orchestrator.process import paste_ready
+    from orchestrator.host.process import paste_ready
     from orchestrator.report.live import live_observer
     from orchestrator.run import RunOptions, run_scenario
 

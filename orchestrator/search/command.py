@@ -61,7 +61,7 @@ def search(
 
     Example: oomlab search binder-order3 --vary trigger.count=20..600
     """
-    from orchestrator.process import paste_ready
+    from orchestrator.host.process import paste_ready
     from orchestrator.report.live import live_observer
     from orchestrator.report.search import print_search
     from orchestrator.report.streams import People, write_data

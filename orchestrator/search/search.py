@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.capacity import find_capacity
+from orchestrator.host.capacity import find_capacity
 from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
 from orchestrator.run import RunOptions, run_scenario

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
-from orchestrator.kernels.scratch import memory_parent, scratch_directory
+from orchestrator.host.process import Completed, run
+from orchestrator.host.scratch import memory_parent, scratch_directory
 from orchestrator.kernels.sources import KEYRING, Archive, read_archives
 from orchestrator.paths import cache_dir
-from orchestrator.process import Completed, run
 from tests.unit.project import tree
 
 _SERVICE = "/srv"

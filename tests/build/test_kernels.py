@@ -15,6 +15,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
+from orchestrator.host.process import run, start
 from orchestrator.kernels import fetch
 from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.cache import Cache
@@ -25,7 +26,6 @@ from orchestrator.kernels.tree import read_tree
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import cache_dir, resource_dir
-from orchestrator.process import run, start
 from tests.build.conftest import SCOPE, Workbench, quiet
 
 pytestmark = pytest.mark.build
@@ -87,7 +87,7 @@ def test_a_warm_cache_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a process was started")
 
     first = prepare("debian-6.1", "arm64")
-    monkeypatch.setattr("orchestrator.process.subprocess.Popen", refuse)
+    monkeypatch.setattr("orchestrator.host.process.subprocess.Popen", refuse)
     assert prepare("debian-6.1", "arm64") == first
 
 

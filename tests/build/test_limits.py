@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
+from orchestrator.host.process import run
 from orchestrator.kernels.agent import agent_sources
-from orchestrator.process import run
 from orchestrator.scenario.limits import agent_limits
 from tests.limits import LIMITS
 

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.process import Argument, Completed, run
+from orchestrator.host.process import Argument, Completed, run
 
 pytestmark = pytest.mark.build
 

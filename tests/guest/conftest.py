@@ -17,12 +17,12 @@ import pytest
 from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
 from orchestrator.files.folder import Folder
+from orchestrator.host.process import Child, Completed, run, start
 from orchestrator.kernels.apt import host_architecture, open_apt, sources_of, sources_text
 from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.sources import read_archives, trusted_keys
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.plan import plan_blocks
-from orchestrator.process import Child, Completed, run, start
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 from orchestrator.scenario import load_scenario

@@ -23,11 +23,11 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import power_on
+from orchestrator.host.process import start
 from orchestrator.journal import BlockEnded, read_journal, trial_results
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.manifest import RunManifest
 from orchestrator.plan import PlannedBlock, plan_blocks
-from orchestrator.process import start
 from orchestrator.result import BlockResult, TrialResult
 from orchestrator.run import RunOptions, run_scenario
 from orchestrator.rundir import RunDirectory

@@ -10,7 +10,7 @@ import pytest
 from pexpect import EOF
 from pexpect.fdpexpect import fdspawn
 
-from orchestrator.process import PIPE, start
+from orchestrator.host.process import PIPE, start
 from tests.guest.conftest import Oomlab, qemu_pids
 from tests.user_terminal import controlling_terminal, open_files, user_terminal
 

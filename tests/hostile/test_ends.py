@@ -16,10 +16,10 @@ from orchestrator import clean
 from orchestrator.commands import runs
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
+from orchestrator.host.process import paste_ready, run
 from orchestrator.kernels.tree import TreeFile, pack, tree_sha256, unpack
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.diff import FoundPatch
-from orchestrator.process import paste_ready, run
 from tests.hostile.test_text import acting
 from tests.unit.core.test_cli import Command
 from tests.unit.report.factory import Made, run_directory

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.ledger import boot_id, kept_ledger, read_ledger, start_ticks
-from orchestrator.privilege import confinement
-from orchestrator.process import Child, start
+from orchestrator.host.ledger import boot_id, kept_ledger, read_ledger, start_ticks
+from orchestrator.host.privilege import confinement
+from orchestrator.host.process import Child, start
 from tests.unit.core.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
 

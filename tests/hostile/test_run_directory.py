@@ -14,8 +14,8 @@ import pytest
 
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.files.folder import Folder
+from orchestrator.host.ledger import kept_ledger
 from orchestrator.journal import open_journal
-from orchestrator.ledger import kept_ledger
 from orchestrator.rundir import RunDirectory
 from tests.hostile.home import SECRET, Home
 from tests.unit.core.test_cli import Command

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.process import run
+from orchestrator.host.process import run
 from tests.conftest import CHECKOUT
 from tests.hostile import confine
 

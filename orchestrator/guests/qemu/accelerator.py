@@ -35,9 +35,9 @@ from orchestrator.guests.qemu.machine import (
     cpu_model,
     kernel_command_line,
 )  # fmt: skip
-from orchestrator.host import host_facts, qemu_version
+from orchestrator.host.facts import host_facts, qemu_version
+from orchestrator.host.privilege import device_groups
 from orchestrator.paths import cache_dir
-from orchestrator.privilege import device_groups
 from orchestrator.recipe import probe_recipe
 from orchestrator.recorder import LineSplitter
 from orchestrator.rundir import write_atomic

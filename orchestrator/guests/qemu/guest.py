@@ -18,7 +18,7 @@ from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, qemu_argv
 from orchestrator.guests.qemu.monitor import Monitor
 from orchestrator.guests.qemu.snapshot import Snapshot
-from orchestrator.process import PIPE, Child, paste_ready, start
+from orchestrator.host.process import PIPE, Child, paste_ready, start
 
 Sink = Callable[[bytes], None]
 

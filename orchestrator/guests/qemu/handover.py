@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.errors import HostError
 from orchestrator.guests.qemu.machine import Boot
-from orchestrator.privilege import Confinement, confinement, device_groups
+from orchestrator.host.privilege import Confinement, confinement, device_groups
 
 KVM = Path("/dev/kvm")
 _READABLE_BY_ALL = 0o004

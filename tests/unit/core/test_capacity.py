@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.capacity import available_cores, available_memory_bytes, find_capacity
 from orchestrator.errors import HostError
+from orchestrator.host.capacity import available_cores, available_memory_bytes, find_capacity
 from orchestrator.scenario.models import Device
 from orchestrator.units import KIB, MIB
 

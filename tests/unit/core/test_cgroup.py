@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cgroup import Place, find_place, limited_group
 from orchestrator.deadline import Deadline
-from orchestrator.privilege import confinement
-from orchestrator.process import finish, start
+from orchestrator.host.cgroup import Place, find_place, limited_group
+from orchestrator.host.privilege import confinement
+from orchestrator.host.process import finish, start
 from orchestrator.units import MIB
 
 here = pytest.mark.skipif(find_place() is None, reason="no control group can be made by this user here")

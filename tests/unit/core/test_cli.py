@@ -17,12 +17,12 @@ import pytest
 from orchestrator import __version__
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode
-from orchestrator.host import host_facts
+from orchestrator.host.facts import host_facts
+from orchestrator.host.process import Completed, start
 from orchestrator.journal import RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.kernels.sources import read_archives
 from orchestrator.manifest import RunManifest
-from orchestrator.process import Completed, start
 from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import load_scenario
 from tests.unit.core.evidence import TCG, judged, passed

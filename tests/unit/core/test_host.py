@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import CommandFailed, ExitCode, HostError
-from orchestrator.host import host_facts, qemu_version
+from orchestrator.host.facts import host_facts, qemu_version
 
 PROGRAM = "qemu-system-aarch64"
 

@@ -13,11 +13,11 @@ import pytest
 
 from orchestrator import clean
 from orchestrator.errors import HostError, InputError
+from orchestrator.host.ledger import StartedProcess, end_process, kept_ledger, read_ledger, start_ticks
+from orchestrator.host.process import start
 from orchestrator.journal import open_journal
 from orchestrator.kernels.cache import Cache
-from orchestrator.ledger import StartedProcess, end_process, kept_ledger, read_ledger, start_ticks
 from orchestrator.paths import cache_dir
-from orchestrator.process import start
 from tests.unit.report.factory import Made, run_directory
 
 

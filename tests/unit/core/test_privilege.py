@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import privilege
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.privilege import UNUSED_IDS, Confinement, confinement, device_groups, find_ids
-from orchestrator.process import finish, run, start
+from orchestrator.host import privilege
+from orchestrator.host.privilege import UNUSED_IDS, Confinement, confinement, device_groups, find_ids
+from orchestrator.host.process import finish, run, start
 
 WHOLE = "         0          0 4294967295\n"
 CONTAINER = "         0     100000      65536\n"

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
-from orchestrator.process import paste_ready, run, start
+from orchestrator.host.process import paste_ready, run, start
 
 
 def soon(what: str = "a test command ends") -> Deadline:
@@ -81,7 +81,7 @@ def test_leaving_the_block_ends_the_child() -> None:
 def test_a_child_dies_with_the_tool_even_when_that_is_killed(checkout: Path) -> None:
     program = """
         import sys
-        from orchestrator.process import start
+        from orchestrator.host.process import start
         with start(["sleep", "600"]) as child:
             print(child.pid, flush=True)
             sys.stdin.read()
@@ -104,7 +104,7 @@ for number in numbers:
 signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 {more}
 from orchestrator.deadline import Deadline
-from orchestrator.process import run
+from orchestrator.host.process import run
 done = run(["grep", "^Sig[BI]", "/proc/self/status"], deadline=Deadline.after(30, "grep"))
 print(done.stdout.decode())
 """

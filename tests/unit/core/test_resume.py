@@ -14,7 +14,7 @@ from orchestrator.errors import InputError
 from orchestrator.evidence import Ending
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.host import HostFacts
+from orchestrator.host.facts import HostFacts
 from orchestrator.journal import Entry, RunEnded, RunStarted, TrialEnded
 from orchestrator.judgement import Conclusion
 from orchestrator.manifest import RunManifest

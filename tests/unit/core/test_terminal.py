@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.process import Child, run
+from orchestrator.host.process import Child, run
 from tests.conftest import CHECKOUT
 from tests.user_terminal import UserTerminal, controlling_terminal, open_files, user_terminal
 
 _TOOL = """
 import sys
-from orchestrator.interrupts import end_in_order
-from orchestrator.process import start
-from orchestrator.terminal import guest_terminal
+from orchestrator.host.interrupts import end_in_order
+from orchestrator.host.process import start
+from orchestrator.guests.terminal import guest_terminal
 
 end_in_order()
 with guest_terminal() as terminal:

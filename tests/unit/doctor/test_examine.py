@@ -17,7 +17,7 @@ from orchestrator.doctor import look
 from orchestrator.doctor.examine import examine
 from orchestrator.doctor.finding import Finding
 from orchestrator.errors import ExitCode, HostError
-from orchestrator.process import Completed, run
+from orchestrator.host.process import Completed, run
 
 # Runs the command with another environment, directory or limits than tests have.
 _PROGRAM = """

@@ -24,8 +24,8 @@ from orchestrator.doctor.facts import (
 from orchestrator.doctor.finding import Finding, State, diagnosis
 from orchestrator.errors import ExitCode
 from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN, AcceleratorReport
+from orchestrator.host.programs import all_needs
 from orchestrator.kernels.namespaces import Host
-from orchestrator.programs import all_needs
 
 ROOT = User("root", is_root=True, has_sudo=False, has_apt=True)
 ALICE = User("alice", is_root=False, has_sudo=True, has_apt=True)

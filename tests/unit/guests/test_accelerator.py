@@ -14,9 +14,9 @@ from orchestrator.errors import DeadlinePassed, HostError, OomlabError
 from orchestrator.guests.qemu import accelerator, handover
 from orchestrator.guests.qemu.accelerator import find_accelerator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.host import qemu_version
+from orchestrator.host.facts import qemu_version
+from orchestrator.host.privilege import Confinement
 from orchestrator.paths import cache_dir
-from orchestrator.privilege import Confinement
 from tests.unit.guests.fake_qemu import FakeQemu
 
 PATIENCE_S = 1.0

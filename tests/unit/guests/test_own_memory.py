@@ -10,7 +10,7 @@ from typing import cast
 from orchestrator.channel import Pump
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.guests.qemu.monitor import Monitor
-from orchestrator.process import start
+from orchestrator.host.process import start
 from orchestrator.units import KIB, MIB
 
 RAM_BYTES = 64 * MIB

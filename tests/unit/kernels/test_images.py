@@ -27,7 +27,7 @@ def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr("orchestrator.process.subprocess.Popen", refuse)
+    monkeypatch.setattr("orchestrator.host.process.subprocess.Popen", refuse)
 
 
 def test_an_unpatched_variant_is_built_like_the_patched_one_beside_it() -> None:

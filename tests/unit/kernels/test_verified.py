@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import ledger
+from orchestrator.host import ledger
 from orchestrator.kernels import verified
 from orchestrator.kernels.verified import NOTE_FILE, have_checksums
 

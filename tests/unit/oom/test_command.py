@@ -15,10 +15,10 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
 from orchestrator.deadline import Deadline
+from orchestrator.host.process import run
 from orchestrator.oom.files import ordered_events
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import summary
-from orchestrator.process import run
 from tests.unit.oom.test_corpus import count, differences
 from tests.unit.oom.texts import CONSOLES, CORPUS, console_paths, corpus_paths, memory_events, truth_of
 

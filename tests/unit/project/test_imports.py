@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
+from orchestrator.host.process import run
 from orchestrator.outcome import Outcome
-from orchestrator.process import run
 from tests.unit.report.factory import Made, run_directory
 
 SHOWN = """\
@@ -19,7 +19,7 @@ atexit.register(lambda: print("LOADED", *sys.modules, file=sys.stderr))
 from orchestrator.__main__ import start
 start()
 """
-GUESTS = {"asyncio", "orchestrator.guests.qemu.guest", "orchestrator.process", "pexpect", "ssl"}
+GUESTS = {"asyncio", "orchestrator.guests.qemu.guest", "orchestrator.host.process", "pexpect", "ssl"}
 NUMBERS = {"numpy", "scipy"}
 PAGES = {"jinja2", "matplotlib"}
 YAML = {"ruamel"}

@@ -16,7 +16,7 @@ import pytest
 from pexpect.fdpexpect import fdspawn
 
 from orchestrator.deadline import Deadline
-from orchestrator.process import Completed, run, start
+from orchestrator.host.process import Completed, run, start
 from tests.unit.project import fake_host
 
 _REAL_TOOLS = ("cat", "dirname", "env", "flock", "ls", "mkdir", "readlink", "rm", "sha256sum")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.process import run
+from orchestrator.host.process import run
 from tests.unit.project import tree
 
 

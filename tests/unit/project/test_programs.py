@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import programs
 from orchestrator.errors import ExitCode, HostError
 from orchestrator.guests.qemu.machine import MACHINES
+from orchestrator.host import programs
+from orchestrator.host.programs import all_needs, install_hint, missing, needs_of, require
 from orchestrator.kernels.bases import ARCHS
-from orchestrator.programs import all_needs, install_hint, missing, needs_of, require
 from tests.unit.project import tree
 
 _BEFORE_PYTHON = {"python3", "python3-venv"}
@@ -93,7 +93,7 @@ def test_a_file_counts_wherever_a_release_puts_it(tmp_path: Path) -> None:
 
 
 def test_a_hint_has_sudo_only_where_it_is_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.programs.shutil.which", lambda name: name)
+    monkeypatch.setattr("orchestrator.host.programs.shutil.which", lambda name: name)
     needs = needs_of("arm64", "boot")
     which = {"apt-get": "a", "sudo": "s"}.get
     assert programs.install_command(needs, root=False, which=which) == "sudo apt-get install qemu-system-arm"

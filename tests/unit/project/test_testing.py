@@ -9,7 +9,7 @@ import pytest
 from orchestrator import testing
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode, HostError, InputError
-from orchestrator.process import run
+from orchestrator.host.process import run
 
 _TESTS = """
 import pytest

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
-from orchestrator.process import run
+from orchestrator.host.process import run
 
 
 def files(checkout: Path) -> list[Path]:

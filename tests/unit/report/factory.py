@@ -21,7 +21,7 @@ from orchestrator.analysis.comparison import (
 )
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.host import HostFacts
+from orchestrator.host.facts import HostFacts
 from orchestrator.journal import BlockEnded, EventRecorded, RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.manifest import RunManifest

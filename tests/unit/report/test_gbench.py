@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
-from orchestrator.process import Argument, run
+from orchestrator.host.process import Argument, run
 from orchestrator.report.gbench import render_gbench
 from orchestrator.report.source import RunReport
 from orchestrator.result import BenchmarkRow

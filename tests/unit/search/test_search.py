@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.capacity import Capacity
 from orchestrator.errors import ExitCode, HostError, InputError
+from orchestrator.host.capacity import Capacity
 from orchestrator.judgement import Conclusion
 from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome

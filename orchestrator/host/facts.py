@@ -46,8 +46,8 @@ def host_facts() -> HostFacts:
 @cache
 def qemu_version(program: str) -> str:
     """The version QEMU prints, such as "7.2.22"; HostError when it is missing or too old."""
-    from orchestrator.process import find_program, run  # not above: reports start no process
-    from orchestrator.programs import install_hint
+    from orchestrator.host.process import find_program, run  # not above: reports start no process
+    from orchestrator.host.programs import install_hint
 
     hint = f"install QEMU {'.'.join(map(str, OLDEST_QEMU))} or newer: {install_hint(program)}"
     path = find_program(program, hint=hint)

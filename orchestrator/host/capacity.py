@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.cgroup import groups_v1, groups_v2
 from orchestrator.errors import HostError
+from orchestrator.host.cgroup import groups_v1, groups_v2
 from orchestrator.scenario.models import Device
 from orchestrator.units import KIB, MIB
 

@@ -25,8 +25,8 @@ from typing import IO, Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
-from orchestrator.privilege import Confinement
-from orchestrator.programs import install_hint
+from orchestrator.host.privilege import Confinement
+from orchestrator.host.programs import install_hint
 from orchestrator.text.plain import one_line
 
 Argument = str | os.PathLike[str]

@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.errors import HostError
 from orchestrator.files.folder import Folder
-from orchestrator.privilege import UNUSED_IDS
-from orchestrator.process import witnessed
+from orchestrator.host.privilege import UNUSED_IDS
+from orchestrator.host.process import witnessed
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _FIRST_FIELD_AFTER_NAME = 3
