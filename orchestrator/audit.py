@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.control import AuditEnd, Requests
 from orchestrator.fallback import Request, concluded_fallbacks, seen_fallbacks
 from orchestrator.histogram import HistogramRow, dropped_hits, numbered_rows
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
+from orchestrator.protocol.records import AuditEnd, Requests
 from orchestrator.requests import NORETRY, accounted, array_requests
 from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
 

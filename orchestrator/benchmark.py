@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.audit import PhaseFacts
 from orchestrator.binder import page_array_bytes
-from orchestrator.control import BenchmarkRecord
 from orchestrator.evidence import Evidence
+from orchestrator.protocol.records import BenchmarkRecord
 from orchestrator.result import AuditedPhase, BenchmarkRow
 from orchestrator.units import MIB
 

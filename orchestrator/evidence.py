@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Self, TypeVar
 
-from orchestrator.control import ControlRecord, Phase, TriggerStart
 from orchestrator.oom.records import Mark
+from orchestrator.protocol.records import ControlRecord, Phase, TriggerStart
 from orchestrator.recorder import ConsoleEvent
 
 _TRIGGER_MARK = "phase trigger"

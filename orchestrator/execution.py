@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
-from orchestrator.control import AgentError, ControlRecord
 from orchestrator.errors import InputError
 from orchestrator.evidence import Evidence
 from orchestrator.host.interrupts import held_back
@@ -26,6 +25,7 @@ from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, PlannedTrial
+from orchestrator.protocol.records import AgentError, ControlRecord
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 from orchestrator.rundir import RunDirectory

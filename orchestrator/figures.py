@@ -12,7 +12,11 @@ from contextlib import suppress
 from orchestrator.audit import PhaseFacts, audit_trial
 from orchestrator.benchmark import benchmark_facts
 from orchestrator.binder import page_array_bytes
-from orchestrator.control import (
+from orchestrator.errors import InputError
+from orchestrator.evidence import Evidence
+from orchestrator.memory.sample import MemorySample, build_sample
+from orchestrator.memory.vmstat import delta, parse_vmstat
+from orchestrator.protocol.records import (
     AuditEnd,
     BenchmarkRecord,
     Hello,
@@ -24,10 +28,6 @@ from orchestrator.control import (
     TriggerStart,
     VmallocInfo,
 )  # fmt: skip
-from orchestrator.errors import InputError
-from orchestrator.evidence import Evidence
-from orchestrator.memory.sample import MemorySample, build_sample
-from orchestrator.memory.vmstat import delta, parse_vmstat
 from orchestrator.requests import summarise_requests
 from orchestrator.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, RequestPaths, TargetState
 

@@ -12,22 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.benchmark import benchmark_rows
-from orchestrator.control import (
-    AgentError,
-    End,
-    Hello,
-    ModuleLoaded,
-    Note,
-    OomKillCount,
-    Output,
-    Phase,
-    ProcessEnded,
-    Proof,
-    TargetRecord,
-    TriggerEnd,
-    TriggerStart,
-    VictimRecord,
-)  # fmt: skip
 from orchestrator.crash_count import fatal_crash, grouped
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.figures import (
@@ -45,7 +29,23 @@ from orchestrator.outcome import Outcome
 from orchestrator.output_log import summarise_output
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.process_end import process_ends, sentence, succeeded
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
+from orchestrator.protocol.records import (
+    AgentError,
+    End,
+    Hello,
+    ModuleLoaded,
+    Note,
+    OomKillCount,
+    Output,
+    Phase,
+    ProcessEnded,
+    Proof,
+    TargetRecord,
+    TriggerEnd,
+    TriggerStart,
+    VictimRecord,
+)  # fmt: skip
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import (
     TRIGGERED,

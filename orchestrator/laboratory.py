@@ -18,7 +18,7 @@ from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, modules_of
-from orchestrator.recipe import block_recipe
+from orchestrator.protocol.recipe import block_recipe
 from orchestrator.scenario.models import BinderMmap, Scenario
 from orchestrator.watch import PhaseBudgets
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.control import ControlRecord
 from orchestrator.plan import PlannedBlock, PlannedTrial
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
+from orchestrator.protocol.records import ControlRecord
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import BlockResult, TrialResult
 

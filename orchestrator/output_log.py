@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.capped_file import CappedFile
-from orchestrator.control import Output
 from orchestrator.files.folder import Folder
+from orchestrator.protocol.records import Output
 from orchestrator.result import CommandOutput
 from orchestrator.text.amounts import count_of
 

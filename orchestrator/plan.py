@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.result import Stage
 from orchestrator.scenario.models import Scenario
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from orchestrator.control import ProcessEnded
 from orchestrator.figures import errno_name
+from orchestrator.protocol.records import ProcessEnded
 from orchestrator.result import ProcessEnd
 
 _SHELL_SIGNAL = 128

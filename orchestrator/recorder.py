@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from orchestrator.capped_file import MOST_BYTES, CappedFile
-from orchestrator.control import ControlRecord, Output, Sample, TriggerStart, parse_record
 from orchestrator.files.folder import Folder
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.output_log import OutputLog
+from orchestrator.protocol.records import ControlRecord, Output, Sample, TriggerStart, parse_record
 
 ConsoleEvent = MemoryEvent | CrashBegun | KernelCrash | Mark
 """What the reader finds on a live console."""

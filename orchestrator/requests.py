@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from orchestrator.control import VmallocInfo
 from orchestrator.histogram import HistogramRow, numbered_rows
 from orchestrator.oom.gfp import KernelSeries, mask_of, series_of
+from orchestrator.protocol.records import VmallocInfo
 from orchestrator.result import AuditRow, RequestPaths
 
 NORETRY = "__GFP_NORETRY"

@@ -17,7 +17,7 @@ from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.result import TrialResult
 from orchestrator.scenario.models import Scenario
 

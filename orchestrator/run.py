@@ -35,7 +35,7 @@ from orchestrator.lock_file import read_lock, write_lock
 from orchestrator.manifest import RunManifest
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.report.source import load_run_report
 from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory
 from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory, require_unused

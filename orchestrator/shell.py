@@ -7,17 +7,17 @@ import os
 import sys
 from dataclasses import dataclass
 
-from orchestrator.channel import Pump, serial_pipe
-from orchestrator.control import State, TargetRecord, parse_record
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
+from orchestrator.guests.serial import Pump, serial_pipe
 from orchestrator.guests.terminal import LEAVE_KEY, guest_terminal
 from orchestrator.host.process import start
 from orchestrator.laboratory import open_laboratory
 from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, block_seed
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
+from orchestrator.protocol.records import State, TargetRecord, parse_record
 from orchestrator.recorder import LineSplitter
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.plain import one_line

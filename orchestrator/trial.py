@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from orchestrator.control import Parked
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, OomlabError
 from orchestrator.evidence import Ending, Evidence
@@ -20,6 +19,7 @@ from orchestrator.guests.qemu.machine import Boot, GuestRam
 from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
 from orchestrator.judge import judge, judge_block
 from orchestrator.plan import PlannedBlock, PlannedTrial
+from orchestrator.protocol.records import Parked
 from orchestrator.recorder import ConsoleRecorder, ControlRecorder
 from orchestrator.result import BlockResult, Stage, TrialResult
 from orchestrator.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch

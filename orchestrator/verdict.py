@@ -24,7 +24,7 @@ from orchestrator.judgement import Conclusion, JudgedTrial, judge_trial
 from orchestrator.memory.picture_table import PictureTable, picture_table
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.variant_verdict import VariantVerdict, variant_verdict

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from orchestrator.control import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
+from orchestrator.protocol.records import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
 from orchestrator.recorder import ConsoleEvent
 
 _PANIC_GRACE_S = 2.0

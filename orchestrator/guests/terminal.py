@@ -20,7 +20,7 @@ from typing import IO
 
 import pexpect
 
-from orchestrator.channel import Pump
+from orchestrator.guests.serial import Pump
 
 LEAVE_KEY = "Ctrl-]"
 _LEAVE = chr(29)

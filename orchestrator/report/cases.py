@@ -13,7 +13,7 @@ from orchestrator.judgement import Conclusion, Judgement, judge_trial
 from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.report.rows import few, headline
 from orchestrator.report.source import RunReport
 from orchestrator.result import Stage, TrialResult

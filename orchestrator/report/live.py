@@ -20,7 +20,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from orchestrator.control import (
+from orchestrator.observer import GuestLabel, Observer
+from orchestrator.oom.crash_words import crash_sentence
+from orchestrator.oom.records import CrashBegun, MemoryEvent
+from orchestrator.outcome import Outcome
+from orchestrator.plan import PlannedBlock
+from orchestrator.protocol.recipe import Mode
+from orchestrator.protocol.records import (
     BenchmarkRecord,
     ControlRecord,
     Phase,
@@ -29,12 +35,6 @@ from orchestrator.control import (
     TriggerProgress,
     TriggerStart,
 )
-from orchestrator.observer import GuestLabel, Observer
-from orchestrator.oom.crash_words import crash_sentence
-from orchestrator.oom.records import CrashBegun, MemoryEvent
-from orchestrator.outcome import Outcome
-from orchestrator.plan import PlannedBlock
-from orchestrator.recipe import Mode
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import BlockResult, TrialResult
 from orchestrator.text.amounts import count_of

@@ -14,7 +14,7 @@ from orchestrator.control_group import first_difference
 from orchestrator.errors import InputError
 from orchestrator.journal import EventRecorded, block_results, read_journal, trial_results
 from orchestrator.manifest import RunManifest
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.result import BlockResult, TrialResult
 from orchestrator.rundir import RunDirectory, open_run_directory
 from orchestrator.verdict import Verdict, compute_verdict

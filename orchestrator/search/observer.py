@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from orchestrator.control import ControlRecord
 from orchestrator.observer import GuestLabel, Observer
+from orchestrator.protocol.records import ControlRecord
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import BlockResult, TrialResult
 

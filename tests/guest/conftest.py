@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
 from orchestrator.files.folder import Folder
 from orchestrator.host.process import Child, Completed, run, start
@@ -23,6 +22,7 @@ from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.sources import read_archives, trusted_keys
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.plan import plan_blocks
+from orchestrator.protocol.records import ControlRecord
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import TrialResult
 from orchestrator.scenario import load_scenario

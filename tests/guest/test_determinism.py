@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator import channel
 from orchestrator.control_group import TRANSCRIPTS
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.files.folder import Folder
+from orchestrator.guests import serial as channel
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.host.process import start
 from orchestrator.journal import BlockEnded, read_journal, trial_results

@@ -13,7 +13,7 @@ from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.machine import MACHINES, Boot, kernel_command_line
 from orchestrator.kernels.images import prepare_probe
-from orchestrator.recipe import probe_recipe
+from orchestrator.protocol.recipe import probe_recipe
 from orchestrator.units import MIB
 
 pytestmark = pytest.mark.guest

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from orchestrator.control import PROTOCOL_VERSION, ProbeResult, parse_record
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
 from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN, AcceleratorReport
@@ -38,7 +37,8 @@ from orchestrator.guests.qemu.machine import (
 from orchestrator.host.facts import host_facts, qemu_version
 from orchestrator.host.privilege import device_groups
 from orchestrator.paths import cache_dir
-from orchestrator.recipe import probe_recipe
+from orchestrator.protocol.recipe import probe_recipe
+from orchestrator.protocol.records import PROTOCOL_VERSION, ProbeResult, parse_record
 from orchestrator.recorder import LineSplitter
 from orchestrator.rundir import write_atomic
 from orchestrator.units import MIB

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestrator.channel import Pump, SerialPipe, await_taken, narrow, serial_pipe
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, qemu_argv
 from orchestrator.guests.qemu.monitor import Monitor
 from orchestrator.guests.qemu.snapshot import Snapshot
+from orchestrator.guests.serial import Pump, SerialPipe, await_taken, narrow, serial_pipe
 from orchestrator.host.process import PIPE, Child, paste_ready, start
 
 Sink = Callable[[bytes], None]

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from orchestrator.control import Hello, Mmaps, Phase, State, TargetRecord, parse_record
 from orchestrator.files.folder import Folder
 from orchestrator.plan import plan_blocks
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
+from orchestrator.protocol.records import Hello, Mmaps, Phase, State, TargetRecord, parse_record
 from orchestrator.report.source import RunReport
 from orchestrator.result import BlockResult, TrialResult
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.control import ControlRecord, parse_record
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judge import judge
 from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
+from orchestrator.protocol.records import ControlRecord, parse_record
 from orchestrator.recorder import ConsoleEvent
 from orchestrator.result import Stage, TrialResult
 

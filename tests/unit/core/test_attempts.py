@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence
 from orchestrator.outcome import Outcome
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.result import TrialResult
 from orchestrator.scenario import Scenario, load_text
 from tests.unit.core.evidence import judged, passed

@@ -12,7 +12,7 @@ from orchestrator.benchmark import failure_words, mapping_bytes_of
 from orchestrator.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.plan import by_hand, plan_blocks
-from orchestrator.recipe import Mode, block_recipe
+from orchestrator.protocol.recipe import Mode, block_recipe
 from orchestrator.result import Stage, TrialResult
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.scenario.models import Expectation

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.control import Hello, Phase, TargetRecord, TriggerStart
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.oom.records import Mark
+from orchestrator.protocol.records import Hello, Phase, TargetRecord, TriggerStart
 from tests.unit.core.evidence import console, hello, record, target, trigger_start
 
 

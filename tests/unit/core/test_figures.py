@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.control import ControlRecord, TargetRecord
 from orchestrator.evidence import Evidence
 from orchestrator.figures import (
     audited,
@@ -19,6 +18,7 @@ from orchestrator.figures import (
     target_state,
     vmstat_over_trigger,
 )
+from orchestrator.protocol.records import ControlRecord, TargetRecord
 from orchestrator.result import AuditPhase, AuditRow
 from tests.unit.core.evidence import MAPPING_BYTES, benchmark, hello, record, trigger_end, trigger_start
 

@@ -11,7 +11,7 @@ from orchestrator.evidence import Ending, Evidence
 from orchestrator.judge import judge_block
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.result import BlockResult
 from tests.unit.core.evidence import (
     DEADLOCK_CONSOLE,

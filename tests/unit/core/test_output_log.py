@@ -9,9 +9,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.control import Output, TriggerStart
 from orchestrator.files.folder import Folder
 from orchestrator.output_log import OUTPUT_FILE, OutputLog, summarise_output
+from orchestrator.protocol.records import Output, TriggerStart
 from orchestrator.recorder import ControlRecorder
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.control import ControlRecord
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.judge import judge
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
+from orchestrator.protocol.records import ControlRecord
 from orchestrator.result import Stage
 from tests.unit.core.evidence import (
     OOM_CONSOLE,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.control import ControlRecord, End, Phase
 from orchestrator.files.folder import Folder
 from orchestrator.oom.records import MemoryEvent
+from orchestrator.protocol.records import ControlRecord, End, Phase
 from orchestrator.recorder import ConsoleEvent, ConsoleRecorder, ControlRecorder
 from tests.unit.core.evidence import OOM_CONSOLE
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.audit import PhaseFacts, audit_trial
-from orchestrator.control import Requests, VmallocInfo
 from orchestrator.fallback import settled
 from orchestrator.oom.gfp import decode
+from orchestrator.protocol.records import Requests, VmallocInfo
 from orchestrator.requests import summarise_requests
 from orchestrator.result import AuditPhase, AuditRow, MmapSummary, RequestPaths, TrialResult
 from tests.unit.core.evidence import judged, passed

@@ -20,7 +20,7 @@ from orchestrator.judgement import Conclusion
 from orchestrator.manifest import RunManifest
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial, plan_blocks
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.result import TrialResult
 from orchestrator.resume import host_differences, is_finished, remaining_blocks
 from orchestrator.scenario import Scenario, load_text

@@ -12,7 +12,7 @@ from orchestrator.evidence import Ending
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judgement import Conclusion, Judgement
 from orchestrator.outcome import Outcome
-from orchestrator.recipe import Mode
+from orchestrator.protocol.recipe import Mode
 from orchestrator.report.rows import sample_line
 from orchestrator.result import BlockResult, RequestPaths, TrialResult
 from orchestrator.scenario import Scenario, load_text

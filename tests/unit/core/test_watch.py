@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.control import ControlRecord
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.oom.records import CrashBegun
+from orchestrator.protocol.records import ControlRecord
 from orchestrator.watch import PhaseBudgets, Watch
 from tests.unit.core.evidence import hello, record, trigger_end
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.channel import await_taken, narrow
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed
+from orchestrator.guests.serial import await_taken, narrow
 
 
 @pytest.fixture

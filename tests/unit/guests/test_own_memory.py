@@ -7,9 +7,9 @@ import os
 import textwrap
 from typing import cast
 
-from orchestrator.channel import Pump
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.guests.qemu.monitor import Monitor
+from orchestrator.guests.serial import Pump
 from orchestrator.host.process import start
 from orchestrator.units import KIB, MIB
 

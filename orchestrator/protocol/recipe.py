@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from urllib.parse import quote
 
-from orchestrator.control import PROTOCOL_VERSION
 from orchestrator.memory.picture import lines, unit_bounds
+from orchestrator.protocol.records import PROTOCOL_VERSION
 from orchestrator.result import Stage
 from orchestrator.scenario.models import (
     Benchmark,
