@@ -28,9 +28,9 @@ from orchestrator.analysis.comparison import TimingComparison
 from orchestrator.analysis.inference import LEVEL, fisher_p, mcnemar_p
 from orchestrator.analysis.samples import TimingKey, evident, timed
 from orchestrator.analysis.timings import Pair, compare_timings
-from orchestrator.journal import read_journal, trial_results
-from orchestrator.manifest import RunManifest
-from orchestrator.rundir import open_run_directory
+from orchestrator.record.directory import open_run_directory
+from orchestrator.record.journal import read_journal, trial_results
+from orchestrator.record.manifest import RunManifest
 
 SIZES = (6, 8, 10, 12, 20, 30)
 """Numbers of blocks that are tried."""

@@ -26,9 +26,9 @@ from pathlib import Path
 
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import Completed, run, start
-from orchestrator.journal import BlockEnded, read_journal, trial_results
 from orchestrator.outcome import Outcome
-from orchestrator.result import TrialResult
+from orchestrator.record.journal import BlockEnded, read_journal, trial_results
+from orchestrator.record.result import TrialResult
 
 SMALL = (
     "fragmentation=null", "trigger={kind: binder-mmap, size: 4MiB, count: 20}", "expectations={}",

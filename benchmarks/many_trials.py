@@ -28,7 +28,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.host.process import Argument, Child, run, start
 from orchestrator.paths import cache_dir
-from orchestrator.rundir import RunDirectory
+from orchestrator.record.directory import RunDirectory
 from orchestrator.units import KIB
 
 _CHECKOUT = Path(__file__).resolve().parent.parent

@@ -28,8 +28,8 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.host.process import Argument, run
 from orchestrator.paths import cache_dir
+from orchestrator.record.directory import RunDirectory
 from orchestrator.report.formats import FORMATS
-from orchestrator.rundir import RunDirectory
 from orchestrator.units import KIB, MIB
 from tests.unit.report.factory import Made, run_directory
 

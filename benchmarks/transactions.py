@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.journal import read_journal, trial_results
+from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.report.live import PlainObserver
 from orchestrator.run import RunOptions, run_scenario
 from orchestrator.scenario import load_text

@@ -30,7 +30,12 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host.process import Argument, run
-from orchestrator.journal import (
+from orchestrator.laboratory import Laboratory, open_laboratory
+from orchestrator.observer import Observer
+from orchestrator.paths import cache_dir
+from orchestrator.plan import by_hand, plan_blocks
+from orchestrator.record.directory import RunDirectory
+from orchestrator.record.journal import (
     BlockEnded,
     BlockStarted,
     Entry,
@@ -38,12 +43,7 @@ from orchestrator.journal import (
     TrialStarted,
     read_journal,
 )
-from orchestrator.laboratory import Laboratory, open_laboratory
-from orchestrator.observer import Observer
-from orchestrator.paths import cache_dir
-from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.report.live import live_observer
-from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import load_scenario
 
 _CHECKOUT = Path(__file__).resolve().parent.parent

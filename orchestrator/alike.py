@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.analysis.comparison import Comparison
 from orchestrator.analysis.findings import Finding, finding
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario.device import Variant
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import count_of

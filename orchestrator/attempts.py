@@ -10,7 +10,7 @@ from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.recipe import Mode
-from orchestrator.result import Stage, TrialResult
+from orchestrator.record.result import Stage, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import count_of
 

@@ -5,7 +5,7 @@ The guest's histograms (images/guest/audit.c) say which order and gfp flags a re
 for (events `vmscan:mm_vmscan_direct_reclaim_begin` and `compaction:mm_compaction_try_to_compact_pages`).
 So it is laid at the door of the page array when it has the array's order and, like the array,
 __GFP_NORETRY or not; order 0 is everybody's, and stays with the phase. What vmalloc served is seen
-(orchestrator/fallback.py): in place of a failed request, or without any.
+(orchestrator/record/fallback.py): in place of a failed request, or without any.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.fallback import Request, concluded_fallbacks, seen_fallbacks
 from orchestrator.histogram import HistogramRow, dropped_hits, numbered_rows
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
 from orchestrator.protocol.records import AuditEnd, Requests
+from orchestrator.record.fallback import Request, concluded_fallbacks, seen_fallbacks
+from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow
 from orchestrator.requests import NORETRY, accounted, array_requests
-from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
 
 _COMPACT_SUCCESS = 8
 """enum compact_result (include/linux/compaction.h), from 5.9 on."""

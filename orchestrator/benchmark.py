@@ -10,7 +10,7 @@ from orchestrator.audit import PhaseFacts
 from orchestrator.binder import page_array_bytes
 from orchestrator.evidence import Evidence
 from orchestrator.protocol.records import BenchmarkRecord
-from orchestrator.result import AuditedPhase, BenchmarkRow
+from orchestrator.record.result import AuditedPhase, BenchmarkRow
 from orchestrator.units import MIB
 
 _NO_ROOM = "no room for it in the receiver's map"

@@ -15,10 +15,10 @@ from orchestrator.errors import InputError
 from orchestrator.files.folder import Folder
 from orchestrator.host.ledger import end_process, read_ledger
 from orchestrator.host.scratch import memory_parent, sweep
-from orchestrator.journal import unused_journal
-from orchestrator.manifest import RunManifest
 from orchestrator.paths import cache_dir
-from orchestrator.rundir import RunDirectory, open_run_directory
+from orchestrator.record.directory import RunDirectory, open_run_directory
+from orchestrator.record.journal import unused_journal
+from orchestrator.record.manifest import RunManifest
 
 _RUNS = Path("runs")
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.result import Stage, TrialResult
+from orchestrator.record.result import Stage, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.units import MIB
 
@@ -29,7 +29,7 @@ _OF_THE_HOST = {
 _LONGEST_QUOTE_CHARS = 120
 _PERCENT = 100
 _MOST_BYTES = 65 * MIB
-"""More than a recorder keeps of a line (`orchestrator.recorder`)."""
+"""More than a recorder keeps of a line (`orchestrator.record.recorder`)."""
 
 FolderOf = Callable[[str], Folder]
 """The folder of the trial whose directory has this name."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import KernelCrash
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.text.amounts import count_of
 
 

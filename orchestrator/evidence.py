@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from orchestrator.oom.records import Mark
 from orchestrator.protocol.records import ControlRecord, Phase, TriggerStart
-from orchestrator.recorder import ConsoleEvent
+from orchestrator.record.recorder import ConsoleEvent
 
 _TRIGGER_MARK = "phase trigger"
 _MODULE_MARK = "phase module"

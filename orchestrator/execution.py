@@ -11,7 +11,14 @@ from contextlib import ExitStack, contextmanager
 from orchestrator.errors import InputError
 from orchestrator.evidence import Evidence
 from orchestrator.host.interrupts import held_back
-from orchestrator.journal import (
+from orchestrator.laboratory import Laboratory
+from orchestrator.observer import GuestLabel, Observer
+from orchestrator.oom.records import MemoryEvent
+from orchestrator.outcome import Outcome
+from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, PlannedTrial
+from orchestrator.protocol.records import AgentError, ControlRecord
+from orchestrator.record.directory import RunDirectory
+from orchestrator.record.journal import (
     BlockEnded,
     BlockStarted,
     Entry,
@@ -20,15 +27,8 @@ from orchestrator.journal import (
     TrialEnded,
     TrialStarted,
 )
-from orchestrator.laboratory import Laboratory
-from orchestrator.observer import GuestLabel, Observer
-from orchestrator.oom.records import MemoryEvent
-from orchestrator.outcome import Outcome
-from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, PlannedTrial
-from orchestrator.protocol.records import AgentError, ControlRecord
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import TrialResult
-from orchestrator.rundir import RunDirectory
+from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.record.result import TrialResult
 from orchestrator.schedule import BlockJob, ForkJob, Schedule
 from orchestrator.trial import Block, Observers, Surroundings, raise_block, run_trial
 from orchestrator.watch import StopSwitch

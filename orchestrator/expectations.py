@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.outcome import Outcome
 from orchestrator.process_end import short_words
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Expectation
 from orchestrator.text.amounts import count_of
 

@@ -28,8 +28,15 @@ from orchestrator.protocol.records import (
     TriggerStart,
     VmallocInfo,
 )  # fmt: skip
+from orchestrator.record.result import (
+    AuditPhase,
+    AuditRow,
+    LatencySummary,
+    MmapSummary,
+    RequestPaths,
+    TargetState,
+)
 from orchestrator.requests import summarise_requests
-from orchestrator.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, RequestPaths, TargetState
 
 
 def target_state(record: TargetRecord | None) -> TargetState | None:

@@ -26,7 +26,6 @@ from orchestrator.figures import (
 from orchestrator.oom.crash_words import crash_details, crash_sentence
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
-from orchestrator.output_log import summarise_output
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.process_end import process_ends, sentence, succeeded
 from orchestrator.protocol.recipe import Mode
@@ -46,8 +45,9 @@ from orchestrator.protocol.records import (
     TriggerStart,
     VictimRecord,
 )  # fmt: skip
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import (
+from orchestrator.record.output_log import summarise_output
+from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.record.result import (
     TRIGGERED,
     BlockResult,
     TrialResult,

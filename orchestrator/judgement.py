@@ -12,7 +12,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.expectations import judged_when_traced, unmet, unmet_by_benchmarks, unmet_when_traced
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.result import Stage, TrialResult
+from orchestrator.record.result import Stage, TrialResult
 from orchestrator.scenario.models import Expectation
 
 

@@ -15,7 +15,7 @@ from orchestrator import __version__
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels.lock import Lock, LockedVariant, contradictions, lock_of
 from orchestrator.kernels.manifest import ArtefactManifest
-from orchestrator.rundir import write_atomic
+from orchestrator.record.directory import write_atomic
 from orchestrator.scenario.document import Document, Place, read_document
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.problems import Problem

@@ -9,8 +9,8 @@ from typing import Protocol
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import ControlRecord
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import BlockResult, TrialResult
+from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.record.result import BlockResult, TrialResult
 
 
 @dataclass(frozen=True)

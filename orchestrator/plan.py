@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.protocol.recipe import Mode
-from orchestrator.result import Stage
+from orchestrator.record.result import Stage
 from orchestrator.scenario.models import Scenario
 
 MAX_ATTEMPTS = 3
@@ -28,7 +28,7 @@ class PlannedTrial:
 
     `number` is its place in the plan: its name in the run directory, whatever runs first.
     `module` is the place of its module among those that its block's guest was told of. `stage` is
-    what the fork is for: the trigger, or benchmarks alone (orchestrator/result.py).
+    what the fork is for: the trigger, or benchmarks alone (orchestrator/record/result.py).
     """
 
     block: int

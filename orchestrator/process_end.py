@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from orchestrator.figures import errno_name
 from orchestrator.protocol.records import ProcessEnded
-from orchestrator.result import ProcessEnd
+from orchestrator.record.result import ProcessEnd
 
 _SHELL_SIGNAL = 128
 _SHELL_WORDS = {

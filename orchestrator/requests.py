@@ -3,7 +3,7 @@
 
 The guest agent arms `hist` triggers on `kmem:kmalloc` and `kmem:mm_page_alloc` for the
 trigger's processes. The gfp flags prove which variant really ran: kcalloc asks without
-__GFP_NORETRY, kvcalloc with it. How requests were served they do not tell (orchestrator/fallback.py).
+__GFP_NORETRY, kvcalloc with it. How requests were served they do not tell (orchestrator/record/fallback.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from orchestrator.histogram import HistogramRow, numbered_rows
 from orchestrator.oom.gfp import KernelSeries, mask_of, series_of
 from orchestrator.protocol.records import VmallocInfo
-from orchestrator.result import AuditRow, RequestPaths
+from orchestrator.record.result import AuditRow, RequestPaths
 
 NORETRY = "__GFP_NORETRY"
 _ALLOCATOR = "__kmalloc"

@@ -18,7 +18,21 @@ from orchestrator.host.capacity import Capacity, find_capacity
 from orchestrator.host.facts import host_facts
 from orchestrator.host.ledger import kept_ledger
 from orchestrator.host.process import paste_ready
-from orchestrator.journal import (
+from orchestrator.kernels.lock import require_same_program
+from orchestrator.kernels.pins import Pins
+from orchestrator.kernels.variants import locked_variants
+from orchestrator.laboratory import Laboratory, open_laboratory, variant_recipes
+from orchestrator.lock_file import read_lock, write_lock
+from orchestrator.observer import Observer
+from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
+from orchestrator.protocol.recipe import Mode
+from orchestrator.record.directory import (
+    RunDirectory,
+    create_run_directory,
+    open_run_directory,
+    require_unused,
+)
+from orchestrator.record.journal import (
     Journal,
     RunEnded,
     RunResumed,
@@ -26,19 +40,10 @@ from orchestrator.journal import (
     open_journal,
     read_journal,
 )
-from orchestrator.kept_patches import keep_patches, kept_patches
-from orchestrator.kernels.lock import require_same_program
-from orchestrator.kernels.pins import Pins
-from orchestrator.kernels.variants import locked_variants
-from orchestrator.laboratory import Laboratory, open_laboratory, variant_recipes
-from orchestrator.lock_file import read_lock, write_lock
-from orchestrator.manifest import RunManifest
-from orchestrator.observer import Observer
-from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
-from orchestrator.protocol.recipe import Mode
+from orchestrator.record.kept_patches import keep_patches, kept_patches
+from orchestrator.record.manifest import RunManifest
 from orchestrator.report.source import load_run_report
 from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory
-from orchestrator.rundir import RunDirectory, create_run_directory, open_run_directory, require_unused
 from orchestrator.scenario import LoadedScenario
 from orchestrator.scenario.models import Scenario
 from orchestrator.schedule import Schedule

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from orchestrator.journal import Entry
-from orchestrator.manifest import RunManifest
+from orchestrator.record.journal import Entry
+from orchestrator.record.manifest import RunManifest
 from orchestrator.runs_compared.record import RunsCompared
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.search.result import SearchResult

@@ -18,7 +18,7 @@ from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import State, TargetRecord, parse_record
-from orchestrator.recorder import LineSplitter
+from orchestrator.record.recorder import LineSplitter
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.plain import one_line
 

@@ -20,8 +20,8 @@ from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
 from orchestrator.judge import judge, judge_block
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import Parked
-from orchestrator.recorder import ConsoleRecorder, ControlRecorder
-from orchestrator.result import BlockResult, Stage, TrialResult
+from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
+from orchestrator.record.result import BlockResult, Stage, TrialResult
 from orchestrator.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
 
 _START_S = 30.0

@@ -17,7 +17,7 @@ from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.process_end import short_words
-from orchestrator.result import ProcessEnd, TrialResult
+from orchestrator.record.result import ProcessEnd, TrialResult
 from orchestrator.scenario.models import Expectation
 
 

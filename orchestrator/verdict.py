@@ -25,7 +25,7 @@ from orchestrator.memory.picture_table import PictureTable, picture_table
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
 from orchestrator.protocol.recipe import Mode
-from orchestrator.result import BlockResult, TrialResult
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.variant_verdict import VariantVerdict, variant_verdict
 

@@ -16,7 +16,7 @@ from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.protocol.records import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
-from orchestrator.recorder import ConsoleEvent
+from orchestrator.record.recorder import ConsoleEvent
 
 _PANIC_GRACE_S = 2.0
 """After the panic line the guest may finish its dump, then it is ended."""

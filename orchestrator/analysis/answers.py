@@ -22,7 +22,7 @@ from orchestrator.analysis.samples import evident
 from orchestrator.binder import page_array_order
 from orchestrator.control_group import ControlGroup
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.result import AuditedPhase, TrialResult
+from orchestrator.record.result import AuditedPhase, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.text.amounts import count_of, is_factor, short

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.result import AuditedPhase, AuditPhase, AuditRow, TrialResult
+from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow, TrialResult
 
 _PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")
 

@@ -13,7 +13,7 @@ from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import block_of, evident, timed
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
 
 

@@ -11,7 +11,7 @@ from orchestrator.analysis.inference import LEVEL, clopper_pearson, fisher_p, mc
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import outcome_shares
 from orchestrator.outcome import Outcome
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.text.amounts import count_of
 
 _MAJORITY = 0.5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.result import AuditedPhase, TrialResult
+from orchestrator.record.result import AuditedPhase, TrialResult
 from orchestrator.text.amounts import count_of, time_text
 
 PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from orchestrator.analysis.comparison import When
 from orchestrator.outcome import Outcome
-from orchestrator.result import BenchmarkRow, TrialResult
+from orchestrator.record.result import BenchmarkRow, TrialResult
 
 MMAP = "mmap"
 """The trigger's own maps among the names of benchmarks."""

@@ -39,8 +39,8 @@ def doctor(
     Example: oomlab doctor --arch arm64
     """
     from orchestrator.doctor.examine import examine
+    from orchestrator.record.directory import json_text
     from orchestrator.report.doctor import print_diagnosis
-    from orchestrator.rundir import json_text
 
     found = examine(_archs(arch), lambda text: people.print(text, markup=False, soft_wrap=True), probe=probe)
     if as_json:

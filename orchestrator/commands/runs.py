@@ -168,7 +168,7 @@ def show_report(run_directory: Path, verdict: Verdict) -> None:
 
 
 def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
-    from orchestrator.rundir import json_text
+    from orchestrator.record.directory import json_text
 
     show_report(run_directory, verdict)
     if as_json:
@@ -177,9 +177,9 @@ def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoRetu
 
 
 def _report(run_directory: Path, verdict: Verdict, console: Console) -> None:
-    from orchestrator.manifest import RunManifest
+    from orchestrator.record.directory import open_run_directory
+    from orchestrator.record.manifest import RunManifest
     from orchestrator.report.terminal import print_report
-    from orchestrator.rundir import open_run_directory
 
     directory = open_run_directory(run_directory)
     manifest = directory.load(directory.manifest, RunManifest)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from orchestrator.memory.picture import lines, unit_bounds
 from orchestrator.protocol.records import PROTOCOL_VERSION
-from orchestrator.result import Stage
+from orchestrator.record.result import Stage
 from orchestrator.scenario.models import (
     Benchmark,
     BinderMapCycle,

@@ -14,9 +14,9 @@ from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.recipe import Mode
+from orchestrator.record.result import Stage, TrialResult
 from orchestrator.report.rows import few, headline
 from orchestrator.report.source import RunReport
-from orchestrator.result import Stage, TrialResult
 from orchestrator.text.amounts import count_of
 
 _SHOWN_CONSOLE_BYTES = 4096

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from orchestrator.judgement import judge_trial
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.process_end import signal_name
+from orchestrator.record.result import BenchmarkRow, TrialResult
 from orchestrator.report.source import RunReport
-from orchestrator.result import BenchmarkRow, TrialResult
 from orchestrator.text.plain import one_line
 
 _Cell = str | int | float | None

@@ -9,9 +9,9 @@ from io import StringIO
 from rich.console import Console
 
 from orchestrator.errors import InputError
+from orchestrator.record.directory import json_text
 from orchestrator.report.source import RunReport
 from orchestrator.report.streams import PlainConsole
-from orchestrator.rundir import json_text
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
 

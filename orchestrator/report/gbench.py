@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import InputError
+from orchestrator.record.result import BenchmarkRow, TrialResult
 from orchestrator.report.source import RunReport
-from orchestrator.result import BenchmarkRow, TrialResult
 from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import json_plain, one_line

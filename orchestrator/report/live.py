@@ -35,8 +35,8 @@ from orchestrator.protocol.records import (
     TriggerProgress,
     TriggerStart,
 )
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import BlockResult, TrialResult
+from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.errors import HostError, InputError
+from orchestrator.record.directory import RunDirectory, write_atomic
 from orchestrator.report.streams import write_data
-from orchestrator.rundir import RunDirectory, write_atomic
 from orchestrator.text.plain import named
 
 STDOUT = Path("-")

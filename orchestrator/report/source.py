@@ -12,11 +12,11 @@ from pathlib import Path
 from orchestrator.attempts import last_attempts
 from orchestrator.control_group import first_difference
 from orchestrator.errors import InputError
-from orchestrator.journal import EventRecorded, block_results, read_journal, trial_results
-from orchestrator.manifest import RunManifest
 from orchestrator.protocol.recipe import Mode
-from orchestrator.result import BlockResult, TrialResult
-from orchestrator.rundir import RunDirectory, open_run_directory
+from orchestrator.record.directory import RunDirectory, open_run_directory
+from orchestrator.record.journal import EventRecorded, block_results, read_journal, trial_results
+from orchestrator.record.manifest import RunManifest
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.verdict import Verdict, compute_verdict
 
 DEFAULT_PAGE_BYTES = 4096

@@ -93,10 +93,10 @@ def reproduce(
 
     Example: oomlab reproduce thread.mbox --scale 1/4 --blocks 10 --set trials.timing=false
     """
+    from orchestrator.record.directory import require_unused
     from orchestrator.report.reproduce import print_facts
     from orchestrator.reproduce.source import load_source
     from orchestrator.reproduce.writing import write_draft
-    from orchestrator.rundir import require_unused
 
     if write_only and (override or out or jobs):
         raise InputError("--set, --out and --jobs are for the run, which --write-only leaves out")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.files.reading import read_bounded
+from orchestrator.record.directory import write_atomic
 from orchestrator.reproduce.draft import Draft
-from orchestrator.rundir import write_atomic
 from orchestrator.scenario import ScenarioInvalid, load_scenario
 from orchestrator.units import MIB
 

@@ -15,8 +15,8 @@ from orchestrator.analysis.timings import compare_timings, pairs
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judgement import Conclusion
+from orchestrator.record.result import TrialResult
 from orchestrator.report.source import RunReport
-from orchestrator.result import TrialResult
 from orchestrator.runs_compared.differences import differences, times_differ_by
 from orchestrator.runs_compared.record import ComparedPass, ComparedRun, RunsCompared
 from orchestrator.text.amounts import count_of

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.manifest import RunManifest
+from orchestrator.record.manifest import RunManifest
 from orchestrator.runs_compared.record import Difference
 
 # What may differ between two runs of one experiment.

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from orchestrator.observer import GuestLabel, Observer
 from orchestrator.protocol.records import ControlRecord
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import BlockResult, TrialResult
+from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.record.result import BlockResult, TrialResult
 
 
 class SearchObserver:

@@ -23,8 +23,8 @@ from orchestrator.kernels.sources import read_archives, trusted_keys
 from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.records import ControlRecord
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import TrialResult
+from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario import load_scenario
 from orchestrator.trial import Observers, Surroundings, raise_block, run_trial
 from orchestrator.watch import PhaseBudgets, StopSwitch

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode
-from orchestrator.journal import read_journal, trial_results
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.records import ControlRecord, TriggerStart
+from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.watch import PhaseBudgets
 from tests.guest.conftest import Oomlab, Trial, signal_guests
 

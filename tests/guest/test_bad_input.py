@@ -15,9 +15,9 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode, HostError
 from orchestrator.host.process import Completed, run
-from orchestrator.journal import RunEnded, read_journal
 from orchestrator.kernels.unpack import unpack_kernel
 from orchestrator.paths import cache_dir
+from orchestrator.record.journal import RunEnded, read_journal
 from tests.guest.conftest import Oomlab, lay_out_index
 
 pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("laboratory")]

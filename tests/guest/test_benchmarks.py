@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode
-from orchestrator.journal import read_journal, trial_results
-from orchestrator.result import BenchmarkRow, TrialResult
+from orchestrator.record.journal import read_journal, trial_results
+from orchestrator.record.result import BenchmarkRow, TrialResult
 from orchestrator.verdict import Verdict
 from tests.guest.conftest import Oomlab
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import ExitCode
-from orchestrator.journal import read_journal, trial_results
-from orchestrator.result import TrialResult
+from orchestrator.record.journal import read_journal, trial_results
+from orchestrator.record.result import TrialResult
 from tests.guest.conftest import Oomlab
 
 pytestmark = pytest.mark.guest

@@ -24,13 +24,13 @@ from orchestrator.files.folder import Folder
 from orchestrator.guests import serial as channel
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.host.process import start
-from orchestrator.journal import BlockEnded, read_journal, trial_results
 from orchestrator.laboratory import Laboratory, open_laboratory
-from orchestrator.manifest import RunManifest
 from orchestrator.plan import PlannedBlock, plan_blocks
-from orchestrator.result import BlockResult, TrialResult
+from orchestrator.record.directory import RunDirectory
+from orchestrator.record.journal import BlockEnded, read_journal, trial_results
+from orchestrator.record.manifest import RunManifest
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run import RunOptions, run_scenario
-from orchestrator.rundir import RunDirectory
 from orchestrator.scenario import Repeat, load_text
 from orchestrator.scenario.models import Trials
 from orchestrator.trial import Observers, Surroundings, raise_block

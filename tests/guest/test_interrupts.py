@@ -17,13 +17,13 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.host.process import Child, run
-from orchestrator.journal import RunEnded, TrialStarted, block_results, read_journal, trial_results
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.verified import file_sha256
-from orchestrator.manifest import RunManifest
 from orchestrator.outcome import Outcome
 from orchestrator.paths import cache_dir
-from orchestrator.rundir import open_run_directory
+from orchestrator.record.directory import open_run_directory
+from orchestrator.record.journal import RunEnded, TrialStarted, block_results, read_journal, trial_results
+from orchestrator.record.manifest import RunManifest
 from orchestrator.verdict import Verdict
 from tests.guest.conftest import Oomlab, descendants, lay_out_index, process_name, qemu_pids, signal_guests
 

@@ -15,9 +15,9 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.host.process import Completed, run
-from orchestrator.journal import RunResumed, TrialStarted, read_journal, trial_results
 from orchestrator.outcome import Outcome
 from orchestrator.paths import cache_dir
+from orchestrator.record.journal import RunResumed, TrialStarted, read_journal, trial_results
 from tests.guest.conftest import Oomlab
 from tests.guest.test_interrupts import read_until
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from orchestrator.clean import clean_up
 from orchestrator.errors import InputError, OomlabError
-from orchestrator.journal import read_journal
+from orchestrator.record.journal import read_journal
 from orchestrator.report.formats import FORMATS, render
 from orchestrator.report.source import load_run_report
 from orchestrator.resume import remaining_blocks

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.outcome import Outcome
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from tests.unit.core.evidence import (
     benchmark,
     hello,

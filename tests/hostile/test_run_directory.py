@@ -15,8 +15,8 @@ import pytest
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.files.folder import Folder
 from orchestrator.host.ledger import kept_ledger
-from orchestrator.journal import open_journal
-from orchestrator.rundir import RunDirectory
+from orchestrator.record.directory import RunDirectory
+from orchestrator.record.journal import open_journal
 from tests.hostile.home import SECRET, Home
 from tests.unit.core.test_cli import Command
 from tests.unit.report.factory import Made, run_directory

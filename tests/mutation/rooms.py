@@ -70,11 +70,11 @@ ROOMS = (
             "audit.py",
             "binder.py",
             "figures.py",
-            "fallback.py",
+            "record/fallback.py",
             "requests.py",
             "histogram.py",
             "benchmark.py",
-            "output_log.py",
+            "record/output_log.py",
             "units.py",
         ),
         (

@@ -39,8 +39,8 @@ from orchestrator.host.privilege import device_groups
 from orchestrator.paths import cache_dir
 from orchestrator.protocol.recipe import probe_recipe
 from orchestrator.protocol.records import PROTOCOL_VERSION, ProbeResult, parse_record
-from orchestrator.recorder import LineSplitter
-from orchestrator.rundir import write_atomic
+from orchestrator.record.directory import write_atomic
+from orchestrator.record.recorder import LineSplitter
 from orchestrator.units import MIB
 
 _PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.journal import EventRecorded
 from orchestrator.oom.explain import explain
+from orchestrator.record.journal import EventRecorded
+from orchestrator.record.result import TrialResult
 from orchestrator.report.html.series import console_text
 from orchestrator.report.html.trials import stage_words
 from orchestrator.report.oom import event_page
 from orchestrator.report.source import DEFAULT_PAGE_BYTES, RunReport
-from orchestrator.result import TrialResult
 
 MOST_EVENTS = 2_000
 MOST_PAGES = 60

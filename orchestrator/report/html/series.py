@@ -11,11 +11,11 @@ from orchestrator.files.folder import Folder
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import Hello, Mmaps, Phase, State, TargetRecord, parse_record
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.report.source import RunReport
-from orchestrator.result import BlockResult, TrialResult
 
 _MOST_CONTROL_BYTES = 64 << 20
-"""What a recorder keeps (`orchestrator.recorder`)."""
+"""What a recorder keeps (`orchestrator.record.recorder`)."""
 _LARGEST_NUMBER = 1 << 53
 _MOST_CONSOLE_BYTES = 1 << 20
 _MOST_CONSOLE_LINES = 130

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.outcome import Outcome
+from orchestrator.record.result import Stage, TrialResult
 from orchestrator.report.source import RunReport
-from orchestrator.result import Stage, TrialResult
 from orchestrator.text.amounts import count_of
 
 MOST_TRIALS = 2_000

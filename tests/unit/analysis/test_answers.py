@@ -14,7 +14,7 @@ from orchestrator.analysis.comparison import Answer
 from orchestrator.control_group import control_groups
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.result import AuditedPhase, AuditPhase, AuditRow, Stage, TargetState, TrialResult
+from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow, Stage, TargetState, TrialResult
 from orchestrator.scenario import Scenario
 from tests.unit.analysis.trials import row, scenario, trial
 

@@ -9,7 +9,14 @@ import pytest
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance, summarise_audit
 from orchestrator.outcome import Outcome
-from orchestrator.result import AuditedPhase, AuditPhase, AuditRow, LatencySummary, MmapSummary, TrialResult
+from orchestrator.record.result import (
+    AuditedPhase,
+    AuditPhase,
+    AuditRow,
+    LatencySummary,
+    MmapSummary,
+    TrialResult,
+)
 from tests.unit.analysis.trials import trial
 
 ROW = AuditRow(

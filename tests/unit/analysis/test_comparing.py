@@ -16,7 +16,7 @@ from orchestrator.analysis.comparison import Comparison, TimingComparison
 from orchestrator.analysis.inference import bootstrap_interval, paired_t_interval
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.result import MmapSummary, TrialResult
+from orchestrator.record.result import MmapSummary, TrialResult
 from orchestrator.scenario import Scenario
 from tests.unit.analysis.trials import row, run, scenario, trial
 

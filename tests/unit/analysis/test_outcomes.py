@@ -9,7 +9,7 @@ from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Comparison, OutcomeComparison
 from orchestrator.analysis.outcomes import compare_outcomes
 from orchestrator.outcome import Outcome
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from tests.unit.analysis.trials import run, scenario, trial
 
 NAMES = ("first", "second")

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.analysis.comparison import Comparison, Noise, TimingComparison
 from orchestrator.outcome import Outcome
-from orchestrator.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
+from orchestrator.record.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
 from orchestrator.scenario import Scenario, load_text
 
 TEXT = """

@@ -14,8 +14,8 @@ from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import ControlRecord, parse_record
-from orchestrator.recorder import ConsoleEvent
-from orchestrator.result import Stage, TrialResult
+from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.record.result import Stage, TrialResult
 
 MAPPING_BYTES = 4 << 20
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.alike import without_effect
 from orchestrator.analysis.comparison import Comparison
 from orchestrator.outcome import Outcome
-from orchestrator.result import MmapSummary, RequestPaths, TrialResult, Victim
+from orchestrator.record.result import MmapSummary, RequestPaths, TrialResult, Victim
 from orchestrator.scenario import Scenario, load_text
 from tests.unit.analysis.trials import compared_time, comparison
 from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, target, trigger_end, trigger_start

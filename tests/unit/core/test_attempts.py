@@ -11,7 +11,7 @@ import pytest
 from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.recipe import Mode
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario import Scenario, load_text
 from tests.unit.core.evidence import judged, passed
 

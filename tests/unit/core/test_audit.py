@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.audit import PhaseFacts, audit_trial
 from orchestrator.histogram import HistogramRow, dropped_hits, parse_histogram
 from orchestrator.protocol.records import AuditEnd, Requests, parse_record
-from orchestrator.result import AuditedPhase, AuditPhase, AuditRow
+from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow
 
 DATA = Path(__file__).parents[2] / "data" / "audit"
 RELEASES = {

@@ -13,7 +13,7 @@ from orchestrator.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.protocol.recipe import Mode, block_recipe
-from orchestrator.result import Stage, TrialResult
+from orchestrator.record.result import Stage, TrialResult
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.scenario.models import Expectation
 from orchestrator.variant_verdict import variant_verdict

@@ -19,11 +19,11 @@ from orchestrator.cli import app
 from orchestrator.errors import ExitCode
 from orchestrator.host.facts import host_facts
 from orchestrator.host.process import Completed, start
-from orchestrator.journal import RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.kernels.sources import read_archives
-from orchestrator.manifest import RunManifest
-from orchestrator.rundir import RunDirectory
+from orchestrator.record.directory import RunDirectory
+from orchestrator.record.journal import RunEnded, RunStarted, TrialEnded, open_journal
+from orchestrator.record.manifest import RunManifest
 from orchestrator.scenario import load_scenario
 from tests.unit.core.evidence import TCG, judged, passed
 

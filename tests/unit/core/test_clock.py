@@ -14,7 +14,7 @@ from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Clock, Wiring, qemu_argv
 from orchestrator.laboratory import block_boot
 from orchestrator.plan import plan_blocks
-from orchestrator.result import Stage
+from orchestrator.record.result import Stage
 from orchestrator.scenario import Scenario, ScenarioInvalid, load_text
 from orchestrator.trial import order
 

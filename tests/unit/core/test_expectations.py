@@ -16,7 +16,7 @@ from orchestrator.expectations import (
     untraced,
 )
 from orchestrator.outcome import Outcome
-from orchestrator.result import ProcessEnd, RequestPaths, TrialResult, Victim
+from orchestrator.record.result import ProcessEnd, RequestPaths, TrialResult, Victim
 from orchestrator.scenario.models import Expectation
 from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, passed, target, trigger_end, trigger_start
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.fallback import Request, concluded_fallbacks, seen_fallbacks
 from orchestrator.oom.gfp import mask_of
+from orchestrator.record.fallback import Request, concluded_fallbacks, seen_fallbacks
 
 KERNEL = mask_of("GFP_KERNEL", "6.1")
 NOWARN = KERNEL | mask_of("__GFP_NOWARN", "6.1")

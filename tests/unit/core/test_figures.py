@@ -19,7 +19,7 @@ from orchestrator.figures import (
     vmstat_over_trigger,
 )
 from orchestrator.protocol.records import ControlRecord, TargetRecord
-from orchestrator.result import AuditPhase, AuditRow
+from orchestrator.record.result import AuditPhase, AuditRow
 from tests.unit.core.evidence import MAPPING_BYTES, benchmark, hello, record, trigger_end, trigger_start
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.journal import (
+from orchestrator.record.journal import (
     Entry,
     Journal,
     RunEnded,

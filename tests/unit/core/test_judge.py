@@ -12,7 +12,7 @@ from orchestrator.judge import judge_block
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
 from orchestrator.protocol.recipe import Mode
-from orchestrator.result import BlockResult
+from orchestrator.record.result import BlockResult
 from tests.unit.core.evidence import (
     DEADLOCK_CONSOLE,
     OOM_CONSOLE,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.kept_patches import keep_patches, kept_patches
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
 from orchestrator.kernels.patch import Patch
-from orchestrator.rundir import RunDirectory
+from orchestrator.record.directory import RunDirectory
+from orchestrator.record.kept_patches import keep_patches, kept_patches
 
 PATCH = Patch("a.patch", b"--- a/x\n+++ b/x\n\xff")
 

@@ -15,9 +15,9 @@ from orchestrator import clean
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.ledger import StartedProcess, end_process, kept_ledger, read_ledger, start_ticks
 from orchestrator.host.process import start
-from orchestrator.journal import open_journal
 from orchestrator.kernels.cache import Cache
 from orchestrator.paths import cache_dir
+from orchestrator.record.journal import open_journal
 from tests.unit.report.factory import Made, run_directory
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.files.folder import Folder
-from orchestrator.output_log import OUTPUT_FILE, OutputLog, summarise_output
 from orchestrator.protocol.records import Output, TriggerStart
-from orchestrator.recorder import ControlRecorder
+from orchestrator.record.output_log import OUTPUT_FILE, OutputLog, summarise_output
+from orchestrator.record.recorder import ControlRecorder
 
 
 def output(at: int, data: bytes) -> Output:

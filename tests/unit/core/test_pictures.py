@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.memory.picture_table import PictureTable
-from orchestrator.result import TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario import load_text
 from orchestrator.verdict import compute_verdict
 from tests.unit.core.evidence import ACCELERATORS, judged, passed

@@ -14,7 +14,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import ControlRecord
-from orchestrator.result import Stage
+from orchestrator.record.result import Stage
 from tests.unit.core.evidence import (
     OOM_CONSOLE,
     PANIC_CONSOLE,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orchestrator.files.folder import Folder
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.protocol.records import ControlRecord, End, Phase
-from orchestrator.recorder import ConsoleEvent, ConsoleRecorder, ControlRecorder
+from orchestrator.record.recorder import ConsoleEvent, ConsoleRecorder, ControlRecorder
 from tests.unit.core.evidence import OOM_CONSOLE
 
 END = b'{"event":"end","t_us":5,"oom_kill_total":0}'

@@ -15,13 +15,13 @@ from orchestrator.evidence import Ending
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host.facts import HostFacts
-from orchestrator.journal import Entry, RunEnded, RunStarted, TrialEnded
 from orchestrator.judgement import Conclusion
-from orchestrator.manifest import RunManifest
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial, plan_blocks
 from orchestrator.protocol.recipe import Mode
-from orchestrator.result import TrialResult
+from orchestrator.record.journal import Entry, RunEnded, RunStarted, TrialEnded
+from orchestrator.record.manifest import RunManifest
+from orchestrator.record.result import TrialResult
 from orchestrator.resume import host_differences, is_finished, remaining_blocks
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.verdict import compute_verdict

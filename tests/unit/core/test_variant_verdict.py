@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from orchestrator.analysis.audit import AuditSummary
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.result import (
+from orchestrator.record.result import (
     CommandOutput,
     LatencySummary,
     MmapSummary,

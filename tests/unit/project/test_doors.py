@@ -45,7 +45,7 @@ _MAY = {
     "report/streams.py": "stdout, stderr",
     "reproduce/source.py": "the mail that the user named",
     "reproduce/writing.py": "where the user wants a scenario written",
-    "rundir.py": "makes runs/ and the directory of a new run",
+    "record/directory.py": "makes runs/ and the directory of a new run",
     "scenario/": "scenarios and profiles, the schema, a page of the docs",
     "standard_streams.py": "/dev/null",
     "guests/terminal.py": "a pseudo-terminal of its own",

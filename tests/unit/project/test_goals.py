@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.goals import Row, print_rows
 from benchmarks.limit import Limit, instructions
-from orchestrator.journal import TrialEnded, read_journal
+from orchestrator.record.journal import TrialEnded, read_journal
 from tests.unit.report.factory import Made, run_directory
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.result import AuditedPhase
+from orchestrator.record.result import AuditedPhase
 
 
 def audit_summary(clock: Clock, gfp_flags: str) -> AuditSummary:

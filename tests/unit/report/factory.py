@@ -22,14 +22,21 @@ from orchestrator.analysis.comparison import (
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host.facts import HostFacts
-from orchestrator.journal import BlockEnded, EventRecorded, RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.kernels.manifest import ArtefactManifest
-from orchestrator.manifest import RunManifest
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import block_seed
-from orchestrator.report.source import RunReport, load_run_report
-from orchestrator.result import (
+from orchestrator.record.directory import RunDirectory
+from orchestrator.record.journal import (
+    BlockEnded,
+    EventRecorded,
+    RunEnded,
+    RunStarted,
+    TrialEnded,
+    open_journal,
+)
+from orchestrator.record.manifest import RunManifest
+from orchestrator.record.result import (
     AuditRow,
     BenchmarkRow,
     BlockResult,
@@ -41,7 +48,7 @@ from orchestrator.result import (
     TrialResult,
     Victim,
 )
-from orchestrator.rundir import RunDirectory
+from orchestrator.report.source import RunReport, load_run_report
 from orchestrator.scenario import Scenario, load_scenario
 from tests.unit.core.evidence import OOM_CONSOLE, TCG, console
 from tests.unit.report.audits import audit_summary

@@ -11,8 +11,8 @@ from rich.console import Console
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
+from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, Stage, TrialResult
 from orchestrator.report.audit import print_audit
-from orchestrator.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, Stage, TrialResult
 from orchestrator.verdict import PassVerdict, compute_verdict
 from tests.unit.core.evidence import ACCELERATORS
 from tests.unit.core.test_verdict import scenario, survived

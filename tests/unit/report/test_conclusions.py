@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode
 from orchestrator.outcome import Outcome
+from orchestrator.record.result import TrialResult
 from orchestrator.report.between_runs import COMPARISON_FORMATS, render_runs
 from orchestrator.report.formats import FORMATS, render
 from orchestrator.report.rows import headline
 from orchestrator.report.source import RunReport
-from orchestrator.result import TrialResult
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.verdict import compute_verdict
 from tests.unit.core.evidence import ACCELERATORS

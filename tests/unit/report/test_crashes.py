@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.journal import RunStarted, TrialEnded, open_journal, read_journal, trial_results
 from orchestrator.oom.records import KernelCrash, Process
 from orchestrator.outcome import Outcome
+from orchestrator.record.journal import RunStarted, TrialEnded, open_journal, read_journal, trial_results
 from orchestrator.report.formats import FORMATS, render
 from orchestrator.report.source import RunReport, load_run_report
 from tests.unit.report.factory import HOSTILE, Made, run_directory

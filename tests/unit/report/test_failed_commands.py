@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.journal import RunStarted, TrialEnded, open_journal
+from orchestrator.record.journal import RunStarted, TrialEnded, open_journal
 from orchestrator.report.formats import FORMATS, render
 from orchestrator.report.source import RunReport, load_run_report
 from orchestrator.scenario import Scenario, load_text

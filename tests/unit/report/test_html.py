@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.manifest import RunManifest
 from orchestrator.memory.picture_table import PictureLine, PictureTable
 from orchestrator.outcome import Outcome
+from orchestrator.record.manifest import RunManifest
 from orchestrator.report.html import render_html
 from orchestrator.report.html.drawing import draw, name_axes
 from orchestrator.report.html.figures import latency_plot, memory_section

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.journal import TrialEnded, open_journal
+from orchestrator.record.journal import TrialEnded, open_journal
 from orchestrator.report.source import load_run_report
 from tests.unit.report.factory import Made, run_directory
 

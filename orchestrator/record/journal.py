@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.fallback import settled
 from orchestrator.files.folder import Folder
 from orchestrator.oom.records import MemoryEvent
-from orchestrator.result import BlockResult, TrialResult
+from orchestrator.record.fallback import settled
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.units import KIB, MIB
 
 FORMAT = 1

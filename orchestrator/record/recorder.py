@@ -10,12 +10,12 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
-from orchestrator.capped_file import MOST_BYTES, CappedFile
 from orchestrator.files.folder import Folder
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
-from orchestrator.output_log import OutputLog
 from orchestrator.protocol.records import ControlRecord, Output, Sample, TriggerStart, parse_record
+from orchestrator.record.capped_file import MOST_BYTES, CappedFile
+from orchestrator.record.output_log import OutputLog
 
 ConsoleEvent = MemoryEvent | CrashBegun | KernelCrash | Mark
 """What the reader finds on a live console."""

@@ -10,7 +10,7 @@ from orchestrator.errors import HostError
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.kernels.patch import MAX_PATCH_BYTES
-from orchestrator.rundir import RunDirectory
+from orchestrator.record.directory import RunDirectory
 
 _FOLDER = "patches"
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from orchestrator.oom.gfp import KernelSeries, mask_of
-from orchestrator.result import AuditRow, RequestPaths, TrialResult
+from orchestrator.record.result import AuditRow, RequestPaths, TrialResult
 
 _K = TypeVar("_K")
 

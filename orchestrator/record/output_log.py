@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.capped_file import CappedFile
 from orchestrator.files.folder import Folder
 from orchestrator.protocol.records import Output
-from orchestrator.result import CommandOutput
+from orchestrator.record.capped_file import CappedFile
+from orchestrator.record.result import CommandOutput
 from orchestrator.text.amounts import count_of
 
 OUTPUT_FILE = "output.log"
