@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
 from orchestrator.errors import InputError
-from orchestrator.evidence import Evidence
+from orchestrator.evidence.evidence import Evidence
 from orchestrator.host.interrupts import held_back
 from orchestrator.laboratory import Laboratory
 from orchestrator.observer import GuestLabel, Observer

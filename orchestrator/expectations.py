@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from orchestrator.evidence.process_end import short_words
 from orchestrator.outcome import Outcome
-from orchestrator.process_end import short_words
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Expectation
 from orchestrator.text.amounts import count_of

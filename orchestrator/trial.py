@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, OomlabError
-from orchestrator.evidence import Ending, Evidence
+from orchestrator.evidence.evidence import Ending, Evidence
+from orchestrator.evidence.judge import judge, judge_block
 from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest, Sink, fork, power_on
 from orchestrator.guests.qemu.machine import Boot, GuestRam
 from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
-from orchestrator.judge import judge, judge_block
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import Parked
 from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder

@@ -16,8 +16,8 @@ from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
-from orchestrator.crash_count import CrashCount, count_crashes, crash_lines
 from orchestrator.errors import ExitCode
+from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judgement import Conclusion, JudgedTrial, judge_trial

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.evidence import Ending, Evidence
+from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent

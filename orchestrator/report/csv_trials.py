@@ -7,9 +7,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable
 
+from orchestrator.evidence.process_end import signal_name
 from orchestrator.judgement import judge_trial
 from orchestrator.oom.crash_words import crash_sentence
-from orchestrator.process_end import signal_name
 from orchestrator.record.result import BenchmarkRow, TrialResult
 from orchestrator.report.source import RunReport
 from orchestrator.text.plain import one_line

@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.evidence import Ending, Evidence
+from orchestrator.evidence.evidence import Ending, Evidence
+from orchestrator.evidence.judge import judge
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.judge import judge
 from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.recipe import Mode

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.audit import PhaseFacts, audit_trial
-from orchestrator.histogram import HistogramRow, dropped_hits, parse_histogram
+from orchestrator.evidence.audit import PhaseFacts, audit_trial
+from orchestrator.evidence.histogram import HistogramRow, dropped_hits, parse_histogram
 from orchestrator.protocol.records import AuditEnd, Requests, parse_record
 from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow
 

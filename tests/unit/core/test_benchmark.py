@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.benchmark import failure_words, mapping_bytes_of
-from orchestrator.evidence import Ending
+from orchestrator.evidence.benchmarks import failure_words, mapping_bytes_of
+from orchestrator.evidence.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.protocol.recipe import Mode, block_recipe

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.crash_count import CrashCount, count_crashes, crash_lines, fatal_crash, grouped
+from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines, fatal_crash, grouped
 from orchestrator.oom.records import KernelCrash, Process
 from orchestrator.record.result import TrialResult
 from tests.unit.core.evidence import judged, passed

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.evidence import Ending, Evidence
+from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.oom.records import Mark
 from orchestrator.protocol.records import Hello, Phase, TargetRecord, TriggerStart
 from tests.unit.core.evidence import console, hello, record, target, trigger_start

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.evidence import Evidence
-from orchestrator.figures import (
+from orchestrator.evidence.evidence import Evidence
+from orchestrator.evidence.figures import (
     audited,
     errno_name,
     memory_samples,

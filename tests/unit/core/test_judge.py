@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.evidence import Ending, Evidence
-from orchestrator.judge import judge_block
+from orchestrator.evidence.evidence import Ending, Evidence
+from orchestrator.evidence.judge import judge_block
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
 from orchestrator.protocol.recipe import Mode

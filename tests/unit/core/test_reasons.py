@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.evidence import Ending, Evidence
-from orchestrator.judge import judge
+from orchestrator.evidence.evidence import Ending, Evidence
+from orchestrator.evidence.judge import judge
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.recipe import Mode

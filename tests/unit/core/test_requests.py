@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.audit import PhaseFacts, audit_trial
+from orchestrator.evidence.audit import PhaseFacts, audit_trial
+from orchestrator.evidence.requests import summarise_requests
 from orchestrator.oom.gfp import decode
 from orchestrator.protocol.records import Requests, VmallocInfo
 from orchestrator.record.fallback import settled
 from orchestrator.record.result import AuditPhase, AuditRow, MmapSummary, RequestPaths, TrialResult
-from orchestrator.requests import summarise_requests
 from tests.unit.core.evidence import judged, passed
 
 ARRAY_BYTES = 32768

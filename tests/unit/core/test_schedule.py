@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.evidence import Evidence
+from orchestrator.evidence.evidence import Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.plan import PlannedBlock, PlannedTrial, plan_blocks
 from orchestrator.scenario import load_text

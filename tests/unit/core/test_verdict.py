@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode
-from orchestrator.evidence import Ending
+from orchestrator.evidence.evidence import Ending
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.judgement import Conclusion, Judgement
 from orchestrator.outcome import Outcome

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.evidence import Ending, Evidence
+from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.oom.records import CrashBegun
 from orchestrator.protocol.records import ControlRecord

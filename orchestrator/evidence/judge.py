@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.benchmark import benchmark_rows
-from orchestrator.crash_count import fatal_crash, grouped
-from orchestrator.evidence import Ending, Evidence
-from orchestrator.figures import (
+from orchestrator.evidence.benchmarks import benchmark_rows
+from orchestrator.evidence.crash_count import fatal_crash, grouped
+from orchestrator.evidence.evidence import Ending, Evidence
+from orchestrator.evidence.figures import (
     audited,
     errno_name,
     memory_samples,
@@ -23,11 +23,11 @@ from orchestrator.figures import (
     target_state,
     vmstat_over_trigger,
 )
+from orchestrator.evidence.process_end import process_ends, sentence, succeeded
 from orchestrator.oom.crash_words import crash_details, crash_sentence
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, PlannedTrial
-from orchestrator.process_end import process_ends, sentence, succeeded
 from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import (
     AgentError,

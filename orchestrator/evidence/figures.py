@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-from orchestrator.audit import PhaseFacts, audit_trial
-from orchestrator.benchmark import benchmark_facts
 from orchestrator.binder import page_array_bytes
 from orchestrator.errors import InputError
-from orchestrator.evidence import Evidence
+from orchestrator.evidence.audit import PhaseFacts, audit_trial
+from orchestrator.evidence.benchmarks import benchmark_facts
+from orchestrator.evidence.evidence import Evidence
+from orchestrator.evidence.requests import summarise_requests
 from orchestrator.memory.sample import MemorySample, build_sample
 from orchestrator.memory.vmstat import delta, parse_vmstat
 from orchestrator.protocol.records import (
@@ -36,7 +37,6 @@ from orchestrator.record.result import (
     RequestPaths,
     TargetState,
 )
-from orchestrator.requests import summarise_requests
 
 
 def target_state(record: TargetRecord | None) -> TargetState | None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 
-from orchestrator.audit import PhaseFacts
 from orchestrator.binder import page_array_bytes
-from orchestrator.evidence import Evidence
+from orchestrator.evidence.audit import PhaseFacts
+from orchestrator.evidence.evidence import Evidence
 from orchestrator.protocol.records import BenchmarkRecord
 from orchestrator.record.result import AuditedPhase, BenchmarkRow
 from orchestrator.units import MIB

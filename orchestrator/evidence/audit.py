@@ -14,12 +14,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.histogram import HistogramRow, dropped_hits, numbered_rows
+from orchestrator.evidence.histogram import HistogramRow, dropped_hits, numbered_rows
+from orchestrator.evidence.requests import NORETRY, accounted, array_requests
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
 from orchestrator.protocol.records import AuditEnd, Requests
 from orchestrator.record.fallback import Request, concluded_fallbacks, seen_fallbacks
 from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow
-from orchestrator.requests import NORETRY, accounted, array_requests
 
 _COMPACT_SUCCESS = 8
 """enum compact_result (include/linux/compaction.h), from 5.9 on."""

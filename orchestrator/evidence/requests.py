@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from orchestrator.histogram import HistogramRow, numbered_rows
+from orchestrator.evidence.histogram import HistogramRow, numbered_rows
 from orchestrator.oom.gfp import KernelSeries, mask_of, series_of
 from orchestrator.protocol.records import VmallocInfo
 from orchestrator.record.result import AuditRow, RequestPaths
