@@ -42,13 +42,13 @@ from orchestrator.record.journal import (
 )
 from orchestrator.record.kept_patches import keep_patches, kept_patches
 from orchestrator.record.manifest import RunManifest
-from orchestrator.report.source import load_run_report
 from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory
 from orchestrator.scenario import LoadedScenario
 from orchestrator.scenario.models import Scenario
 from orchestrator.schedule import Schedule
 from orchestrator.text.plain import named
-from orchestrator.verdict import Verdict
+from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.verdict import Verdict
 
 
 def recorded_artefacts(run: Path) -> Pins:

@@ -12,7 +12,7 @@ from orchestrator.record.manifest import RunManifest
 from orchestrator.runs_compared.record import RunsCompared
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.search.result import SearchResult
-from orchestrator.verdict import Verdict
+from orchestrator.verdict.verdict import Verdict
 
 
 def json_schema(name: str) -> dict[str, Any]:

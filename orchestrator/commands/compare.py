@@ -40,8 +40,8 @@ def compare(
     """
     from orchestrator.report.between_runs import COMPARISON_FORMATS, print_runs, render_runs
     from orchestrator.report.output import STDOUT, put
-    from orchestrator.report.source import load_run_report
     from orchestrator.runs_compared.compare import compare_runs
+    from orchestrator.verdict.judged_run import load_run_report
 
     chosen = one_format(name, COMPARISON_FORMATS, as_json=as_json)
     reports = load_run_report(first), load_run_report(second)

@@ -40,7 +40,7 @@ def report(
     """
     from orchestrator.report.formats import FORMATS, render
     from orchestrator.report.output import STDOUT, put
-    from orchestrator.report.source import load_run_report
+    from orchestrator.verdict.judged_run import load_run_report
 
     chosen = one_format(name, FORMATS, as_json=as_json)
     if is_search(run_directory):

@@ -26,7 +26,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.streams import Data, write_data
 
 if TYPE_CHECKING:
-    from orchestrator.verdict import Verdict
+    from orchestrator.verdict.verdict import Verdict
 
 
 @app.command(epilog=EPILOG)

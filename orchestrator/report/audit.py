@@ -13,7 +13,7 @@ from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.text.amounts import change_text, count_of
 from orchestrator.text.plain import one_line
-from orchestrator.verdict import PassVerdict
+from orchestrator.verdict.verdict import PassVerdict
 
 _NS_PER_US = 1000
 PHASE_WORDS = {

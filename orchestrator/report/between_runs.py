@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.judgement import Conclusion
 from orchestrator.record.directory import json_text
 from orchestrator.report import mail, markdown
 from orchestrator.report.comparisons import print_comparison
@@ -18,6 +17,7 @@ from orchestrator.report.mail_layout import heading, item, table
 from orchestrator.runs_compared.record import ComparedPass, RunsCompared
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
+from orchestrator.verdict.judgement import Conclusion
 
 COMPARISON_FORMATS = ("terminal", "mail", "json", "markdown")
 """What `oomlab compare --format` takes."""

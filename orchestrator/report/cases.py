@@ -6,18 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.attempts import TrialKey, trial_key
-from orchestrator.expectations import unmet_by_all, untraced
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.judgement import Conclusion, Judgement, judge_trial
 from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import Stage, TrialResult
 from orchestrator.report.rows import few, headline
-from orchestrator.report.source import RunReport
 from orchestrator.text.amounts import count_of
+from orchestrator.verdict.attempts import TrialKey, trial_key
+from orchestrator.verdict.expectations import unmet_by_all, untraced
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import Conclusion, Judgement, judge_trial
 
 _SHOWN_CONSOLE_BYTES = 4096
 

@@ -8,11 +8,11 @@ import io
 from collections.abc import Callable, Iterable
 
 from orchestrator.evidence.process_end import signal_name
-from orchestrator.judgement import judge_trial
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.record.result import BenchmarkRow, TrialResult
-from orchestrator.report.source import RunReport
 from orchestrator.text.plain import one_line
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import judge_trial
 
 _Cell = str | int | float | None
 # A spreadsheet takes a cell that begins so for a formula, which may run programs (CWE-1236).

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.report.cases import suites_of
-from orchestrator.report.source import RunReport
 from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.text.amounts import count_of
 from orchestrator.units import format_size
+from orchestrator.verdict.judged_run import RunReport
 
 
 def what_was_run(report: RunReport) -> str:

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from orchestrator.errors import InputError
 from orchestrator.record.directory import json_text
-from orchestrator.report.source import RunReport
 from orchestrator.report.streams import PlainConsole
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
+from orchestrator.verdict.judged_run import RunReport
 
 FORMATS = ("terminal", "html", "mail", "json", "gbench", "junit", "ktap", "csv", "markdown")
 """What `--format` takes."""

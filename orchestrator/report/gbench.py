@@ -16,10 +16,10 @@ from typing import Any
 
 from orchestrator.errors import InputError
 from orchestrator.record.result import BenchmarkRow, TrialResult
-from orchestrator.report.source import RunReport
 from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import json_plain, one_line
+from orchestrator.verdict.judged_run import RunReport
 
 _ERROR = "_error"
 

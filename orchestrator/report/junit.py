@@ -10,8 +10,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline
-from orchestrator.report.source import RunReport
 from orchestrator.text.plain import one_line
+from orchestrator.verdict.judged_run import RunReport
 
 
 def render_junit(report: RunReport) -> str:

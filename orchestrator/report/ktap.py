@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline
-from orchestrator.report.source import RunReport
 from orchestrator.text.plain import ascii_line
+from orchestrator.verdict.judged_run import RunReport
 
 _INDENT = "  "
 

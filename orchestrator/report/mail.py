@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from orchestrator.analysis.comparison import Answer, Comparison
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.judgement import Conclusion
 from orchestrator.oom.explain import explain
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.mail_layout import heading, item, paragraph, shell_lines, table
@@ -22,9 +21,10 @@ from orchestrator.report.rows import (
     variant_rows,
     warnings,
 )
-from orchestrator.report.source import RunReport
 from orchestrator.report.timings import sentences, timing_tables
-from orchestrator.verdict import PassVerdict
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.verdict import PassVerdict
 
 _COLUMNS_OF_VARIANTS = 2
 

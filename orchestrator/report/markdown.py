@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.comparison import Answer, Comparison
-from orchestrator.judgement import Conclusion
 from orchestrator.memory.picture_table import PictureTable
 from orchestrator.oom.explain import explain
 from orchestrator.report import picture as picture_report
@@ -23,10 +22,11 @@ from orchestrator.report.rows import (
     variant_rows,
     warnings,
 )
-from orchestrator.report.source import RunReport
 from orchestrator.report.timings import sentences, timing_tables
 from orchestrator.text.plain import one_line
-from orchestrator.verdict import PassVerdict
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.verdict import PassVerdict
 
 _MARKS = {
     Conclusion.MET: "\N{WHITE HEAVY CHECK MARK}",

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orchestrator.control_group import ControlGroup
-from orchestrator.judgement import Conclusion
 from orchestrator.text.amounts import change_text, count_of
-from orchestrator.variant_verdict import FailedOutput, VariantVerdict
-from orchestrator.verdict import PassVerdict, Verdict
+from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.variant import FailedOutput, VariantVerdict
+from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 _SHOWN_ORDERS = 5
 

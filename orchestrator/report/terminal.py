@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.judgement import Conclusion
 from orchestrator.oom.explain import explain
 from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
@@ -25,7 +24,8 @@ from orchestrator.report.rows import (
     warnings,
 )
 from orchestrator.text.plain import one_line
-from orchestrator.verdict import PassVerdict, Verdict
+from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 _DEFAULT_PAGE_BYTES = 4096
 _STYLES = {

@@ -14,13 +14,13 @@ from orchestrator.analysis.samples import block_of, evident, timed
 from orchestrator.analysis.timings import compare_timings, pairs
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.judgement import Conclusion
 from orchestrator.record.result import TrialResult
-from orchestrator.report.source import RunReport
 from orchestrator.runs_compared.differences import differences, times_differ_by
 from orchestrator.runs_compared.record import ComparedPass, ComparedRun, RunsCompared
 from orchestrator.text.amounts import count_of
 from orchestrator.text.nearest import nearest
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import Conclusion
 
 Names = tuple[str, str]
 _APART = ((86_400, "days"), (3600, "hours"), (60, "minutes"))

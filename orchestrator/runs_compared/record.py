@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.analysis.comparison import Comparison
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.judgement import Conclusion
+from orchestrator.verdict.judgement import Conclusion
 
 
 class _Frozen(BaseModel):

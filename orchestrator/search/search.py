@@ -23,8 +23,8 @@ from orchestrator.search.result import Ended, Point, SearchResult, Tried
 from orchestrator.search.varied import Varied, with_first_entries
 from orchestrator.search.wording import describe, margin
 from orchestrator.text.plain import named
-from orchestrator.variant_verdict import VariantVerdict
-from orchestrator.verdict import Verdict
+from orchestrator.verdict.variant import VariantVerdict
+from orchestrator.verdict.verdict import Verdict
 
 _STEPS = 100
 """Without a step of the user's an interval is not searched for closer than a hundredth of the range."""

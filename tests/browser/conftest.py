@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.report.html import render_html
-from orchestrator.report.source import RunReport
+from orchestrator.verdict.judged_run import RunReport
 from tests.browser.chromium import Browser, chromium
 from tests.unit.report.factory import Made, run_report
 from tests.unit.report.guest_words import add_guest_words

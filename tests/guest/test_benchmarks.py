@@ -14,7 +14,7 @@ import pytest
 from orchestrator.errors import ExitCode
 from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.record.result import BenchmarkRow, TrialResult
-from orchestrator.verdict import Verdict
+from orchestrator.verdict.verdict import Verdict
 from tests.guest.conftest import Oomlab
 
 pytestmark = pytest.mark.guest

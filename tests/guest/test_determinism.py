@@ -34,7 +34,7 @@ from orchestrator.run import RunOptions, run_scenario
 from orchestrator.scenario import Repeat, load_text
 from orchestrator.scenario.models import Trials
 from orchestrator.trial import Observers, Surroundings, raise_block
-from orchestrator.verdict import Verdict, compute_verdict
+from orchestrator.verdict.verdict import Verdict, compute_verdict
 from orchestrator.watch import StopSwitch
 from tests.guest.conftest import Quiet
 

@@ -24,7 +24,7 @@ from orchestrator.paths import cache_dir
 from orchestrator.record.directory import open_run_directory
 from orchestrator.record.journal import RunEnded, TrialStarted, block_results, read_journal, trial_results
 from orchestrator.record.manifest import RunManifest
-from orchestrator.verdict import Verdict
+from orchestrator.verdict.verdict import Verdict
 from tests.guest.conftest import Oomlab, descendants, lay_out_index, process_name, qemu_pids, signal_guests
 
 pytestmark = pytest.mark.guest

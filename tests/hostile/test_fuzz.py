@@ -19,9 +19,9 @@ from orchestrator.clean import clean_up
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.record.journal import read_journal
 from orchestrator.report.formats import FORMATS, render
-from orchestrator.report.source import load_run_report
 from orchestrator.resume import remaining_blocks
 from orchestrator.runs_compared.compare import compare_runs
+from orchestrator.verdict.judged_run import load_run_report
 from tests.unit.report.factory import Made, run_directory
 
 _QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from orchestrator.report.source import RunReport
+from orchestrator.verdict.judged_run import RunReport
 
 
 def render_html(report: RunReport) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.analysis.audit import AuditTotal
 from orchestrator.report.audit import AUDIT_ROWS, PHASE_WORDS
-from orchestrator.verdict import PassVerdict
+from orchestrator.verdict.verdict import PassVerdict
 
 Shares = tuple[float, float, float]
 """Served contiguous, served by vmalloc, refused: in percent of the requests."""

@@ -14,8 +14,8 @@ from orchestrator.report.html.free_lists import MomentTable, heat_map, moment_ta
 from orchestrator.report.html.latency import distribution
 from orchestrator.report.html.plots import Plot
 from orchestrator.report.html.series import block_series, latencies_ns, spread
-from orchestrator.report.source import DEFAULT_PAGE_BYTES, RunReport
 from orchestrator.text.amounts import count_of
+from orchestrator.verdict.judged_run import DEFAULT_PAGE_BYTES, RunReport
 
 _MOST_BLOCKS = 40
 """Lines that one figure can hold, and files that are read for it."""

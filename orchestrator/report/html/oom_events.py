@@ -12,7 +12,7 @@ from orchestrator.record.result import TrialResult
 from orchestrator.report.html.series import console_text
 from orchestrator.report.html.trials import stage_words
 from orchestrator.report.oom import event_page
-from orchestrator.report.source import DEFAULT_PAGE_BYTES, RunReport
+from orchestrator.verdict.judged_run import DEFAULT_PAGE_BYTES, RunReport
 
 MOST_EVENTS = 2_000
 MOST_PAGES = 60

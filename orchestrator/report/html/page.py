@@ -12,7 +12,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestrator.analysis.comparison import When
-from orchestrator.judgement import Conclusion
 from orchestrator.report.audit import audit_lines, audit_warnings
 from orchestrator.report.html.audit import AuditTable, audit_tables
 from orchestrator.report.html.benchmarks import casualties
@@ -33,9 +32,10 @@ from orchestrator.report.rows import (
     variant_rows,
     warnings,
 )
-from orchestrator.report.source import RunReport
 from orchestrator.text.amounts import count_of
-from orchestrator.verdict import PassVerdict, Verdict
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _BENCHMARKED: Sequence[When] = ("relaxed", "target", "after")

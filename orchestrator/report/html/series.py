@@ -12,7 +12,7 @@ from orchestrator.plan import plan_blocks
 from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import Hello, Mmaps, Phase, State, TargetRecord, parse_record
 from orchestrator.record.result import BlockResult, TrialResult
-from orchestrator.report.source import RunReport
+from orchestrator.verdict.judged_run import RunReport
 
 _MOST_CONTROL_BYTES = 64 << 20
 """What a recorder keeps (`orchestrator.record.recorder`)."""

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import Stage, TrialResult
-from orchestrator.report.source import RunReport
 from orchestrator.text.amounts import count_of
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import Judgement, judge_trial
 
 MOST_TRIALS = 2_000
 MOST_OUTPUTS = 20

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.alike import without_effect
 from orchestrator.analysis.comparison import Comparison
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import MmapSummary, RequestPaths, TrialResult, Victim
 from orchestrator.scenario import Scenario, load_text
+from orchestrator.verdict.alike import without_effect
 from tests.unit.analysis.trials import compared_time, comparison
 from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, target, trigger_end, trigger_start
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario import Scenario, load_text
+from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence
 from tests.unit.core.evidence import judged, passed
 
 TEXT = """

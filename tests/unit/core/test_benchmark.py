@@ -16,7 +16,7 @@ from orchestrator.protocol.recipe import Mode, block_recipe
 from orchestrator.record.result import Stage, TrialResult
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.scenario.models import Expectation
-from orchestrator.variant_verdict import variant_verdict
+from orchestrator.verdict.variant import variant_verdict
 from tests.unit.core import evidence as made
 
 TEXT = """

@@ -18,7 +18,7 @@ from orchestrator.plan import plan_blocks
 from orchestrator.record.result import TrialResult
 from orchestrator.report.terminal import print_report
 from orchestrator.scenario import Repeat, Scenario, ScenarioInvalid, load_scenario, load_text
-from orchestrator.verdict import Verdict, compute_verdict
+from orchestrator.verdict.verdict import Verdict, compute_verdict
 from tests.unit.core.evidence import ACCELERATORS, judged, passed, record
 
 TEXT = """

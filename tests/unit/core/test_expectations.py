@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.expectations import (
+from orchestrator.outcome import Outcome
+from orchestrator.record.result import ProcessEnd, RequestPaths, TrialResult, Victim
+from orchestrator.scenario.models import Expectation
+from orchestrator.verdict.expectations import (
     judged_when_traced,
     unmet,
     unmet_by_all,
@@ -15,9 +18,6 @@ from orchestrator.expectations import (
     unmet_when_traced,
     untraced,
 )
-from orchestrator.outcome import Outcome
-from orchestrator.record.result import ProcessEnd, RequestPaths, TrialResult, Victim
-from orchestrator.scenario.models import Expectation
 from tests.unit.core.evidence import OOM_CONSOLE, hello, judged, passed, target, trigger_end, trigger_start
 
 BUG = "BUG: sleeping function"

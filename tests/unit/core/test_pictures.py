@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.memory.picture_table import PictureTable
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario import load_text
-from orchestrator.verdict import compute_verdict
+from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.core.evidence import ACCELERATORS, judged, passed
 from tests.unit.memory.pictures import guest
 

@@ -15,7 +15,6 @@ from orchestrator.evidence.evidence import Ending
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host.facts import HostFacts
-from orchestrator.judgement import Conclusion
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial, plan_blocks
 from orchestrator.protocol.recipe import Mode
@@ -24,7 +23,8 @@ from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
 from orchestrator.resume import host_differences, is_finished, remaining_blocks
 from orchestrator.scenario import Scenario, load_text
-from orchestrator.verdict import compute_verdict
+from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.core.evidence import judged, passed
 from tests.unit.core.test_verdict import TEXT, raised
 

@@ -22,8 +22,8 @@ from orchestrator.record.result import (
     Victim,
 )
 from orchestrator.scenario.models import Expectation
-from orchestrator.variant_verdict import MmapTotals, VariantVerdict, variant_verdict
-from orchestrator.verdict import Verdict
+from orchestrator.verdict.variant import MmapTotals, VariantVerdict, variant_verdict
+from orchestrator.verdict.verdict import Verdict
 from tests.unit.core.evidence import judged, passed
 
 

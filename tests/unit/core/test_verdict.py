@@ -10,13 +10,13 @@ import pytest
 from orchestrator.errors import ExitCode
 from orchestrator.evidence.evidence import Ending
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.judgement import Conclusion, Judgement
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import BlockResult, RequestPaths, TrialResult
 from orchestrator.report.rows import sample_line
 from orchestrator.scenario import Scenario, load_text
-from orchestrator.verdict import Verdict, compute_verdict
+from orchestrator.verdict.judgement import Conclusion, Judgement
+from orchestrator.verdict.verdict import Verdict, compute_verdict
 from tests.unit.core.evidence import (
     ACCELERATORS,
     OOM_CONSOLE,

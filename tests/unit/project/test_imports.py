@@ -59,7 +59,7 @@ def test_text_reports_of_few_blocks_load_neither_numbers_nor_pages(
 ) -> None:
     directory = run_directory(tmp_path / "run").path
     loaded = loaded_by(checkout, "report", directory, "--format", name)
-    assert "orchestrator.verdict" in loaded
+    assert "orchestrator.verdict.verdict" in loaded
     assert_none_of(loaded, GUESTS, NUMBERS, PAGES, YAML)
 
 

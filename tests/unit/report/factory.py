@@ -48,8 +48,8 @@ from orchestrator.record.result import (
     TrialResult,
     Victim,
 )
-from orchestrator.report.source import RunReport, load_run_report
 from orchestrator.scenario import Scenario, load_scenario
+from orchestrator.verdict.judged_run import RunReport, load_run_report
 from tests.unit.core.evidence import OOM_CONSOLE, TCG, console
 from tests.unit.report.audits import audit_summary
 from tests.unit.report.moments import moment

@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from orchestrator.plan import plan_blocks
-from orchestrator.report.source import RunReport
+from orchestrator.verdict.judged_run import RunReport
 
 PRESSURE_US = 2_100_000
 _STEPS = 8

@@ -13,7 +13,7 @@ from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, Stage, TrialResult
 from orchestrator.report.audit import print_audit
-from orchestrator.verdict import PassVerdict, compute_verdict
+from orchestrator.verdict.verdict import PassVerdict, compute_verdict
 from tests.unit.core.evidence import ACCELERATORS
 from tests.unit.core.test_verdict import scenario, survived
 

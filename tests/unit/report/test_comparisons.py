@@ -14,7 +14,7 @@ from orchestrator.analysis.comparison import Answer, TimingComparison
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.report.comparisons import cells, print_answer, print_comparison
 from orchestrator.report.formats import FORMATS, render
-from orchestrator.report.source import load_run_report
+from orchestrator.verdict.judged_run import load_run_report
 from tests.unit.report.factory import Made, run_directory, run_report
 
 

@@ -20,9 +20,9 @@ from orchestrator.record.result import TrialResult
 from orchestrator.report.between_runs import COMPARISON_FORMATS, render_runs
 from orchestrator.report.formats import FORMATS, render
 from orchestrator.report.rows import headline
-from orchestrator.report.source import RunReport
 from orchestrator.runs_compared.compare import compare_runs
-from orchestrator.verdict import compute_verdict
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.core.evidence import ACCELERATORS
 from tests.unit.report.factory import Made, run_directory, run_report
 from tests.unit.report.ktap_parser import parse_ktap

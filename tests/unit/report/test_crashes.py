@@ -11,7 +11,7 @@ from orchestrator.oom.records import KernelCrash, Process
 from orchestrator.outcome import Outcome
 from orchestrator.record.journal import RunStarted, TrialEnded, open_journal, read_journal, trial_results
 from orchestrator.report.formats import FORMATS, render
-from orchestrator.report.source import RunReport, load_run_report
+from orchestrator.verdict.judged_run import RunReport, load_run_report
 from tests.unit.report.factory import HOSTILE, Made, run_directory
 
 CRASH = KernelCrash(

@@ -11,9 +11,9 @@ import pytest
 
 from orchestrator.record.journal import RunStarted, TrialEnded, open_journal
 from orchestrator.report.formats import FORMATS, render
-from orchestrator.report.source import RunReport, load_run_report
 from orchestrator.scenario import Scenario, load_text
-from orchestrator.verdict import compute_verdict
+from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.core.evidence import ACCELERATORS, OOM_CONSOLE, command, judged, process_end
 from tests.unit.report.factory import HOSTILE, Made, run_directory
 

@@ -15,7 +15,7 @@ from orchestrator.errors import InputError
 from orchestrator.host.process import Argument, run
 from orchestrator.record.result import BenchmarkRow
 from orchestrator.report.gbench import render_gbench
-from orchestrator.report.source import RunReport
+from orchestrator.verdict.judged_run import RunReport
 from tests.unit.report.factory import Made, run_report
 
 _COMPARE = Path("/usr/share/benchmark/compare.py")

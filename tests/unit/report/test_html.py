@@ -23,7 +23,7 @@ from orchestrator.report.html.drawing import draw, name_axes
 from orchestrator.report.html.figures import latency_plot, memory_section
 from orchestrator.report.html.ratios import ratio_plots
 from orchestrator.report.html.text import finalize, prose
-from orchestrator.report.source import RunReport
+from orchestrator.verdict.judged_run import RunReport
 from tests.unit.report.factory import HOSTILE, Made, comparison, run_report
 from tests.unit.report.guest_words import add_guest_words, line
 

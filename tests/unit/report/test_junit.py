@@ -11,7 +11,7 @@ from junitparser import Error, Failure, JUnitXml, TestSuite
 
 from orchestrator.outcome import Outcome
 from orchestrator.report.junit import render_junit
-from orchestrator.report.source import load_run_report
+from orchestrator.verdict.judged_run import load_run_report
 from tests.unit.report.factory import Made, run_report
 
 # What the schemas in use agree on: attributes that have to be there, and children in this order.

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.errors import ExitCode
 from orchestrator.report.formats import FORMATS, render
-from orchestrator.report.source import RunReport, load_run_report
+from orchestrator.verdict.judged_run import RunReport, load_run_report
 from tests.unit.report.factory import Made, run_directory
 
 _SAYS_SO = {"terminal", "html", "mail", "junit", "ktap", "markdown"}

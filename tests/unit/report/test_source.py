@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.errors import InputError
 from orchestrator.record.journal import TrialEnded, open_journal
-from orchestrator.report.source import load_run_report
+from orchestrator.verdict.judged_run import load_run_report
 from tests.unit.report.factory import Made, run_directory
 
 

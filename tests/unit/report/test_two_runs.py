@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.judgement import Conclusion
-from orchestrator.report.source import RunReport
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.runs_compared.differences import differences, times_differ_by
 from orchestrator.runs_compared.record import Difference, RunsCompared
+from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judgement import Conclusion
 from tests.unit.report.factory import Made, run_report
 
 PLAIN = Made(blocks=1, benchmarks=False)

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.host.capacity import Capacity
-from orchestrator.judgement import Conclusion
 from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory
@@ -26,8 +25,9 @@ from orchestrator.search.command import SEARCH_FILE, is_search
 from orchestrator.search.result import SearchResult
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
-from orchestrator.variant_verdict import MmapTotals, VariantVerdict
-from orchestrator.verdict import PassVerdict, Verdict
+from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.variant import MmapTotals, VariantVerdict
+from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 SCENARIO = Path("binder-order3")
 

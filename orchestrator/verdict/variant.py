@@ -12,13 +12,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.evidence.process_end import short_words
-from orchestrator.expectations import BUG_REPORTED, unmet_by_all, untraced
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.judgement import Judgement, judge_trial
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import ProcessEnd, TrialResult
 from orchestrator.scenario.models import Expectation
+from orchestrator.verdict.expectations import BUG_REPORTED, unmet_by_all, untraced
+from orchestrator.verdict.judgement import Judgement, judge_trial
 
 
 class _Frozen(BaseModel):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from orchestrator.attempts import last_attempts
 from orchestrator.control_group import first_difference
 from orchestrator.errors import InputError
 from orchestrator.protocol.recipe import Mode
@@ -17,7 +16,8 @@ from orchestrator.record.directory import RunDirectory, open_run_directory
 from orchestrator.record.journal import EventRecorded, block_results, read_journal, trial_results
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import BlockResult, TrialResult
-from orchestrator.verdict import Verdict, compute_verdict
+from orchestrator.verdict.attempts import last_attempts
+from orchestrator.verdict.verdict import Verdict, compute_verdict
 
 DEFAULT_PAGE_BYTES = 4096
 _CONSOLE_TAIL_BYTES = 16 * 1024

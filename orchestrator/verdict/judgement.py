@@ -9,11 +9,16 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.errors import ExitCode
-from orchestrator.expectations import judged_when_traced, unmet, unmet_by_benchmarks, unmet_when_traced
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import Stage, TrialResult
 from orchestrator.scenario.models import Expectation
+from orchestrator.verdict.expectations import (
+    judged_when_traced,
+    unmet,
+    unmet_by_benchmarks,
+    unmet_when_traced,
+)
 
 
 class Conclusion(StrEnum):

@@ -9,25 +9,25 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.alike import without_effect
 from orchestrator.analysis.answers import answer_questions
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
 from orchestrator.analysis.comparing import compare_variants
 from orchestrator.analysis.comparison import Answer, Comparison
-from orchestrator.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
 from orchestrator.errors import ExitCode
 from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.judgement import Conclusion, JudgedTrial, judge_trial
 from orchestrator.memory.picture_table import PictureTable, picture_table
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
 from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Scenario
-from orchestrator.variant_verdict import VariantVerdict, variant_verdict
+from orchestrator.verdict.alike import without_effect
+from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
+from orchestrator.verdict.judgement import Conclusion, JudgedTrial, judge_trial
+from orchestrator.verdict.variant import VariantVerdict, variant_verdict
 
 
 class _Frozen(BaseModel):
