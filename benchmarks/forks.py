@@ -31,11 +31,11 @@ from benchmarks.whole_command import bare_commands
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.host.process import Argument, run
-from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.paths import cache_dir
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import BlockEnded, Entry, TrialEnded, TrialStarted, read_journal
 from orchestrator.report.live import PlainObserver
+from orchestrator.run.environment import Laboratory, open_laboratory
 from orchestrator.scenario import load_scenario
 from orchestrator.units import KIB
 

@@ -30,9 +30,9 @@ from benchmarks.whole_command import Whole, whole_command
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.host.process import run
-from orchestrator.laboratory import open_laboratory
 from orchestrator.paths import cache_dir
 from orchestrator.report.live import PlainObserver
+from orchestrator.run.environment import open_laboratory
 from orchestrator.scenario import load_scenario
 from orchestrator.units import KIB
 from tests.unit.report.factory import Made, run_directory

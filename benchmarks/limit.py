@@ -19,9 +19,9 @@ from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
 from orchestrator.guests.qemu.accelerator import boot_probe, probe_boot
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT
-from orchestrator.laboratory import Laboratory
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import TrialEnded, read_journal
+from orchestrator.run.environment import Laboratory
 
 _PROBE_S = 300.0
 _INSTRUCTIONS_PER_US = 1000 / (1 << ICOUNT_SHIFT)

@@ -30,8 +30,6 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host.process import Argument, run
-from orchestrator.laboratory import Laboratory, open_laboratory
-from orchestrator.observer import Observer
 from orchestrator.paths import cache_dir
 from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.record.directory import RunDirectory
@@ -44,6 +42,8 @@ from orchestrator.record.journal import (
     read_journal,
 )
 from orchestrator.report.live import live_observer
+from orchestrator.run.environment import Laboratory, open_laboratory
+from orchestrator.run.observer import Observer
 from orchestrator.scenario import load_scenario
 
 _CHECKOUT = Path(__file__).resolve().parent.parent

@@ -59,8 +59,8 @@ def images_build(
 ) -> None:
     """Fetch and build everything that scenarios need, and boot nothing."""
     from orchestrator.kernels.images import prepare_images
-    from orchestrator.laboratory import variant_recipes
     from orchestrator.report.live import live_observer
+    from orchestrator.run.environment import variant_recipes
 
     loaded = [load(scenario, override, patch) for scenario in scenarios]
     with live_observer(people) as observer:

@@ -79,7 +79,7 @@ def run(
     """
     from orchestrator.host.process import paste_ready
     from orchestrator.report.live import live_observer
-    from orchestrator.run import RunOptions, resume_run, run_scenario
+    from orchestrator.run.engine import RunOptions, resume_run, run_scenario
     from orchestrator.scenario import Repeat
     from orchestrator.scenario.patched import told
 
@@ -103,7 +103,7 @@ def run(
     for line in told(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
     if dry_run:
-        from orchestrator.dryrun import dry_run_commands
+        from orchestrator.run.dryrun import dry_run_commands
 
         for command in dry_run_commands(loaded.scenario):
             write_data(command)
@@ -128,7 +128,7 @@ def clean(
     ] = None,
 ) -> None:
     """End processes and remove temporary files that crashed runs left; a run at work is left alone."""
-    from orchestrator.clean import clean_up
+    from orchestrator.run.clean import clean_up
 
     data = Data(highlight=False)
     for line in clean_up(runs):
@@ -144,7 +144,7 @@ def shell(
 ) -> None:
     """Open a shell in the scenario's guest, with its memory in the scenario's state."""
     from orchestrator.report.live import live_observer
-    from orchestrator.shell import open_shell
+    from orchestrator.run.shell import open_shell
 
     loaded = load(scenario, override, patch)
     with live_observer(people) as observer:

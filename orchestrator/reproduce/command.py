@@ -180,7 +180,7 @@ def _run(
     from orchestrator.commands.runs import show_report
     from orchestrator.host.process import paste_ready
     from orchestrator.report.live import live_observer
-    from orchestrator.run import RunOptions, run_scenario
+    from orchestrator.run.engine import RunOptions, run_scenario
 
     loaded = load(path, override, None)
     options = RunOptions(

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from orchestrator.observer import GuestLabel, Observer
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.run.observer import GuestLabel, Observer
 
 
 class SearchObserver:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.host.capacity import find_capacity
-from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory, require_unused
-from orchestrator.run import RunOptions, run_scenario
+from orchestrator.run.engine import RunOptions, run_scenario
+from orchestrator.run.observer import Observer
 from orchestrator.scenario import LoadedScenario, load_scenario
 from orchestrator.scenario.document import read_document
 from orchestrator.scenario.files import find_scenario, read_scenario_text

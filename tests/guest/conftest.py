@@ -20,14 +20,14 @@ from orchestrator.host.process import Child, Completed, run, start
 from orchestrator.kernels.apt import host_architecture, open_apt, sources_of, sources_text
 from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.sources import read_archives, trusted_keys
-from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import TrialResult
+from orchestrator.run.environment import Laboratory, open_laboratory
+from orchestrator.run.trial import Observers, Surroundings, raise_block, run_trial
+from orchestrator.run.watch import PhaseBudgets, StopSwitch
 from orchestrator.scenario import load_scenario
-from orchestrator.trial import Observers, Surroundings, raise_block, run_trial
-from orchestrator.watch import PhaseBudgets, StopSwitch
 
 COMMAND_S = 600.0
 

@@ -13,7 +13,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.records import ControlRecord, TriggerStart
 from orchestrator.record.journal import read_journal, trial_results
-from orchestrator.watch import PhaseBudgets
+from orchestrator.run.watch import PhaseBudgets
 from tests.guest.conftest import Oomlab, Trial, signal_guests
 
 pytestmark = pytest.mark.guest

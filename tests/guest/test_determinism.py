@@ -24,18 +24,18 @@ from orchestrator.files.folder import Folder
 from orchestrator.guests import serial as channel
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.host.process import start
-from orchestrator.laboratory import Laboratory, open_laboratory
 from orchestrator.plan import PlannedBlock, plan_blocks
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import BlockEnded, read_journal, trial_results
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import BlockResult, TrialResult
-from orchestrator.run import RunOptions, run_scenario
+from orchestrator.run.engine import RunOptions, run_scenario
+from orchestrator.run.environment import Laboratory, open_laboratory
+from orchestrator.run.trial import Observers, Surroundings, raise_block
+from orchestrator.run.watch import StopSwitch
 from orchestrator.scenario import Repeat, load_text
 from orchestrator.scenario.models import Trials
-from orchestrator.trial import Observers, Surroundings, raise_block
 from orchestrator.verdict.verdict import Verdict, compute_verdict
-from orchestrator.watch import StopSwitch
 from tests.guest.conftest import Quiet
 
 pytestmark = pytest.mark.guest

@@ -10,7 +10,7 @@ from types import FrameType
 
 import pytest
 
-from orchestrator import clean
+from orchestrator.run import clean
 from tests.hostile.home import Home
 from tests.unit.core.test_cli import Command
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import clean
 from orchestrator.commands import runs
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
@@ -20,6 +19,7 @@ from orchestrator.host.process import paste_ready, run
 from orchestrator.kernels.tree import TreeFile, pack, tree_sha256, unpack
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.diff import FoundPatch
+from orchestrator.run import clean
 from tests.hostile.test_text import acting
 from tests.unit.core.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
@@ -69,7 +69,7 @@ def test_a_fault_is_told_where_no_file_can_be_written(
 
     monkeypatch.setattr("tempfile.mkstemp", fail)
     monkeypatch.setattr(runs, "write_data", lambda _: 1 / 0)
-    monkeypatch.setattr("orchestrator.dryrun.dry_run_commands", lambda _: ["x"])
+    monkeypatch.setattr("orchestrator.run.dryrun.dry_run_commands", lambda _: ["x"])
     done = command("run", "binder-order3", "--dry-run")
     assert done.returncode == ExitCode.COULD_NOT_RUN
     assert "ZeroDivisionError: division by zero" in done.stderr.decode()

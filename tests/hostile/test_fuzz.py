@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.clean import clean_up
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.record.journal import read_journal
 from orchestrator.report.formats import FORMATS, render
-from orchestrator.resume import remaining_blocks
+from orchestrator.run.clean import clean_up
+from orchestrator.run.resume import remaining_blocks
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.verdict.judged_run import load_run_report
 from tests.unit.report.factory import Made, run_directory

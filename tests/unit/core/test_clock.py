@@ -12,11 +12,11 @@ from orchestrator.guests.qemu import accelerator
 from orchestrator.guests.qemu.accelerator import find_emulator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES, Clock, Wiring, qemu_argv
-from orchestrator.laboratory import block_boot
 from orchestrator.plan import plan_blocks
 from orchestrator.record.result import Stage
+from orchestrator.run.environment import block_boot
+from orchestrator.run.trial import order
 from orchestrator.scenario import Scenario, ScenarioInvalid, load_text
-from orchestrator.trial import order
 
 TEXT = """
 name: example

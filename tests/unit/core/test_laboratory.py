@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.commands.shared import people
 from orchestrator.errors import HostError
-from orchestrator.laboratory import open_laboratory
 from orchestrator.report.live import PlainObserver
+from orchestrator.run.environment import open_laboratory
 from orchestrator.scenario import load_scenario
 
 

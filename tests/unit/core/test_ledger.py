@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import clean
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.ledger import StartedProcess, end_process, kept_ledger, read_ledger, start_ticks
 from orchestrator.host.process import start
 from orchestrator.kernels.cache import Cache
 from orchestrator.paths import cache_dir
 from orchestrator.record.journal import open_journal
+from orchestrator.run import clean
 from tests.unit.report.factory import Made, run_directory
 
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.kernels.lock import LockedVariant, lock_of, require_locked_files, require_same_program
 from orchestrator.kernels.manifest import ArtefactManifest, Package, PatchFile, VariantArtefacts
-from orchestrator.lock_file import LockFile, read_lock, write_lock
+from orchestrator.run.lock_file import LockFile, read_lock, write_lock
 
 PATCH = PatchFile(name="a.patch", sha256="1e9")
 IMAGE = Package(name="linux-image-6.1", version="6.1", architecture="arm64", sha256="0123", size_bytes=7)

@@ -21,7 +21,7 @@ from orchestrator.protocol.recipe import Mode
 from orchestrator.record.journal import Entry, RunEnded, RunStarted, TrialEnded
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
-from orchestrator.resume import host_differences, is_finished, remaining_blocks
+from orchestrator.run.resume import host_differences, is_finished, remaining_blocks
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import compute_verdict

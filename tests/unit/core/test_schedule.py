@@ -14,9 +14,9 @@ from orchestrator.deadline import Deadline
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.plan import PlannedBlock, PlannedTrial, plan_blocks
+from orchestrator.run.schedule import BlockJob, ForkJob, Schedule
+from orchestrator.run.trial import Block
 from orchestrator.scenario import load_text
-from orchestrator.schedule import BlockJob, ForkJob, Schedule
-from orchestrator.trial import Block
 from tests.unit.core.test_verdict import TEXT, raised
 
 

@@ -16,7 +16,7 @@ from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.oom.records import CrashBegun
 from orchestrator.protocol.records import ControlRecord
-from orchestrator.watch import PhaseBudgets, Watch
+from orchestrator.run.watch import PhaseBudgets, Watch
 from tests.unit.core.evidence import hello, record, trigger_end
 
 SILENCE_S = 0.3
@@ -98,7 +98,7 @@ def test_a_jump_of_the_hosts_clock_moves_no_deadline(tmp_path: Path, monkeypatch
 def test_a_kernel_that_crashed_under_a_benchmark_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.watch._CRASH_GRACE_S", 0.2)
+    monkeypatch.setattr("orchestrator.run.watch._CRASH_GRACE_S", 0.2)
     crash = CrashBegun(line=1, crash="oops", message="Internal error: Oops")
     evidence, seconds = watched(tmp_path, hello(), record("phase", name="benchmark"), crash)
     assert "the end after the kernel's crash" in evidence.ending_detail

@@ -22,7 +22,7 @@ _TOUCHES = {
 _MAY = {
     "host/capacity.py": "the host's control groups and memory",
     "host/cgroup.py": "control groups",
-    "clean.py": "lists runs/, and asks /proc whether a writer lives",
+    "run/clean.py": "lists runs/, and asks /proc whether a writer lives",
     "doctor/": "what the host is",
     "files/folder.py": "the door itself",
     "guests/": "descriptors, QEMU's /proc, answers of the probe in the cache",
@@ -31,7 +31,7 @@ _MAY = {
     "kernels/": "the cache, packages, sources, scratch",
     "last_resort.py": "a file for the traceback",
     "host/ledger.py": "/proc of processes that were started",
-    "lock_file.py": "the lock that the user named",
+    "run/lock_file.py": "the lock that the user named",
     "mail/checkpatch.py": "a package of the distribution",
     "mail/contents.py": "a directory of mails that the user named",
     "mail/review.py": "where the user wants patches written",

@@ -78,5 +78,5 @@ def test_running_loads_no_numbers_nor_pages_nor_event_loops_nor_downloads(checko
 
 def test_what_tells_commands_without_running_them_is_loaded_for_that_alone(checkout: Path) -> None:
     loaded = loaded_by(checkout, "run", "--resume", "/nonexistent")
-    assert "orchestrator.run" in loaded
-    assert "orchestrator.dryrun" not in loaded
+    assert "orchestrator.run.engine" in loaded
+    assert "orchestrator.run.dryrun" not in loaded

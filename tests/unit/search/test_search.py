@@ -12,12 +12,12 @@ from rich.console import Console
 
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.host.capacity import Capacity
-from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory
 from orchestrator.report.live import PlainObserver
 from orchestrator.report.search import print_search
-from orchestrator.run import RunOptions
+from orchestrator.run.engine import RunOptions
+from orchestrator.run.observer import Observer
 from orchestrator.scenario import LoadedScenario
 from orchestrator.search import search as module
 from orchestrator.search.bisection import Direction

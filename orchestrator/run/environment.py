@@ -16,11 +16,11 @@ from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
 from orchestrator.kernels.lock import Lock
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import VariantRecipe
-from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, modules_of
 from orchestrator.protocol.recipe import block_recipe
+from orchestrator.run.observer import Observer
+from orchestrator.run.watch import PhaseBudgets
 from orchestrator.scenario.models import BinderMmap, Scenario
-from orchestrator.watch import PhaseBudgets
 
 _SHUFFLE = ("page_alloc.shuffle=1",)
 """Shuffled free lists (mm/shuffle.c): the seed on the command line feeds the kernel's early

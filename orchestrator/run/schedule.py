@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from orchestrator.plan import PlannedBlock, PlannedTrial
-from orchestrator.trial import Block
+from orchestrator.run.trial import Block
 
 _MOST_RAISED = 8
 """Snapshots held at a time when trials run alone: each takes a guest's memory."""

@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from orchestrator.errors import InputError
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.host.interrupts import held_back
-from orchestrator.laboratory import Laboratory
-from orchestrator.observer import GuestLabel, Observer
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, PlannedTrial
@@ -29,9 +27,11 @@ from orchestrator.record.journal import (
 )
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import TrialResult
-from orchestrator.schedule import BlockJob, ForkJob, Schedule
-from orchestrator.trial import Block, Observers, Surroundings, raise_block, run_trial
-from orchestrator.watch import StopSwitch
+from orchestrator.run.environment import Laboratory
+from orchestrator.run.observer import GuestLabel, Observer
+from orchestrator.run.schedule import BlockJob, ForkJob, Schedule
+from orchestrator.run.trial import Block, Observers, Surroundings, raise_block, run_trial
+from orchestrator.run.watch import StopSwitch
 
 _HEED_SIGNALS_S = 0.2
 """A signal that comes just before the main thread goes to sleep, or that the kernel hands to another

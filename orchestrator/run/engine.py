@@ -12,7 +12,6 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.errors import HostError
-from orchestrator.execution import Execution
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host.capacity import Capacity, find_capacity
 from orchestrator.host.facts import host_facts
@@ -21,9 +20,6 @@ from orchestrator.host.process import paste_ready
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
-from orchestrator.laboratory import Laboratory, open_laboratory, variant_recipes
-from orchestrator.lock_file import read_lock, write_lock
-from orchestrator.observer import Observer
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
 from orchestrator.protocol.recipe import Mode
 from orchestrator.record.directory import (
@@ -42,10 +38,14 @@ from orchestrator.record.journal import (
 )
 from orchestrator.record.kept_patches import keep_patches, kept_patches
 from orchestrator.record.manifest import RunManifest
-from orchestrator.resume import is_finished, remaining_blocks, reopen_laboratory
+from orchestrator.run.environment import Laboratory, open_laboratory, variant_recipes
+from orchestrator.run.execution import Execution
+from orchestrator.run.lock_file import read_lock, write_lock
+from orchestrator.run.observer import Observer
+from orchestrator.run.resume import is_finished, remaining_blocks, reopen_laboratory
+from orchestrator.run.schedule import Schedule
 from orchestrator.scenario import LoadedScenario
 from orchestrator.scenario.models import Scenario
-from orchestrator.schedule import Schedule
 from orchestrator.text.plain import named
 from orchestrator.verdict.judged_run import load_run_report
 from orchestrator.verdict.verdict import Verdict

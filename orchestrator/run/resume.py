@@ -11,14 +11,14 @@ from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.kernels.pins import Pins
-from orchestrator.laboratory import Laboratory, open_laboratory
-from orchestrator.observer import Observer
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
 from orchestrator.protocol.recipe import Mode
 from orchestrator.record.journal import Entry, RunEnded, trial_results
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
+from orchestrator.run.environment import Laboratory, open_laboratory
+from orchestrator.run.observer import Observer
 from orchestrator.scenario.models import Scenario
 
 

@@ -22,7 +22,7 @@ from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import Parked
 from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
 from orchestrator.record.result import BlockResult, Stage, TrialResult
-from orchestrator.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
+from orchestrator.run.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
 
 _START_S = 30.0
 _FREEZE_S = 30.0
