@@ -15,15 +15,15 @@ from orchestrator import __version__
 
 # Imported for the commands that they register, in the order of `--help`.
 from orchestrator.commands import compare, devices, doctor, images, reports, runs, scenarios
+from orchestrator.commands.mail import mail
+from orchestrator.commands.oom import oom
+from orchestrator.commands.reproduce import reproduce
+from orchestrator.commands.search import EPILOG as SEARCH_EPILOG
+from orchestrator.commands.search import search
 from orchestrator.commands.shared import EPILOG, app
+from orchestrator.commands.standard_streams import hold_standard_streams
 from orchestrator.host.interrupts import end_in_order
-from orchestrator.mail.command import mail
-from orchestrator.oom_command import oom
 from orchestrator.report.streams import write_data
-from orchestrator.reproduce.command import reproduce
-from orchestrator.search.command import EPILOG as SEARCH_EPILOG
-from orchestrator.search.command import search
-from orchestrator.standard_streams import hold_standard_streams
 
 __all__ = ["app", "compare", "devices", "doctor", "images", "main", "reports", "runs", "scenarios"]
 

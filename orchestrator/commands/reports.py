@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.search import is_search, show_search
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.errors import InputError
 from orchestrator.report.streams import Data
-from orchestrator.search.command import is_search, show_search
 
 _FORMATS = "terminal, html, mail, json, gbench, junit, ktap, csv or markdown"
 

@@ -48,7 +48,7 @@ def validate(
 @app.command()
 def schema(name: Annotated[SchemaName, typer.Argument(help="which format")] = SchemaName.SCENARIO) -> None:
     """Print a JSON Schema: of scenario files, or of the files in a run directory."""
-    from orchestrator.schemas import json_schema
+    from orchestrator.commands.schemas import json_schema
 
     write_json(json_schema(name.value))
 
@@ -66,6 +66,6 @@ def self_test(
     `mutation` is not among `all`: it changes operators and constants in what decides verdicts and figures,
     a seeded sample of them, and shows every change that no unit test notices.
     """
-    from orchestrator.testing import run_tests
+    from orchestrator.commands.testing import run_tests
 
     raise typer.Exit(run_tests(selection, extra or ()))

@@ -67,7 +67,7 @@ def _every_end_has_a_code() -> Iterator[None]:
         print_error(HostError(_os_words(error)))
         sys.exit(ExitCode.COULD_NOT_RUN)
     except Exception as error:  # noqa: BLE001 - the last resort: 1 would mean "not met"
-        from orchestrator.last_resort import fault_of
+        from orchestrator.commands.last_resort import fault_of
 
         print_error(fault_of(error))
         sys.exit(ExitCode.COULD_NOT_RUN)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import __version__
+from orchestrator.commands.search import SEARCH_FILE
 from orchestrator.host.capacity import find_capacity
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory, require_unused
@@ -18,7 +19,6 @@ from orchestrator.scenario import LoadedScenario, load_scenario
 from orchestrator.scenario.document import read_document
 from orchestrator.scenario.files import find_scenario, read_scenario_text
 from orchestrator.search.bisection import Points, next_value, tipping
-from orchestrator.search.command import SEARCH_FILE
 from orchestrator.search.result import Ended, Point, SearchResult, Tried
 from orchestrator.search.varied import Varied, with_first_entries
 from orchestrator.search.wording import describe, margin

@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from orchestrator.commands.schemas import json_schema
 from orchestrator.errors import ExitCode
-from orchestrator.schemas import json_schema
 from tests.guest.conftest import Oomlab
 
 pytestmark = pytest.mark.guest

@@ -14,8 +14,8 @@ import typer.main
 from typer.core import TyperArgument, TyperGroup
 
 from orchestrator.cli import app
+from orchestrator.commands.schemas import json_schema
 from orchestrator.scenario.reference import cell, replaced
-from orchestrator.schemas import json_schema
 from tests.unit.docs.meanings import MEANINGS
 
 BEGIN = "<!-- made by tests/unit/docs/reference.py -->"

@@ -29,7 +29,7 @@ _MAY = {
     "host/facts.py": "what the host is",
     "host/scratch.py": "directories that are being filled, in the cache",
     "kernels/": "the cache, packages, sources, scratch",
-    "last_resort.py": "a file for the traceback",
+    "commands/last_resort.py": "a file for the traceback",
     "host/ledger.py": "/proc of processes that were started",
     "run/lock_file.py": "the lock that the user named",
     "mail/checkpatch.py": "a package of the distribution",
@@ -47,9 +47,9 @@ _MAY = {
     "reproduce/writing.py": "where the user wants a scenario written",
     "record/directory.py": "makes runs/ and the directory of a new run",
     "scenario/": "scenarios and profiles, the schema, a page of the docs",
-    "standard_streams.py": "/dev/null",
+    "commands/standard_streams.py": "/dev/null",
     "guests/terminal.py": "a pseudo-terminal of its own",
-    "testing.py": "the checkout",
+    "commands/testing.py": "the checkout",
 }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_text_goes_to_the_terminal_in_one_place(checkout: Path) -> None:
     found = [
         f"{path.relative_to(package)}:{node.lineno}"
         for path in sorted(package.rglob("*.py"))
-        if path.name not in ("streams.py", "standard_streams.py")
+        if path.name not in ("streams.py", "commands/standard_streams.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and re.fullmatch(r"(rich\.console\.)?Console|(typer|click)\.s?echo|print", ast.unparse(node.func))

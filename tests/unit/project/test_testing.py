@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import testing
+from orchestrator.commands import testing
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.host.process import run
@@ -24,7 +24,7 @@ def test_guest(): assert FAILS is False
 
 _PROGRAM = """
 import sys
-from orchestrator.testing import run_tests
+from orchestrator.commands.testing import run_tests
 sys.exit(run_tests(sys.argv[1], sys.argv[2:]))
 """
 
@@ -33,8 +33,11 @@ sys.exit(run_tests(sys.argv[1], sys.argv[2:]))
 def project(tmp_path: Path, checkout: Path) -> Path:
     """A checkout with this program and four tests, one of each kind."""
     (tmp_path / "orchestrator").mkdir()
-    for name in ("__init__.py", "errors.py", "plain_text.py", "testing.py"):
-        (tmp_path / "orchestrator" / name).write_text((checkout / "orchestrator" / name).read_text())
+    for name in ("__init__.py", "errors.py", "text/__init__.py", "text/plain.py",
+                 "commands/__init__.py", "commands/testing.py"):  # fmt: skip
+        copy = tmp_path / "orchestrator" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text((checkout / "orchestrator" / name).read_text())
     (tmp_path / "pyproject.toml").write_text((checkout / "pyproject.toml").read_text())
     (tmp_path / "tests" / "unit").mkdir(parents=True)
     return tmp_path
@@ -95,6 +98,6 @@ def test_an_unknown_selection_names_the_known_ones() -> None:
 def test_an_installed_program_says_that_it_has_no_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(testing, "__file__", str(tmp_path / "site-packages" / "orchestrator" / "testing.py"))
+    monkeypatch.setattr(testing, "__file__", str(tmp_path / "site-packages/orchestrator/commands/testing.py"))
     with pytest.raises(HostError, match="not part of an installed oomlab"):
         testing.run_tests("unit")

@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
+from orchestrator.commands.schemas import json_schema
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.report.between_runs import COMPARISON_FORMATS, render_runs
 from orchestrator.runs_compared.compare import compare_runs
-from orchestrator.schemas import json_schema
 from orchestrator.text.plain import named
 from orchestrator.verdict.judged_run import RunReport
 from tests.unit.report.factory import Made, run_report

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestrator.commands.search import SEARCH_FILE, is_search
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.host.capacity import Capacity
 from orchestrator.outcome import Outcome
@@ -21,7 +22,6 @@ from orchestrator.run.observer import Observer
 from orchestrator.scenario import LoadedScenario
 from orchestrator.search import search as module
 from orchestrator.search.bisection import Direction
-from orchestrator.search.command import SEARCH_FILE, is_search
 from orchestrator.search.result import SearchResult
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied

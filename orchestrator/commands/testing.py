@@ -66,7 +66,7 @@ def pytest_arguments(selection: str, extra: Sequence[str] = ()) -> list[str]:
 
 
 def _checkout() -> Path:
-    checkout = Path(__file__).resolve().parent.parent
+    checkout = Path(__file__).resolve().parents[2]
     if not (checkout / "tests").is_dir() or not (checkout / "pyproject.toml").is_file():
         raise HostError(
             "the tests are not part of an installed oomlab",
