@@ -44,7 +44,7 @@ def _root(
         write_data(f"oomlab {__version__}")
         raise typer.Exit
     if mirror is not None:
-        from orchestrator.kernels.sources import MIRROR_VARIABLE, mirror_archives
+        from orchestrator.kernels.debian.sources import MIRROR_VARIABLE, mirror_archives
 
         mirror_archives(mirror)  # told now, not after what needs no archive
         os.environ[MIRROR_VARIABLE] = mirror

@@ -119,7 +119,7 @@ def reproduce(
 def _wishes(
     base: str | None, arch: str | None, scale: str | None, blocks: int, *, picture: bool | None
 ) -> Any:
-    from orchestrator.kernels.bases import find_base
+    from orchestrator.bases import find_base
     from orchestrator.reproduce.draft import Wishes
 
     found = None if scale is None else _SCALE.fullmatch(scale)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestrator import paths
+from orchestrator.bases import ARCHS, BASES
 from orchestrator.deadline import Deadline
 from orchestrator.doctor.facts import (
     Accelerator,
@@ -47,13 +48,12 @@ from orchestrator.host.facts import qemu_version
 from orchestrator.host.privilege import confinement
 from orchestrator.host.programs import Need, all_needs, host_arch, missing, needs_of
 from orchestrator.kernels import namespaces
-from orchestrator.kernels.bases import ARCHS, BASES
+from orchestrator.kernels.build.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.fetch import find_base, recorded_base
+from orchestrator.kernels.debian.fetch import find_base, recorded_base
+from orchestrator.kernels.debian.sources import Archive, read_archives
 from orchestrator.kernels.images import PROBE_BASE, Progress, prepare_probe, probe_base
-from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
-from orchestrator.kernels.sources import Archive, read_archives
-from orchestrator.kernels.toolchain import find_compiler
 from orchestrator.scenario.models import Device
 
 _SANDBOX_S = 20.0

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from functools import cache as memoize
 from pathlib import Path
 
+from orchestrator.bases import ARCHS, BASES, Arch, Base, find_base
 from orchestrator.errors import HostError
 from orchestrator.host.programs import Need, Stage, missing, needs_of, require
-from orchestrator.kernels import module as modules
-from orchestrator.kernels.agent import AGENT_FILE, agent_key, build_agent
-from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base, find_base
+from orchestrator.kernels.build import module as modules
+from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_agent
+from orchestrator.kernels.build.module import MODULE_FILE, ModuleRecipe
+from orchestrator.kernels.build.patch import Patch
+from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
-from orchestrator.kernels.fetch import FetchedBase, fetch_base, forget_archive, recorded_base
-from orchestrator.kernels.fetch import find_base as find_fetched
+from orchestrator.kernels.debian.fetch import FetchedBase, fetch_base, forget_archive, recorded_base
+from orchestrator.kernels.debian.fetch import find_base as find_fetched
+from orchestrator.kernels.debian.recorded import fetch_recorded, recorded_packages
+from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
-from orchestrator.kernels.module import MODULE_FILE, ModuleRecipe
-from orchestrator.kernels.patch import Patch
 from orchestrator.kernels.pins import (
     Pins,
     WantedVariant,
@@ -29,9 +32,6 @@ from orchestrator.kernels.pins import (
     require_identical,
     require_same_variants,
 )
-from orchestrator.kernels.recorded import fetch_recorded, recorded_packages
-from orchestrator.kernels.resolve import ResolvedBase
-from orchestrator.kernels.toolchain import Compiler, find_compiler
 from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, checked_by_base, recorded_variants
 from orchestrator.paths import cache_dir
 

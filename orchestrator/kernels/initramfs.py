@@ -10,11 +10,11 @@ from typing import Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
-from orchestrator.kernels.agent import AGENT_FILE
+from orchestrator.kernels.build.guest_agent import AGENT_FILE
+from orchestrator.kernels.build.module import MODULE_FILE
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.fetch import Progress
-from orchestrator.kernels.module import MODULE_FILE
-from orchestrator.kernels.unpack import ORDER_FILE
+from orchestrator.kernels.debian.fetch import Progress
+from orchestrator.kernels.debian.unpack import ORDER_FILE
 
 INITRAMFS_FILE = "initramfs.cpio"
 

@@ -16,9 +16,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.errors import HostError
-from orchestrator.kernels.agent import agent_inputs
+from orchestrator.kernels.build.guest_agent import agent_inputs
+from orchestrator.kernels.build.module import build_inputs
 from orchestrator.kernels.manifest import ArtefactManifest, Package, PatchFile, Sha256
-from orchestrator.kernels.module import build_inputs
 
 Key = tuple[str | int, ...]
 

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.bases import Arch, Base, find_base
 from orchestrator.errors import HostError
 from orchestrator.host.process import paste_ready
-from orchestrator.kernels import agent, fetch, initramfs, module, patch, unpack
-from orchestrator.kernels.apt import apt_name, open_apt
-from orchestrator.kernels.bases import Arch, Base, find_base
+from orchestrator.kernels import initramfs
+from orchestrator.kernels.build import guest_agent as agent
+from orchestrator.kernels.build import module, patch
+from orchestrator.kernels.build.module import ModuleRecipe
+from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.debian import fetch, unpack
+from orchestrator.kernels.debian.apt import apt_name, open_apt
+from orchestrator.kernels.debian.resolve import BUSYBOX, ResolvedBase
 from orchestrator.kernels.images import cached_images
-from orchestrator.kernels.module import ModuleRecipe
-from orchestrator.kernels.resolve import BUSYBOX, ResolvedBase
-from orchestrator.kernels.toolchain import Compiler, find_compiler
 from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, check_variants
 from orchestrator.paths import cache_dir, resource_dir
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.bases import find_base, find_scope
 from orchestrator.errors import InputError
-from orchestrator.kernels.bases import find_base, find_scope
+from orchestrator.kernels.build.patch import Patch, check_headers, read_patch
 from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
-from orchestrator.kernels.patch import Patch, check_headers, read_patch
 from orchestrator.kernels.pins import Pins, recorded_patches
 from orchestrator.text.plain import named
 

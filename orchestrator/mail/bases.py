@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from orchestrator.bases import ARCHS, BASES, Arch, Base
 from orchestrator.errors import HostError, InputError, OomlabError
 from orchestrator.host.programs import Need, Stage, needs_of, require
-from orchestrator.kernels import fetch
-from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base
+from orchestrator.kernels.build.patch import Patch, apply_patch
+from orchestrator.kernels.build.tree import Tree, TreeFile, read_tree
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.patch import Patch, apply_patch
-from orchestrator.kernels.resolve import ResolvedBase
-from orchestrator.kernels.tree import Tree, TreeFile, read_tree
+from orchestrator.kernels.debian import fetch
+from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.mail.series import Arranged
 from orchestrator.mail.source import SourceFile
 from orchestrator.mail.verdict import Files, Kind, Verdict, check

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, cast
 
+from orchestrator.bases import ARCHS, BASES
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.kernels import tree as trees
-from orchestrator.kernels.apt import deb_file_name, host_architecture, open_apt
-from orchestrator.kernels.bases import ARCHS, BASES
+from orchestrator.kernels.build import tree as trees
+from orchestrator.kernels.build.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.build.tree import TreeFile
 from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.debian.apt import deb_file_name, host_architecture, open_apt
+from orchestrator.kernels.debian.resolve import ResolvedBase
+from orchestrator.kernels.debian.unpack import deb_members
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.resolve import ResolvedBase
-from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
-from orchestrator.kernels.tree import TreeFile
-from orchestrator.kernels.unpack import deb_members
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.mail.bases import Progress
 from orchestrator.mail.verdict import Verdict

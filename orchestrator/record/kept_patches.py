@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from orchestrator.errors import HostError
+from orchestrator.kernels.build.patch import MAX_PATCH_BYTES
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.manifest import ArtefactManifest
-from orchestrator.kernels.patch import MAX_PATCH_BYTES
 from orchestrator.record.directory import RunDirectory
 
 _FOLDER = "patches"

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.kernels import fetch, module
-from orchestrator.kernels.bases import find_base
+from orchestrator.bases import find_base
+from orchestrator.kernels.build import module
+from orchestrator.kernels.build.module import ModuleRecipe
+from orchestrator.kernels.build.patch import read_patch
+from orchestrator.kernels.build.toolchain import find_compiler
+from orchestrator.kernels.build.tree import TreeFile, read_tree
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.module import ModuleRecipe
-from orchestrator.kernels.patch import read_patch
-from orchestrator.kernels.toolchain import find_compiler
-from orchestrator.kernels.tree import TreeFile, read_tree
+from orchestrator.kernels.debian import fetch
 from orchestrator.paths import cache_dir
 
 SCOPE = "drivers/android"

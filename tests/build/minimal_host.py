@@ -17,7 +17,7 @@ from pathlib import Path
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import Completed, run
 from orchestrator.host.scratch import memory_parent, scratch_directory
-from orchestrator.kernels.sources import KEYRING, Archive, read_archives
+from orchestrator.kernels.debian.sources import KEYRING, Archive, read_archives
 from orchestrator.paths import cache_dir
 from tests.unit.project import tree
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import find_base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.host.process import run, start
-from orchestrator.kernels import fetch
-from orchestrator.kernels.bases import find_base
+from orchestrator.kernels.build.module import MODULE_FILE
+from orchestrator.kernels.build.patch import Patch, apply_patch, read_patch
+from orchestrator.kernels.build.tree import read_tree
 from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.images import GuestImages, prepare_images, prepare_probe
-from orchestrator.kernels.module import MODULE_FILE
-from orchestrator.kernels.patch import Patch, apply_patch, read_patch
-from orchestrator.kernels.tree import read_tree
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import cache_dir, resource_dir
@@ -189,7 +189,7 @@ def test_patches_that_reach_too_far_are_refused_by_name(bench: Workbench, text: 
 def test_the_tree_is_checked_even_if_the_headers_were_overlooked(
     bench: Workbench, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.kernels.patch.check_headers", lambda patch, scope: None)
+    monkeypatch.setattr("orchestrator.kernels.build.patch.check_headers", lambda patch, scope: None)
     with pytest.raises(InputError, match=r"symbolic link|changes the mode"):
         apply_patch(Patch("test.patch", text.encode()), bench.source, SCOPE, target="debian-6.1")
 

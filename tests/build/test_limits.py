@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
-from orchestrator.kernels.agent import agent_sources
+from orchestrator.kernels.build.guest_agent import agent_sources
 from orchestrator.scenario.limits import agent_limits
 from tests.limits import LIMITS
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.bases import find_base
 from orchestrator.cli import app
-from orchestrator.kernels import fetch
-from orchestrator.kernels.bases import find_base
+from orchestrator.kernels.build.patch import apply_patch, read_patch
+from orchestrator.kernels.build.tree import TreeFile, read_tree
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.patch import apply_patch, read_patch
-from orchestrator.kernels.tree import TreeFile, read_tree
+from orchestrator.kernels.debian import fetch
 from orchestrator.mail.checkpatch import FILES as CHECKPATCH_FILES
 from orchestrator.mail.checkpatch import run_checkpatch
 from orchestrator.mail.contents import read_contents

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import find_base
 from orchestrator.errors import HostError
-from orchestrator.kernels import fetch
-from orchestrator.kernels.bases import find_base
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.recorded import fetch_recorded, recorded_packages
+from orchestrator.kernels.debian import fetch
+from orchestrator.kernels.debian.recorded import fetch_recorded, recorded_packages
 from orchestrator.paths import cache_dir
 from tests.build.conftest import quiet
 

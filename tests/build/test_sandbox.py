@@ -11,8 +11,8 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, InputError
-from orchestrator.kernels import sandbox
-from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.build import sandbox
+from orchestrator.kernels.build.sandbox import Sandbox, run_sandboxed
 from orchestrator.paths import cache_dir
 from tests.build.conftest import SCOPE, Workbench
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import find_base
 from orchestrator.deadline import Deadline
 from orchestrator.files.folder import Folder
 from orchestrator.host.process import Child, Completed, run, start
-from orchestrator.kernels.apt import host_architecture, open_apt, sources_of, sources_text
-from orchestrator.kernels.bases import find_base
-from orchestrator.kernels.sources import read_archives, trusted_keys
+from orchestrator.kernels.debian.apt import host_architecture, open_apt, sources_of, sources_text
+from orchestrator.kernels.debian.sources import read_archives, trusted_keys
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.record.recorder import ConsoleEvent

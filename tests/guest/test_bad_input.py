@@ -15,7 +15,7 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode, HostError
 from orchestrator.host.process import Completed, run
-from orchestrator.kernels.unpack import unpack_kernel
+from orchestrator.kernels.debian.unpack import unpack_kernel
 from orchestrator.paths import cache_dir
 from orchestrator.record.journal import RunEnded, read_journal
 from tests.guest.conftest import Oomlab, lay_out_index

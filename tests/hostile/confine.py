@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
-from orchestrator.kernels.sandbox import Sandbox, run_sandboxed
+from orchestrator.kernels.build.sandbox import Sandbox, run_sandboxed
 
 
 def probed(arguments: list[str]) -> bytes:

@@ -16,7 +16,7 @@ from orchestrator.commands import runs
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.host.process import paste_ready, run
-from orchestrator.kernels.tree import TreeFile, pack, tree_sha256, unpack
+from orchestrator.kernels.build.tree import TreeFile, pack, tree_sha256, unpack
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.run import clean

@@ -15,8 +15,8 @@ import pytest
 
 from orchestrator.errors import ExitCode, InputError, OomlabError
 from orchestrator.files.reading import read_bounded
-from orchestrator.kernels.patch import read_patch
-from orchestrator.kernels.tree import OddFile, unpack
+from orchestrator.kernels.build.patch import read_patch
+from orchestrator.kernels.build.tree import OddFile, unpack
 from orchestrator.mail.contents import load_mail
 from orchestrator.oom import files
 from orchestrator.oom.files import Told

@@ -19,8 +19,8 @@ from orchestrator.cli import app
 from orchestrator.errors import ExitCode
 from orchestrator.host.facts import host_facts
 from orchestrator.host.process import Completed, start
+from orchestrator.kernels.debian.sources import read_archives
 from orchestrator.kernels.manifest import ArtefactManifest
-from orchestrator.kernels.sources import read_archives
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.record.manifest import RunManifest

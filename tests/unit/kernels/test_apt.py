@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from orchestrator.bases import BASES, Origin
 from orchestrator.errors import HostError
-from orchestrator.kernels.apt import (
+from orchestrator.kernels.debian.apt import (
     Apt,
     SuiteMissing,
     apt_name,
@@ -21,9 +22,8 @@ from orchestrator.kernels.apt import (
     sources_of,
     sources_text,
 )
-from orchestrator.kernels.bases import BASES, Origin
+from orchestrator.kernels.debian.sources import KEYRING, Archive
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.sources import KEYRING, Archive
 
 MIRROR = "http://mirror.example/debian"
 SECURITY = "http://mirror.example/debian-security"
@@ -116,9 +116,9 @@ class Host:
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-        monkeypatch.setattr("orchestrator.kernels.apt.read_archives", lambda: self.archives)
-        monkeypatch.setattr("orchestrator.kernels.apt.trusted_keys", list)
-        monkeypatch.setattr("orchestrator.kernels.apt.KEYRING", program)
+        monkeypatch.setattr("orchestrator.kernels.debian.apt.read_archives", lambda: self.archives)
+        monkeypatch.setattr("orchestrator.kernels.debian.apt.trusted_keys", list)
+        monkeypatch.setattr("orchestrator.kernels.debian.apt.KEYRING", program)
         self.root = directory / "apt"
 
     def lacks(self, *names: str) -> None:

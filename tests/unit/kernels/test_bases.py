@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.bases import BASES, find_base, find_scope
 from orchestrator.errors import InputError
-from orchestrator.kernels.bases import BASES, find_base, find_scope
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels import images
+from orchestrator.kernels.build.module import first_errors
 from orchestrator.kernels.images import image_needs, prepare_images
-from orchestrator.kernels.module import first_errors
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.kernels.variants import VariantRecipe, check_variants
 from orchestrator.paths import cache_dir, resource_dir

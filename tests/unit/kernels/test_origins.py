@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from orchestrator.bases import Origin, find_base
 from orchestrator.errors import HostError
-from orchestrator.kernels.apt import IndexRecord, Source, SuiteMissing
-from orchestrator.kernels.bases import Origin, find_base
-from orchestrator.kernels.origins import Search
-from orchestrator.kernels.resolve import ResolvedBase
-from orchestrator.kernels.sources import Archive
+from orchestrator.kernels.debian.apt import IndexRecord, Source, SuiteMissing
+from orchestrator.kernels.debian.origins import Search
+from orchestrator.kernels.debian.resolve import ResolvedBase
+from orchestrator.kernels.debian.sources import Archive
 from tests.unit.kernels.test_resolve import BUSYBOX, kernel
 
 URI = "http://mirror.example/debian"

@@ -9,10 +9,10 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
+from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.images import prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
-from orchestrator.kernels.patch import Patch
 from orchestrator.kernels.pins import (
     Pins,
     WantedVariant,

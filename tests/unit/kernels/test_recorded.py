@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import Origin, find_base
 from orchestrator.errors import HostError, InputError
-from orchestrator.kernels.apt import ArchiveMovedOn, IndexRecord, Source, SuiteMissing
-from orchestrator.kernels.bases import Origin, find_base
+from orchestrator.kernels.debian.apt import ArchiveMovedOn, IndexRecord, Source, SuiteMissing
+from orchestrator.kernels.debian.recorded import Recall, recorded_packages
+from orchestrator.kernels.debian.sources import Archive
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.recorded import Recall, recorded_packages
-from orchestrator.kernels.sources import Archive
 from tests.unit.kernels.test_resolve import BUSYBOX, kernel
 
 BASE, _ = find_base("debian-6.12", "arm64")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from orchestrator.kernels.apt import IndexRecord
-from orchestrator.kernels.bases import find_base
+from orchestrator.bases import find_base
+from orchestrator.kernels.debian.apt import IndexRecord
+from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, host_libc, resolve
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.resolve import BaseMissing, ResolvedBase, host_libc, resolve
 
 BASE, ARCH = find_base("debian-6.1", "arm64")
 ORIGIN = BASE.origins[0]

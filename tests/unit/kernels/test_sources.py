@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.kernels import sources
-from orchestrator.kernels.sources import (
+from orchestrator.kernels.debian import sources
+from orchestrator.kernels.debian.sources import (
     KEYRING,
     Archive,
     debian_archives,

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from orchestrator.bases import ARCHS, BASES, Arch, Base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
-from orchestrator.kernels import fetch
-from orchestrator.kernels.bases import ARCHS, BASES, Arch, Base
+from orchestrator.kernels.build.patch import Applied, Patch
+from orchestrator.kernels.build.tree import TreeFile
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.patch import Applied, Patch
-from orchestrator.kernels.tree import TreeFile
+from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.mail import bases, checkpatch
 from orchestrator.mail.bases import SCOPE, load_sources

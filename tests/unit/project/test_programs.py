@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import ARCHS
 from orchestrator.errors import ExitCode, HostError
 from orchestrator.guests.qemu.machine import MACHINES
 from orchestrator.host import programs
 from orchestrator.host.programs import all_needs, install_hint, missing, needs_of, require
-from orchestrator.kernels.bases import ARCHS
 from tests.unit.project import tree
 
 _BEFORE_PYTHON = {"python3", "python3-venv"}

@@ -6,13 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from orchestrator.bases import Arch
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.host.process import run
-from orchestrator.kernels.bases import Arch
+from orchestrator.kernels.build.toolchain import Compiler
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.fetch import Progress
-from orchestrator.kernels.toolchain import Compiler
+from orchestrator.kernels.debian.fetch import Progress
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import resource_dir
 

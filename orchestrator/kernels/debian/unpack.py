@@ -14,7 +14,8 @@ from typing import IO, cast
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.host.process import run, start
-from orchestrator.kernels import bzimage, kmod
+from orchestrator.kernels import kmod
+from orchestrator.kernels.debian import bzimage
 
 COMMON_MODULES = ("configfs", "null_blk", "zsmalloc", "zram")
 DRIVER_MODULES = ("binder_linux",)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.bases import Arch, Base, Origin
 from orchestrator.errors import HostError
-from orchestrator.kernels.apt import INDEX_MAX_AGE_S, IndexRecord, Source, SuiteMissing
-from orchestrator.kernels.bases import Arch, Base, Origin
-from orchestrator.kernels.resolve import BaseMissing, ResolvedBase, Version, resolve
-from orchestrator.kernels.sources import MIRROR_VARIABLE
+from orchestrator.kernels.debian.apt import INDEX_MAX_AGE_S, IndexRecord, Source, SuiteMissing
+from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, Version, resolve
+from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 
 
 class Index(Protocol):

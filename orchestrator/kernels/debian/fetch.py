@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.bases import ARCHS, Arch, Base, Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
-from orchestrator.kernels import unpack
-from orchestrator.kernels.apt import Apt, ArchiveMovedOn, deb_file_name, host_architecture, open_apt
-from orchestrator.kernels.bases import ARCHS, Arch, Base, Origin
 from orchestrator.kernels.cache import Cache, CacheEntry, Make
+from orchestrator.kernels.debian import unpack
+from orchestrator.kernels.debian.apt import Apt, ArchiveMovedOn, deb_file_name, host_architecture, open_apt
+from orchestrator.kernels.debian.origins import Search
+from orchestrator.kernels.debian.resolve import ResolvedBase, host_libc
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.origins import Search
-from orchestrator.kernels.resolve import ResolvedBase, host_libc
 from orchestrator.kernels.verified import file_sha256
 
 if TYPE_CHECKING:

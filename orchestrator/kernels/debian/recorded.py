@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from orchestrator.bases import Arch, Base, Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.programs import host_arch
-from orchestrator.kernels.apt import (
+from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.debian.apt import (
     INDEX_MAX_AGE_S,
     ArchiveMovedOn,
     IndexRecord,
@@ -23,9 +25,7 @@ from orchestrator.kernels.apt import (
     host_architecture,
     open_apt,
 )
-from orchestrator.kernels.bases import Arch, Base, Origin
-from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.fetch import (
+from orchestrator.kernels.debian.fetch import (
     FETCH_S,
     FetchedBase,
     Progress,
@@ -34,9 +34,9 @@ from orchestrator.kernels.fetch import (
     fetch_parts,
     find_base,
 )
+from orchestrator.kernels.debian.resolve import BUSYBOX, ResolvedBase
+from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.resolve import BUSYBOX, ResolvedBase
-from orchestrator.kernels.sources import MIRROR_VARIABLE
 
 _UNKNOWN = ""
 """The checksum of a package that is wanted by its version alone."""

@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.files.reading import read_bounded
-from orchestrator.kernels import tree as trees
-from orchestrator.kernels.sandbox import Sandbox, SandboxCommand, run_sandboxed
-from orchestrator.kernels.tree import OddFile, Tree, TreeFile
+from orchestrator.kernels.build import tree as trees
+from orchestrator.kernels.build.sandbox import Sandbox, SandboxCommand, run_sandboxed
+from orchestrator.kernels.build.tree import OddFile, Tree, TreeFile
 from orchestrator.units import MIB
 
 _APPLY_S = 60.0

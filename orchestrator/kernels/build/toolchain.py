@@ -7,11 +7,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.bases import Arch
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.host.process import run
 from orchestrator.host.programs import install_hint
-from orchestrator.kernels.bases import Arch
 from orchestrator.kernels.verified import file_sha256
 
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.bases import Arch, Base, find_scope
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, InputError, OomlabError
 from orchestrator.host.process import run
-from orchestrator.kernels import tree as trees
-from orchestrator.kernels import unpack
-from orchestrator.kernels.bases import Arch, Base, find_scope
+from orchestrator.kernels.build import tree as trees
+from orchestrator.kernels.build.patch import Patch, apply_patch
+from orchestrator.kernels.build.sandbox import GIVEN_DIR, SOURCE_DIR, Sandbox, SandboxCommand, run_sandboxed
+from orchestrator.kernels.build.toolchain import Compiler
+from orchestrator.kernels.build.tree import Tree
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.fetch import FetchedBase, Progress
-from orchestrator.kernels.patch import Patch, apply_patch
-from orchestrator.kernels.sandbox import GIVEN_DIR, SOURCE_DIR, Sandbox, SandboxCommand, run_sandboxed
-from orchestrator.kernels.toolchain import Compiler
-from orchestrator.kernels.tree import Tree
+from orchestrator.kernels.debian import unpack
+from orchestrator.kernels.debian.fetch import FetchedBase, Progress
 
 MODULE_FILE = "binder_linux.ko"
 LOG_FILE = "build.log"

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.bases import Arch, Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, HostError
 from orchestrator.host.process import find_program, run
 from orchestrator.host.programs import install_hint
-from orchestrator.kernels.bases import Arch, Origin
 from orchestrator.kernels.cache import require_space
+from orchestrator.kernels.debian.sources import KEYRING, NO_DEBIAN_HINT, Archive, read_archives, trusted_keys
 from orchestrator.kernels.manifest import Package
-from orchestrator.kernels.sources import KEYRING, NO_DEBIAN_HINT, Archive, read_archives, trusted_keys
 
 INDEX_MAX_AGE_S = 12 * 3600.0
 

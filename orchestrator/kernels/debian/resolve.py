@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.bases import Arch, Base, Origin
 from orchestrator.errors import HostError
-from orchestrator.kernels.apt import IndexRecord
-from orchestrator.kernels.bases import Arch, Base, Origin
+from orchestrator.kernels.debian.apt import IndexRecord
 from orchestrator.kernels.manifest import Package
 
 BUSYBOX = "busybox-static"
