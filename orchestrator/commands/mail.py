@@ -37,7 +37,7 @@ def mail(
     """
     from orchestrator.mail.contents import contents_json, expanded, load_mail, names_of, read_files
     from orchestrator.mail.page import page
-    from orchestrator.mail.review import review, review_json, write_patches
+    from orchestrator.patch_review.review import review, review_json, write_patches
     from orchestrator.report.streams import People, write_data, write_json
 
     people = People(stderr=True)

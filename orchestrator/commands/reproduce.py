@@ -132,8 +132,8 @@ def _wishes(
 
 def _draft(source: Any, event: int | None, patch: list[str] | None, wishes: Any, *, to_run: bool) -> Draft:
     from orchestrator.host.programs import needs_of, require
-    from orchestrator.mail.review import Review, review
     from orchestrator.mail.series import narrowed, numbers_of
+    from orchestrator.patch_review.review import Review, review
     from orchestrator.reproduce.draft import arch_of, make_draft
     from orchestrator.reproduce.fact import Fact, unknown
     from orchestrator.reproduce.patches import choose_patch, refusal_facts

@@ -10,11 +10,11 @@ from typing import Any
 
 from orchestrator.errors import InputError
 from orchestrator.files.reading import read_bounded
-from orchestrator.mail.comparison import Comparison, compare, one_way_mb_s
 from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
 from orchestrator.mail.message import Message, read_messages
 from orchestrator.mail.series import Arranged, arrange
 from orchestrator.mail.table import Row, Table, find_tables
+from orchestrator.mail.table_comparison import Comparison, compare, one_way_mb_s
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import MemoryEvent, summary
 from orchestrator.text.amounts import count_of

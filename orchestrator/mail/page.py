@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.mail.bases import Checked
-from orchestrator.mail.comparison import Comparison, RowPair, one_way_mb_s
 from orchestrator.mail.contents import Contents
-from orchestrator.mail.review import Review, Reviewed, Style
 from orchestrator.mail.series import listed, missing_words
 from orchestrator.mail.table import Table
-from orchestrator.mail.verdict import Kind
+from orchestrator.mail.table_comparison import Comparison, RowPair, one_way_mb_s
 from orchestrator.oom.explain import explain
+from orchestrator.patch_review.applicability import Kind
+from orchestrator.patch_review.bases import Checked
+from orchestrator.patch_review.review import Review, Reviewed, Style
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import InputError
-from orchestrator.mail.bases import Checked
-from orchestrator.mail.review import Review, Reviewed, file_name, patch_files
 from orchestrator.mail.series import Group, listed, missing_words
-from orchestrator.mail.verdict import Kind
+from orchestrator.patch_review.applicability import Kind
+from orchestrator.patch_review.bases import Checked
+from orchestrator.patch_review.review import Review, Reviewed, file_name, patch_files
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line

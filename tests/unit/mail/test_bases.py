@@ -22,11 +22,11 @@ from orchestrator.kernels.build.tree import TreeFile
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.verified import file_sha256
-from orchestrator.mail import bases, checkpatch
-from orchestrator.mail.bases import SCOPE, load_sources
-from orchestrator.mail.checkpatch import FILES, Finding, read_findings, run_checkpatch
-from orchestrator.mail.source import SourceFile
-from orchestrator.mail.verdict import Kind, Verdict
+from orchestrator.patch_review import bases, checkpatch
+from orchestrator.patch_review.applicability import Kind, Verdict
+from orchestrator.patch_review.bases import SCOPE, load_sources
+from orchestrator.patch_review.checkpatch import FILES, Finding, read_findings, run_checkpatch
+from orchestrator.patch_review.source_file import SourceFile
 
 PATH = f"{SCOPE}/x.c"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.mail.comparison import Comparison, compare, one_way_mb_s
 from orchestrator.mail.message import read_messages
 from orchestrator.mail.table import Column, Row, Table, find_tables
+from orchestrator.mail.table_comparison import Comparison, compare, one_way_mb_s
 
 EQUAL_RUNS = "Iterations * CPU is "
 

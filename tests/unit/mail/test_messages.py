@@ -8,7 +8,7 @@ import base64
 import pytest
 
 from orchestrator.mail.message import Line, read_messages
-from orchestrator.mail.source import SourceFile
+from orchestrator.patch_review.source_file import SourceFile
 
 HEAD = "From: A <a@example.org>\nSubject: {}\n"
 

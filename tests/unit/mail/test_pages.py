@@ -15,12 +15,12 @@ from typer.testing import CliRunner, Result
 from orchestrator.cli import app
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels.cache import Cache
-from orchestrator.mail import bases, review
-from orchestrator.mail.bases import BaseSource, Checked
-from orchestrator.mail.checkpatch import Finding
 from orchestrator.mail.contents import MAX_FILES, expanded, names_of, read_contents
-from orchestrator.mail.review import Review, Reviewed, _file_text, file_name
-from orchestrator.mail.verdict import Files, Kind, Verdict, unified
+from orchestrator.patch_review import bases, review
+from orchestrator.patch_review.applicability import Files, Kind, Verdict, unified
+from orchestrator.patch_review.bases import BaseSource, Checked
+from orchestrator.patch_review.checkpatch import Finding
+from orchestrator.patch_review.review import Review, Reviewed, _file_text, file_name
 from tests.unit.mail.texts import BASE, DATA, FILES, LINES, PATH, changed_file, diff_to, mail_of, only_patch
 
 FIRST = changed_file([line.replace("int ret1 = 0;", "int ret1 = 1;") for line in LINES])

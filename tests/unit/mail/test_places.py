@@ -8,10 +8,10 @@ import pytest
 from orchestrator.mail.diff import FoundPatch, find_patches
 from orchestrator.mail.hunk import Hunk, HunkLine, Shaped, shape
 from orchestrator.mail.message import read_messages
-from orchestrator.mail.place import NoPlace, Place, find_place
-from orchestrator.mail.restore import Piece, _indent, _partners, respace, restore
-from orchestrator.mail.source import SourceFile
-from orchestrator.mail.verdict import Files, Kind, Verdict, check, unified
+from orchestrator.patch_review.applicability import Files, Kind, Verdict, check, unified
+from orchestrator.patch_review.hunk_position import NoPlace, Place, find_place
+from orchestrator.patch_review.restore import Piece, _indent, _partners, respace, restore
+from orchestrator.patch_review.source_file import SourceFile
 
 PATH = "d/x.c"
 

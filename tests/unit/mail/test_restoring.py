@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orchestrator.mail.hunk import squeezed
-from orchestrator.mail.source import SourceFile
-from orchestrator.mail.verdict import Kind, Verdict, check
+from orchestrator.patch_review.applicability import Kind, Verdict, check
+from orchestrator.patch_review.source_file import SourceFile
 from tests.unit.mail.texts import (
     BASE,
     FILES,

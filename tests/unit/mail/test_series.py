@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import InputError
-from orchestrator.mail import bases
-from orchestrator.mail.bases import BaseSource, check_all
 from orchestrator.mail.contents import Contents, read_contents, read_files
 from orchestrator.mail.series import Arranged, listed, mark_of, missing_words, narrowed, numbers_of
-from orchestrator.mail.source import SourceFile
-from orchestrator.mail.verdict import Kind, Verdict, unified
+from orchestrator.patch_review import bases
+from orchestrator.patch_review.applicability import Kind, Verdict, unified
+from orchestrator.patch_review.bases import BaseSource, check_all
+from orchestrator.patch_review.source_file import SourceFile
 
 PATH = "drivers/android/binder.c"
 LINES = "".join(f"line {number};\n" for number in range(40))

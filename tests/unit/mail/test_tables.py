@@ -7,10 +7,10 @@ from dataclasses import astuple
 
 import pytest
 
-from orchestrator.mail.comparison import compare, one_way_mb_s
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.message import read_messages
 from orchestrator.mail.table import Table, find_tables
+from orchestrator.mail.table_comparison import compare, one_way_mb_s
 from tests.unit.mail.texts import DATA
 
 QUOTED = (DATA / "kvcalloc-quoted.txt").read_bytes()

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from orchestrator.mail.checkpatch import read_findings
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.diff import find_patches
 from orchestrator.mail.message import read_messages
-from orchestrator.mail.notes import notes
-from orchestrator.mail.source import SourceFile
-from orchestrator.mail.verdict import Kind, check
+from orchestrator.patch_review.applicability import Kind, check
+from orchestrator.patch_review.checkpatch import read_findings
+from orchestrator.patch_review.notes import notes
+from orchestrator.patch_review.source_file import SourceFile
 from tests.unit.mail.texts import (
     BASE,
     DATA,

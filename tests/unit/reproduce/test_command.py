@@ -14,13 +14,13 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode
-from orchestrator.mail.verdict import Kind
+from orchestrator.patch_review.applicability import Kind
 from orchestrator.scenario import Scenario, load_scenario
 from orchestrator.scenario.models import BinderMmap
 from orchestrator.units import MIB
 from tests.unit.reproduce.texts import CONSOLE, DIFF, MAIL, corpus_paths, report, reviewer, write
 
-REVIEW = "orchestrator.mail.review.review"
+REVIEW = "orchestrator.patch_review.review.review"
 GOES_ON = (Kind.ADAPTED, Kind.ALREADY)
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orchestrator.mail.bases import Checked
 from orchestrator.mail.contents import Contents
-from orchestrator.mail.review import Review, Reviewed
 from orchestrator.mail.series import narrowed
-from orchestrator.mail.verdict import Kind, Verdict
+from orchestrator.patch_review.applicability import Kind, Verdict
+from orchestrator.patch_review.bases import Checked
+from orchestrator.patch_review.review import Review, Reviewed
 from tests.unit.oom.texts import CONSOLES, CORPUS, ROOT, corpus_paths
 
 MAIL = ROOT / "tests" / "data" / "mails" / "kvcalloc-quoted.txt"
@@ -57,7 +57,7 @@ def reviewer(
     elsewhere: tuple[int, ...] = (),
     refused: tuple[int, ...] = (),
 ) -> Callable[..., Review]:
-    """Instead of `orchestrator.mail.review.review`: every patch has these verdicts for 6.1, 6.12.
+    """Instead of `orchestrator.patch_review.review.review`: every patch has these verdicts for 6.1, 6.12.
 
     Some touch nothing that is built (`elsewhere`) or do not apply (`refused`).
     """

@@ -11,13 +11,13 @@ from typing import Any
 
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.kernels.cache import Cache
-from orchestrator.mail.bases import BaseSource, Checked, Progress, check_all, load_sources
-from orchestrator.mail.checkpatch import Finding, obtain_checkpatch, run_checkpatch
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.diff import FoundPatch
-from orchestrator.mail.notes import notes
 from orchestrator.mail.series import Arranged, Group, narrowed
-from orchestrator.mail.verdict import Kind
+from orchestrator.patch_review.applicability import Kind
+from orchestrator.patch_review.bases import BaseSource, Checked, Progress, check_all, load_sources
+from orchestrator.patch_review.checkpatch import Finding, obtain_checkpatch, run_checkpatch
+from orchestrator.patch_review.notes import notes
 from orchestrator.paths import cache_dir
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.mail.hunk import Hunk, Shaped, squeezed
-from orchestrator.mail.source import SourceFile
+from orchestrator.patch_review.source_file import SourceFile
 
 _MAX_CANDIDATES = 500
 

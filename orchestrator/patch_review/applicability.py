@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from orchestrator.mail.diff import FileDiff, FoundPatch
 from orchestrator.mail.hunk import Hunk, Shaped, shape, squeezed
-from orchestrator.mail.place import NoPlace, find_place
-from orchestrator.mail.restore import Piece, respace, restore
-from orchestrator.mail.source import SourceFile
+from orchestrator.patch_review.hunk_position import NoPlace, find_place
+from orchestrator.patch_review.restore import Piece, respace, restore
+from orchestrator.patch_review.source_file import SourceFile
 from orchestrator.text.amounts import count_of
 
 Files = Mapping[str, SourceFile]

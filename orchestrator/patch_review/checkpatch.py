@@ -24,8 +24,8 @@ from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.kernels.debian.unpack import deb_members
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.verified import file_sha256
-from orchestrator.mail.bases import Progress
-from orchestrator.mail.verdict import Verdict
+from orchestrator.patch_review.applicability import Verdict
+from orchestrator.patch_review.bases import Progress
 
 FILES = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
 

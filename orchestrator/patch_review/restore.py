@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.mail.hunk import HunkLine, Shaped, squeezed
-from orchestrator.mail.source import SourceFile
+from orchestrator.patch_review.source_file import SourceFile
 
 _TAB = 8
 _LIKE = 0.5

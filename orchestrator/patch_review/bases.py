@@ -15,8 +15,8 @@ from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.mail.series import Arranged
-from orchestrator.mail.source import SourceFile
-from orchestrator.mail.verdict import Files, Kind, Verdict, check
+from orchestrator.patch_review.applicability import Files, Kind, Verdict, check
+from orchestrator.patch_review.source_file import SourceFile
 
 SCOPE = "drivers/android"
 
