@@ -24,8 +24,8 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.analysis.comparison import TimingComparison
 from orchestrator.analysis.inference import LEVEL, fisher_p, mcnemar_p
+from orchestrator.analysis.records import TimingComparison
 from orchestrator.analysis.samples import TimingKey, evident, timed
 from orchestrator.analysis.timings import Pair, compare_timings
 from orchestrator.record.directory import open_run_directory

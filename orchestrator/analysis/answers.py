@@ -12,15 +12,15 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.analysis.comparison import Answer, Comparison, TimingComparison, When
+from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.doubts import is_it_noise
 from orchestrator.analysis.findings import Finding, finding, headline, summary
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.analysis.paths import PHASES, Paths, path_lines, paths_of
 from orchestrator.analysis.phrases import WHEN, share_text
+from orchestrator.analysis.records import Answer, Comparison, TimingComparison, When
 from orchestrator.analysis.samples import evident
 from orchestrator.binder import page_array_order
-from orchestrator.control_group import ControlGroup
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.record.result import AuditedPhase, TrialResult
 from orchestrator.scenario.models import Scenario

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, Answer, Comparison, TimingComparison
+from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.findings import Finding, finding
 from orchestrator.analysis.inference import LEVEL, smallest_paired_p
 from orchestrator.analysis.noise import NOISY_PERCENT
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Answer, Comparison, TimingComparison
 from orchestrator.analysis.samples import TimingKey
-from orchestrator.control_group import ControlGroup
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.text.amounts import count_of, spread_text
 

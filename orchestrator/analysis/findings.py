@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 
-from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.analysis.phrases import subject, upwards
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
 from orchestrator.analysis.samples import MMAP, TimingKey
 from orchestrator.text.amounts import change_range, change_text, count_of, is_factor, short
 

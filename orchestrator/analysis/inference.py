@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM
 
 if TYPE_CHECKING:
     import numpy as np

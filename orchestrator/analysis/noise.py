@@ -7,8 +7,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from orchestrator.analysis.comparison import Noise, TimingComparison
 from orchestrator.analysis.inference import LEVEL
+from orchestrator.analysis.records import Noise, TimingComparison
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.timings import Pair
 from orchestrator.text.amounts import count_of, spread_text

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, OutcomeComparison, Share
 from orchestrator.analysis.inference import LEVEL, clopper_pearson, fisher_p, mcnemar_p
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, OutcomeComparison, Share
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import outcome_shares
 from orchestrator.outcome import Outcome

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchestrator.analysis.comparison import When
+from orchestrator.analysis.records import When
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import BenchmarkRow, TrialResult
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrator.analysis import inference
-from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
 from orchestrator.analysis.phrases import WHEN
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import Timed, TimingKey
 from orchestrator.analysis.wording import Seen, timing_words

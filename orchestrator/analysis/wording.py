@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM
 from orchestrator.analysis.findings import Finding, bound, judge
 from orchestrator.analysis.phrases import change, subject, upwards
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM
 from orchestrator.analysis.samples import MMAP, TimingKey
 from orchestrator.text.amounts import change_range, change_text, count_of
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 from urllib.parse import quote
 
-from orchestrator.memory.picture import lines, unit_bounds
 from orchestrator.protocol.records import PROTOCOL_VERSION
 from orchestrator.record.result import Stage
 from orchestrator.scenario.models import (
@@ -25,6 +24,7 @@ from orchestrator.scenario.models import (
     Stressor,
     Trigger,
 )
+from orchestrator.scenario.picture_demand import lines, unit_bounds
 from orchestrator.units import KIB
 
 _PLAIN = ":,._-"

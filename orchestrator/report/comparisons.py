@@ -10,14 +10,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis.comparison import (
+from orchestrator.analysis.findings import headline
+from orchestrator.analysis.phrases import WHEN
+from orchestrator.analysis.records import (
     LEAST_BLOCKS_FOR_A_CLAIM,
     Answer,
     Comparison,
     TimingComparison,
 )
-from orchestrator.analysis.findings import headline
-from orchestrator.analysis.phrases import WHEN
 from orchestrator.analysis.samples import MMAP
 from orchestrator.text.amounts import change_text, count_of, time_text
 from orchestrator.text.plain import one_line

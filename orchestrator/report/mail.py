@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.analysis.comparison import Answer, Comparison
+from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.oom.explain import explain
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis.comparison import Answer, Comparison
-from orchestrator.memory.picture_table import PictureTable
+from orchestrator.analysis.picture_table import PictureTable
+from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.oom.explain import explain
 from orchestrator.report import picture as picture_report
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.memory.picture_table import JUDGED_KB, TOLERANCE_PERCENT, PictureLine, PictureTable
+from orchestrator.analysis.picture_table import JUDGED_KB, TOLERANCE_PERCENT, PictureLine, PictureTable
 from orchestrator.text.amounts import change_text, is_factor
 
 _KB_PER_MB = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from orchestrator.control_group import ControlGroup
+from orchestrator.analysis.controls import ControlGroup
 from orchestrator.text.amounts import change_text, count_of
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.variant import FailedOutput, VariantVerdict

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.analysis.comparison import Comparison, OutcomeComparison, Share, TimingComparison
 from orchestrator.analysis.findings import headline
 from orchestrator.analysis.inference import LEVEL
+from orchestrator.analysis.records import Comparison, OutcomeComparison, Share, TimingComparison
 from orchestrator.report.comparisons import MEANS, basis, cells
 from orchestrator.text.amounts import count_of
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import InputError
-from orchestrator.memory.picture import scaled
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
@@ -20,6 +19,7 @@ from orchestrator.reproduce.source import Chosen, Source, headline
 from orchestrator.scenario.device import SCOPE
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.picture import Picture
+from orchestrator.scenario.picture_demand import scaled
 from orchestrator.scenario.schema import MODELINE
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.memory.picture import units_of
 from orchestrator.oom.records import MemoryEvent, Zone
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
+from orchestrator.scenario.picture_demand import units_of
 from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB
 

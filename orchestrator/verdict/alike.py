@@ -7,8 +7,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from orchestrator.analysis.comparison import Comparison
 from orchestrator.analysis.findings import Finding, finding
+from orchestrator.analysis.records import Comparison
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.device import Variant
 from orchestrator.scenario.models import Scenario

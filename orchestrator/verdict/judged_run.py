@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from orchestrator.control_group import first_difference
+from orchestrator.analysis.controls import first_difference
 from orchestrator.errors import InputError
 from orchestrator.protocol.recipe import Mode
 from orchestrator.record.directory import RunDirectory, open_run_directory

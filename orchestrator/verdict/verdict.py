@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.analysis.answers import answer_questions
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
-from orchestrator.analysis.comparing import compare_variants
-from orchestrator.analysis.comparison import Answer, Comparison
-from orchestrator.control_group import ControlGroup, TranscriptCheck, control_groups
+from orchestrator.analysis.controls import ControlGroup, TranscriptCheck, control_groups
+from orchestrator.analysis.picture_table import PictureTable, picture_table
+from orchestrator.analysis.records import Answer, Comparison
+from orchestrator.analysis.variants import compare_variants
 from orchestrator.errors import ExitCode
 from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import Clock
-from orchestrator.memory.picture_table import PictureTable, picture_table
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
 from orchestrator.protocol.recipe import Mode

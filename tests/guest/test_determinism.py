@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.control_group import TRANSCRIPTS
+from orchestrator.analysis.controls import TRANSCRIPTS
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.files.folder import Folder

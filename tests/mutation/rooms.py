@@ -40,7 +40,7 @@ ROOMS = (
             "verdict/expectations.py",
             "verdict/attempts.py",
             "verdict/alike.py",
-            "control_group.py",
+            "analysis/controls.py",
             "evidence/crash_count.py",
             "evidence/evidence.py",
             "outcome.py",

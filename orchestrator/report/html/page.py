@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator.analysis.comparison import When
+from orchestrator.analysis.records import When
 from orchestrator.report.audit import audit_lines, audit_warnings
 from orchestrator.report.html.audit import AuditTable, audit_tables
 from orchestrator.report.html.benchmarks import casualties

@@ -10,7 +10,7 @@ from typing import Final
 
 from matplotlib.axes import Axes
 
-from orchestrator.analysis.comparison import Comparison, TimingComparison, When
+from orchestrator.analysis.records import Comparison, TimingComparison, When
 from orchestrator.report.html.drawing import GRID, INK, MUTED, SERIES, SURFACE, Margins, draw
 from orchestrator.report.html.latency import amount
 from orchestrator.report.html.plots import Grid, Plot, spaced_size

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from orchestrator.analysis.answers import answer_questions
-from orchestrator.analysis.comparing import compare_variants
-from orchestrator.analysis.comparison import Answer
-from orchestrator.control_group import control_groups
+from orchestrator.analysis.controls import control_groups
+from orchestrator.analysis.records import Answer
+from orchestrator.analysis.variants import compare_variants
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow, Stage, TargetState, TrialResult

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.analysis.comparison import Comparison, Noise, TimingComparison
+from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.doubts import is_it_noise
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
+from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.analysis.samples import TimingKey
 from orchestrator.analysis.timings import Pair
-from orchestrator.control_group import ControlGroup
 from orchestrator.guests.qemu.machine import Clock
 from tests.unit.analysis.trials import compared_time, comparison
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.analysis.comparing import compare_variants
-from orchestrator.analysis.comparison import Comparison, OutcomeComparison
 from orchestrator.analysis.outcomes import compare_outcomes
+from orchestrator.analysis.records import Comparison, OutcomeComparison
+from orchestrator.analysis.variants import compare_variants
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from tests.unit.analysis.trials import run, scenario, trial

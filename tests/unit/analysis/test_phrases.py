@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.analysis.comparison import When
 from orchestrator.analysis.phrases import bytes_text, change, share_text, subject, upwards
+from orchestrator.analysis.records import When
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import TimingKey
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.analysis.comparison import Comparison, Noise, TimingComparison
+from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
 from orchestrator.scenario import Scenario, load_text

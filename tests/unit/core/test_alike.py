@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.analysis.comparison import Comparison
+from orchestrator.analysis.records import Comparison
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import MmapSummary, RequestPaths, TrialResult, Victim
 from orchestrator.scenario import Scenario, load_text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.control_group import TranscriptCheck, first_difference
+from orchestrator.analysis.controls import TranscriptCheck, first_difference
 from orchestrator.errors import ExitCode
 from orchestrator.files.folder import Folder
 from orchestrator.plan import plan_blocks

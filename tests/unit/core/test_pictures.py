@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.memory.picture_table import PictureTable
+from orchestrator.analysis.picture_table import PictureTable
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario import load_text
 from orchestrator.verdict.verdict import compute_verdict

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.memory.picture import lines, scaled, unit_bounds, units_of
 from orchestrator.scenario.models import Picture
+from orchestrator.scenario.picture_demand import lines, scaled, unit_bounds, units_of
 from orchestrator.units import KIB
 
 PICTURE = Picture.model_validate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.memory.picture_table import PictureLine, PictureTable, picture_table
+from orchestrator.analysis.picture_table import PictureLine, PictureTable, picture_table
 from orchestrator.scenario.models import Picture
 from tests.unit.memory.pictures import PICTURE, guest
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.analysis.comparison import (
+from orchestrator.analysis.records import (
     Answer,
     Comparison,
     Noise,

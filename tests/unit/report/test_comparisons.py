@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.analysis.comparison import Answer, TimingComparison
+from orchestrator.analysis.records import Answer, TimingComparison
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.report.comparisons import cells, print_answer, print_comparison
 from orchestrator.report.formats import FORMATS, render

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.memory.picture_table import PictureLine, PictureTable
+from orchestrator.analysis.picture_table import PictureLine, PictureTable
 from orchestrator.outcome import Outcome
 from orchestrator.record.manifest import RunManifest
 from orchestrator.report.html import render_html

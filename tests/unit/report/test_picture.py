@@ -7,7 +7,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from orchestrator.memory.picture_table import picture_table
+from orchestrator.analysis.picture_table import picture_table
 from orchestrator.report.picture import print_picture
 from tests.unit.memory.pictures import PICTURE, guest
 

@@ -10,10 +10,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestrator.memory.picture import lines
 from orchestrator.memory.sample import MemorySample
 from orchestrator.memory.tables import Table
 from orchestrator.scenario.picture import Picture, Watermarks
+from orchestrator.scenario.picture_demand import lines
 from orchestrator.units import KIB
 
 JUDGED_KB = 20_000

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis import inference
-from orchestrator.analysis.comparison import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, Noise, TimingComparison
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
 from orchestrator.analysis.outcomes import compare_outcomes
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, Noise, TimingComparison
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import block_of, evident, timed
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
