@@ -34,7 +34,7 @@ from orchestrator.host.process import Argument, run
 from orchestrator.paths import cache_dir
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import BlockEnded, Entry, TrialEnded, TrialStarted, read_journal
-from orchestrator.report.live import PlainObserver
+from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.environment import Laboratory, open_laboratory
 from orchestrator.scenario import load_scenario
 from orchestrator.units import KIB

@@ -32,7 +32,7 @@ with atheris.instrument_imports(include=["orchestrator"]):
     from orchestrator.oom.files import read_files
     from orchestrator.oom.reader import OomReader
     from orchestrator.oom.records import Event, MemoryEvent
-    from orchestrator.report.oom_sinks import JsonSink, TextSink
+    from orchestrator.report.console.oom_sinks import JsonSink, TextSink
 
 # What reports are made of: libFuzzer puts these into its inputs, for it would not find them by chance.
 _WORDS = """\

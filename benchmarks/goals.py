@@ -31,7 +31,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
 from orchestrator.host.process import run
 from orchestrator.paths import cache_dir
-from orchestrator.report.live import PlainObserver
+from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.environment import open_laboratory
 from orchestrator.scenario import load_scenario
 from orchestrator.units import KIB

@@ -29,7 +29,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.host.process import Argument, run
 from orchestrator.paths import cache_dir
 from orchestrator.record.directory import RunDirectory
-from orchestrator.report.formats import FORMATS
+from orchestrator.report.formats.registry import FORMATS
 from orchestrator.units import KIB, MIB
 from tests.unit.report.factory import Made, run_directory
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.record.journal import read_journal, trial_results
-from orchestrator.report.live import PlainObserver
+from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.engine import RunOptions, run_scenario
 from orchestrator.scenario import load_text
 

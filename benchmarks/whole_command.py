@@ -41,7 +41,7 @@ from orchestrator.record.journal import (
     TrialStarted,
     read_journal,
 )
-from orchestrator.report.live import live_observer
+from orchestrator.report.console.live import live_observer
 from orchestrator.run.environment import Laboratory, open_laboratory
 from orchestrator.run.observer import Observer
 from orchestrator.scenario import load_scenario

@@ -23,7 +23,7 @@ from orchestrator.commands.search import search
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.commands.standard_streams import hold_standard_streams
 from orchestrator.host.interrupts import end_in_order
-from orchestrator.report.streams import write_data
+from orchestrator.report.console.streams import write_data
 
 __all__ = ["app", "compare", "devices", "doctor", "images", "main", "reports", "runs", "scenarios"]
 

@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.commands.reports import OutputOption, one_format
 from orchestrator.commands.shared import app
-from orchestrator.report.streams import Data
+from orchestrator.report.console.streams import Data
 
 
 @app.command(epilog="Exit codes: 0 compared, whatever came of it; 2 cannot be compared, 130 interrupted.")
@@ -38,8 +38,8 @@ def compare(
     Variants of one run are compared by `oomlab report`, block by block. Two runs share no blocks.
     Example: oomlab compare runs/monday runs/tuesday --variant kvcalloc
     """
-    from orchestrator.report.between_runs import COMPARISON_FORMATS, print_runs, render_runs
-    from orchestrator.report.output import STDOUT, put
+    from orchestrator.report.console.output import STDOUT, put
+    from orchestrator.report.runs_compared import COMPARISON_FORMATS, print_runs, render_runs
     from orchestrator.runs_compared.compare import compare_runs
     from orchestrator.verdict.judged_run import load_run_report
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.shared import app
-from orchestrator.report.streams import Data, write_json
+from orchestrator.report.console.streams import Data, write_json
 
 
 @app.command()
@@ -23,7 +23,7 @@ def devices(
     A scenario uses one by name, `device: mission-phone`, and may change it,
     `device: {profile: mission-phone, memory: 512MiB}`.
     """
-    from orchestrator.report.devices import print_profile, print_profiles
+    from orchestrator.report.console.devices import print_profile, print_profiles
     from orchestrator.scenario.profile import load_profile, profile_files
 
     profiles = [load_profile(each) for each in ([name] if name is not None else profile_files())]

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import InputError
-from orchestrator.report.streams import Data, write_data
+from orchestrator.report.console.streams import Data, write_data
 
 if TYPE_CHECKING:
     from orchestrator.guests.qemu.machine import Arch
@@ -40,7 +40,7 @@ def doctor(
     """
     from orchestrator.doctor.examine import examine
     from orchestrator.record.directory import json_text
-    from orchestrator.report.doctor import print_diagnosis
+    from orchestrator.report.console.doctor import print_diagnosis
 
     found = examine(_archs(arch), lambda text: people.print(text, markup=False, soft_wrap=True), probe=probe)
     if as_json:

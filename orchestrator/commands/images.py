@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.commands.shared import PatchOption, SetOption, app, load, people
 from orchestrator.errors import InputError
-from orchestrator.report.streams import Data
+from orchestrator.report.console.streams import Data
 
 images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
@@ -20,7 +20,7 @@ app.add_typer(images_app, name="images")
 def images_list() -> None:
     """List what the cache holds."""
     from orchestrator.kernels.images import list_images
-    from orchestrator.report.images import print_images
+    from orchestrator.report.console.images import print_images
 
     print_images(list_images(), Data(highlight=False))
 
@@ -37,7 +37,7 @@ def images_prune(
 ) -> None:
     """Remove cached images; what a run is using stays."""
     from orchestrator.kernels.images import prune_images
-    from orchestrator.report.images import print_pruned
+    from orchestrator.report.console.images import print_pruned
     from orchestrator.units import parse_duration, parse_size
 
     if unused_for is None and keep is None and not everything:
@@ -59,7 +59,7 @@ def images_build(
 ) -> None:
     """Fetch and build everything that scenarios need, and boot nothing."""
     from orchestrator.kernels.images import prepare_images
-    from orchestrator.report.live import live_observer
+    from orchestrator.report.console.live import live_observer
     from orchestrator.run.environment import variant_recipes
 
     loaded = [load(scenario, override, patch) for scenario in scenarios]

@@ -36,9 +36,9 @@ def mail(
     Example: oomlab mail thread.mbox
     """
     from orchestrator.mail.contents import contents_json, expanded, load_mail, names_of, read_files
-    from orchestrator.mail.page import page
     from orchestrator.patch_review.review import review, review_json, write_patches
-    from orchestrator.report.streams import People, write_data, write_json
+    from orchestrator.report.console.mail_contents import page
+    from orchestrator.report.console.streams import People, write_data, write_json
 
     people = People(stderr=True)
     files = expanded(file)

@@ -33,7 +33,7 @@ def oom(
     Example: oomlab oom console.log
     """
     from orchestrator.oom.files import read_files
-    from orchestrator.report.oom_sinks import JsonSink, TextSink
+    from orchestrator.report.console.oom_sinks import JsonSink, TextSink
 
     page_size_bytes = None if page_size is None else _page_size_bytes(page_size)
     sink: Sink = JsonSink(sys.stdout) if as_json else TextSink(sys.stdout, page_size_bytes)

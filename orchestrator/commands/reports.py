@@ -11,7 +11,7 @@ import typer
 from orchestrator.commands.search import is_search, show_search
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.errors import InputError
-from orchestrator.report.streams import Data
+from orchestrator.report.console.streams import Data
 
 _FORMATS = "terminal, html, mail, json, gbench, junit, ktap, csv or markdown"
 
@@ -38,8 +38,8 @@ def report(
 
     Example: oomlab report runs/latest --format html -o report.html
     """
-    from orchestrator.report.formats import FORMATS, render
-    from orchestrator.report.output import STDOUT, put
+    from orchestrator.report.console.output import STDOUT, put
+    from orchestrator.report.formats.registry import FORMATS, render
     from orchestrator.verdict.judged_run import load_run_report
 
     chosen = one_format(name, FORMATS, as_json=as_json)
@@ -49,7 +49,7 @@ def report(
         show_search(run_directory, Data(highlight=False), as_json=chosen == "json")
     loaded = load_run_report(run_directory)
     if chosen == "terminal" and output in (None, STDOUT) and variant is None:
-        from orchestrator.report.terminal import print_report
+        from orchestrator.report.console.terminal import print_report
 
         print_report(loaded.verdict, Data(highlight=False), page_sizes=loaded.page_sizes)
     else:
@@ -59,7 +59,7 @@ def report(
 
 def one_format(name: str | None, formats: tuple[str, ...], *, as_json: bool) -> str:
     """The format of a command that has `--json`, too; InputError for two of them, or an unknown one."""
-    from orchestrator.report.formats import known_format
+    from orchestrator.report.formats.registry import known_format
 
     chosen = known_format(name or ("json" if as_json else "terminal"), formats)
     if as_json and chosen != "json":

@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.commands.shared import SetOption, load, people
 from orchestrator.errors import InputError
-from orchestrator.report.streams import write_json
+from orchestrator.report.console.streams import write_json
 
 if TYPE_CHECKING:
     from orchestrator.reproduce.draft import Draft
@@ -94,7 +94,7 @@ def reproduce(
     Example: oomlab reproduce thread.mbox --scale 1/4 --blocks 10 --set trials.timing=false
     """
     from orchestrator.record.directory import require_unused
-    from orchestrator.report.reproduce import print_facts
+    from orchestrator.report.console.reproduce import print_facts
     from orchestrator.reproduce.source import load_source
     from orchestrator.reproduce.writing import write_draft
 
@@ -179,7 +179,7 @@ def _run(
 ) -> None:
     from orchestrator.commands.runs import show_report
     from orchestrator.host.process import paste_ready
-    from orchestrator.report.live import live_observer
+    from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import RunOptions, run_scenario
 
     loaded = load(path, override, None)

@@ -23,7 +23,7 @@ from orchestrator.commands.shared import (
     people,
 )
 from orchestrator.errors import InputError
-from orchestrator.report.streams import Data, write_data
+from orchestrator.report.console.streams import Data, write_data
 
 if TYPE_CHECKING:
     from orchestrator.verdict.verdict import Verdict
@@ -78,7 +78,7 @@ def run(
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
     """
     from orchestrator.host.process import paste_ready
-    from orchestrator.report.live import live_observer
+    from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import RunOptions, resume_run, run_scenario
     from orchestrator.scenario import Repeat
     from orchestrator.scenario.patched import told
@@ -143,7 +143,7 @@ def shell(
     patch: PatchOption = None,
 ) -> None:
     """Open a shell in the scenario's guest, with its memory in the scenario's state."""
-    from orchestrator.report.live import live_observer
+    from orchestrator.report.console.live import live_observer
     from orchestrator.run.shell import open_shell
 
     loaded = load(scenario, override, patch)
@@ -179,7 +179,7 @@ def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoRetu
 def _report(run_directory: Path, verdict: Verdict, console: Console) -> None:
     from orchestrator.record.directory import open_run_directory
     from orchestrator.record.manifest import RunManifest
-    from orchestrator.report.terminal import print_report
+    from orchestrator.report.console.terminal import print_report
 
     directory = open_run_directory(run_directory)
     manifest = directory.load(directory.manifest, RunManifest)

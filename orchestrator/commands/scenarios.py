@@ -12,7 +12,7 @@ from rich.text import Text
 
 from orchestrator.commands.shared import SetOption, app, load, people, print_error
 from orchestrator.errors import ExitCode, InputError
-from orchestrator.report.streams import write_json
+from orchestrator.report.console.streams import write_json
 
 
 class SchemaName(StrEnum):

@@ -63,9 +63,9 @@ def search(
     """
     from orchestrator.host.process import paste_ready
     from orchestrator.record.directory import json_text
-    from orchestrator.report.live import live_observer
-    from orchestrator.report.search import print_search
-    from orchestrator.report.streams import People, write_data
+    from orchestrator.report.console.live import live_observer
+    from orchestrator.report.console.search import print_search
+    from orchestrator.report.console.streams import People, write_data
     from orchestrator.search.observer import SearchObserver
     from orchestrator.search.search import Search, SearchOptions
     from orchestrator.search.varied import parse_varied
@@ -94,8 +94,8 @@ def search(
 def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn:
     """Print the result that lies in a search's directory; ends the command with its exit code."""
     from orchestrator.record.directory import RunDirectory, json_text
-    from orchestrator.report.search import print_search
-    from orchestrator.report.streams import write_data
+    from orchestrator.report.console.search import print_search
+    from orchestrator.report.console.streams import write_data
     from orchestrator.search.result import SearchResult
 
     result = RunDirectory(directory).load(directory / SEARCH_FILE, SearchResult)

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 
 from orchestrator.errors import ExitCode, HostError, OomlabError
 from orchestrator.host.interrupts import ignore_more
-from orchestrator.report.streams import People, drop
+from orchestrator.report.console.streams import People, drop
 from orchestrator.text.plain import named
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.report.cases import suites_of
+from orchestrator.report.formats.cases import suites_of
 from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.text.amounts import count_of
 from orchestrator.units import format_size

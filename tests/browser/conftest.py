@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.report.html import render_html
+from orchestrator.report.formats.html import render_html
 from orchestrator.verdict.judged_run import RunReport
 from tests.browser.chromium import Browser, chromium
 from tests.unit.report.factory import Made, run_report

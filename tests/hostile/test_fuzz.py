@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.record.journal import read_journal
-from orchestrator.report.formats import FORMATS, render
+from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.run.clean import clean_up
 from orchestrator.run.resume import remaining_blocks
 from orchestrator.runs_compared.compare import compare_runs

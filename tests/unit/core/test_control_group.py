@@ -15,7 +15,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.files.folder import Folder
 from orchestrator.plan import plan_blocks
 from orchestrator.record.result import TrialResult
-from orchestrator.report.terminal import print_report
+from orchestrator.report.console.terminal import print_report
 from orchestrator.run.environment import block_boot, variant_recipes
 from orchestrator.scenario import Repeat, Scenario, ScenarioInvalid, load_scenario, load_text
 from orchestrator.verdict.verdict import Verdict, compute_verdict

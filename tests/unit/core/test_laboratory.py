@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.commands.shared import people
 from orchestrator.errors import HostError
-from orchestrator.report.live import PlainObserver
+from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.environment import open_laboratory
 from orchestrator.scenario import load_scenario
 

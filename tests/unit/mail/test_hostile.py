@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from orchestrator.cli import app
 from orchestrator.errors import InputError
 from orchestrator.mail.contents import load_mail, read_contents
-from orchestrator.mail.page import page
 from orchestrator.patch_review.applicability import Kind, Verdict, check
 from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.review import Review, Reviewed, file_name
+from orchestrator.report.console.mail_contents import page
 from tests.unit.mail.texts import DATA, FILES, SCOPE, SIMPLE_DIFF, mail_of, only_patch
 
 

@@ -2,7 +2,7 @@
 """Who may touch files by path, and who may write to a terminal.
 
 Files of a run directory have one door, `orchestrator.files.folder`; text of others has another,
-`orchestrator.report.streams`.
+`orchestrator.report.console.streams`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _MAY = {
     "host/privilege.py": "/proc of this program",
     "host/programs.py": "where programs are",
     "files/reading.py": "what the user named: patches, mails, pictures",
-    "report/html/page.py": "templates that are shipped",
-    "report/output.py": "where the user wants a report written",
-    "report/streams.py": "stdout, stderr",
+    "report/formats/html/page.py": "templates that are shipped",
+    "report/console/output.py": "where the user wants a report written",
+    "report/console/streams.py": "stdout, stderr",
     "reproduce/source.py": "the mail that the user named",
     "reproduce/writing.py": "where the user wants a scenario written",
     "record/directory.py": "makes runs/ and the directory of a new run",

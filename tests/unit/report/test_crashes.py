@@ -10,7 +10,7 @@ import pytest
 from orchestrator.oom.records import KernelCrash, Process
 from orchestrator.outcome import Outcome
 from orchestrator.record.journal import RunStarted, TrialEnded, open_journal, read_journal, trial_results
-from orchestrator.report.formats import FORMATS, render
+from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 from tests.unit.report.factory import HOSTILE, Made, run_directory
 

@@ -7,7 +7,7 @@ import csv
 import io
 from pathlib import Path
 
-from orchestrator.report.csv_trials import render_csv
+from orchestrator.report.formats.csv_trials import render_csv
 from tests.unit.report.factory import Made, run_report
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.record.journal import RunStarted, TrialEnded, open_journal
-from orchestrator.report.formats import FORMATS, render
+from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 from orchestrator.verdict.verdict import compute_verdict

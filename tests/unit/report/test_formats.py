@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.outcome import Outcome
-from orchestrator.report.formats import FORMATS, known_format, render
+from orchestrator.report.formats.registry import FORMATS, known_format, render
 from orchestrator.text.plain import named, one_line
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.report.factory import HOSTILE, Made, run_directory, run_report

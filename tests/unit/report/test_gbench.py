@@ -14,7 +14,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.host.process import Argument, run
 from orchestrator.record.result import BenchmarkRow
-from orchestrator.report.gbench import render_gbench
+from orchestrator.report.formats.gbench import render_gbench
 from orchestrator.verdict.judged_run import RunReport
 from tests.unit.report.factory import Made, run_report
 

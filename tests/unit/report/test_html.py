@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from orchestrator.analysis.picture_table import PictureLine, PictureTable
 from orchestrator.outcome import Outcome
 from orchestrator.record.manifest import RunManifest
-from orchestrator.report.html import render_html
-from orchestrator.report.html.drawing import draw, name_axes
-from orchestrator.report.html.figures import latency_plot, memory_section
-from orchestrator.report.html.ratios import ratio_plots
-from orchestrator.report.html.text import finalize, prose
+from orchestrator.report.formats.html import render_html
+from orchestrator.report.formats.html.drawing import draw, name_axes
+from orchestrator.report.formats.html.figures import latency_plot, memory_section
+from orchestrator.report.formats.html.ratios import ratio_plots
+from orchestrator.report.formats.html.text import finalize, prose
 from orchestrator.verdict.judged_run import RunReport
 from tests.unit.report.factory import HOSTILE, Made, comparison, run_report
 from tests.unit.report.guest_words import add_guest_words, line

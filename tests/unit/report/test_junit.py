@@ -10,7 +10,7 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, TestSuite
 
 from orchestrator.outcome import Outcome
-from orchestrator.report.junit import render_junit
+from orchestrator.report.formats.junit import render_junit
 from orchestrator.verdict.judged_run import load_run_report
 from tests.unit.report.factory import Made, run_report
 

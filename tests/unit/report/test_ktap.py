@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.outcome import Outcome
-from orchestrator.report.ktap import render_ktap
+from orchestrator.report.formats.ktap import render_ktap
 from tests.unit.report.factory import Made, run_report
 from tests.unit.report.ktap_parser import NotKtap, parse_ktap
 

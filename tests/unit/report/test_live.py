@@ -13,7 +13,7 @@ from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, plan_blocks
 from orchestrator.protocol.records import Phase
-from orchestrator.report.live import LiveObserver, PlainObserver, live_observer
+from orchestrator.report.console.live import LiveObserver, PlainObserver, live_observer
 from orchestrator.run.observer import GuestLabel, Observer
 from orchestrator.scenario import load_text
 from tests.unit.core.test_verdict import TEXT, oomed, raised, survived

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
 from orchestrator.outcome import Outcome
-from orchestrator.report.mail import render_mail
-from orchestrator.report.mail_layout import COLUMNS, shell_lines, table
+from orchestrator.report.formats.mail import render_mail
+from orchestrator.report.formats.mail_layout import COLUMNS, shell_lines, table
 from tests.unit.report.factory import Made, run_report
 
 

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from orchestrator.outcome import Outcome
-from orchestrator.report.markdown import escaped, render_markdown
+from orchestrator.report.formats.markdown import escaped, render_markdown
 from orchestrator.text.plain import one_line
 from tests.unit.report.factory import HOSTILE, Made, run_report
 

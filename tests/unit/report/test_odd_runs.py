@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode
-from orchestrator.report.formats import FORMATS, render
+from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 from tests.unit.report.factory import Made, run_directory
 

@@ -15,8 +15,8 @@ from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.host.capacity import Capacity
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory
-from orchestrator.report.live import PlainObserver
-from orchestrator.report.search import print_search
+from orchestrator.report.console.live import PlainObserver
+from orchestrator.report.console.search import print_search
 from orchestrator.run.engine import RunOptions
 from orchestrator.run.observer import Observer
 from orchestrator.scenario import LoadedScenario

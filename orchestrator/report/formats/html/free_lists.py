@@ -16,9 +16,9 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
 
 from orchestrator.memory.fragmentation import USABLE_TYPES
 from orchestrator.memory.sample import MemorySample
-from orchestrator.report.html.drawing import GRID, INK, MUTED, SURFACE, Margins, draw, name_axes
-from orchestrator.report.html.plots import Grid, Key, Plot, brief, decades, order_name, spaced_size
-from orchestrator.report.html.series import BlockSeries, spread
+from orchestrator.report.formats.html.drawing import GRID, INK, MUTED, SURFACE, Margins, draw, name_axes
+from orchestrator.report.formats.html.plots import Grid, Key, Plot, brief, decades, order_name, spaced_size
+from orchestrator.report.formats.html.series import BlockSeries, spread
 from orchestrator.scenario.models import UsableUnits
 from orchestrator.text.amounts import count_of
 

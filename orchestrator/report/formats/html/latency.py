@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from orchestrator.report.html.drawing import DASHES, GRID, SERIES, Margins, draw, name_axes
-from orchestrator.report.html.plots import Grid, Key, Plot, brief, decades
+from orchestrator.report.formats.html.drawing import DASHES, GRID, SERIES, Margins, draw, name_axes
+from orchestrator.report.formats.html.plots import Grid, Key, Plot, brief, decades
 from orchestrator.text.amounts import time_text
 
 _POINTS = 160

@@ -11,9 +11,9 @@ from typing import Final
 from matplotlib.axes import Axes
 
 from orchestrator.memory.sample import MemorySample
-from orchestrator.report.html.drawing import INK, LAYERS, SURFACE, Margins, draw, name_axes
-from orchestrator.report.html.plots import Grid, Key, Plot
-from orchestrator.report.html.series import BlockSeries
+from orchestrator.report.formats.html.drawing import INK, LAYERS, SURFACE, Margins, draw, name_axes
+from orchestrator.report.formats.html.plots import Grid, Key, Plot
+from orchestrator.report.formats.html.series import BlockSeries
 from orchestrator.text.plain import named
 
 _KB_PER_MIB = 1024

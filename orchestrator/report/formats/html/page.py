@@ -13,14 +13,14 @@ from markupsafe import Markup
 
 from orchestrator.analysis.records import When
 from orchestrator.report.audit import audit_lines, audit_warnings
-from orchestrator.report.html.audit import AuditTable, audit_tables
-from orchestrator.report.html.benchmarks import casualties
-from orchestrator.report.html.figures import MemorySection, latency_plot, memory_section
-from orchestrator.report.html.oom_events import event_list
-from orchestrator.report.html.plots import Grid, Plot
-from orchestrator.report.html.ratios import ratio_plots
-from orchestrator.report.html.text import finalize, prose
-from orchestrator.report.html.trials import TrialTable, command_outputs, kernel_bugs, trial_table
+from orchestrator.report.formats.html.audit import AuditTable, audit_tables
+from orchestrator.report.formats.html.benchmarks import casualties
+from orchestrator.report.formats.html.figures import MemorySection, latency_plot, memory_section
+from orchestrator.report.formats.html.oom_events import event_list
+from orchestrator.report.formats.html.plots import Grid, Plot
+from orchestrator.report.formats.html.ratios import ratio_plots
+from orchestrator.report.formats.html.text import finalize, prose
+from orchestrator.report.formats.html.trials import TrialTable, command_outputs, kernel_bugs, trial_table
 from orchestrator.report.picture import conclusion, headings_of, rows_of
 from orchestrator.report.picture import remarks as picture_remarks
 from orchestrator.report.rows import (

@@ -9,7 +9,7 @@ from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.oom.explain import explain
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
-from orchestrator.report.mail_layout import heading, item, paragraph, shell_lines, table
+from orchestrator.report.formats.mail_layout import heading, item, paragraph, shell_lines, table
 from orchestrator.report.rows import (
     control_line,
     few,

@@ -11,10 +11,10 @@ from typing import Final
 from matplotlib.axes import Axes
 
 from orchestrator.analysis.records import Comparison, TimingComparison, When
-from orchestrator.report.html.drawing import GRID, INK, MUTED, SERIES, SURFACE, Margins, draw
-from orchestrator.report.html.latency import amount
-from orchestrator.report.html.plots import Grid, Plot, spaced_size
-from orchestrator.report.html.text import clipped
+from orchestrator.report.formats.html.drawing import GRID, INK, MUTED, SERIES, SURFACE, Margins, draw
+from orchestrator.report.formats.html.latency import amount
+from orchestrator.report.formats.html.plots import Grid, Plot, spaced_size
+from orchestrator.report.formats.html.text import clipped
 from orchestrator.text.amounts import is_factor, short
 
 STATES: Final[Mapping[When, str]] = {

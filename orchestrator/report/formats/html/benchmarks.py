@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.record.result import BenchmarkRow
-from orchestrator.report.html.plots import Grid
+from orchestrator.report.formats.html.plots import Grid
 from orchestrator.verdict.judged_run import RunReport
 
 _MEMORY = {"relaxed": "relaxed", "target": "at the target", "after": "after the trigger"}

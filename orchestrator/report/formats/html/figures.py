@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from orchestrator.guests.qemu.machine import Clock
 from orchestrator.memory.sample import MemorySample
 from orchestrator.record.result import BlockResult, TrialResult
-from orchestrator.report.html.composition import at_moments, over_time
-from orchestrator.report.html.free_lists import MomentTable, heat_map, moment_table, ways_to_target
-from orchestrator.report.html.latency import distribution
-from orchestrator.report.html.plots import Plot
-from orchestrator.report.html.series import block_series, latencies_ns, spread
+from orchestrator.report.formats.html.composition import at_moments, over_time
+from orchestrator.report.formats.html.free_lists import MomentTable, heat_map, moment_table, ways_to_target
+from orchestrator.report.formats.html.latency import distribution
+from orchestrator.report.formats.html.plots import Plot
+from orchestrator.report.formats.html.series import block_series, latencies_ns, spread
 from orchestrator.text.amounts import count_of
 from orchestrator.verdict.judged_run import DEFAULT_PAGE_BYTES, RunReport
 

@@ -8,6 +8,6 @@ from orchestrator.verdict.judged_run import RunReport
 
 def render_html(report: RunReport) -> str:
     """The page. Whatever a guest said in it is text and nothing else."""
-    from orchestrator.report.html.page import render_page  # with Matplotlib, which takes its time
+    from orchestrator.report.formats.html.page import render_page  # with Matplotlib, which takes its time
 
     return render_page(report)

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.record.directory import json_text
-from orchestrator.report import mail, markdown
 from orchestrator.report.comparisons import print_comparison
-from orchestrator.report.formats import printed
-from orchestrator.report.mail_layout import heading, item, table
+from orchestrator.report.formats import mail, markdown
+from orchestrator.report.formats.mail_layout import heading, item, table
+from orchestrator.report.formats.registry import printed
 from orchestrator.runs_compared.record import ComparedPass, RunsCompared
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.record.directory import RunDirectory, write_atomic
-from orchestrator.report.streams import write_data
+from orchestrator.report.console.streams import write_data
 from orchestrator.text.plain import named
 
 STDOUT = Path("-")

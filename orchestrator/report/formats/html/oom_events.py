@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from orchestrator.oom.explain import explain
 from orchestrator.record.journal import EventRecorded
 from orchestrator.record.result import TrialResult
-from orchestrator.report.html.series import console_text
-from orchestrator.report.html.trials import stage_words
+from orchestrator.report.formats.html.series import console_text
+from orchestrator.report.formats.html.trials import stage_words
 from orchestrator.report.oom import event_page
 from orchestrator.verdict.judged_run import DEFAULT_PAGE_BYTES, RunReport
 

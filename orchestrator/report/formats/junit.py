@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
+from orchestrator.report.formats.cases import Case, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import RunReport

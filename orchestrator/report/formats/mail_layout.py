@@ -12,7 +12,7 @@ from rich.box import Box
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.report.streams import PlainConsole
+from orchestrator.report.console.streams import PlainConsole
 from orchestrator.text.plain import ascii_line
 
 COLUMNS = 72

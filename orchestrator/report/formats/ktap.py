@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.report.cases import Case, Suite, evidence_of, suites_of, summary_of
+from orchestrator.report.formats.cases import Case, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline
 from orchestrator.text.plain import ascii_line
 from orchestrator.verdict.judged_run import RunReport

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.errors import InputError
 from orchestrator.record.directory import json_text
-from orchestrator.report.streams import PlainConsole
+from orchestrator.report.console.streams import PlainConsole
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import RunReport
@@ -46,33 +46,33 @@ def render(report: RunReport, name: str, *, variant: str | None = None) -> str:
         raise InputError("--variant is for --format gbench: the other formats show variants side by side")
     match name:
         case "html":
-            from orchestrator.report.html import render_html
+            from orchestrator.report.formats.html import render_html
 
             return render_html(report).rstrip("\n") + "\n"
         case "json":
             return json_text(report.verdict)
         case "gbench":
-            from orchestrator.report.gbench import render_gbench
+            from orchestrator.report.formats.gbench import render_gbench
 
             return render_gbench(report, variant)
         case "mail":
-            from orchestrator.report.mail import render_mail
+            from orchestrator.report.formats.mail import render_mail
 
             return render_mail(report)
         case "junit":
-            from orchestrator.report.junit import render_junit
+            from orchestrator.report.formats.junit import render_junit
 
             return render_junit(report)
         case "ktap":
-            from orchestrator.report.ktap import render_ktap
+            from orchestrator.report.formats.ktap import render_ktap
 
             return render_ktap(report)
         case "csv":
-            from orchestrator.report.csv_trials import render_csv
+            from orchestrator.report.formats.csv_trials import render_csv
 
             return render_csv(report)
         case "markdown":
-            from orchestrator.report.markdown import render_markdown
+            from orchestrator.report.formats.markdown import render_markdown
 
             return render_markdown(report)
         case _:
@@ -80,7 +80,7 @@ def render(report: RunReport, name: str, *, variant: str | None = None) -> str:
 
 
 def _render_terminal(report: RunReport) -> str:
-    from orchestrator.report.terminal import print_report
+    from orchestrator.report.console.terminal import print_report
 
     return printed(lambda console: print_report(report.verdict, console, page_sizes=report.page_sizes))
 
