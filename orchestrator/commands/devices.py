@@ -24,7 +24,7 @@ def devices(
     `device: {profile: mission-phone, memory: 512MiB}`.
     """
     from orchestrator.report.console.devices import print_profile, print_profiles
-    from orchestrator.scenario.profile import load_profile, profile_files
+    from orchestrator.scenario.loading.profile import load_profile, profile_files
 
     profiles = [load_profile(each) for each in ([name] if name is not None else profile_files())]
     if as_json:

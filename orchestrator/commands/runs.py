@@ -81,7 +81,7 @@ def run(
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import RunOptions, resume_run, run_scenario
     from orchestrator.scenario import Repeat
-    from orchestrator.scenario.patched import told
+    from orchestrator.scenario.loading.patched import told
 
     if resume is not None:
         given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,

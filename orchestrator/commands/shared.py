@@ -121,7 +121,7 @@ def print_error(error: OomlabError) -> None:
 
     What the message and the evidence quote is indented: no line of it can pass for one of ours.
     """
-    from orchestrator.scenario.problems import ScenarioInvalid
+    from orchestrator.scenario.loading.problems import ScenarioInvalid
 
     several = isinstance(error, ScenarioInvalid) and len(error.problems) > 1
     message = error.message if several else _indented(error.message).lstrip()

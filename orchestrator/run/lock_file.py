@@ -16,9 +16,9 @@ from orchestrator.errors import HostError, InputError
 from orchestrator.kernels.lock import Lock, LockedVariant, contradictions, lock_of
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.record.directory import write_atomic
-from orchestrator.scenario.document import Document, Place, read_document
 from orchestrator.scenario.dump import yaml_text
-from orchestrator.scenario.problems import Problem
+from orchestrator.scenario.loading.document import Document, Place, read_document
+from orchestrator.scenario.loading.problems import Problem
 
 _MOST_BYTES = 1 << 20
 _HEAD = (

@@ -16,8 +16,8 @@ from orchestrator.record.directory import RunDirectory, create_run_directory, re
 from orchestrator.run.engine import RunOptions, run_scenario
 from orchestrator.run.observer import Observer
 from orchestrator.scenario import LoadedScenario, load_scenario
-from orchestrator.scenario.document import read_document
-from orchestrator.scenario.files import find_scenario, read_scenario_text
+from orchestrator.scenario.loading.document import read_document
+from orchestrator.scenario.loading.files import find_scenario, read_scenario_text
 from orchestrator.search.bisection import Points, next_value, tipping
 from orchestrator.search.result import Ended, Point, SearchResult, Tried
 from orchestrator.search.varied import Varied, with_first_entries

@@ -21,7 +21,7 @@ from orchestrator.mail.contents import load_mail
 from orchestrator.oom import files
 from orchestrator.oom.files import Told
 from orchestrator.reproduce.source import load_source
-from orchestrator.scenario.files import read_scenario_text
+from orchestrator.scenario.loading.files import read_scenario_text
 from orchestrator.units import MIB
 from tests.conftest import CHECKOUT
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.scenario.profile import Profile
+from orchestrator.scenario.loading.profile import Profile
 
 
 def print_profiles(profiles: Sequence[Profile], console: Console) -> None:

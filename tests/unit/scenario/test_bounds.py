@@ -13,10 +13,10 @@ import pytest
 
 from orchestrator.scenario import load_text
 from orchestrator.scenario.fields import CROSS_FIELD, Cross, refuse
+from orchestrator.scenario.loading.overrides import repeat_variant
+from orchestrator.scenario.loading.profile import Profile
+from orchestrator.scenario.loading.wording import shown
 from orchestrator.scenario.models import Scenario
-from orchestrator.scenario.overrides import repeat_variant
-from orchestrator.scenario.profile import Profile
-from orchestrator.scenario.wording import shown
 from orchestrator.text.nearest import nearest
 from tests.unit.scenario.conftest import GOOD, Load, Refuse
 

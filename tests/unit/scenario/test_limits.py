@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.room import MOST_BESIDE, long_parts, longest_line, room_problems
 from orchestrator.scenario import ScenarioInvalid, load_scenario, load_text
 from orchestrator.scenario.limits import MACHINE_LIMITS, agent_limits
+from orchestrator.scenario.loading.command_line_room import (
+    MOST_BESIDE,
+    long_parts,
+    longest_line,
+    room_problems,
+)
 from orchestrator.units import MIB
 from tests.limits import LIMITS, SCENARIO, scenario_text
 

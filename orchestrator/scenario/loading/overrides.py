@@ -8,9 +8,9 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.scenario.document import read_document
-from orchestrator.scenario.problems import Problem
-from orchestrator.scenario.shape import Shape, root_shape
+from orchestrator.scenario.loading.document import read_document
+from orchestrator.scenario.loading.problems import Problem
+from orchestrator.scenario.loading.shape import Shape, root_shape
 from orchestrator.text.nearest import nearest
 
 AGAIN = "-again"

@@ -11,21 +11,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.scenario.advice import advise
-from orchestrator.scenario.document import Document, Place, read_document
-from orchestrator.scenario.files import (
+from orchestrator.scenario.loading.advice import advise
+from orchestrator.scenario.loading.document import Document, Place, read_document
+from orchestrator.scenario.loading.files import (
     find_patch,
     find_scenario,
     nearest_file,
     patch_folders,
     read_scenario_text,
 )
+from orchestrator.scenario.loading.overrides import Override, apply_overrides, named_in, repeat_variant
+from orchestrator.scenario.loading.patched import PATCHED, Taken, fit, keep_taken, replace_variants
+from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
+from orchestrator.scenario.loading.profile import fill_in, name_profile
+from orchestrator.scenario.loading.wording import Finding, findings, shown
 from orchestrator.scenario.models import Scenario, unknown_variants
-from orchestrator.scenario.overrides import Override, apply_overrides, named_in, repeat_variant
-from orchestrator.scenario.patched import PATCHED, Taken, fit, keep_taken, replace_variants
-from orchestrator.scenario.problems import Problem, ScenarioInvalid
-from orchestrator.scenario.profile import fill_in, name_profile
-from orchestrator.scenario.wording import Finding, findings, shown
 
 _MANY = 50
 _HINT = "docs/scenarios.md explains every key; 'oomlab schema scenario' gives the JSON Schema"
@@ -110,7 +110,7 @@ def load_text(
 
 def _require_room(scenario: Scenario, where: _Whereabouts) -> None:
     """ScenarioInvalid where the guest could not be told all of it."""
-    from orchestrator.room import room_problems  # it knows scenarios
+    from orchestrator.scenario.loading.command_line_room import room_problems  # it knows scenarios
 
     found = [Finding(problem.path, problem.what, None, True) for problem in room_problems(scenario)]
     if found:

@@ -18,10 +18,10 @@ from pydantic import Field, model_validator
 from orchestrator.errors import InputError
 from orchestrator.paths import resource_dir
 from orchestrator.scenario.device import Device
-from orchestrator.scenario.document import Document, read_document
 from orchestrator.scenario.fields import Model, Name, Prose
-from orchestrator.scenario.files import read_scenario_text
-from orchestrator.scenario.wording import Finding, shown
+from orchestrator.scenario.loading.document import Document, read_document
+from orchestrator.scenario.loading.files import read_scenario_text
+from orchestrator.scenario.loading.wording import Finding, shown
 from orchestrator.text.nearest import nearest
 
 Kind = Literal["text", "public", "assumption"]

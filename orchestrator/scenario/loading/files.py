@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from orchestrator.errors import HostError
 from orchestrator.paths import resource_dir
-from orchestrator.scenario.problems import Problem, ScenarioInvalid
+from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 from orchestrator.text.nearest import nearest
 
 _MAX_BYTES = 1024 * 1024

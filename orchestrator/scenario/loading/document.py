@@ -15,7 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from orchestrator.scenario.problems import Problem
+from orchestrator.scenario.loading.problems import Problem
 
 Path = tuple[str | int, ...]
 

@@ -20,7 +20,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.scenario.device import SCOPE
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.expectation import Expectation
-from orchestrator.scenario.overrides import AGAIN
+from orchestrator.scenario.loading.overrides import AGAIN
 
 BASE, PATCHED = "base", "patched"
 
