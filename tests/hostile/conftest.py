@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.run import clean
 from tests.hostile.home import Home
-from tests.unit.core.test_cli import Command
+from tests.unit.commands.test_cli import Command
 
 _LONGEST_S = 60
 

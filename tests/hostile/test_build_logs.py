@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.hostile.test_text import acting
-from tests.unit.core.test_cli import Command
+from tests.unit.commands.test_cli import Command
 
 pytestmark = pytest.mark.build
 

@@ -21,7 +21,7 @@ from orchestrator.mail.contents import read_contents
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.run import clean
 from tests.hostile.test_text import acting
-from tests.unit.core.test_cli import Command
+from tests.unit.commands.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
 
 _FAULTS = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
-from tests.unit.core.evidence import (
+from tests.unit.evidence.guest_output import (
     benchmark,
     hello,
     judged,

@@ -16,7 +16,7 @@ import pytest
 from orchestrator.host.ledger import boot_id, kept_ledger, read_ledger, start_ticks
 from orchestrator.host.privilege import confinement
 from orchestrator.host.process import Child, start
-from tests.unit.core.test_cli import Command
+from tests.unit.commands.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
 
 _MARKER = "5" * 64

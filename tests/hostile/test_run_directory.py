@@ -18,7 +18,7 @@ from orchestrator.host.ledger import kept_ledger
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import open_journal
 from tests.hostile.home import SECRET, Home
-from tests.unit.core.test_cli import Command
+from tests.unit.commands.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
 
 _FILES = (

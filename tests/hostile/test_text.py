@@ -22,7 +22,7 @@ from orchestrator.report.console.streams import PlainConsole
 from orchestrator.report.formats.registry import FORMATS
 from orchestrator.report.runs_compared import COMPARISON_FORMATS
 from orchestrator.text.plain import ascii_line, json_plain, named, one_line
-from tests.unit.core.test_cli import Command
+from tests.unit.commands.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
 
 ACTIVE = (

@@ -50,7 +50,7 @@ from orchestrator.record.result import (
 )
 from orchestrator.scenario import Scenario, load_scenario
 from orchestrator.verdict.judged_run import RunReport, load_run_report
-from tests.unit.core.evidence import OOM_CONSOLE, TCG, console
+from tests.unit.evidence.guest_output import OOM_CONSOLE, TCG, console
 from tests.unit.report.audits import audit_summary
 from tests.unit.report.moments import moment
 

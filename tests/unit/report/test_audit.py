@@ -14,8 +14,8 @@ from orchestrator.outcome import Outcome
 from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, Stage, TrialResult
 from orchestrator.report.audit import print_audit
 from orchestrator.verdict.verdict import PassVerdict, compute_verdict
-from tests.unit.core.evidence import ACCELERATORS
-from tests.unit.core.test_verdict import scenario, survived
+from tests.unit.evidence.guest_output import ACCELERATORS
+from tests.unit.verdict.test_verdict import scenario, survived
 
 ROW = AuditRow(
     phase="trigger", order=3, gfp_flags="GFP_KERNEL|__GFP_NORETRY", requests=600, contiguous=170,

@@ -23,9 +23,9 @@ from orchestrator.report.runs_compared import COMPARISON_FORMATS, render_runs
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.verdict.judged_run import RunReport
 from orchestrator.verdict.verdict import compute_verdict
-from tests.unit.core.evidence import ACCELERATORS
+from tests.unit.evidence.guest_output import ACCELERATORS
 from tests.unit.report.factory import Made, run_directory, run_report
-from tests.unit.report.ktap_parser import parse_ktap
+from tests.unit.report.formats.ktap_parser import parse_ktap
 
 UNCHANGED = "the patch changes nothing here: both variants ended alike"
 PLAIN = Made(blocks=2, benchmarks=False)

@@ -14,7 +14,7 @@ from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 from orchestrator.verdict.verdict import compute_verdict
-from tests.unit.core.evidence import ACCELERATORS, OOM_CONSOLE, command, judged, process_end
+from tests.unit.evidence.guest_output import ACCELERATORS, OOM_CONSOLE, command, judged, process_end
 from tests.unit.report.factory import HOSTILE, Made, run_directory
 
 TEXT = """

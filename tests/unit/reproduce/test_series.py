@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.scenario import Scenario
-from tests.unit.reproduce.test_command import (
+from tests.unit.commands.test_reproduce import (
     GOES_ON,
     REVIEW,
     _in_a_directory_of_its_own,  # noqa: F401  # used by every test

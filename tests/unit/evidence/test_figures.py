@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of a trial are those of its evidence, and there are none where it has no evidence of them."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+
+from orchestrator.evidence.evidence import Evidence
+from orchestrator.evidence.figures import (
+    audited,
+    errno_name,
+    memory_samples,
+    mmap_summary,
+    request_paths,
+    target_state,
+    vmstat_over_trigger,
+)
+from orchestrator.protocol.records import ControlRecord, TargetRecord
+from orchestrator.record.result import AuditPhase, AuditRow
+from tests.unit.evidence.guest_output import (
+    MAPPING_BYTES,
+    benchmark,
+    hello,
+    record,
+    trigger_end,
+    trigger_start,
+)
+
+
+def evidence(*control: ControlRecord, **fields: Any) -> Evidence:
+    return Evidence(control=list(control), **fields)
+
+
+def mmaps(latency_ns: list[int], codes: list[int] | None = None) -> ControlRecord:
+    return record("mmaps", process=0, first=0, latency_ns=latency_ns, errno=codes or [0] * len(latency_ns))
+
+
+def sample(when: str, file: str, text: str, t_us: int = 1) -> ControlRecord:
+    return record("sample", when=when, file=file, text=text, t_us=t_us)
+
+
+def test_errors_have_their_names() -> None:
+    assert (errno_name(errno.ENOMEM), errno_name(99_999)) == ("ENOMEM", "99999")
+
+
+def test_a_target_is_what_the_guest_told() -> None:
+    fields = {"reached": True, "reason": "so", "free_kb": 5, "units": [9, 8], "elapsed_ms": 7}
+    told = record("target", **fields, units_before_compaction=[4, 3])
+    assert isinstance(told, TargetRecord)
+    state = target_state(told)
+    assert state is not None
+    assert (state.usable_units, state.usable_units_before_compaction) == ((9, 8), (4, 3))
+    plain = record("target", **fields)
+    assert isinstance(plain, TargetRecord)
+    again = target_state(plain)
+    assert again is not None
+    assert again.usable_units_before_compaction is None
+    assert target_state(None) is None
+
+
+def test_mmaps_are_those_of_a_binder_trigger_that_ended() -> None:
+    command = record("trigger-start", kind="command", pids=[1], count=1)
+    assert mmap_summary(evidence(trigger_start(), trigger_end())) is not None
+    for control in ([trigger_start()], [trigger_end()], [command, trigger_end()], []):
+        assert mmap_summary(evidence(*control)) is None
+
+
+def test_mmaps_are_counted_by_their_error() -> None:
+    chunks = [mmaps([1, 2, 3], [0, 12, 12]), mmaps([4, 5], [1, 22])]
+    end = record("trigger-end", reason="finished", attempted=5, ok=1, failed=4, unfinished=2, oom_kill=0)
+    found = mmap_summary(evidence(trigger_start(9), *chunks, end))
+    assert found is not None
+    assert found.errnos == {"ENOMEM": 2, "EPERM": 1, "EINVAL": 1}
+    assert (found.planned, found.ok, found.failed, found.unfinished) == (9, 1, 4, 2)
+    assert found.latency is not None
+    assert (found.latency.count, found.latency.max_ns) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("latency_ns", "figures"),
+    [
+        ([7], (1, 7, 7, 7)),
+        ([10, 20], (2, 15, 20, 20)),
+        ([300, 100, 200], (3, 200, 298, 300)),
+        (list(range(1001)), (1001, 500, 990, 1000)),
+    ],
+)
+def test_latencies(latency_ns: list[int], figures: tuple[int, ...]) -> None:
+    found = mmap_summary(evidence(trigger_start(), mmaps(latency_ns), trigger_end()))
+    assert found is not None
+    assert found.latency is not None
+    latency = found.latency
+    assert (latency.count, latency.p50_ns, latency.p99_ns, latency.max_ns) == figures
+
+
+def test_without_a_served_mmap_there_is_no_latency() -> None:
+    found = mmap_summary(evidence(trigger_start(), mmaps([5], [12]), trigger_end()))
+    assert found is not None
+    assert found.latency is None
+
+
+KCALLOC = (
+    "{ call_site: [ffff] binder_alloc_mmap_handler, gfp_flags: 3520, bytes_req: 32768 } hitcount: HITS\n"
+)
+
+
+def traced(hits: int, failed: int, phase: str = "trigger") -> list[ControlRecord]:
+    """kcalloc of an array for 4 MiB of pages."""
+    tables = {"kmalloc": hits, "kmalloc_failed": failed}
+    return [
+        record("requests", phase=phase, table=table, text=KCALLOC.replace("HITS", str(count)))
+        for table, count in tables.items()
+        if count
+    ]
+
+
+def audit(
+    *control: ControlRecord, mapping_bytes: int | None = MAPPING_BYTES
+) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
+    return audited(evidence(*control), mapping_bytes)
+
+
+@pytest.mark.parametrize(
+    ("unserved", "unfinished", "fell_back"), [(0, 0, 5), (2, 0, 3), (0, 2, 3), (1, 3, 1)]
+)
+def test_an_mmap_that_was_not_served_was_not_served_by_vmalloc(
+    unserved: int, unfinished: int, fell_back: int
+) -> None:
+    """8 arrays were contiguous, 5 requests failed; what found no memory, or was cut off, is refused."""
+    end = record(
+        "trigger-end", reason="killed", attempted=13, ok=13 - unserved - unfinished, failed=unserved,
+        unfinished=unfinished, oom_kill=0,
+    )  # fmt: skip
+    codes = [12] * unserved + [0] * (13 - unserved - unfinished)
+    control = [hello(), trigger_start(13), *traced(8, 5), mmaps([1] * len(codes), codes), end]
+    (row,), (phase,) = audit(*control)
+    assert (row.order, row.contiguous, row.fell_back, row.refused) == (3, 8, fell_back, 5 - fell_back)
+    assert (phase.phase, phase.requests) == ("trigger", 13)
+
+
+def test_a_trigger_that_was_not_seen_to_end_leaves_nobody_unserved() -> None:
+    (row,), _ = audit(hello(), trigger_start(13), *traced(8, 5))
+    assert (row.contiguous, row.fell_back, row.refused) == (8, 5, 0)
+
+
+def test_without_the_size_of_the_maps_no_request_is_a_page_array() -> None:
+    control = [hello(), trigger_start(13), *traced(8, 5)]
+    assert audit(*control, mapping_bytes=None)[0] == ()
+    assert audit(*control[1:]) == ((), ())
+
+
+def test_benchmarks_have_audits_of_their_own() -> None:
+    text = KCALLOC.replace("HITS", "4")
+    requests = record("requests", phase="target", table="kmalloc", text=text)
+    rows, phases = audit(hello(), requests, benchmark("BM_mmap_binder/4194304"))
+    assert [(row.phase, row.contiguous) for row in rows] == [("target", 4)]
+    assert [phase.phase for phase in phases] == ["target"]
+
+
+def test_paths_are_of_the_triggers_requests() -> None:
+    control = [hello(), trigger_start(13), *traced(8, 5), *traced(3, 0, "after")]
+    rows, _ = audit(*control)
+    paths = request_paths(evidence(*control), rows)
+    assert paths is not None
+    assert paths.contiguous + paths.fell_back + paths.refused == 13
+    assert request_paths(evidence(*control[1:]), rows) is None
+    assert request_paths(evidence(hello(), *traced(3, 0, "after")), rows) is None
+
+
+def test_counters_are_told_where_they_moved() -> None:
+    before, after = "oom_kill 1\npgfree 5\nallocstall 0\n", "oom_kill 3\npgfree 5\nallocstall 9\n"
+    both = [sample("trigger", "vmstat", before), sample("after", "vmstat", after)]
+    assert vmstat_over_trigger(evidence(*both)) == {"oom_kill": 2, "allocstall": 9}
+    assert vmstat_over_trigger(evidence(both[0])) == {}
+    assert vmstat_over_trigger(evidence(both[1])) == {}
+    beside = sample("after", "meminfo", "MemFree: 1 kB\n")
+    assert vmstat_over_trigger(evidence(*both, beside)) == {"oom_kill": 2, "allocstall": 9}
+
+
+MEMINFO = "MemTotal: 100 kB\nMemFree: 40 kB\nCmaFree: 4 kB\n"
+VMSTAT = "oom_kill 1\n"
+
+
+def test_samples_are_of_one_moment_each_in_the_order_of_a_trial() -> None:
+    control = [
+        hello(),
+        sample("after", "meminfo", MEMINFO, 30),
+        sample("before", "meminfo", MEMINFO, 10),
+        sample("before", "vmstat", VMSTAT, 12),
+    ]
+    found = memory_samples(evidence(*control))
+    assert [(each.when, each.t_us, each.free_kb) for each in found] == [("before", 12, 36), ("after", 30, 36)]
+    assert found[0].vmstat == {"oom_kill": 1}
+    assert found[1].vmstat is None
+    assert memory_samples(evidence(*control[1:])) == ()
+
+
+def test_counters_at_the_triggers_start_are_no_sample_of_memory() -> None:
+    alone = [hello(), sample("trigger", "vmstat", VMSTAT)]
+    assert memory_samples(evidence(*alone)) == ()
+    with_more = memory_samples(evidence(*alone, sample("trigger", "meminfo", MEMINFO)))
+    assert [each.when for each in with_more] == ["trigger"]
+
+
+def test_what_a_fork_inherited_is_its_blocks_sample() -> None:
+    control = [hello(), sample("target", "meminfo", MEMINFO), sample("after", "meminfo", MEMINFO)]
+    found = memory_samples(evidence(*control, inherited_records=2))
+    assert [each.when for each in found] == ["after"]
+
+
+def test_a_file_that_came_in_part_costs_its_sample_alone() -> None:
+    broken = sample("target", "pagetypeinfo", "Free pages count per migrate type at order\nNode 0, zone")
+    found = memory_samples(evidence(hello(), broken, sample("after", "meminfo", MEMINFO)))
+    assert "after" in [each.when for each in found]
