@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.accounted import cpu_s
+from orchestrator.clock import ICOUNT_SHIFT
 from orchestrator.deadline import Deadline
 from orchestrator.guests.qemu.accelerator import boot_probe, probe_boot
-from orchestrator.guests.qemu.machine import ICOUNT_SHIFT
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import TrialEnded, read_journal
 from orchestrator.run.environment import Laboratory

@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
+from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.engine import RunOptions, run_scenario

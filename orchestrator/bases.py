@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The distribution kernels a variant can start from, and the architectures they exist for."""
+"""The one table of distribution kernels that a variant can start from."""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
 
+from orchestrator.arch import ARCHS, Arch
 from orchestrator.errors import InputError
 from orchestrator.units import KIB
-
-
-@dataclass(frozen=True)
-class Arch:
-    """A guest or host architecture under its several names."""
-
-    name: str
-    debian: str
-    triplet: str
-    kbuild: str
 
 
 @dataclass(frozen=True)
@@ -71,14 +62,6 @@ _IN_BOOKWORM_SECURITY = Origin("bookworm-security", "bookworm", _BOOKWORM, named
 _IN_TRIXIE = Origin("trixie", "trixie", ("trixie", "trixie-updates", "trixie-security"))
 _IN_BACKPORTS = Origin("bookworm-backports", "bookworm-backports", ("bookworm", "bookworm-backports"))
 _OF_6_12 = (_IN_BOOKWORM_SECURITY, _IN_TRIXIE, _IN_BACKPORTS)
-
-ARCHS = {
-    arch.name: arch
-    for arch in (
-        Arch("arm64", debian="arm64", triplet="aarch64-linux-gnu", kbuild="arm64"),
-        Arch("x86_64", debian="amd64", triplet="x86_64-linux-gnu", kbuild="x86"),
-    )
-}
 
 BASES = {
     base.name: base

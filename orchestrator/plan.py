@@ -8,10 +8,9 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.guests.qemu.machine import Clock
-from orchestrator.protocol.recipe import Mode
-from orchestrator.record.result import Stage
+from orchestrator.clock import Clock
 from orchestrator.scenario.models import Scenario
+from orchestrator.stage import Mode, Stage
 
 MAX_ATTEMPTS = 3
 """A block without evidence is repeated twice at most."""

@@ -21,10 +21,11 @@ from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.analysis.records import Answer, Comparison, TimingComparison, When
 from orchestrator.analysis.samples import evident
 from orchestrator.binder import page_array_order
-from orchestrator.guests.qemu.machine import Clock
-from orchestrator.record.result import AuditedPhase, TrialResult
+from orchestrator.clock import Clock
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.trigger import BinderMmap
+from orchestrator.stage import AuditedPhase
 from orchestrator.text.amounts import count_of, is_factor, short
 
 EXPLANATION = "Is there an explanation for the difference?"

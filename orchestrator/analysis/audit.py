@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow, TrialResult
+from orchestrator.clock import ICOUNT_SHIFT, Clock
+from orchestrator.record.result import AuditPhase, AuditRow, TrialResult
+from orchestrator.stage import AuditedPhase
 
 _PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")
 

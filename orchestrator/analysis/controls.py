@@ -13,10 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.clock import Clock
 from orchestrator.files.folder import Folder
-from orchestrator.guests.qemu.machine import Clock
-from orchestrator.record.result import Stage, TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
+from orchestrator.stage import Stage
 from orchestrator.units import MIB
 
 TRANSCRIPTS = ("console.log", "control.jsonl", "samples.jsonl")

@@ -12,7 +12,7 @@ from orchestrator.analysis.inference import LEVEL, smallest_paired_p
 from orchestrator.analysis.noise import NOISY_PERCENT
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Answer, Comparison, TimingComparison
 from orchestrator.analysis.samples import TimingKey
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.text.amounts import count_of, spread_text
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.phrases import WHEN, share_text
-from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
-from orchestrator.record.result import AuditedPhase, TrialResult
+from orchestrator.clock import ICOUNT_SHIFT, Clock
+from orchestrator.record.result import TrialResult
+from orchestrator.stage import AuditedPhase
 from orchestrator.text.amounts import count_of, time_text
 
 PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")

@@ -15,7 +15,7 @@ from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, TimingCompar
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import Timed, TimingKey
 from orchestrator.analysis.wording import Seen, timing_words
-from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
+from orchestrator.clock import ICOUNT_SHIFT, Clock
 
 _SAME_WORK = 0.01
 """Variants that served numbers of maps further apart than this share did not do the same."""

@@ -12,7 +12,7 @@ from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, 
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import block_of, evident, timed
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
 

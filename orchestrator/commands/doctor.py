@@ -12,7 +12,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.console.streams import Data, write_data
 
 if TYPE_CHECKING:
-    from orchestrator.guests.qemu.machine import Arch
+    from orchestrator.arch import ArchName
 
 EPILOG = (
     "Exit codes: 0 a run can be made here, 2 bad input, 3 something that a run needs is missing, "
@@ -50,7 +50,7 @@ def doctor(
     raise typer.Exit(found.exit_code)
 
 
-def _archs(asked: str | None) -> list[Arch]:
+def _archs(asked: str | None) -> list[ArchName]:
     from orchestrator.guests.qemu.machine import MACHINES
 
     known = [arch for arch in MACHINES if asked in (None, arch)]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from orchestrator.arch import ArchName
 from orchestrator.doctor import judge, look
 from orchestrator.doctor.facts import User
 from orchestrator.doctor.finding import Diagnosis, Finding, diagnosis
 from orchestrator.errors import OomlabError
-from orchestrator.guests.qemu.machine import Arch
 from orchestrator.kernels.images import Progress
 
 _OTHER_CACHE = "free space, or set OOMLAB_CACHE to another place"
@@ -23,7 +23,7 @@ _NEEDLESS = frozenset({"processors", "run directories", "terminal", "Python"})
 Check = tuple[str, Callable[[], Iterable[Finding]]]
 
 
-def examine(archs: Sequence[Arch], say: Progress, *, probe: bool) -> Diagnosis:
+def examine(archs: Sequence[ArchName], say: Progress, *, probe: bool) -> Diagnosis:
     """Looks at everything that runs with guests of these architectures need."""
     user = look.user()
     checks = _checks(archs, user, say, probe=probe)
@@ -42,7 +42,7 @@ def _safe(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     return [judge.unknown(name, why, remedy, needed=name not in _NEEDLESS)]
 
 
-def _checks(archs: Sequence[Arch], user: User, say: Progress, *, probe: bool) -> Iterator[Check]:
+def _checks(archs: Sequence[ArchName], user: User, say: Progress, *, probe: bool) -> Iterator[Check]:
     yield "programs", lambda: judge.judge_programs(look.programs(archs), user)
     for arch in archs:
         yield f"QEMU and compiler for {arch}", partial(_versions, arch)
@@ -58,11 +58,11 @@ def _checks(archs: Sequence[Arch], user: User, say: Progress, *, probe: bool) ->
         yield f"accelerator for {arch}", partial(_accelerator, arch, user, say, probe=probe)
 
 
-def _accelerator(arch: Arch, user: User, say: Progress, *, probe: bool) -> Iterator[Finding]:
+def _accelerator(arch: ArchName, user: User, say: Progress, *, probe: bool) -> Iterator[Finding]:
     yield judge.judge_accelerator(look.accelerator(arch, say, probe=probe), user)
 
 
-def _versions(arch: Arch) -> Iterator[Finding]:
+def _versions(arch: ArchName) -> Iterator[Finding]:
     """What is not installed at all has a line of its own already."""
     absent = {need.name for need in look.programs([arch]).missing}
     versions = {f"QEMU for {arch}": look.emulator(arch), f"compiler for {arch}": look.compiler(arch)}

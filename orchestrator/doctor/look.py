@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestrator import paths
-from orchestrator.bases import ARCHS, BASES
+from orchestrator.arch import ARCHS, ArchName
+from orchestrator.bases import BASES
 from orchestrator.deadline import Deadline
 from orchestrator.doctor.facts import (
     Accelerator,
@@ -41,7 +42,7 @@ from orchestrator.guests.qemu.accelerator import (
     why_not_kvm,
 )
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import MACHINES, Arch
+from orchestrator.guests.qemu.machine import MACHINES
 from orchestrator.host.capacity import available_cores, available_memory_bytes, find_capacity
 from orchestrator.host.cgroup import find_place
 from orchestrator.host.facts import qemu_version
@@ -82,7 +83,7 @@ def programs(archs: Iterable[str]) -> Programs:
     return Programs(needs, missing(needs))
 
 
-def emulator(arch: Arch) -> Version:
+def emulator(arch: ArchName) -> Version:
     """QEMU's version for one architecture."""
     program = MACHINES[arch].program
     qemu_version.cache_clear()
@@ -101,7 +102,7 @@ def compiler(arch: str) -> Version:
         return Version(f"{ARCHS[arch].triplet}-gcc", error=_line(error))
 
 
-def accelerator(arch: Arch, say: Progress, *, probe: bool) -> Accelerator:
+def accelerator(arch: ArchName, say: Progress, *, probe: bool) -> Accelerator:
     """What is known of the accelerator, or a probe guest booted now where its kernel is at hand.
 
     With `probe` one is booted in any case, its kernel fetched if need be.
@@ -120,13 +121,13 @@ def accelerator(arch: Arch, say: Progress, *, probe: bool) -> Accelerator:
         return Accelerator(arch, error=_line(error), kvm_forbidden=forbidden)
 
 
-def _not_probed(arch: Arch, absent: Sequence[Need]) -> str:
+def _not_probed(arch: ArchName, absent: Sequence[Need]) -> str:
     why = f"without {', '.join(need.name for need in absent)}" if absent else "no kernel is in the cache yet"
     no_kvm = why_not_kvm(arch)
     return f"{why}; {f'tcg is expected ({no_kvm})' if no_kvm else 'kvm may work'}"
 
 
-def _probe(arch: Arch, base: str, say: Progress) -> AcceleratorReport:
+def _probe(arch: ArchName, base: str, say: Progress) -> AcceleratorReport:
     images = prepare_probe(arch, base=base, progress=say)
     return find_accelerator(arch, kernel=images.kernel, initramfs=images.initramfs, say=say, anew=True)
 

@@ -19,7 +19,8 @@ from orchestrator.evidence.requests import NORETRY, accounted, array_requests
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
 from orchestrator.protocol.records import AuditEnd, Requests
 from orchestrator.record.fallback import Request, concluded_fallbacks, seen_fallbacks
-from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow
+from orchestrator.record.result import AuditPhase, AuditRow
+from orchestrator.stage import AuditedPhase
 
 _COMPACT_SUCCESS = 8
 """enum compact_result (include/linux/compaction.h), from 5.9 on."""

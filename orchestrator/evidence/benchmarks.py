@@ -10,7 +10,8 @@ from orchestrator.binder import page_array_bytes
 from orchestrator.evidence.audit import PhaseFacts
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.protocol.records import BenchmarkRecord
-from orchestrator.record.result import AuditedPhase, BenchmarkRow
+from orchestrator.record.result import BenchmarkRow
+from orchestrator.stage import AuditedPhase
 from orchestrator.units import MIB
 
 _NO_ROOM = "no room for it in the receiver's map"

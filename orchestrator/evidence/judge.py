@@ -28,7 +28,6 @@ from orchestrator.oom.crash_words import crash_details, crash_sentence
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, PlannedTrial
-from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import (
     AgentError,
     End,
@@ -47,12 +46,8 @@ from orchestrator.protocol.records import (
 )  # fmt: skip
 from orchestrator.record.output_log import summarise_output
 from orchestrator.record.recorder import ConsoleEvent
-from orchestrator.record.result import (
-    TRIGGERED,
-    BlockResult,
-    TrialResult,
-    Victim,
-)
+from orchestrator.record.result import BlockResult, TrialResult, Victim
+from orchestrator.stage import TRIGGERED, Mode
 from orchestrator.text.amounts import count_of
 
 _OOM_TYPES = frozenset({"oom", "memcg-oom"})

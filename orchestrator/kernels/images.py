@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache as memoize
 from pathlib import Path
 
-from orchestrator.bases import ARCHS, BASES, Arch, Base, find_base
+from orchestrator.arch import ARCHS, Arch
+from orchestrator.bases import BASES, Base, find_base
 from orchestrator.errors import HostError
 from orchestrator.host.programs import Need, Stage, missing, needs_of, require
 from orchestrator.kernels.build import module as modules

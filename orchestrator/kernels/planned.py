@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.bases import Arch, Base, find_base
+from orchestrator.arch import Arch
+from orchestrator.bases import Base, find_base
 from orchestrator.errors import HostError
 from orchestrator.host.process import paste_ready
 from orchestrator.kernels import initramfs

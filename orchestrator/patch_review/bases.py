@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.bases import ARCHS, BASES, Arch, Base
+from orchestrator.arch import ARCHS, Arch
+from orchestrator.bases import BASES, Base
 from orchestrator.errors import HostError, InputError, OomlabError
 from orchestrator.host.programs import Need, Stage, needs_of, require
 from orchestrator.kernels.build.patch import Patch, apply_patch

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, cast
 
-from orchestrator.bases import ARCHS, BASES
+from orchestrator.arch import ARCHS
+from orchestrator.bases import BASES
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.kernels.build import tree as trees

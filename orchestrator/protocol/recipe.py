@@ -8,11 +8,10 @@ them. Nothing else is said to a guest, so a printed command line repeats a trial
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from urllib.parse import quote
 
 from orchestrator.protocol.records import PROTOCOL_VERSION
-from orchestrator.record.result import Stage
+from orchestrator.stage import Mode, Stage
 from orchestrator.scenario.models import (
     Benchmark,
     BinderMapCycle,
@@ -30,16 +29,6 @@ from orchestrator.units import KIB
 _PLAIN = ":,._-"
 _MS_PER_S = 1000
 _US_PER_S = 1_000_000
-
-
-class Mode(StrEnum):
-    """What the agent is to do after boot."""
-
-    TRIAL = "trial"
-    BLOCK = "block"
-    PROOF = "proof"
-    PROBE = "probe"
-    SHELL = "shell"
 
 
 def probe_recipe(control_tty: str) -> str:

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.memory.sample import MemorySample
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
+from orchestrator.stage import AuditedPhase, Stage
 
 
 class _Frozen(BaseModel):
@@ -89,7 +90,6 @@ class BenchmarkRow(_Frozen):
     )
 
 
-AuditedPhase = Literal["relaxed", "target", "trigger", "after"]
 
 
 class AuditRow(_Frozen):
@@ -134,14 +134,6 @@ class AuditPhase(_Frozen):
         False,
         description="vmalloc was traced, too; else what it served is concluded from the served mmaps",
     )
-
-
-Stage = Literal["trigger", "relaxed", "target", "audit-trigger", "audit-relaxed", "audit-target"]
-"""What a fork is for: the trigger (and what comes after), or benchmarks alone in one of two states; or
-the same once more with tracing, which disturbs times and therefore has forks of its own."""
-
-TRIGGERED: frozenset[Stage] = frozenset({"trigger", "audit-trigger"})
-"""Stages in which the trigger runs."""
 
 
 class Victim(_Frozen):

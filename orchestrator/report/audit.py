@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
-from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
+from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.text.amounts import change_text, count_of
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.verdict import PassVerdict

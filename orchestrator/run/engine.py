@@ -21,7 +21,6 @@ from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
 from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.directory import (
     RunDirectory,
     create_run_directory,
@@ -46,6 +45,7 @@ from orchestrator.run.resume import is_finished, remaining_blocks, reopen_labora
 from orchestrator.run.schedule import Schedule
 from orchestrator.scenario import LoadedScenario
 from orchestrator.scenario.models import Scenario
+from orchestrator.stage import Mode
 from orchestrator.text.plain import named
 from orchestrator.verdict.judged_run import load_run_report
 from orchestrator.verdict.verdict import Verdict

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.clock import Clock
 from orchestrator.guests.qemu.accelerator import find_accelerator, find_emulator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, Clock, kernel_command_line
+from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, kernel_command_line
 from orchestrator.host.facts import qemu_version
 from orchestrator.host.programs import needs_of, require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.plan import PlannedBlock, PlannedTrial
-from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.stage import Mode
 
 
 @dataclass(frozen=True)

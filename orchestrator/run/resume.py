@@ -6,20 +6,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from orchestrator.clock import Clock
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.kernels.pins import Pins
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.journal import Entry, RunEnded, trial_results
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
 from orchestrator.run.environment import Laboratory, open_laboratory
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.models import Scenario
+from orchestrator.stage import Mode
 
 
 def remaining_blocks(scenario: Scenario, entries: Sequence[Entry]) -> list[PlannedBlock]:

@@ -21,8 +21,9 @@ from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import Parked
 from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
-from orchestrator.record.result import BlockResult, Stage, TrialResult
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
+from orchestrator.stage import Stage
 
 _START_S = 30.0
 _FREEZE_S = 30.0

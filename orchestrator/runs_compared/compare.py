@@ -12,8 +12,8 @@ from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import block_of, evident, timed
 from orchestrator.analysis.timings import compare_timings, pairs
+from orchestrator.clock import Clock
 from orchestrator.errors import InputError
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.record.result import TrialResult
 from orchestrator.runs_compared.differences import differences, times_differ_by
 from orchestrator.runs_compared.record import ComparedPass, ComparedRun, RunsCompared

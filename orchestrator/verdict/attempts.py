@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
-from orchestrator.protocol.recipe import Mode
-from orchestrator.record.result import Stage, TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
+from orchestrator.stage import Mode, Stage
 from orchestrator.text.amounts import count_of
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from orchestrator.analysis.controls import first_difference
 from orchestrator.errors import InputError
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.directory import RunDirectory, open_run_directory
 from orchestrator.record.journal import EventRecorded, block_results, read_journal, trial_results
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.stage import Mode
 from orchestrator.verdict.attempts import last_attempts
 from orchestrator.verdict.verdict import Verdict, compute_verdict
 

@@ -8,11 +8,12 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.clock import Clock
 from orchestrator.errors import ExitCode
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import Stage, TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Expectation
+from orchestrator.stage import Stage
 from orchestrator.verdict.expectations import (
     judged_when_traced,
     unmet,

@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.evidence.process_end import short_words
-from orchestrator.guests.qemu.machine import ICOUNT_SHIFT, Clock
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import ProcessEnd, TrialResult

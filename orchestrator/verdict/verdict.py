@@ -15,15 +15,15 @@ from orchestrator.analysis.controls import ControlGroup, TranscriptCheck, contro
 from orchestrator.analysis.picture_table import PictureTable, picture_table
 from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.analysis.variants import compare_variants
+from orchestrator.clock import Clock
 from orchestrator.errors import ExitCode
 from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Scenario
+from orchestrator.stage import Mode
 from orchestrator.verdict.alike import without_effect
 from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.verdict.judgement import Conclusion, JudgedTrial, judge_trial

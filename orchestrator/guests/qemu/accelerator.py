@@ -20,20 +20,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from orchestrator.arch import ArchName
+from orchestrator.clock import Clock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
 from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN, AcceleratorReport
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.handover import KVM
-from orchestrator.guests.qemu.machine import (
-    MACHINES,
-    Accelerator,
-    Arch,
-    Boot,
-    Clock,
-    cpu_model,
-    kernel_command_line,
-)  # fmt: skip
+from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, cpu_model, kernel_command_line
 from orchestrator.host.facts import host_facts, qemu_version
 from orchestrator.host.privilege import device_groups
 from orchestrator.paths import cache_dir
@@ -51,7 +45,7 @@ _HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
 def find_accelerator(
-    arch: Arch, *, kernel: Path, initramfs: Path, say: Callable[[str], None], anew: bool = False
+    arch: ArchName, *, kernel: Path, initramfs: Path, say: Callable[[str], None], anew: bool = False
 ) -> AcceleratorReport:
     """KVM if a guest boots with it, else TCG and why; `anew`: whatever was found before.
 
@@ -65,19 +59,19 @@ def find_accelerator(
     return _remembered(cached, probe, arch, say)
 
 
-def remembered_accelerator(arch: Arch) -> AcceleratorReport | None:
+def remembered_accelerator(arch: ArchName) -> AcceleratorReport | None:
     """What a probe of this host and QEMU found before; None without one. HostError without a QEMU."""
     return _read(_cache_file(arch, qemu_version(MACHINES[arch].program)))
 
 
-def kvm_is_forbidden(arch: Arch) -> bool:
+def kvm_is_forbidden(arch: ArchName) -> bool:
     """This host has a KVM that could run these guests, but they may not open it as this user starts them."""
     is_own = _HOST_ARCH.get(platform.machine()) == arch
     return is_own and KVM.exists() and device_groups(KVM) is None
 
 
 def find_emulator(
-    arch: Arch, *, kernel: Path, initramfs: Path, say: Callable[[str], None]
+    arch: ArchName, *, kernel: Path, initramfs: Path, say: Callable[[str], None]
 ) -> AcceleratorReport:
     """TCG, also where KVM works: the deterministic clock counts instructions. HostError as above."""
     report = find_accelerator(arch, kernel=kernel, initramfs=initramfs, say=say)
@@ -112,7 +106,7 @@ def _read(cached: Path) -> AcceleratorReport | None:
         return None  # no answer yet, or one from another version of this program
 
 
-def _probe_all(arch: Arch, kernel: Path, initramfs: Path, version: str) -> AcceleratorReport:
+def _probe_all(arch: ArchName, kernel: Path, initramfs: Path, version: str) -> AcceleratorReport:
     reason = why_not_kvm(arch)
     if not reason:
         try:
@@ -122,7 +116,7 @@ def _probe_all(arch: Arch, kernel: Path, initramfs: Path, version: str) -> Accel
     return _probe(arch, "tcg", kernel, initramfs, version, reason)
 
 
-def why_not_kvm(arch: Arch) -> str:
+def why_not_kvm(arch: ArchName) -> str:
     """Why KVM cannot run these guests, as far as can be told without one; "" when it might."""
     if _HOST_ARCH.get(platform.machine()) != arch:
         return f"a {platform.machine()} host emulates {arch}"
@@ -132,7 +126,7 @@ def why_not_kvm(arch: Arch) -> str:
 
 
 def _probe(
-    arch: Arch, accelerator: Accelerator, kernel: Path, initramfs: Path, version: str, reason: str
+    arch: ArchName, accelerator: Accelerator, kernel: Path, initramfs: Path, version: str, reason: str
 ) -> AcceleratorReport:
     boot = probe_boot(arch, accelerator, kernel, initramfs)
     started = time.monotonic()
@@ -150,7 +144,7 @@ def _probe(
 
 
 def probe_boot(
-    arch: Arch, accelerator: Accelerator, kernel: Path, initramfs: Path, clock: Clock = "realtime"
+    arch: ArchName, accelerator: Accelerator, kernel: Path, initramfs: Path, clock: Clock = "realtime"
 ) -> Boot:
     """The power-on of a guest that measures its CPU by a fixed loop."""
     line = kernel_command_line(arch, cma_bytes=0, extra=(), recipe=probe_recipe(MACHINES[arch].control_tty))
@@ -200,7 +194,7 @@ def _await_answer(lines: queue.SimpleQueue[bytes | None], deadline: Deadline) ->
             return record
 
 
-def _cache_file(arch: Arch, version: str) -> Path:
+def _cache_file(arch: ArchName, version: str) -> Path:
     host = host_facts()
     identity = "\n".join(
         [platform.node(), host.kernel, host.cpu_model, str(host.cpus), version, arch, str(PROTOCOL_VERSION),

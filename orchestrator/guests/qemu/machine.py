@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.arch import ArchName
+from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.errors import InputError
 from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB
 
-Arch = Literal["arm64", "x86_64"]
 Accelerator = Literal["tcg", "kvm"]
-Clock = Literal["realtime", "deterministic"]
 
 COMMAND_LINE_LIMIT = 2048
 """COMMAND_LINE_SIZE of both architectures, arch/*/include/*/asm/setup.h; one byte is the final NUL."""
 
-ICOUNT_SHIFT = 2
-"""Under the deterministic clock one guest instruction takes 2^shift ns of guest time."""
 _NOTHING_OF_THE_HOST = (
     "-icount", f"shift={ICOUNT_SHIFT},sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
 )  # fmt: skip
@@ -48,7 +46,7 @@ class Machine:
     """The emulated CPU without randomness of its own."""
 
 
-MACHINES: dict[Arch, Machine] = {
+MACHINES: dict[ArchName, Machine] = {
     # cortex-a76: the youngest core without pointer authentication (slow to emulate) that also
     # translates 16 KiB pages, which cortex-a57 does not.
     "arm64": Machine(
@@ -90,7 +88,7 @@ class Wiring:
 class Boot:
     """One power-on: hardware, images, kernel command line."""
 
-    arch: Arch
+    arch: ArchName
     memory_bytes: int
     cpus: int
     kernel: Path
@@ -108,7 +106,7 @@ class GuestRam:
     private: bool
 
 
-def kernel_command_line(arch: Arch, *, cma_bytes: int, extra: Sequence[str], recipe: str) -> str:
+def kernel_command_line(arch: ArchName, *, cma_bytes: int, extra: Sequence[str], recipe: str) -> str:
     """The guest kernel's command line: fixed words, the device's own, then the agent's recipe.
 
     `panic=-1` with QEMU's `-no-reboot` turns a panic into the end of QEMU, after its last line
@@ -129,7 +127,7 @@ def kernel_command_line(arch: Arch, *, cma_bytes: int, extra: Sequence[str], rec
     return line
 
 
-def cpu_model(arch: Arch, accelerator: Accelerator, clock: Clock = "realtime") -> str:
+def cpu_model(arch: ArchName, accelerator: Accelerator, clock: Clock = "realtime") -> str:
     """The CPU model QEMU is asked for; every figure is labelled with it."""
     machine = MACHINES[arch]
     if clock == "deterministic":

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from orchestrator.bases import Arch
+from orchestrator.arch import Arch
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.host.process import run

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.bases import Arch, Base, find_scope
+from orchestrator.arch import Arch
+from orchestrator.bases import Base, find_scope
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, InputError, OomlabError
 from orchestrator.host.process import run

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.bases import Arch
+from orchestrator.arch import Arch
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.host.process import run

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.bases import Arch, Origin
+from orchestrator.arch import Arch
+from orchestrator.bases import Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandFailed, HostError
 from orchestrator.host.process import find_program, run

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.bases import ARCHS, Arch, Base, Origin
+from orchestrator.arch import ARCHS, Arch
+from orchestrator.bases import Base, Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.kernels.cache import Cache, CacheEntry, Make

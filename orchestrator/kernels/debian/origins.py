@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.bases import Arch, Base, Origin
+from orchestrator.arch import Arch
+from orchestrator.bases import Base, Origin
 from orchestrator.errors import HostError
 from orchestrator.kernels.debian.apt import INDEX_MAX_AGE_S, IndexRecord, Source, SuiteMissing
 from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, Version, resolve

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.bases import Arch, Base, Origin
+from orchestrator.arch import Arch
+from orchestrator.bases import Base, Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.programs import host_arch

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.bases import Arch, Base, Origin
+from orchestrator.arch import Arch
+from orchestrator.bases import Base, Origin
 from orchestrator.errors import HostError
 from orchestrator.kernels.debian.apt import IndexRecord
 from orchestrator.kernels.manifest import Package

@@ -24,7 +24,6 @@ from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
-from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import (
     BenchmarkRecord,
     ControlRecord,
@@ -37,6 +36,7 @@ from orchestrator.protocol.records import (
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.observer import GuestLabel, Observer
+from orchestrator.stage import Mode
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
 

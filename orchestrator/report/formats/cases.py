@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.plan import plan_blocks
-from orchestrator.protocol.recipe import Mode
-from orchestrator.record.result import Stage, TrialResult
+from orchestrator.record.result import TrialResult
 from orchestrator.report.rows import few, headline
+from orchestrator.stage import Mode, Stage
 from orchestrator.text.amounts import count_of
 from orchestrator.verdict.attempts import TrialKey, trial_key
 from orchestrator.verdict.expectations import unmet_by_all, untraced

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.analysis.records import Answer, Comparison
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.oom.explain import explain
 from orchestrator.report.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.formats.mail_layout import heading, item, paragraph, shell_lines, table

@@ -12,10 +12,11 @@ from orchestrator.analysis.answers import answer_questions
 from orchestrator.analysis.controls import control_groups
 from orchestrator.analysis.records import Answer
 from orchestrator.analysis.variants import compare_variants
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow, Stage, TargetState, TrialResult
+from orchestrator.record.result import AuditPhase, AuditRow, TargetState, TrialResult
 from orchestrator.scenario import Scenario
+from orchestrator.stage import AuditedPhase, Stage
 from tests.unit.analysis.trials import row, scenario, trial
 
 FRAGMENTED = "fragmentation: {target: {usable_units: {order: 3, max: 300}}, stressors: [pipes]}\n"

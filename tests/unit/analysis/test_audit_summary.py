@@ -9,14 +9,8 @@ import pytest
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance, summarise_audit
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import (
-    AuditedPhase,
-    AuditPhase,
-    AuditRow,
-    LatencySummary,
-    MmapSummary,
-    TrialResult,
-)
+from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, TrialResult
+from orchestrator.stage import AuditedPhase
 from tests.unit.analysis.trials import trial
 
 ROW = AuditRow(

@@ -14,7 +14,7 @@ from orchestrator.analysis.noise import deterministic_noise, realtime_noise
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.analysis.samples import TimingKey
 from orchestrator.analysis.timings import Pair
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from tests.unit.analysis.trials import compared_time, comparison
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from orchestrator.analysis.paths import PathShare, path_lines, paths_of
-from orchestrator.guests.qemu.machine import Clock
-from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow, RequestPaths
+from orchestrator.clock import Clock
+from orchestrator.record.result import AuditPhase, AuditRow, RequestPaths
+from orchestrator.stage import AuditedPhase
 from tests.unit.analysis.trials import trial
 
 ONE = PathShare(10, 4, 3, 2, reclaims=1, compactions=5, spent_us=700, orders=(3,), oom_kills=6)

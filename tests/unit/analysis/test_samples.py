@@ -17,7 +17,7 @@ from orchestrator.analysis.samples import (
 )
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import Stage
+from orchestrator.stage import Stage
 from tests.unit.analysis.trials import row, trial
 
 KEY = TimingKey("BM_x/4", "target", "real_time")

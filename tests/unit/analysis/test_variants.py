@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orchestrator.analysis.inference import bootstrap_interval, paired_t_interval
 from orchestrator.analysis.records import Comparison, TimingComparison
 from orchestrator.analysis.variants import compare_variants
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import MmapSummary, TrialResult
 from orchestrator.scenario import Scenario

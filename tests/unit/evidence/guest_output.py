@@ -6,16 +6,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orchestrator.clock import Clock
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
-from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import ControlRecord, parse_record
 from orchestrator.record.recorder import ConsoleEvent
-from orchestrator.record.result import Stage, TrialResult
+from orchestrator.record.result import TrialResult
+from orchestrator.stage import Mode, Stage
 
 MAPPING_BYTES = 4 << 20
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from orchestrator.evidence.audit import PhaseFacts, audit_trial
 from orchestrator.evidence.histogram import HistogramRow, dropped_hits, parse_histogram
 from orchestrator.protocol.records import AuditEnd, Requests, parse_record
-from orchestrator.record.result import AuditedPhase, AuditPhase, AuditRow
+from orchestrator.record.result import AuditPhase, AuditRow
+from orchestrator.stage import AuditedPhase
 
 DATA = Path(__file__).parents[2] / "data" / "audit"
 RELEASES = {

@@ -12,10 +12,11 @@ from orchestrator.evidence.benchmarks import failure_words, mapping_bytes_of
 from orchestrator.evidence.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.plan import by_hand, plan_blocks
-from orchestrator.protocol.recipe import Mode, block_recipe
-from orchestrator.record.result import Stage, TrialResult
+from orchestrator.protocol.recipe import block_recipe
+from orchestrator.record.result import TrialResult
 from orchestrator.scenario import Scenario, load_text
 from orchestrator.scenario.models import Expectation
+from orchestrator.stage import Mode, Stage
 from orchestrator.verdict.variant import variant_verdict
 from tests.unit.evidence import guest_output as made
 

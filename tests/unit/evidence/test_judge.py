@@ -11,8 +11,8 @@ from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge_block
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import BlockResult
+from orchestrator.stage import Mode
 from tests.unit.evidence.guest_output import (
     DEADLOCK_CONSOLE,
     OOM_CONSOLE,

@@ -12,9 +12,8 @@ from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
-from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import ControlRecord
-from orchestrator.record.result import Stage
+from orchestrator.stage import Mode, Stage
 from tests.unit.evidence.guest_output import (
     OOM_CONSOLE,
     PANIC_CONSOLE,

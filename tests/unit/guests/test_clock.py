@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.clock import Clock
 from orchestrator.guests.qemu import accelerator
 from orchestrator.guests.qemu.accelerator import find_emulator
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import MACHINES, Clock, Wiring, qemu_argv
+from orchestrator.guests.qemu.machine import MACHINES, Wiring, qemu_argv
 from orchestrator.plan import plan_blocks
-from orchestrator.record.result import Stage
 from orchestrator.run.environment import block_boot
 from orchestrator.run.trial import order
 from orchestrator.scenario import Scenario, ScenarioInvalid, load_text
+from orchestrator.stage import Stage
 
 TEXT = """
 name: example

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.arch import ArchName
 from orchestrator.errors import InputError
-from orchestrator.guests.qemu.machine import Arch, Boot, GuestRam, Wiring, kernel_command_line, qemu_argv
+from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, kernel_command_line, qemu_argv
 
 ARM64 = (
     "qemu-system-aarch64 -nodefaults -no-user-config -display none -no-reboot"
@@ -32,7 +33,7 @@ X86_64 = (
 )
 
 
-def boot(arch: Arch, cpus: int, accelerator: str) -> Boot:
+def boot(arch: ArchName, cpus: int, accelerator: str) -> Boot:
     return Boot(
         arch,
         256 << 20,

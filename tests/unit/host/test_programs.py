@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.bases import ARCHS
+from orchestrator.arch import ARCHS
 from orchestrator.errors import ExitCode, HostError
 from orchestrator.guests.qemu.machine import MACHINES
 from orchestrator.host import programs

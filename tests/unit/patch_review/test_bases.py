@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.bases import ARCHS, BASES, Arch, Base
+from orchestrator.arch import ARCHS, Arch
+from orchestrator.bases import BASES, Base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels.build.patch import Applied, Patch

@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.plan import block_seed, plan_blocks
-from orchestrator.protocol.recipe import Mode, block_recipe, probe_recipe
+from orchestrator.protocol.recipe import block_recipe, probe_recipe
 from orchestrator.scenario import Scenario, load_text
+from orchestrator.stage import Mode
 
 TEXT = """
 name: example

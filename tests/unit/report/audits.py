@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
-from orchestrator.guests.qemu.machine import Clock
-from orchestrator.record.result import AuditedPhase
+from orchestrator.clock import Clock
+from orchestrator.stage import AuditedPhase
 
 
 def audit_summary(clock: Clock, gfp_flags: str) -> AuditSummary:

@@ -19,8 +19,8 @@ from orchestrator.analysis.records import (
     Share,
     TimingComparison,
 )
+from orchestrator.clock import Clock
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.oom.records import MemoryEvent
@@ -43,12 +43,12 @@ from orchestrator.record.result import (
     LatencySummary,
     MmapSummary,
     RequestPaths,
-    Stage,
     TargetState,
     TrialResult,
     Victim,
 )
 from orchestrator.scenario import Scenario, load_scenario
+from orchestrator.stage import Stage
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 from tests.unit.evidence.guest_output import OOM_CONSOLE, TCG, console
 from tests.unit.report.audits import audit_summary

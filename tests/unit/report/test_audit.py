@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, Stage, TrialResult
+from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, TrialResult
 from orchestrator.report.audit import print_audit
+from orchestrator.stage import Stage
 from orchestrator.verdict.verdict import PassVerdict, compute_verdict
 from tests.unit.evidence.guest_output import ACCELERATORS
 from tests.unit.verdict.test_verdict import scenario, survived

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.analysis.records import Answer, TimingComparison
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.report.comparisons import cells, print_answer, print_comparison
 from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.verdict.judged_run import load_run_report

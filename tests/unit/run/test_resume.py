@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.clock import Clock
 from orchestrator.errors import InputError
 from orchestrator.evidence.evidence import Ending
 from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.host.facts import HostFacts
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial, plan_blocks
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.journal import Entry, RunEnded, RunStarted, TrialEnded
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
 from orchestrator.run.resume import host_differences, is_finished, remaining_blocks
 from orchestrator.scenario import Scenario, load_text
+from orchestrator.stage import Mode
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.evidence.guest_output import judged, passed

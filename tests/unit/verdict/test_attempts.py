@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from orchestrator.outcome import Outcome
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario import Scenario, load_text
+from orchestrator.stage import Mode
 from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence
 from tests.unit.evidence.guest_output import judged, passed
 

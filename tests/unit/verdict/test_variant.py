@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from orchestrator.analysis.audit import AuditSummary
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import (
     CommandOutput,

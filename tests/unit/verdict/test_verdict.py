@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.clock import Clock
 from orchestrator.errors import ExitCode
 from orchestrator.evidence.evidence import Ending
-from orchestrator.guests.qemu.machine import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.protocol.recipe import Mode
 from orchestrator.record.result import BlockResult, RequestPaths, TrialResult
 from orchestrator.report.rows import sample_line
 from orchestrator.scenario import Scenario, load_text
+from orchestrator.stage import Mode
 from orchestrator.verdict.judgement import Conclusion, Judgement
 from orchestrator.verdict.verdict import Verdict, compute_verdict
 from tests.unit.evidence.guest_output import (

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.record.result import BenchmarkRow
 from orchestrator.report.formats.html.plots import Grid
 from orchestrator.verdict.judged_run import RunReport

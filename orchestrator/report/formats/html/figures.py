@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.guests.qemu.machine import Clock
+from orchestrator.clock import Clock
 from orchestrator.memory.sample import MemorySample
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.report.formats.html.composition import at_moments, over_time

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from orchestrator.files.folder import Folder
 from orchestrator.plan import plan_blocks
-from orchestrator.protocol.recipe import Mode
 from orchestrator.protocol.records import Hello, Mmaps, Phase, State, TargetRecord, parse_record
 from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.stage import Mode
 from orchestrator.verdict.judged_run import RunReport
 
 _MOST_CONTROL_BYTES = 64 << 20

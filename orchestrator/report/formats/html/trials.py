@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import Stage, TrialResult
+from orchestrator.record.result import TrialResult
+from orchestrator.stage import Stage
 from orchestrator.text.amounts import count_of
 from orchestrator.verdict.judged_run import RunReport
 from orchestrator.verdict.judgement import Judgement, judge_trial
