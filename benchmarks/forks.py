@@ -36,7 +36,7 @@ from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import BlockEnded, Entry, TrialEnded, TrialStarted, read_journal
 from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.environment import Laboratory, open_laboratory
-from orchestrator.scenario import load_scenario
+from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.units import KIB
 
 _CHECKOUT = Path(__file__).resolve().parent.parent

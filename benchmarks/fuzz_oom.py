@@ -28,8 +28,8 @@ import atheris
 
 with atheris.instrument_imports(include=["orchestrator"]):
     from orchestrator.errors import InputError
+    from orchestrator.logs.streams import read_files
     from orchestrator.oom.explain import explain
-    from orchestrator.oom.files import read_files
     from orchestrator.oom.reader import OomReader
     from orchestrator.oom.records import Event, MemoryEvent
     from orchestrator.report.console.oom_sinks import JsonSink, TextSink

@@ -33,7 +33,7 @@ from orchestrator.host.process import run
 from orchestrator.paths import cache_dir
 from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.environment import open_laboratory
-from orchestrator.scenario import load_scenario
+from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.units import KIB
 from tests.unit.report.factory import Made, run_directory
 

@@ -25,7 +25,7 @@ from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.engine import RunOptions, run_scenario
-from orchestrator.scenario import load_text
+from orchestrator.scenario.loading.loader import load_text
 
 _EVENTS = "/sys/kernel/tracing/events/kmem"
 _PLAIN, _TRACING, _SAMPLING, _BOTH = "nothing", "tracing", "sampling", "both"

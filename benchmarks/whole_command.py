@@ -44,7 +44,7 @@ from orchestrator.record.journal import (
 from orchestrator.report.console.live import live_observer
 from orchestrator.run.environment import Laboratory, open_laboratory
 from orchestrator.run.observer import Observer
-from orchestrator.scenario import load_scenario
+from orchestrator.scenario.loading.loader import load_scenario
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _ONE_SIDE_S = 600.0

@@ -39,7 +39,7 @@ def compare(
     Example: oomlab compare runs/monday runs/tuesday --variant kvcalloc
     """
     from orchestrator.report.console.output import STDOUT, put
-    from orchestrator.report.runs_compared import COMPARISON_FORMATS, print_runs, render_runs
+    from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS, print_runs, render_runs
     from orchestrator.runs_compared.compare import compare_runs
     from orchestrator.verdict.judged_run import load_run_report
 

@@ -39,7 +39,7 @@ def doctor(
     Example: oomlab doctor --arch arm64
     """
     from orchestrator.doctor.examine import examine
-    from orchestrator.record.directory import json_text
+    from orchestrator.files.atomic import json_text
     from orchestrator.report.console.doctor import print_diagnosis
 
     found = examine(_archs(arch), lambda text: people.print(text, markup=False, soft_wrap=True), probe=probe)

@@ -35,7 +35,8 @@ def mail(
 
     Example: oomlab mail thread.mbox
     """
-    from orchestrator.mail.contents import contents_json, expanded, load_mail, names_of, read_files
+    from orchestrator.files.mails import expanded, load_mail, names_of
+    from orchestrator.mail.contents import contents_json, read_files
     from orchestrator.patch_review.review import review, review_json, write_patches
     from orchestrator.report.console.mail_contents import page
     from orchestrator.report.console.streams import People, write_data, write_json

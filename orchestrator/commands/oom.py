@@ -13,7 +13,7 @@ from orchestrator.errors import InputError
 from orchestrator.text.amounts import count_of
 
 if TYPE_CHECKING:
-    from orchestrator.oom.files import Sink
+    from orchestrator.logs.streams import Sink
 
 _PAGE_KIB = (4, 8, 16, 32, 64, 128, 256)
 
@@ -32,7 +32,7 @@ def oom(
 
     Example: oomlab oom console.log
     """
-    from orchestrator.oom.files import read_files
+    from orchestrator.logs.streams import read_files
     from orchestrator.report.console.oom_sinks import JsonSink, TextSink
 
     page_size_bytes = None if page_size is None else _page_size_bytes(page_size)

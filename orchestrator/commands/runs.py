@@ -80,7 +80,7 @@ def run(
     from orchestrator.host.process import paste_ready
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import RunOptions, resume_run, run_scenario
-    from orchestrator.scenario import Repeat
+    from orchestrator.scenario.loading.loader import Repeat
     from orchestrator.scenario.loading.patched import told
 
     if resume is not None:
@@ -168,7 +168,7 @@ def show_report(run_directory: Path, verdict: Verdict) -> None:
 
 
 def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
-    from orchestrator.record.directory import json_text
+    from orchestrator.files.atomic import json_text
 
     show_report(run_directory, verdict)
     if as_json:

@@ -10,7 +10,6 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-SEARCH_FILE = "search.json"
 EPILOG = (
     "Exit codes: 0 every tipping point is known as closely as asked, 2 bad input, 3 could not run, "
     "4 not known that closely, 130 interrupted."
@@ -61,8 +60,8 @@ def search(
 
     Example: oomlab search binder-order3 --vary trigger.count=20..600
     """
+    from orchestrator.files.atomic import json_text
     from orchestrator.host.process import paste_ready
-    from orchestrator.record.directory import json_text
     from orchestrator.report.console.live import live_observer
     from orchestrator.report.console.search import print_search
     from orchestrator.report.console.streams import People, write_data
@@ -93,10 +92,11 @@ def search(
 
 def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn:
     """Print the result that lies in a search's directory; ends the command with its exit code."""
-    from orchestrator.record.directory import RunDirectory, json_text
+    from orchestrator.files.atomic import json_text
+    from orchestrator.record.directory import RunDirectory
     from orchestrator.report.console.search import print_search
     from orchestrator.report.console.streams import write_data
-    from orchestrator.search.result import SearchResult
+    from orchestrator.search.result import SEARCH_FILE, SearchResult
 
     result = RunDirectory(directory).load(directory / SEARCH_FILE, SearchResult)
     if as_json:
@@ -109,5 +109,6 @@ def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn
 def is_search(directory: Path) -> bool:
     """True for the directory of a search, as opposed to a run's."""
     from orchestrator.files.folder import Folder
+    from orchestrator.search.result import SEARCH_FILE
 
     return Folder(directory).has(SEARCH_FILE)

@@ -21,7 +21,7 @@ from orchestrator.report.console.streams import People, drop
 from orchestrator.text.plain import named
 
 if TYPE_CHECKING:
-    from orchestrator.scenario import LoadedScenario, Repeat
+    from orchestrator.scenario.loading.loader import LoadedScenario, Repeat
 
 EPILOG = (
     "Exit codes: 0 expectations met (or compared only, where there are none), 1 not met, 2 bad input, "
@@ -108,9 +108,9 @@ def load(
     scenario: Path, overrides: list[str] | None, patches: list[Path] | None, repeat: Repeat | None = None
 ) -> LoadedScenario:
     """A scenario with its overrides; prints its warnings. Raises ScenarioInvalid."""
-    from orchestrator.scenario import load_scenario
+    from orchestrator.run.asked import load_runnable
 
-    loaded = load_scenario(scenario, overrides or (), patches or (), repeat)
+    loaded = load_runnable(scenario, overrides or (), patches or (), repeat)
     for warning in loaded.warnings:
         people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     return loaded

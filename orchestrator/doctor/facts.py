@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.programs import Need
 from orchestrator.kernels.namespaces import Host
 

@@ -23,7 +23,7 @@ from orchestrator.doctor.facts import (
     Version,
 )
 from orchestrator.doctor.finding import Finding
-from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN
+from orchestrator.guests.accelerator_report import KVM_BROKEN
 from orchestrator.host.programs import Need, install_command
 from orchestrator.kernels import namespaces
 from orchestrator.text.amounts import count_of

@@ -35,13 +35,13 @@ from orchestrator.doctor.facts import (
     Version,
 )
 from orchestrator.errors import HostError, OomlabError
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.accelerator import (
     find_accelerator,
     kvm_is_forbidden,
     remembered_accelerator,
     why_not_kvm,
 )
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.machine import MACHINES
 from orchestrator.host.capacity import available_cores, available_memory_bytes, find_capacity
 from orchestrator.host.cgroup import find_place
@@ -169,7 +169,7 @@ def memory(root: Path = _ROOT) -> Memory:
     available_bytes = available_memory_bytes(root)
     device = Device.model_validate(_SMALL_GUEST)
     try:
-        return Memory(available_bytes, find_capacity(device, jobs=None, root=root).guests)
+        return Memory(available_bytes, find_capacity(device.memory, jobs=None, root=root).guests)
     except HostError as error:
         return Memory(available_bytes, 0, error.message)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from orchestrator.errors import HostError
 from orchestrator.host.cgroup import groups_v1, groups_v2
-from orchestrator.scenario.models import Device
 from orchestrator.units import KIB, MIB
 
 _QEMU_OVERHEAD_BYTES = 128 * MIB
@@ -33,14 +32,14 @@ class Capacity:
     guests: int
 
 
-def find_capacity(device: Device, *, jobs: int | None, root: Path = _ROOT) -> Capacity:
+def find_capacity(memory_bytes: int, *, jobs: int | None, root: Path = _ROOT) -> Capacity:
     """Workers up to the cores (or `jobs`), guests up to the memory; HostError when not even one fits.
 
     A guest is counted with its whole memory, a fork too: it copies only what it writes (the report
     says how much that was), but nothing bounds what it writes, and a host that runs out of memory
     kills what it likes. `root` is where /proc and /sys are.
     """
-    guest_bytes = int(device.memory) + _QEMU_OVERHEAD_BYTES
+    guest_bytes = memory_bytes + _QEMU_OVERHEAD_BYTES
     free_bytes = available_memory_bytes(root) - _RESERVE_BYTES
     guests = free_bytes // guest_bytes
     # A fork runs beside the frozen block that it continues.

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from orchestrator.protocol.records import PROTOCOL_VERSION
-from orchestrator.stage import Mode, Stage
 from orchestrator.scenario.models import (
     Benchmark,
     BinderMapCycle,
@@ -24,6 +23,7 @@ from orchestrator.scenario.models import (
     Trigger,
 )
 from orchestrator.scenario.picture_demand import lines, unit_bounds
+from orchestrator.stage import Mode, Stage
 from orchestrator.units import KIB
 
 _PLAIN = ":,._-"

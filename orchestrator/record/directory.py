@@ -15,7 +15,6 @@ All of them are opened by `orchestrator.files.folder`: a run directory may have 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -27,32 +26,15 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from orchestrator.errors import HostError, InputError
+from orchestrator.files.atomic import json_text, write_atomic
 from orchestrator.files.folder import Folder
-from orchestrator.text.plain import json_plain, named
 
 _M = TypeVar("_M", bound=BaseModel)
 _RUNS = Path("runs")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 # `link_trial` makes it; it is read, never followed.
 _TO_BLOCK = re.compile(r"\.\./blocks/([0-9]{4,}(?:-[0-9]+)?)")
-
-
-def json_text(model: BaseModel) -> str:
-    """A model as indented JSON that is safe to print: guests may have a hand in its text."""
-    try:
-        text = model.model_dump_json(indent=2)
-    except PydanticSerializationError:  # a file name that is no text
-        dumped = json.dumps(model.model_dump(mode="json"), indent=2, ensure_ascii=False)
-        text = _SURROGATES.sub(lambda found: named(found[0]), dumped)
-    return json_plain(text) + "\n"
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` so that a reader sees the old or the new content, never half."""
-    Folder(path.parent).replace(path.name, data)
 
 
 @dataclass(frozen=True)

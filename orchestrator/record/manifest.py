@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.clock import Clock
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.scenario.models import Scenario

@@ -16,33 +16,14 @@ from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.protocol.records import ControlRecord, Output, Sample, TriggerStart, parse_record
 from orchestrator.record.capped_file import MOST_BYTES, CappedFile
 from orchestrator.record.output_log import OutputLog
+from orchestrator.text.lines import LineSplitter
 
 ConsoleEvent = MemoryEvent | CrashBegun | KernelCrash | Mark
 """What the reader finds on a live console."""
 
-_LONGEST_LINE_BYTES = 1 << 20
-"""A line without end is cut here, so that a babbling guest cannot fill the host's memory."""
 _RECORD_START = b'{"event":'
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 """json.dumps() would make an encoder for every line of a console."""
-
-
-class LineSplitter:
-    """Bytes in, in any chunking; whole lines out, without their CR LF."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that this chunk completes; b"" ends the input and flushes the last one."""
-        if not chunk:
-            last, self._rest = self._rest, b""
-            return [last.rstrip(b"\r")] if last else []
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        if len(self._rest) > _LONGEST_LINE_BYTES:
-            lines.append(self._rest)
-            self._rest = b""
-        return [line.rstrip(b"\r") for line in lines]
 
 
 class ConsoleRecorder:

@@ -90,8 +90,6 @@ class BenchmarkRow(_Frozen):
     )
 
 
-
-
 class AuditRow(_Frozen):
     """Page-array requests of one kind in one phase, and what the kernel did to serve them.
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import InputError
+from orchestrator.files.mails import MAX_MAIL_BYTES, expanded, names_of
 from orchestrator.files.reading import read_bounded
-from orchestrator.mail.contents import MAX_MAIL_BYTES, Contents, expanded, names_of, read_files
+from orchestrator.mail.contents import Contents, read_files
 from orchestrator.oom.explain import request
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.text.amounts import count_of

@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 from orchestrator.errors import InputError
+from orchestrator.files.atomic import write_atomic
 from orchestrator.files.reading import read_bounded
-from orchestrator.record.directory import write_atomic
 from orchestrator.reproduce.draft import Draft
-from orchestrator.scenario import ScenarioInvalid, load_scenario
+from orchestrator.run.asked import load_runnable
+from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.units import MIB
 
 _LARGEST_SCENARIO_BYTES = MIB
@@ -48,7 +49,7 @@ def _validated(draft: Draft, text: str, name: str) -> None:
         path = Path(place, f"{name}.yaml")
         path.write_text(text)
         try:
-            load_scenario(path)
+            load_runnable(path)
         except ScenarioInvalid as error:
             raise InputError(
                 "what the text shows makes no valid scenario",

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from orchestrator.guests.qemu.boot import block_boot
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host.process import paste_ready
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.plan import by_hand, modules_of, plan_blocks
-from orchestrator.run.environment import block_boot, variant_recipes
+from orchestrator.run.environment import variant_recipes
 from orchestrator.scenario.models import Scenario
 
 

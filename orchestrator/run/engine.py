@@ -35,15 +35,15 @@ from orchestrator.record.journal import (
     open_journal,
     read_journal,
 )
-from orchestrator.record.kept_patches import keep_patches, kept_patches
 from orchestrator.record.manifest import RunManifest
 from orchestrator.run.environment import Laboratory, open_laboratory, variant_recipes
 from orchestrator.run.execution import Execution
+from orchestrator.run.kept_patches import keep_patches, kept_patches
 from orchestrator.run.lock_file import read_lock, write_lock
 from orchestrator.run.observer import Observer
 from orchestrator.run.resume import is_finished, remaining_blocks, reopen_laboratory
 from orchestrator.run.schedule import Schedule
-from orchestrator.scenario import LoadedScenario
+from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 from orchestrator.text.plain import named
@@ -82,7 +82,7 @@ def run_scenario(
     pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else None
     laboratory = _open(loaded.scenario, observer, pins, options.lock)
     blocks = plan_blocks(loaded.scenario)
-    capacity = find_capacity(loaded.scenario.device, jobs=options.jobs)
+    capacity = find_capacity(loaded.scenario.device.memory, jobs=options.jobs)
     directory = create_run_directory(options.out, loaded.scenario.name)
     keep_patches(directory, laboratory.images.values())
     directory.save(directory.manifest, _manifest(loaded, laboratory, blocks, options))
@@ -128,7 +128,7 @@ def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tu
             return directory, _conclude(directory)
         kept = kept_patches(directory, manifest.artefacts.values())
         laboratory = reopen_laboratory(manifest, kept, observer)
-        capacity = find_capacity(manifest.scenario.device, jobs=jobs)
+        capacity = find_capacity(manifest.scenario.device.memory, jobs=jobs)
         if not entries:
             journal.append(RunStarted(scenario=manifest.scenario.name, planned=count_trials(blocks)))
         journal.append(RunResumed(oomlab_version=__version__, missing=count_trials(blocks)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.clock import Clock
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu.accelerator import find_accelerator, find_emulator
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, kernel_command_line
+from orchestrator.guests.qemu.boot import block_boot
+from orchestrator.guests.qemu.machine import MACHINES, Boot
 from orchestrator.host.facts import qemu_version
 from orchestrator.host.programs import needs_of, require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
@@ -18,45 +18,9 @@ from orchestrator.kernels.lock import Lock
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.plan import PlannedBlock, modules_of
-from orchestrator.protocol.recipe import block_recipe
 from orchestrator.run.observer import Observer
 from orchestrator.run.watch import PhaseBudgets
 from orchestrator.scenario.models import BinderMmap, Scenario
-
-_SHUFFLE = ("page_alloc.shuffle=1",)
-"""Shuffled free lists (mm/shuffle.c): the seed on the command line feeds the kernel's early
-randomness (random_init_early, drivers/char/random.c), so that blocks differ from one another."""
-
-
-def block_boot(
-    scenario: Scenario,
-    planned: PlannedBlock,
-    *,
-    kernel: Path,
-    initramfs: Path,
-    accelerator: Accelerator,
-    slowdown: float,
-) -> Boot:
-    """The power-on of one block. Pure.
-
-    `slowdown` (>= 1) stretches the guest's own deadlines to this host's speed. Under the
-    deterministic clock guest time does not depend on the host, and the same words must reach the
-    guest on any host.
-    """
-    device = scenario.device
-    recipe = block_recipe(
-        scenario,
-        mode=planned.mode,
-        variants=modules_of(scenario, planned.variants),
-        seed=planned.seed,
-        control_tty=MACHINES[device.arch].control_tty,
-        slowdown=1.0 if planned.clock == "deterministic" else slowdown,
-        stage=planned.stage,
-    )
-    line = kernel_command_line(
-        device.arch, cma_bytes=device.cma, extra=(*_SHUFFLE, *device.cmdline), recipe=recipe
-    )
-    return Boot(device.arch, device.memory, device.cpus, kernel, initramfs, line, accelerator, planned.clock)
 
 
 @dataclass(frozen=True)

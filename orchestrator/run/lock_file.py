@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from orchestrator import __version__
 from orchestrator.errors import HostError, InputError
+from orchestrator.files.atomic import write_atomic
 from orchestrator.kernels.lock import Lock, LockedVariant, contradictions, lock_of
 from orchestrator.kernels.manifest import ArtefactManifest
-from orchestrator.record.directory import write_atomic
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.loading.document import Document, Place, read_document
 from orchestrator.scenario.loading.problems import Problem

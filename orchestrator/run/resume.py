@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from orchestrator.clock import Clock
 from orchestrator.errors import InputError, OomlabError
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.kernels.pins import Pins
 from orchestrator.outcome import Outcome

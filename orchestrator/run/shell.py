@@ -15,11 +15,11 @@ from orchestrator.guests.terminal import LEAVE_KEY, guest_terminal
 from orchestrator.host.process import start
 from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.protocol.records import State, TargetRecord, parse_record
-from orchestrator.record.recorder import LineSplitter
 from orchestrator.run.environment import open_laboratory
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
+from orchestrator.text.lines import LineSplitter
 from orchestrator.text.plain import one_line
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from orchestrator.scenario.loading.shape import SCHEMA_FILE
 from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.shape import SCHEMA_FILE
 from orchestrator.units import format_duration
 
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"

@@ -11,6 +11,8 @@ from orchestrator.errors import ExitCode
 from orchestrator.outcome import Outcome
 from orchestrator.search.bisection import Direction, Seen
 
+SEARCH_FILE = "search.json"
+
 Ended = Literal["running", "finished", "budget", "interrupted", "failed"]
 
 

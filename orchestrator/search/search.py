@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.commands.search import SEARCH_FILE
 from orchestrator.host.capacity import find_capacity
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory, require_unused
+from orchestrator.run.asked import load_runnable
 from orchestrator.run.engine import RunOptions, run_scenario
 from orchestrator.run.observer import Observer
-from orchestrator.scenario import LoadedScenario, load_scenario
 from orchestrator.scenario.loading.document import read_document
 from orchestrator.scenario.loading.files import find_scenario, read_scenario_text
+from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.search.bisection import Points, next_value, tipping
-from orchestrator.search.result import Ended, Point, SearchResult, Tried
+from orchestrator.search.result import SEARCH_FILE, Ended, Point, SearchResult, Tried
 from orchestrator.search.varied import Varied, with_first_entries
 from orchestrator.search.wording import describe, margin
 from orchestrator.text.plain import named
@@ -71,7 +71,7 @@ class Search:
         """
         require_unused(self._options.out)
         for loaded in self._ends:
-            find_capacity(loaded.scenario.device, jobs=self._options.jobs)
+            find_capacity(loaded.scenario.device.memory, jobs=self._options.jobs)
         directory = create_run_directory(self._options.out, f"search-{self._ends[0].scenario.name}")
         ended: Ended = "failed"
         try:
@@ -120,7 +120,7 @@ class Search:
 
     def _loaded(self, value: int) -> LoadedScenario:
         """The scenario at one value, one clock, with nothing expected of it."""
-        loaded = load_scenario(self._source, self._overrides(value), self._options.patches)
+        loaded = load_runnable(self._source, self._overrides(value), self._options.patches)
         trials = loaded.scenario.trials
         first_clock = trials.model_copy(update={"clock": trials.clock[:1]})
         plain = loaded.scenario.model_copy(update={"expectations": {}, "trials": first_clock, "audit": False})

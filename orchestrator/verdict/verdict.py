@@ -18,7 +18,7 @@ from orchestrator.analysis.variants import compare_variants
 from orchestrator.clock import Clock
 from orchestrator.errors import ExitCode
 from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
 from orchestrator.record.result import BlockResult, TrialResult

@@ -27,7 +27,7 @@ from orchestrator.record.result import TrialResult
 from orchestrator.run.environment import Laboratory, open_laboratory
 from orchestrator.run.trial import Observers, Surroundings, raise_block, run_trial
 from orchestrator.run.watch import PhaseBudgets, StopSwitch
-from orchestrator.scenario import load_scenario
+from orchestrator.scenario.loading.loader import load_scenario
 
 COMMAND_S = 600.0
 

@@ -33,7 +33,7 @@ from orchestrator.run.engine import RunOptions, run_scenario
 from orchestrator.run.environment import Laboratory, open_laboratory
 from orchestrator.run.trial import Observers, Surroundings, raise_block
 from orchestrator.run.watch import StopSwitch
-from orchestrator.scenario import Repeat, load_text
+from orchestrator.scenario.loading.loader import Repeat, load_text
 from orchestrator.scenario.models import Trials
 from orchestrator.verdict.verdict import Verdict, compute_verdict
 from tests.guest.conftest import Quiet

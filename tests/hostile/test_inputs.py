@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, InputError, OomlabError
+from orchestrator.files.mails import load_mail
 from orchestrator.files.reading import read_bounded
 from orchestrator.kernels.build.patch import read_patch
 from orchestrator.kernels.build.tree import OddFile, unpack
-from orchestrator.mail.contents import load_mail
-from orchestrator.oom import files
-from orchestrator.oom.files import Told
+from orchestrator.logs import streams as files
+from orchestrator.logs.streams import Told
 from orchestrator.reproduce.source import load_source
 from orchestrator.scenario.loading.files import read_scenario_text
 from orchestrator.units import MIB

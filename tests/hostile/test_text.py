@@ -20,7 +20,7 @@ from rich.text import Text
 from orchestrator.errors import CommandFailed, HostError, InputError
 from orchestrator.report.console.streams import PlainConsole
 from orchestrator.report.formats.registry import FORMATS
-from orchestrator.report.runs_compared import COMPARISON_FORMATS
+from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS
 from orchestrator.text.plain import ascii_line, json_plain, named, one_line
 from tests.unit.commands.test_cli import Command
 from tests.unit.report.factory import Made, run_directory

@@ -24,17 +24,17 @@ from orchestrator.arch import ArchName
 from orchestrator.clock import Clock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
-from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN, AcceleratorReport
+from orchestrator.files.atomic import write_atomic
+from orchestrator.guests.accelerator_report import KVM_BROKEN, Accelerator, AcceleratorReport
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.guests.qemu.handover import KVM
-from orchestrator.guests.qemu.machine import MACHINES, Accelerator, Boot, cpu_model, kernel_command_line
+from orchestrator.guests.qemu.machine import MACHINES, Boot, cpu_model, kernel_command_line
 from orchestrator.host.facts import host_facts, qemu_version
 from orchestrator.host.privilege import device_groups
 from orchestrator.paths import cache_dir
 from orchestrator.protocol.recipe import probe_recipe
 from orchestrator.protocol.records import PROTOCOL_VERSION, ProbeResult, parse_record
-from orchestrator.record.directory import write_atomic
-from orchestrator.record.recorder import LineSplitter
+from orchestrator.text.lines import LineSplitter
 from orchestrator.units import MIB
 
 _PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from orchestrator.arch import ArchName
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.errors import InputError
+from orchestrator.guests.accelerator_report import Accelerator
 from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB
-
-Accelerator = Literal["tcg", "kvm"]
 
 COMMAND_LINE_LIMIT = 2048
 """COMMAND_LINE_SIZE of both architectures, arch/*/include/*/asm/setup.h; one byte is the final NUL."""

@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from typing import TextIO
 
-from orchestrator.oom.files import Told, shown
+from orchestrator.logs.streams import Told, shown
 from orchestrator.oom.records import KernelCrash
 from orchestrator.report.oom import crash_page, event_page
 from orchestrator.text.amounts import count_of

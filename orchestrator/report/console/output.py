@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.record.directory import RunDirectory, write_atomic
+from orchestrator.files.atomic import write_atomic
+from orchestrator.record.directory import RunDirectory
 from orchestrator.report.console.streams import write_data
 from orchestrator.text.plain import named
 

@@ -9,7 +9,7 @@ from io import StringIO
 from rich.console import Console
 
 from orchestrator.errors import InputError
-from orchestrator.record.directory import json_text
+from orchestrator.files.atomic import json_text
 from orchestrator.report.console.streams import PlainConsole
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line

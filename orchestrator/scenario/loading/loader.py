@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.loading.advice import advise
 from orchestrator.scenario.loading.document import Document, Place, read_document
 from orchestrator.scenario.loading.files import (
@@ -36,13 +37,15 @@ class LoadedScenario:
     """A valid scenario and where it came from.
 
     The patch files of the variants are absolute paths. `text` is the file as it was read, without
-    the overrides. `warnings` say what is allowed and probably not meant. `taken` names the variants
-    whose expectations `--patch` took from the file, and from which of its variants (None: from none).
+    the overrides. `where` finds the line or the option that a key of it came from. `warnings` say what
+    is allowed and probably not meant. `taken` names the variants whose expectations `--patch` took from
+    the file, and from which of its variants (None: from none).
     """
 
     scenario: Scenario
     source: Path
     text: str
+    where: Whereabouts = field(repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()
     taken: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -91,7 +94,7 @@ def load_text(
     applied, problems = apply_overrides(document.data, overrides)
     fit(document.data, taken)
     problems += twinless
-    where = _Whereabouts(document, [*applied[::-1], *_origins(patches)], taken)
+    where = Whereabouts(document, [*applied[::-1], *_origins(patches)], taken)
     problems += document.problems
     problems += where.problems(strangers)
     problems += where.problems(_resolve_patches(document.data, source.parent, where))
@@ -102,19 +105,16 @@ def load_text(
     problems += where.problems([*unknown, *found])
     if problems or scenario is None:
         raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
-    _require_room(scenario, where)
     warnings = where.problems(Finding(advice.path, advice.what, at_key=True) for advice in advise(scenario))
     sources = {name: each.source for name, each in taken.items() if name in scenario.expectations}
-    return LoadedScenario(scenario, source, text, tuple(warnings), sources)
+    return LoadedScenario(scenario, source, text, where, tuple(warnings), sources)
 
 
-def _require_room(scenario: Scenario, where: _Whereabouts) -> None:
-    """ScenarioInvalid where the guest could not be told all of it."""
-    from orchestrator.scenario.loading.command_line_room import room_problems  # it knows scenarios
-
-    found = [Finding(problem.path, problem.what, None, True) for problem in room_problems(scenario)]
+def refuse(loaded: LoadedScenario, problems: Iterable[Cross]) -> None:
+    """ScenarioInvalid, with their places, where there are problems that only a device's backend can know."""
+    found = [Finding(problem.path, problem.what, None, True) for problem in problems]
     if found:
-        raise ScenarioInvalid(where.problems(found), hint=_HINT)
+        raise ScenarioInvalid(loaded.where.problems(found), hint=_HINT)
 
 
 def _origins(patches: Sequence[Path]) -> list[Override]:
@@ -125,7 +125,7 @@ def _origins(patches: Sequence[Path]) -> list[Override]:
 
 
 @dataclass(frozen=True)
-class _Whereabouts:
+class Whereabouts:
     """Which option or which place of the file is to blame for a finding."""
 
     document: Document
@@ -173,7 +173,7 @@ def _without_echo(problems: list[Problem]) -> list[Problem]:
     return kept
 
 
-def _resolve_patches(data: dict[str, Any], folder: Path, where: _Whereabouts) -> list[Finding]:
+def _resolve_patches(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Finding]:
     """Make the patches in `data` absolute; a finding for each that does not exist."""
     found: list[Finding] = []
     for patches, path in _patch_lists(data):

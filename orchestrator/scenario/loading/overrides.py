@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.scenario.loading.document import read_document
 from orchestrator.scenario.loading.problems import Problem
-from orchestrator.scenario.loading.shape import Shape, root_shape
+from orchestrator.scenario.shape import Shape, root_shape
 from orchestrator.text.nearest import nearest
 
 AGAIN = "-again"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.scenario.fields import CROSS_FIELD
-from orchestrator.scenario.loading.shape import places_of_key, shape_at
+from orchestrator.scenario.shape import places_of_key, shape_at
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
 

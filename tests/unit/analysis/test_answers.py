@@ -15,7 +15,7 @@ from orchestrator.analysis.variants import compare_variants
 from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import AuditPhase, AuditRow, TargetState, TrialResult
-from orchestrator.scenario import Scenario
+from orchestrator.scenario.models import Scenario
 from orchestrator.stage import AuditedPhase, Stage
 from tests.unit.analysis.trials import row, scenario, trial
 

@@ -13,11 +13,14 @@ from rich.console import Console
 from orchestrator.analysis.controls import TranscriptCheck, first_difference
 from orchestrator.errors import ExitCode
 from orchestrator.files.folder import Folder
+from orchestrator.guests.qemu.boot import block_boot
 from orchestrator.plan import plan_blocks
 from orchestrator.record.result import TrialResult
 from orchestrator.report.console.terminal import print_report
-from orchestrator.run.environment import block_boot, variant_recipes
-from orchestrator.scenario import Repeat, Scenario, ScenarioInvalid, load_scenario, load_text
+from orchestrator.run.environment import variant_recipes
+from orchestrator.scenario.loading.loader import Repeat, load_scenario, load_text
+from orchestrator.scenario.loading.problems import ScenarioInvalid
+from orchestrator.scenario.models import Scenario
 from orchestrator.verdict.verdict import Verdict, compute_verdict
 from tests.unit.evidence.guest_output import ACCELERATORS, judged, passed, record
 

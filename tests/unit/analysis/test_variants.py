@@ -17,7 +17,7 @@ from orchestrator.analysis.variants import compare_variants
 from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import MmapSummary, TrialResult
-from orchestrator.scenario import Scenario
+from orchestrator.scenario.models import Scenario
 from tests.unit.analysis.trials import row, run, scenario, trial
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 
 TEXT = """
 name: example

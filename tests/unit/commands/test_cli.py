@@ -24,7 +24,7 @@ from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import RunEnded, RunStarted, TrialEnded, open_journal
 from orchestrator.record.manifest import RunManifest
-from orchestrator.scenario import load_scenario
+from orchestrator.scenario.loading.loader import load_scenario
 from tests.unit.evidence.guest_output import TCG, judged, passed
 
 SPOILT = """\

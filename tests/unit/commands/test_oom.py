@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from orchestrator.cli import app
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
-from orchestrator.oom.files import ordered_events
+from orchestrator.logs.streams import ordered_events
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import summary
 from tests.unit.oom.test_corpus import count, differences

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode
 from orchestrator.patch_review.applicability import Kind
-from orchestrator.scenario import Scenario, load_scenario
-from orchestrator.scenario.models import BinderMmap
+from orchestrator.scenario.loading.loader import load_scenario
+from orchestrator.scenario.models import BinderMmap, Scenario
 from orchestrator.units import MIB
 from tests.unit.reproduce.texts import CONSOLE, DIFF, MAIL, corpus_paths, report, reviewer, write
 

@@ -23,7 +23,7 @@ from orchestrator.doctor.facts import (
 )
 from orchestrator.doctor.finding import Finding, State, diagnosis
 from orchestrator.errors import ExitCode
-from orchestrator.guests.qemu.accelerator_report import KVM_BROKEN, AcceleratorReport
+from orchestrator.guests.accelerator_report import KVM_BROKEN, AcceleratorReport
 from orchestrator.host.programs import all_needs
 from orchestrator.kernels.namespaces import Host
 

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.clock import Clock
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.records import ControlRecord, parse_record

@@ -14,8 +14,8 @@ from orchestrator.outcome import Outcome
 from orchestrator.plan import by_hand, plan_blocks
 from orchestrator.protocol.recipe import block_recipe
 from orchestrator.record.result import TrialResult
-from orchestrator.scenario import Scenario, load_text
-from orchestrator.scenario.models import Expectation
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Expectation, Scenario
 from orchestrator.stage import Mode, Stage
 from orchestrator.verdict.variant import variant_verdict
 from tests.unit.evidence import guest_output as made

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu import accelerator, handover
 from orchestrator.guests.qemu.accelerator import find_accelerator
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import qemu_version
 from orchestrator.host.privilege import Confinement
 from orchestrator.paths import cache_dir

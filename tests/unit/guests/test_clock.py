@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.clock import Clock
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu import accelerator
 from orchestrator.guests.qemu.accelerator import find_emulator
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.qemu.boot import block_boot
 from orchestrator.guests.qemu.machine import MACHINES, Wiring, qemu_argv
 from orchestrator.plan import plan_blocks
-from orchestrator.run.environment import block_boot
 from orchestrator.run.trial import order
-from orchestrator.scenario import Scenario, ScenarioInvalid, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.loading.problems import ScenarioInvalid
+from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Stage
 
 TEXT = """

@@ -109,10 +109,10 @@ def test_a_quota_of_cpu_time_is_so_many_cores(host: Host, quota: str, cores: int
 
 def test_workers_up_to_the_cores_and_the_memory(tmp_path: Path) -> None:
     large = Host(tmp_path / "large", available_mib=100_000)
-    assert find_capacity(device(), jobs=None, root=large.root).workers == len(os.sched_getaffinity(0))
-    assert find_capacity(device(), jobs=7, root=large.root).workers == 7
+    assert find_capacity(device().memory, jobs=None, root=large.root).workers == len(os.sched_getaffinity(0))
+    assert find_capacity(device().memory, jobs=7, root=large.root).workers == 7
     small = Host(tmp_path / "small", available_mib=RESERVE_MIB + 3 * GUEST_MIB)
-    capacity = find_capacity(device(), jobs=7, root=small.root)
+    capacity = find_capacity(device().memory, jobs=7, root=small.root)
     assert (capacity.workers, capacity.guests) == (3, 3)
 
 
@@ -122,7 +122,7 @@ def test_too_little_is_refused_with_the_numbers(host: Host) -> None:
     with pytest.raises(
         HostError, match=rf"{2 * GUEST_MIB} MiB of memory, and {2 * GUEST_MIB - 1} MiB"
     ) as caught:
-        find_capacity(device(), jobs=1, root=host.root)
+        find_capacity(device().memory, jobs=1, root=host.root)
     assert "device.memory" in caught.value.hint
 
 
@@ -130,4 +130,4 @@ def test_a_group_that_is_full_already_is_refused_too(host: Host) -> None:
     host.write("proc/self/cgroup", "0::/box\n")
     host.group("box", memory__max=100 * MIB, memory__current=100 * MIB)
     with pytest.raises(HostError, match="and 0 MiB can be given"):
-        find_capacity(device(), jobs=None, root=host.root)
+        find_capacity(device().memory, jobs=None, root=host.root)

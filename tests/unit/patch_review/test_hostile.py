@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from orchestrator.cli import app
 from orchestrator.errors import InputError
-from orchestrator.mail.contents import load_mail, read_contents
+from orchestrator.files.mails import load_mail
+from orchestrator.mail.contents import read_contents
 from orchestrator.patch_review.applicability import Kind, Verdict, check
 from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.review import Review, Reviewed, file_name

@@ -14,8 +14,9 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
 from orchestrator.errors import HostError, InputError
+from orchestrator.files.mails import MAX_FILES, expanded, names_of
 from orchestrator.kernels.cache import Cache
-from orchestrator.mail.contents import MAX_FILES, expanded, names_of, read_contents
+from orchestrator.mail.contents import read_contents
 from orchestrator.patch_review import bases, review
 from orchestrator.patch_review.applicability import Files, Kind, Verdict, unified
 from orchestrator.patch_review.bases import BaseSource, Checked

@@ -34,6 +34,11 @@ def test_mypy_strict_finds_nothing(checkout: Path) -> None:
     _passes(checkout, sys.executable, "-m", "mypy", "--strict", "--no-error-summary")
 
 
+def test_import_linter_finds_every_room_on_its_floor(checkout: Path) -> None:
+    lint_imports = Path(sysconfig.get_path("scripts")) / "lint-imports"
+    _passes(checkout, lint_imports, "--no-cache", "--no-logo", env={"PYTHONPATH": os.fspath(checkout)})
+
+
 def test_shellcheck_finds_nothing(checkout: Path) -> None:
     scripts = [path for path in tree.files(checkout) if _is_shell(path)]
     assert {checkout / "oomlab", checkout / ".ci" / "run"} <= set(scripts)

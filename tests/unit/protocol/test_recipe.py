@@ -7,7 +7,8 @@ from pathlib import Path
 
 from orchestrator.plan import block_seed, plan_blocks
 from orchestrator.protocol.recipe import block_recipe, probe_recipe
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 
 TEXT = """

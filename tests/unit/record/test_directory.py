@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import InputError
-from orchestrator.record.directory import create_run_directory, open_run_directory, write_atomic
+from orchestrator.files.atomic import write_atomic
+from orchestrator.record.directory import create_run_directory, open_run_directory
 
 
 def test_the_default_directory_is_named_and_latest_points_to_it(

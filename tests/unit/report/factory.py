@@ -20,7 +20,7 @@ from orchestrator.analysis.records import (
     TimingComparison,
 )
 from orchestrator.clock import Clock
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.oom.records import MemoryEvent
@@ -47,7 +47,8 @@ from orchestrator.record.result import (
     TrialResult,
     Victim,
 )
-from orchestrator.scenario import Scenario, load_scenario
+from orchestrator.scenario.loading.loader import load_scenario
+from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Stage
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 from tests.unit.evidence.guest_output import OOM_CONSOLE, TCG, console

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from orchestrator.cli import app
 from orchestrator.commands.schemas import json_schema
 from orchestrator.errors import ExitCode, InputError
-from orchestrator.report.runs_compared import COMPARISON_FORMATS, render_runs
+from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS, render_runs
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.text.plain import named
 from orchestrator.verdict.judged_run import RunReport

@@ -18,8 +18,8 @@ from orchestrator.errors import ExitCode
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.registry import FORMATS, render
+from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS, render_runs
 from orchestrator.report.rows import headline
-from orchestrator.report.runs_compared import COMPARISON_FORMATS, render_runs
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.verdict.judged_run import RunReport
 from orchestrator.verdict.verdict import compute_verdict

@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.record.journal import RunStarted, TrialEnded, open_journal
 from orchestrator.report.formats.registry import FORMATS, render
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.evidence.guest_output import ACCELERATORS, OOM_CONSOLE, command, judged, process_end

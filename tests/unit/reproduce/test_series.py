@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.scenario import Scenario
+from orchestrator.scenario.models import Scenario
 from tests.unit.commands.test_reproduce import (
     GOES_ON,
     REVIEW,

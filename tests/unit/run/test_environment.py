@@ -11,7 +11,7 @@ from orchestrator.commands.shared import people
 from orchestrator.errors import HostError
 from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.environment import open_laboratory
-from orchestrator.scenario import load_scenario
+from orchestrator.scenario.loading.loader import load_scenario
 
 
 def test_the_emulator_is_missed_together_with_the_tools(

@@ -13,7 +13,7 @@ from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
 from orchestrator.record.directory import RunDirectory
-from orchestrator.record.kept_patches import keep_patches, kept_patches
+from orchestrator.run.kept_patches import keep_patches, kept_patches
 
 PATCH = Patch("a.patch", b"--- a/x\n+++ b/x\n\xff")
 

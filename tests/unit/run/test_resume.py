@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orchestrator.clock import Clock
 from orchestrator.errors import InputError
 from orchestrator.evidence.evidence import Ending
-from orchestrator.guests.qemu.accelerator_report import AcceleratorReport
+from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial, plan_blocks
@@ -21,7 +21,8 @@ from orchestrator.record.journal import Entry, RunEnded, RunStarted, TrialEnded
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
 from orchestrator.run.resume import host_differences, is_finished, remaining_blocks
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import compute_verdict

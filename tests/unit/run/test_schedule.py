@@ -16,7 +16,7 @@ from orchestrator.files.folder import Folder
 from orchestrator.plan import PlannedBlock, PlannedTrial, plan_blocks
 from orchestrator.run.schedule import BlockJob, ForkJob, Schedule
 from orchestrator.run.trial import Block
-from orchestrator.scenario import load_text
+from orchestrator.scenario.loading.loader import load_text
 from tests.unit.verdict.test_verdict import TEXT, raised
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.scenario import LoadedScenario, Problem, ScenarioInvalid, load_scenario
+from orchestrator.scenario.loading.loader import LoadedScenario, load_scenario
+from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 
 GOOD = """\
 name: example

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 
 TEXT = """
 name: example

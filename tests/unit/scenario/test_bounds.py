@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.scenario import load_text
 from orchestrator.scenario.fields import CROSS_FIELD, Cross, refuse
+from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.loading.overrides import repeat_variant
 from orchestrator.scenario.loading.profile import Profile
 from orchestrator.scenario.loading.wording import shown

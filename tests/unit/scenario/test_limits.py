@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.scenario import ScenarioInvalid, load_scenario, load_text
-from orchestrator.scenario.limits import MACHINE_LIMITS, agent_limits
-from orchestrator.scenario.loading.command_line_room import (
+from orchestrator.guests.qemu.command_line_room import (
     MOST_BESIDE,
     long_parts,
     longest_line,
     room_problems,
 )
+from orchestrator.scenario.limits import MACHINE_LIMITS, agent_limits
+from orchestrator.scenario.loading.loader import load_scenario, load_text, refuse
+from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.units import MIB
 from tests.limits import LIMITS, SCENARIO, scenario_text
 
@@ -58,11 +59,16 @@ def test_x86_64_needs_more_memory_to_boot() -> None:
         load_text(small.replace("arch: arm64", "arch: x86_64"), Path("x.yaml"))
 
 
+def _runnable(text: str) -> None:
+    loaded = load_text(text, Path("x.yaml"))
+    refuse(loaded, room_problems(loaded.scenario))
+
+
 def test_what_does_not_fit_on_the_command_line_is_told_at_its_longest_part() -> None:
     names = "".join(f"    vm.a{number:03}{'b' * 60}: 1\n" for number in range(30))
     text = SCENARIO.replace("  memory:", f"  sysctls:\n{names}  memory:")
     with pytest.raises(ScenarioInvalid) as told:
-        load_text(text, Path("x.yaml"))
+        _runnable(text)
     (problem,) = told.value.problems
     assert problem.line == 5
     assert "the kernel command line is" in problem.what
@@ -77,7 +83,7 @@ def test_quotes_take_three_bytes_each() -> None:
     words = "".join(f"    - word{number}={'x' * 30}\n" for number in range(10))
     crowded = text.replace("x: y\n", "").replace("  memory:", f"  cmdline:\n{words}  memory:")
     with pytest.raises(ScenarioInvalid, match="the kernel command line"):
-        load_text(crowded, Path("x.yaml"))
+        _runnable(crowded)
 
 
 def test_what_is_not_counted_is_never_long() -> None:

@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from orchestrator.scenario import Scenario, load_text
 from orchestrator.scenario.dump import to_yaml
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.schema import scenario_schema
 from tests.unit.scenario.strategies import scenarios
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.commands.search import SEARCH_FILE, is_search
+from orchestrator.commands.search import is_search
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.host.capacity import Capacity
 from orchestrator.outcome import Outcome
@@ -19,10 +19,10 @@ from orchestrator.report.console.live import PlainObserver
 from orchestrator.report.console.search import print_search
 from orchestrator.run.engine import RunOptions
 from orchestrator.run.observer import Observer
-from orchestrator.scenario import LoadedScenario
+from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.search import search as module
 from orchestrator.search.bisection import Direction
-from orchestrator.search.result import SearchResult
+from orchestrator.search.result import SEARCH_FILE, SearchResult
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
 from orchestrator.verdict.judgement import Conclusion

@@ -11,7 +11,8 @@ import pytest
 from orchestrator.analysis.records import Comparison
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import MmapSummary, RequestPaths, TrialResult, Victim
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 from orchestrator.verdict.alike import without_effect
 from tests.unit.analysis.trials import compared_time, comparison
 from tests.unit.evidence.guest_output import OOM_CONSOLE, hello, judged, target, trigger_end, trigger_start

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence
 from tests.unit.evidence.guest_output import judged, passed

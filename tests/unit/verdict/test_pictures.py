@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.analysis.picture_table import PictureTable
 from orchestrator.record.result import TrialResult
-from orchestrator.scenario import load_text
+from orchestrator.scenario.loading.loader import load_text
 from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.evidence.guest_output import ACCELERATORS, judged, passed
 from tests.unit.memory.pictures import guest

@@ -13,7 +13,8 @@ from orchestrator.evidence.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import BlockResult, RequestPaths, TrialResult
 from orchestrator.report.rows import sample_line
-from orchestrator.scenario import Scenario, load_text
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 from orchestrator.verdict.judgement import Conclusion, Judgement
 from orchestrator.verdict.verdict import Verdict, compute_verdict

@@ -15,7 +15,7 @@ from orchestrator.plan import PlannedBlock, plan_blocks
 from orchestrator.protocol.records import Phase
 from orchestrator.report.console.live import LiveObserver, PlainObserver, live_observer
 from orchestrator.run.observer import GuestLabel, Observer
-from orchestrator.scenario import load_text
+from orchestrator.scenario.loading.loader import load_text
 from tests.unit.verdict.test_verdict import TEXT, oomed, raised, survived
 
 

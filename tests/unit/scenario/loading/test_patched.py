@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.scenario import LoadedScenario, Repeat, ScenarioInvalid, load_scenario, load_text
 from orchestrator.scenario.loading.files import shipped_scenarios
+from orchestrator.scenario.loading.loader import LoadedScenario, Repeat, load_scenario, load_text
 from orchestrator.scenario.loading.patched import told
+from orchestrator.scenario.loading.problems import ScenarioInvalid
 from tests.unit.scenario.conftest import GOOD, Load, Refuse
 
 HEAD = GOOD.partition("expectations:")[0]

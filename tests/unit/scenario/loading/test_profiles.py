@@ -14,10 +14,11 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
 from orchestrator.errors import ExitCode, InputError
-from orchestrator.scenario import Scenario, load_text
 from orchestrator.scenario.device import Device
 from orchestrator.scenario.dump import to_yaml
+from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.loading.profile import Profile, load_profile, profile_files
+from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.units import MIB
 from tests.unit.scenario.conftest import GOOD, Load, Refuse

@@ -6,9 +6,11 @@ Apart from the probe itself, so that reading a run does not load what starts gue
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.guests.qemu.machine import Accelerator
+Accelerator = Literal["tcg", "kvm"]
 
 REFERENCE_BOOT_S = 3.0
 """Power-on to the probe's answer on the reference machine (2 idle cores, TCG)."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.oom.files import Told, _Patience, _Queue, ordered_events, read_files
+from orchestrator.logs.streams import Told, _Patience, _Queue, ordered_events, read_files
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.units import MIB
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.record.directory import json_text
+from orchestrator.files.atomic import json_text
 from orchestrator.report.comparisons import print_comparison
 from orchestrator.report.formats import mail, markdown
 from orchestrator.report.formats.mail_layout import heading, item, table

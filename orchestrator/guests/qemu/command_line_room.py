@@ -36,8 +36,8 @@ def room_problems(scenario: Scenario) -> list[Cross]:
 
 def longest_line(scenario: Scenario) -> str:
     """The command line of a block on a slow host. InputError where it is too long."""
+    from orchestrator.guests.qemu.boot import block_boot
     from orchestrator.plan import plan_blocks
-    from orchestrator.run.environment import block_boot  # it takes longer to load than all of a scenario
 
     planned = plan_blocks(scenario)[0]
     return block_boot(

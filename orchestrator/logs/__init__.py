@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel logs that people name: files, pipes and stdin as streams of events."""

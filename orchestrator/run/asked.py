@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario that can be run: valid, and nothing in it that its device cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.scenario.loading.loader import LoadedScenario, Repeat, load_scenario, refuse
+
+
+def load_runnable(
+    path: Path,
+    overrides: Sequence[str] = (),
+    patches: Sequence[Path] = (),
+    repeat: Repeat | None = None,
+) -> LoadedScenario:
+    """As `load_scenario`; ScenarioInvalid, too, for what the device cannot do."""
+    loaded = load_scenario(path, overrides, patches, repeat)
+    from orchestrator.guests.qemu.command_line_room import room_problems  # slow to load, needed last
+
+    refuse(loaded, room_problems(loaded.scenario))
+    return loaded
