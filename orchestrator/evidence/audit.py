@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The allocation audit of one trial: page-array requests, and what the kernel did to serve them. Pure.
 
-The guest's histograms (images/guest/audit.c) say which order and gfp flags a reclaim or compaction was
-for (events `vmscan:mm_vmscan_direct_reclaim_begin` and `compaction:mm_compaction_try_to_compact_pages`).
+The guest's histograms (images/guest/trigger/audit.c) say which order and gfp flags a reclaim or compaction
+was for (events `vmscan:mm_vmscan_direct_reclaim_begin` and `compaction:mm_compaction_try_to_compact_pages`).
 So it is laid at the door of the page array when it has the array's order and, like the array,
 __GFP_NORETRY or not; order 0 is everybody's, and stays with the phase. What vmalloc served is seen
 (orchestrator/record/fallback.py): in place of a failed request, or without any.
@@ -26,7 +26,7 @@ _COMPACT_SUCCESS = 8
 """enum compact_result (include/linux/compaction.h), from 5.9 on."""
 _NS_PER_US = 1000
 _LEAST_BYTES = 2048
-"""Smaller arrays are not traced (LEAST_BYTES of images/guest/audit.c): those of maps below 256 KiB."""
+"""Smaller arrays (of maps below 256 KiB) are not traced: LEAST_BYTES of images/guest/trigger/audit.c."""
 
 
 _NUMBERS: Mapping[str, tuple[str, ...]] = {

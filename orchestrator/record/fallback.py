@@ -3,7 +3,7 @@
 
 gfp flags do not tell. kvmalloc() adds __GFP_NORETRY to its first try, but not beside
 __GFP_RETRY_MAYFAIL (kvmalloc_node(), mm/util.c), and a driver may ask for __GFP_NORETRY without having
-anything to fall back on. So vmalloc's returns are traced (images/guest/audit.c); flags only say which
+anything to fall back on. So vmalloc's returns are traced (images/guest/trigger/audit.c); flags only say which
 of several kinds of failed requests of one size it was.
 """
 

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
 from orchestrator.kernels.build.guest_agent import agent_sources
+from orchestrator.paths import resource_dir
 from orchestrator.scenario.limits import agent_limits
 from tests.limits import LIMITS
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.build
 COMPILERS = {"x86_64": "x86_64-linux-gnu-gcc", "aarch64": "aarch64-linux-gnu-gcc"}
 MAIN = """\
 #include <stdio.h>
-#include "recipe.h"
+#include "agent/recipe.h"
 
 /* A recipe a line: its problem, or nothing, a line. */
 int main(void)
@@ -41,10 +42,11 @@ def parser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The agent with another main()."""
     place = tmp_path_factory.mktemp("parser")
     (place / "main.c").write_text(MAIN)
-    sources = [path for path in agent_sources() if path.suffix == ".c" and path.name != "main.c"]
+    root = resource_dir("images") / "guest"
+    sources = [root / path for path in agent_sources() if path.suffix == ".c" and path.name != "main.c"]
     command = [
         COMPILERS[platform.machine()], "-std=gnu11", "-Wall", "-Wextra", "-Werror",
-        "-I", str(sources[0].parent), "-o", str(place / "parser"), str(place / "main.c"), *map(str, sources),
+        "-I", str(root), "-o", str(place / "parser"), str(place / "main.c"), *map(str, sources),
     ]  # fmt: skip
     run(command, deadline=Deadline.after(120, "compiling the parser"), env={"TMPDIR": str(place)})
     return place / "parser"

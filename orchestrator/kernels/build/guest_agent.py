@@ -20,13 +20,13 @@ AGENT_FILE = "agent"
 
 _COMPILE_S = 180.0
 _NEED_BYTES = 20_000_000
-_FLAGS = ("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-static", "-ffile-prefix-map=.=agent")
+_FLAGS = ("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-static", "-I.", "-ffile-prefix-map=.=agent")
 
 
 def agent_sources() -> list[Path]:
-    """The C sources and headers of the agent; HostError when there are none."""
+    """The C sources and headers of the agent, from its directory; HostError when there are none."""
     directory = resource_dir("images") / "guest"
-    sources = sorted([*directory.glob("*.c"), *directory.glob("*.h")])
+    sources = sorted(path.relative_to(directory) for path in directory.rglob("*.[ch]"))
     if not sources:
         raise HostError(f"{directory} holds no sources", hint="is this a whole checkout?")
     return sources
@@ -39,12 +39,14 @@ def agent_key(compiler: Compiler) -> dict[str, Any]:
 
 def agent_inputs() -> dict[str, Any]:
     """What the agent is made from, whatever compiles it."""
-    return {"flags": _FLAGS, "sources": {source.name: file_sha256(source) for source in agent_sources()}}
+    directory = resource_dir("images") / "guest"
+    sources = {source.as_posix(): file_sha256(directory / source) for source in agent_sources()}
+    return {"flags": _FLAGS, "sources": sources}
 
 
 def compile_command(compiler: Compiler, output: Path | str) -> list[str]:
     """The command that compiles the agent; to be run in the directory of the sources."""
-    names = [source.name for source in agent_sources() if source.suffix == ".c"]
+    names = [source.as_posix() for source in agent_sources() if source.suffix == ".c"]
     return [compiler.command, *_FLAGS, "-o", str(output), *names]
 
 

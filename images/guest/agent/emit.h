@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Control records: one JSON object a line, one write a line, on the control serial line.
+ *
+ * Only the supervisor (PID 1) speaks. The buffer is allocated and locked at start, so
+ * that a guest without memory can still tell what happened to it.
+ */
+#ifndef OOMLAB_AGENT_EMIT_H
+#define OOMLAB_AGENT_EMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Opens /dev/NAME, raw, no echo; holds it open. -1 with errno. */
+int emit_open(const char *name);
+
+void emit_begin(const char *event);
+void emit_text(const char *key, const char *text);
+/* As a text whose characters are the bytes, 0 to 255. */
+void emit_bytes(const char *key, const char *bytes, size_t count);
+void emit_number(const char *key, int64_t number);
+void emit_flag(const char *key, bool flag);
+void emit_numbers(const char *key, const int64_t *numbers, size_t count);
+void emit_end(void);
+
+/* Something is missing or went wrong that need not end the trial. */
+void emit_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What makes the trial worthless: the caller ends it. */
+void emit_error(const char *where, int error, const char *message);
+
+/* A line on the kernel's own log ("oomlab: ..."), so that the console tells the story. */
+void emit_mark(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Record and mark that a phase begins. */
+void emit_phase(const char *name);
+
+/* Blocks until the host has sent a line (or `size` - 1 bytes); the newline is left out. */
+void emit_read_line(char *text, size_t size);
+
+/* Waits until the line has taken everything. */
+void emit_drain(void);
+
+#endif

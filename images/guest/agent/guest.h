@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The guest as a whole: brought up at start, switched off at the end. */
+#ifndef OOMLAB_AGENT_GUEST_H
+#define OOMLAB_AGENT_GUEST_H
+
+#include "agent/recipe.h"
+
+/* Mounts, console, limits, locked memory. What fails here shows up later by name. */
+void guest_prepare(void);
+
+/* Applies the recipe's sysctls; false when one failed, already told. */
+bool guest_sysctls(const struct recipe *recipe);
+
+void guest_hello(const struct recipe *recipe);
+
+/* Phase end, the `end` record, power off. Does not return. */
+void guest_power_off(void) __attribute__((noreturn));
+
+#endif

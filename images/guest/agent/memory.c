@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "agent/file.h"
+
+#define TEXT_BYTES (128 * 1024)
+/* mm/page_alloc.c, nr_pcp_alloc: a batch doubles up to CONFIG_PCP_BATCH_SCALE_MAX times (6.7+). */
+#define BATCH_SCALE_MAX 5
+
+static char text[TEXT_BYTES];
+static int64_t page_kb = 4;
+static int orders = 11;
+
+static bool zone_counts(const char *zone)
+{
+	return strncmp(zone, "Movable", 7) && strncmp(zone, "HighMem", 7);
+}
+
+static bool type_counts(const char *type)
+{
+	return !strncmp(type, "Unmovable ", 10) || !strncmp(type, "Reclaimable ", 12) ||
+	       !strncmp(type, "Movable ", 8);
+}
+
+/* MAX_ORDER depends on version, architecture and page size: the header lists the orders. */
+static int count_orders(const char *header)
+{
+	const char *at = strstr(header, "at order");
+	int count = 0;
+
+	if (!at)
+		return 0;
+	at += strlen("at order");
+	for (char *end; *at && *at != '\n'; at = end) {
+		strtol(at, &end, 10);
+		if (end == at)
+			break;
+		count++;
+	}
+	return count < RECIPE_ORDERS ? count : RECIPE_ORDERS;
+}
+
+void memory_init(void)
+{
+	page_kb = sysconf(_SC_PAGESIZE) / 1024;
+	if (file_read("/proc/pagetypeinfo", text, sizeof(text)) > 0 && count_orders(text))
+		orders = count_orders(text);
+}
+
+int64_t memory_page_kb(void)
+{
+	return page_kb;
+}
+
+int memory_orders(void)
+{
+	return orders;
+}
+
+/* "Node 0, zone DMA, type Movable  2 1 >100000 ...": counts stop at 100000 (mm/vmstat.c). */
+static void add_blocks(const char *counts, struct memory *memory)
+{
+	for (int order = 0; order < memory->orders; order++) {
+		char *end;
+		int64_t blocks;
+
+		counts += strspn(counts, " >");
+		blocks = strtoll(counts, &end, 10);
+		if (end == counts)
+			return;
+		counts = end;
+		for (int unit = 0; unit <= order; unit++)
+			memory->units[unit] += blocks << (order - unit);
+	}
+}
+
+static void read_line(const char *line, struct memory *memory)
+{
+	const char *zone = strstr(line, "zone");
+	const char *type = strstr(line, ", type");
+
+	if (!zone || !type)
+		return;
+	zone += strlen("zone");
+	zone += strspn(zone, " ");
+	type += strlen(", type");
+	type += strspn(type, " ");
+	if (zone_counts(zone) && type_counts(type))
+		add_blocks(type + strcspn(type, " "), memory);
+}
+
+static bool read_pagetypeinfo(struct memory *memory)
+{
+	char *rest = text;
+
+	if (file_read("/proc/pagetypeinfo", text, sizeof(text)) <= 0)
+		return false;
+	memory->orders = orders;
+	for (char *line; (line = strtok_r(rest, "\n", &rest));) {
+		if (!strncmp(line, "Number of blocks", 16))
+			break;
+		if (!strncmp(line, "Node", 4))
+			read_line(line, memory);
+	}
+	return true;
+}
+
+struct zone {
+	char name[16];
+	int64_t free, low, cma, reserve, managed, batches;
+};
+
+static void account(const struct zone *zone, struct memory *memory)
+{
+	if (!zone->name[0] || !zone->managed)
+		return;
+	if (!zone_counts(zone->name)) {
+		memory->outside_kb += zone->free * page_kb;
+		return;
+	}
+	memory->free_kb += (zone->free - zone->cma) * page_kb;
+	memory->outside_kb += zone->cma * page_kb;
+	memory->floor_kb += (zone->low + zone->reserve) * page_kb;
+	memory->refill_kb += (zone->batches << BATCH_SCALE_MAX) * page_kb;
+}
+
+/* The largest of "protection: (a, b, ...)": what allocations from higher zones must leave. */
+static int64_t largest(const char *list)
+{
+	int64_t most = 0;
+
+	while (*list && *list != ')') {
+		char *end;
+		int64_t value = strtoll(list, &end, 10);
+
+		if (end == list)
+			list++;
+		else
+			list = end;
+		if (value > most)
+			most = value;
+	}
+	return most;
+}
+
+static void read_field(char *line, struct zone *zone)
+{
+	long long value;
+	char name[40];
+
+	if (sscanf(line, " pages free %lld", &value) == 1)
+		zone->free = value;
+	else if (!strncmp(line + strspn(line, " "), "protection:", 11))
+		zone->reserve = largest(strchr(line, '('));
+	else if (sscanf(line, " %39s %lld", name, &value) != 2)
+		return;
+	else if (!strcmp(name, "low"))
+		zone->low = value;
+	else if (!strcmp(name, "managed"))
+		zone->managed = value;
+	else if (!strcmp(name, "nr_free_cma"))
+		zone->cma = value;
+	else if (!strcmp(name, "batch:"))
+		zone->batches += value; /* one for each CPU */
+}
+
+static bool read_zoneinfo(struct memory *memory)
+{
+	struct zone zone = { .name = "" };
+	char *rest = text;
+
+	if (file_read("/proc/zoneinfo", text, sizeof(text)) <= 0)
+		return false;
+	for (char *line; (line = strtok_r(rest, "\n", &rest));) {
+		char name[16];
+
+		if (sscanf(line, "Node %*d, zone %15s", name) == 1) {
+			account(&zone, memory);
+			zone = (struct zone){ .name = "" };
+			snprintf(zone.name, sizeof(zone.name), "%s", name);
+		} else {
+			read_field(line, &zone);
+		}
+	}
+	account(&zone, memory);
+	return true;
+}
+
+bool memory_read(struct memory *memory)
+{
+	memset(memory, 0, sizeof(*memory));
+	return read_pagetypeinfo(memory) && read_zoneinfo(memory);
+}
+
+int64_t memory_quick_free_kb(void)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) < 0)
+		return 0;
+	return (int64_t)((uint64_t)info.freeram * info.mem_unit / 1024);
+}
+
+static int64_t find(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = text; (at = strstr(at, name)); at += length) {
+		bool first = at == text || at[-1] == '\n';
+
+		if (first && strchr(" :", at[length]))
+			return strtoll(at + length + 1, NULL, 10);
+	}
+	return -1;
+}
+
+int64_t memory_vmstat(const char *name)
+{
+	if (file_read("/proc/vmstat", text, sizeof(text)) <= 0)
+		return -1;
+	return find(name);
+}
+
+int64_t memory_meminfo_kb(const char *name)
+{
+	if (file_read("/proc/meminfo", text, sizeof(text)) <= 0)
+		return -1;
+	return find(name);
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The recipe: what the host wrote on the kernel command line as oomlab.KEY=VALUE. */
+#ifndef OOMLAB_AGENT_RECIPE_H
+#define OOMLAB_AGENT_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limits.h"
+#include "stress/picture.h"
+
+#define RECIPE_PROTOCOL 3
+#define RECIPE_ORDERS 16
+#define RECIPE_TEXT 4096
+#define UNLIMITED (-1)
+
+/* MODE_BLOCK: a trial that parks at its target, for forks to go on from. */
+enum mode { MODE_TRIAL, MODE_PROBE, MODE_SHELL, MODE_BLOCK };
+enum hard { HARD_UNCHECKED, HARD_REQUIRED, HARD_PROVE };
+enum trigger_kind { TRIGGER_NONE, TRIGGER_BINDER, TRIGGER_COMMAND };
+enum stage { STAGE_TRIGGER, STAGE_RELAXED, STAGE_TARGET };
+enum benchmark_kind { BENCHMARK_MMAP, BENCHMARK_LIBBINDER, BENCHMARK_RAW };
+/* Under what memory a benchmark is to run: bits of benchmark.when. */
+enum when { WHEN_RELAXED = 1, WHEN_TARGET = 2, WHEN_AFTER = 4 };
+enum stressor_kind {
+	STRESS_PIPES,
+	STRESS_HIGH_ORDER,
+	STRESS_PAGE_CACHE,
+	STRESS_ANONYMOUS,
+	STRESS_BALLAST,
+	STRESS_SLAB,
+	STRESS_SLAB_RECLAIMABLE,
+	STRESS_PAGE_TABLES,
+	STRESS_THREADS,
+};
+
+/* Bounds of a measure; UNLIMITED where the recipe left one empty. */
+struct bounds {
+	int64_t min;
+	int64_t max;
+};
+
+struct sysctl_setting {
+	const char *name;
+	const char *value;
+};
+
+struct stressor {
+	enum stressor_kind kind;
+	int64_t fixed_kb; /* UNLIMITED: the feedback decides */
+};
+
+struct benchmark {
+	enum benchmark_kind kind;
+	uint64_t map_bytes;  /* of both ends of a transaction; 0: libbinder's */
+	uint64_t iterations; /* 0: the stop rule of min_us decides */
+	uint64_t min_us;
+	uint64_t warmup;
+	bool pin;
+	unsigned held; /* maps that are held meanwhile */
+	unsigned when; /* bits of enum when */
+	uint64_t sizes[LIMIT_SIZES];
+	size_t size_count;
+};
+
+struct recipe {
+	long protocol;
+	enum mode mode;
+	const char *control;
+	uint64_t seed;
+	struct sysctl_setting sysctls[LIMIT_SYSCTLS];
+	size_t sysctl_count;
+	uint64_t zram_kb;
+	struct bounds units[RECIPE_ORDERS];
+	struct bounds free_kb;
+	struct picture picture;
+	enum hard hard;
+	uint64_t target_ms;
+	struct stressor stressors[LIMIT_STRESSORS];
+	size_t stressor_count;
+	const char *variant;
+	const char *variants[LIMIT_VARIANTS]; /* what the forks of a block may choose from */
+	size_t variant_count;
+	unsigned bystander_count;
+	uint64_t bystander_kb;
+	int bystander_adj;
+	enum trigger_kind trigger;
+	uint64_t map_bytes;
+	unsigned map_count;
+	unsigned processes;
+	bool hold;
+	uint64_t pause_us;
+	const char *command;
+	int adj;
+	bool stop_at_first_oom;
+	uint64_t trigger_ms;
+	bool trace;
+	enum stage stage; /* of a boot that goes straight through, or of a fork */
+	struct benchmark benchmarks[LIMIT_BENCHMARKS];
+	size_t benchmark_count;
+	uint64_t benchmark_ms;
+	/* What could not be understood; the first such token. Empty when all is well. */
+	char problem[160];
+};
+
+/*
+ * Cuts up the text of /proc/cmdline in place: the recipe points into it, so it must live
+ * as long. Unknown oomlab keys and bad values land in `problem`; the control device is
+ * filled in all the same, so that the problem can be told.
+ */
+void recipe_parse(char *cmdline, struct recipe *recipe);
+
+bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind);
+
+#endif

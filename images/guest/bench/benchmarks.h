@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The recipe's benchmarks: workers forked while memory is plenty, then one benchmark at a time. */
+#ifndef OOMLAB_BENCH_BENCHMARKS_H
+#define OOMLAB_BENCH_BENCHMARKS_H
+
+#include "agent/recipe.h"
+
+/* Forks the workers, waiting at their gates; while memory is plenty. 0, or the errno. */
+int benchmarks_prepare(const struct recipe *recipe);
+
+/* Runs all benchmarks for this memory, if any: phase `benchmark`, a `benchmark` record each. */
+void benchmarks_run(const struct recipe *recipe, enum when when);
+
+#endif

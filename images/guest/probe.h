@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-/* A fixed piece of work, so that the host learns how fast this guest is. */
-#ifndef OOMLAB_PROBE_H
-#define OOMLAB_PROBE_H
-
-void probe_run(void);
-
-#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stress/holder.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/clock.h"
+
+#define GRACE_US 5000000u
+
+struct start {
+	int channel;
+	const struct holder_work *work;
+};
+
+static int serve(void *argument)
+{
+	const struct start *start = argument;
+	struct holder_order order;
+
+	start->work->prepare();
+	while (recv(start->channel, &order, sizeof(order), 0) == sizeof(order)) {
+		struct holder_answer answer = { 0 };
+
+		if (order.op == HOLD_SETTLE)
+			child_set_adj(-1000);
+		else
+			start->work->execute(&order, &answer);
+		if (send(start->channel, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+			return 1;
+	}
+	return 0;
+}
+
+bool holder_start(struct holder *holder, int index, const struct holder_work *work)
+{
+	struct start start = { .work = work };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	start.channel = pair[1];
+	holder->channel = pair[0];
+	/* Killable while it grows: an unkillable one could leave the kernel no victim at all. */
+	holder->child = child_start(ROLE_HOLDER, index, 0, serve, &start);
+	close(pair[1]);
+	return holder->child != NULL;
+}
+
+bool holder_do(struct holder *holder, const struct holder_order *order,
+	       struct holder_answer *answer)
+{
+	struct pollfd waiting = { .fd = holder->channel, .events = POLLIN };
+	uint64_t end_us = order->deadline_us + GRACE_US;
+
+	*answer = (struct holder_answer){ .error = EPIPE };
+	if (send(holder->channel, order, sizeof(*order), MSG_NOSIGNAL) != sizeof(*order))
+		return false;
+	for (;;) {
+		uint64_t now_us = clock_us();
+		int ready;
+
+		if (now_us >= end_us)
+			return false;
+		ready = poll(&waiting, 1, (int)((end_us - now_us) / 1000 + 1));
+		if (ready > 0)
+			break;
+		if (ready < 0 && errno != EINTR)
+			return false;
+	}
+	if (recv(holder->channel, answer, sizeof(*answer), 0) != sizeof(*answer))
+		return false;
+	if (order->op != HOLD_SETTLE)
+		holder->held_kb = answer->held_kb;
+	return true;
+}

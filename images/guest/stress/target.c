@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stress/target.h"
+
+static bool below(const struct bounds *bounds, int64_t value)
+{
+	return bounds->min != UNLIMITED && value < bounds->min;
+}
+
+static bool above(const struct bounds *bounds, int64_t value)
+{
+	return bounds->max != UNLIMITED && value > bounds->max;
+}
+
+int target_order_below(const struct recipe *recipe, const struct memory *memory)
+{
+	for (int order = memory->orders - 1; order >= 0; order--)
+		if (below(&recipe->units[order], memory->units[order]))
+			return order;
+	return -1;
+}
+
+int target_order_above(const struct recipe *recipe, const struct memory *memory)
+{
+	for (int order = memory->orders - 1; order >= 0; order--)
+		if (above(&recipe->units[order], memory->units[order]))
+			return order;
+	return -1;
+}
+
+bool target_free_below(const struct recipe *recipe, const struct memory *memory)
+{
+	return below(&recipe->free_kb, memory->free_kb);
+}
+
+bool target_free_above(const struct recipe *recipe, const struct memory *memory)
+{
+	return above(&recipe->free_kb, memory->free_kb);
+}
+
+bool target_holds_from_above(const struct recipe *recipe, const struct memory *memory)
+{
+	return target_order_above(recipe, memory) < 0;
+}
+
+bool target_holds(const struct recipe *recipe, const struct memory *memory)
+{
+	return target_order_below(recipe, memory) < 0 && target_order_above(recipe, memory) < 0 &&
+	       !target_free_below(recipe, memory) && !target_free_above(recipe, memory);
+}
