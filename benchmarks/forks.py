@@ -35,7 +35,7 @@ from orchestrator.paths import cache_dir
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import BlockEnded, Entry, TrialEnded, TrialStarted, read_journal
 from orchestrator.report.console.live import PlainObserver
-from orchestrator.run.environment import Laboratory, open_laboratory
+from orchestrator.run.environment import Environment, open_environment
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.units import KIB
 
@@ -100,10 +100,10 @@ class Repetition:
         return 60 * self.forked.trials / self.forked.forking_s
 
 
-def cold(laboratory: Laboratory, workers: int, scratch: Path) -> Cold:
+def cold(environment: Environment, workers: int, scratch: Path) -> Cold:
     """The scenario's first block, every variant once per worker, each a boot."""
     commands = [
-        argv for copy in range(workers) for argv in bare_commands(laboratory, scratch, prefix=f"{copy}-")
+        argv for copy in range(workers) for argv in bare_commands(environment, scratch, prefix=f"{copy}-")
     ]
     before_s, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     with ThreadPoolExecutor(workers) as pool:
@@ -192,12 +192,12 @@ def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
 def repeat(scenario: str, overrides: Sequence[str], forks: int, workers: int, people: Console) -> Repetition:
     """Both sides once, one after the other."""
     settings = ["trials.blocks=1", *overrides, f"trials.forks={forks}", "trials.timing=false", "audit=false"]
-    laboratory = open_laboratory(
+    environment = open_environment(
         load_scenario(Path(scenario), ["trials.blocks=1", *overrides]).scenario, PlainObserver(people)
     )
     with tempfile.TemporaryDirectory(prefix="oomlab-benchmark-") as directory:
         load = os.getloadavg()[0]
-        boots = cold(laboratory, workers, Path(directory))
+        boots = cold(environment, workers, Path(directory))
         return Repetition(workers, boots, forked(scenario, settings, workers, Path(directory)), load)
 
 

@@ -32,7 +32,7 @@ from orchestrator.errors import OomlabError
 from orchestrator.host.process import run
 from orchestrator.paths import cache_dir
 from orchestrator.report.console.live import PlainObserver
-from orchestrator.run.environment import open_laboratory
+from orchestrator.run.environment import open_environment
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.units import KIB
 from tests.unit.report.factory import Made, run_directory
@@ -126,7 +126,7 @@ def forking(runs: Sequence[Forked], limit: Limit, short: Sequence[Whole]) -> lis
 def measure(scenario: str, repetitions: int, forks: int, people: Console) -> list[Row]:
     """All of it, warm; OomlabError when something cannot be run."""
     loaded = load_scenario(Path(scenario), ["trials.blocks=1", "audit=false"])
-    laboratory = open_laboratory(loaded.scenario, PlainObserver(people))
+    environment = open_environment(loaded.scenario, PlainObserver(people))
     settings = ["trials.blocks=1", "audit=false"]
     many = [*settings, f"trials.forks={forks}", "trials.timing=false"]
     with tempfile.TemporaryDirectory(prefix="oomlab-benchmark-") as directory:
@@ -141,7 +141,7 @@ def measure(scenario: str, repetitions: int, forks: int, people: Console) -> lis
         people.print("commands without a guest: done")
         counted = fresh("counted")
         forked(scenario, [*settings, "trials.forks=1", "trials.clock=[deterministic]"], 1, counted)
-        limit = Limit(instructions(counted / "run-1"), emulated_per_s(laboratory))
+        limit = Limit(instructions(counted / "run-1"), emulated_per_s(environment))
         people.print("the limit: done")
         short = [whole_command(scenario, 1, fresh(f"short-{each}")) for each in range(repetitions)]
         people.print("the shortest run: done")

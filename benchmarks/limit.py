@@ -21,7 +21,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.guests.qemu.accelerator import boot_probe, probe_boot
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import TrialEnded, read_journal
-from orchestrator.run.environment import Laboratory
+from orchestrator.run.environment import Environment
 
 _PROBE_S = 300.0
 _INSTRUCTIONS_PER_US = 1000 / (1 << ICOUNT_SHIFT)
@@ -56,10 +56,10 @@ def instructions(run: Path) -> dict[str, float]:
     return counted
 
 
-def emulated_per_s(laboratory: Laboratory) -> float:
+def emulated_per_s(environment: Environment) -> float:
     """Guest instructions that a second of the emulator's CPU time executes in the probe guest."""
-    arch = laboratory.scenario.device.arch
-    images = next(iter(laboratory.images.values()))
+    arch = environment.scenario.device.arch
+    images = next(iter(environment.images.values()))
     counted = boot_probe(
         probe_boot(arch, "tcg", images.kernel, images.initramfs, "deterministic"),
         Deadline.after(_PROBE_S, "a counting probe guest answers"),

@@ -42,7 +42,7 @@ from orchestrator.record.journal import (
     read_journal,
 )
 from orchestrator.report.console.live import live_observer
-from orchestrator.run.environment import Laboratory, open_laboratory
+from orchestrator.run.environment import Environment, open_environment
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.loading.loader import load_scenario
 
@@ -142,23 +142,23 @@ def guests_wall_s(entries: Sequence[Entry]) -> float:
     return total_s
 
 
-def bare_commands(laboratory: Laboratory, scratch: Path, *, prefix: str = "") -> list[list[str]]:
+def bare_commands(environment: Environment, scratch: Path, *, prefix: str = "") -> list[list[str]]:
     """The boots of the scenario, straight through, console and control to files, nothing else."""
     return [
         qemu_argv(
-            laboratory.boot(planned),
+            environment.boot(planned),
             Wiring(
                 f"file,path={scratch}/{prefix}console-{number}",
                 f"file,path={scratch}/{prefix}control-{number}",
             ),
         )
-        for number, planned in enumerate(by_hand(plan_blocks(laboratory.scenario)))
+        for number, planned in enumerate(by_hand(plan_blocks(environment.scenario)))
     ]
 
 
-def bare_boots(laboratory: Laboratory, scratch: Path) -> Side:
+def bare_boots(environment: Environment, scratch: Path) -> Side:
     """The same boots one after the other."""
-    commands = bare_commands(laboratory, scratch)
+    commands = bare_commands(environment, scratch)
 
     def boot_all() -> None:
         for argv in commands:
@@ -168,16 +168,16 @@ def bare_boots(laboratory: Laboratory, scratch: Path) -> Side:
     return measure(boot_all)
 
 
-def repeat(scenario: str, laboratory: Laboratory, number: int) -> Repetition:
+def repeat(scenario: str, environment: Environment, number: int) -> Repetition:
     """Both sides once; the order alternates with `number`."""
-    blocks = laboratory.scenario.trials.blocks
+    blocks = environment.scenario.trials.blocks
     with tempfile.TemporaryDirectory(prefix="oomlab-benchmark-") as directory:
         scratch = Path(directory)
         load = os.getloadavg()[0]
         if number % 2:
             whole = whole_command(scenario, blocks, scratch)
-            return Repetition(whole, bare_boots(laboratory, scratch), load)
-        bare = bare_boots(laboratory, scratch)
+            return Repetition(whole, bare_boots(environment, scratch), load)
+        bare = bare_boots(environment, scratch)
         return Repetition(whole_command(scenario, blocks, scratch), bare, load)
 
 
@@ -185,10 +185,10 @@ def _run(argv: Sequence[Argument], env: dict[str, str]) -> None:
     run(argv, env=env, deadline=Deadline.after(_ONE_SIDE_S, "the whole command ends"))
 
 
-def _warm(scenario: str, blocks: int, observer: Observer) -> Laboratory:
+def _warm(scenario: str, blocks: int, observer: Observer) -> Environment:
     """Everything the scenario needs, fetched, built and probed: what follows finds it in the cache."""
     loaded = load_scenario(Path(scenario), [f"trials.blocks={blocks}", "trials.forks=1", "audit=false"])
-    return open_laboratory(loaded.scenario, observer)
+    return open_environment(loaded.scenario, observer)
 
 
 def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
@@ -233,10 +233,10 @@ def main() -> None:
     repetitions = []
     try:
         with live_observer(people) as observer:
-            laboratory = _warm(options.scenario, options.blocks, observer)
+            environment = _warm(options.scenario, options.blocks, observer)
             for number in range(1, options.repetitions + 1):
-                observer.say(f"repetition {number} of {options.repetitions}")
-                repetitions.append(repeat(options.scenario, laboratory, number))
+                observer.progress(f"repetition {number} of {options.repetitions}")
+                repetitions.append(repeat(options.scenario, environment, number))
     except OomlabError as error:
         people.print(f"error: {error.message}", *error.evidence, sep="\n", markup=False)
         sys.exit(error.exit_code)

@@ -6,7 +6,7 @@ import gc
 import sys
 
 from orchestrator.errors import ExitCode
-from orchestrator.host.interrupts import end_in_order
+from orchestrator.host.interrupts import install_signal_handlers
 
 _GARBAGE_THRESHOLD = 500_000
 """New objects until the collector looks for cycles; Python's own 700 suit a program that is small."""
@@ -17,7 +17,7 @@ def start() -> None:
 
     What fails on the way there (a package of another version, say) must not end in 1, "not met".
     """
-    end_in_order()
+    install_signal_handlers()
     _leave_garbage_alone()
     try:
         from orchestrator.cli import main

@@ -22,7 +22,7 @@ from orchestrator.commands.search import EPILOG as SEARCH_EPILOG
 from orchestrator.commands.search import search
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.commands.standard_streams import hold_standard_streams
-from orchestrator.host.interrupts import end_in_order
+from orchestrator.host.interrupts import install_signal_handlers
 from orchestrator.report.console.streams import write_data
 
 __all__ = ["app", "compare", "devices", "doctor", "images", "main", "reports", "runs", "scenarios"]
@@ -59,5 +59,5 @@ app.command(epilog="Exit codes: 0 everything was read, 2 something could not be,
 def main() -> None:
     """The command line; every end is one of the documented exit codes."""
     hold_standard_streams()
-    end_in_order()
+    install_signal_handlers()
     app(prog_name="oomlab")

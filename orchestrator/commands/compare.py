@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.commands.reports import OutputOption, one_format
 from orchestrator.commands.shared import app
-from orchestrator.report.console.streams import Data
+from orchestrator.report.console.streams import StdoutConsole
 
 
 @app.command(epilog="Exit codes: 0 compared, whatever came of it; 2 cannot be compared, 130 interrupted.")
@@ -47,6 +47,6 @@ def compare(
     reports = load_run_report(first), load_run_report(second)
     compared = compare_runs(*reports, variant or ())
     if chosen == "terminal" and output in (None, STDOUT):
-        print_runs(compared, Data(highlight=False))
+        print_runs(compared, StdoutConsole(highlight=False))
     else:
         put(render_runs(compared, chosen), output, runs=tuple(each.directory for each in reports))

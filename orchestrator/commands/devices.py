@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.shared import app
-from orchestrator.report.console.streams import Data, write_json
+from orchestrator.report.console.streams import StdoutConsole, write_json
 
 
 @app.command()
@@ -31,6 +31,6 @@ def devices(
         dumped = [profile.model_dump(mode="json") for profile in profiles]
         write_json(dumped[0] if name is not None else dumped)
     elif name is not None:
-        print_profile(profiles[0], Data(highlight=False))
+        print_profile(profiles[0], StdoutConsole(highlight=False))
     else:
-        print_profiles(profiles, Data(highlight=False))
+        print_profiles(profiles, StdoutConsole(highlight=False))

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import InputError
-from orchestrator.report.console.streams import Data, write_data
+from orchestrator.report.console.streams import StdoutConsole, write_data
 
 if TYPE_CHECKING:
     from orchestrator.arch import ArchName
@@ -46,7 +46,7 @@ def doctor(
     if as_json:
         write_data(json_text(found))
     else:
-        print_diagnosis(found, Data(highlight=False))
+        print_diagnosis(found, StdoutConsole(highlight=False))
     raise typer.Exit(found.exit_code)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.commands.shared import PatchOption, SetOption, app, load, people
 from orchestrator.errors import InputError
-from orchestrator.report.console.streams import Data
+from orchestrator.report.console.streams import StdoutConsole
 
 images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
@@ -22,7 +22,7 @@ def images_list() -> None:
     from orchestrator.kernels.images import list_images
     from orchestrator.report.console.images import print_images
 
-    print_images(list_images(), Data(highlight=False))
+    print_images(list_images(), StdoutConsole(highlight=False))
 
 
 @images_app.command("prune")
@@ -48,7 +48,7 @@ def images_prune(
     except ValueError as error:
         raise InputError(str(error)) from None
     pruned = prune_images(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
-    print_pruned(pruned, Data(highlight=False))
+    print_pruned(pruned, StdoutConsole(highlight=False))
 
 
 @images_app.command("build")
@@ -65,5 +65,7 @@ def images_build(
     loaded = [load(scenario, override, patch) for scenario in scenarios]
     with live_observer(people) as observer:
         for item in loaded:
-            prepare_images(item.scenario.device.arch, variant_recipes(item.scenario), progress=observer.say)
-            observer.say(f"{item.scenario.name}: ready")
+            prepare_images(
+                item.scenario.device.arch, variant_recipes(item.scenario), progress=observer.progress
+            )
+            observer.progress(f"{item.scenario.name}: ready")

@@ -39,9 +39,9 @@ def mail(
     from orchestrator.mail.contents import contents_json, read_files
     from orchestrator.patch_review.review import review, review_json, write_patches
     from orchestrator.report.console.mail_contents import page
-    from orchestrator.report.console.streams import People, write_data, write_json
+    from orchestrator.report.console.streams import StderrConsole, write_data, write_json
 
-    people = People(stderr=True)
+    people = StderrConsole(stderr=True)
     files = expanded(file)
     contents = read_files({name: load_mail(path) for name, path in zip(names_of(files), files, strict=True)})
     if contents.empty:

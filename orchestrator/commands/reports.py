@@ -11,7 +11,7 @@ import typer
 from orchestrator.commands.search import is_search, show_search
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.errors import InputError
-from orchestrator.report.console.streams import Data
+from orchestrator.report.console.streams import StdoutConsole
 
 _FORMATS = "terminal, html, mail, json, gbench, junit, ktap, csv or markdown"
 
@@ -46,12 +46,12 @@ def report(
     if is_search(run_directory):
         if chosen not in ("terminal", "json") or output is not None or variant is not None:
             raise InputError(f"{run_directory} is a search: its result is shown on stdout, as text or --json")
-        show_search(run_directory, Data(highlight=False), as_json=chosen == "json")
+        show_search(run_directory, StdoutConsole(highlight=False), as_json=chosen == "json")
     loaded = load_run_report(run_directory)
     if chosen == "terminal" and output in (None, STDOUT) and variant is None:
         from orchestrator.report.console.terminal import print_report
 
-        print_report(loaded.verdict, Data(highlight=False), page_sizes=loaded.page_sizes)
+        print_report(loaded.verdict, StdoutConsole(highlight=False), page_sizes=loaded.page_sizes)
     else:
         put(render(loaded, chosen, variant=variant), output, runs=(loaded.directory,))
     raise typer.Exit(loaded.verdict.exit_code)

@@ -23,7 +23,7 @@ from orchestrator.commands.shared import (
     people,
 )
 from orchestrator.errors import InputError
-from orchestrator.report.console.streams import Data, write_data
+from orchestrator.report.console.streams import StdoutConsole, write_data
 
 if TYPE_CHECKING:
     from orchestrator.verdict.verdict import Verdict
@@ -130,7 +130,7 @@ def clean(
     """End processes and remove temporary files that crashed runs left; a run at work is left alone."""
     from orchestrator.run.clean import clean_up
 
-    data = Data(highlight=False)
+    data = StdoutConsole(highlight=False)
     for line in clean_up(runs):
         data.print(Text(line), soft_wrap=True)
 

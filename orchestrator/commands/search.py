@@ -64,7 +64,7 @@ def search(
     from orchestrator.host.process import paste_ready
     from orchestrator.report.console.live import live_observer
     from orchestrator.report.console.search import print_search
-    from orchestrator.report.console.streams import People, write_data
+    from orchestrator.report.console.streams import StderrConsole, write_data
     from orchestrator.search.observer import SearchObserver
     from orchestrator.search.search import Search, SearchOptions
     from orchestrator.search.varied import parse_varied
@@ -79,7 +79,7 @@ def search(
         points=points,
         step=step,
     )
-    people = People(stderr=True, highlight=False)
+    people = StderrConsole(stderr=True, highlight=False)
     work = Search(scenario, parse_varied(vary), options)
     with live_observer(people) as observer:
         path, result = work.run(SearchObserver(observer, quiet=not people.is_terminal))

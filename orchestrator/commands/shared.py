@@ -16,8 +16,8 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from orchestrator.errors import ExitCode, HostError, OomlabError
-from orchestrator.host.interrupts import ignore_more
-from orchestrator.report.console.streams import People, drop
+from orchestrator.host.interrupts import ignore_signals
+from orchestrator.report.console.streams import StderrConsole, drop
 from orchestrator.text.plain import named
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _every_end_has_a_code() -> Iterator[None]:
         print_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        ignore_more()
+        ignore_signals()
         people.print("interrupted")
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
@@ -84,7 +84,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-people = People(stderr=True, highlight=False)
+people = StderrConsole(stderr=True, highlight=False)
 
 ScenarioArgument = Annotated[
     Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")

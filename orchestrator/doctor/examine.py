@@ -23,10 +23,10 @@ _NEEDLESS = frozenset({"processors", "run directories", "terminal", "Python"})
 Check = tuple[str, Callable[[], Iterable[Finding]]]
 
 
-def examine(archs: Sequence[ArchName], say: Progress, *, probe: bool) -> Diagnosis:
+def examine(archs: Sequence[ArchName], progress: Progress, *, probe: bool) -> Diagnosis:
     """Looks at everything that runs with guests of these architectures need."""
     user = look.user()
-    checks = _checks(archs, user, say, probe=probe)
+    checks = _checks(archs, user, progress, probe=probe)
     found = [finding for name, check in checks for finding in _safe(name, check)]
     return diagnosis(found, judge.install(look.programs(archs).missing, user))
 
@@ -42,7 +42,7 @@ def _safe(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     return [judge.unknown(name, why, remedy, needed=name not in _NEEDLESS)]
 
 
-def _checks(archs: Sequence[ArchName], user: User, say: Progress, *, probe: bool) -> Iterator[Check]:
+def _checks(archs: Sequence[ArchName], user: User, progress: Progress, *, probe: bool) -> Iterator[Check]:
     yield "programs", lambda: judge.judge_programs(look.programs(archs), user)
     for arch in archs:
         yield f"QEMU and compiler for {arch}", partial(_versions, arch)
@@ -55,11 +55,11 @@ def _checks(archs: Sequence[ArchName], user: User, say: Progress, *, probe: bool
     yield "terminal", lambda: [judge.judge_terminal(look.terminal())]
     yield "Python", lambda: judge.judge_interpreter(look.interpreter())
     for arch in archs:  # last, for it is what takes time
-        yield f"accelerator for {arch}", partial(_accelerator, arch, user, say, probe=probe)
+        yield f"accelerator for {arch}", partial(_accelerator, arch, user, progress, probe=probe)
 
 
-def _accelerator(arch: ArchName, user: User, say: Progress, *, probe: bool) -> Iterator[Finding]:
-    yield judge.judge_accelerator(look.accelerator(arch, say, probe=probe), user)
+def _accelerator(arch: ArchName, user: User, progress: Progress, *, probe: bool) -> Iterator[Finding]:
+    yield judge.judge_accelerator(look.accelerator(arch, progress, probe=probe), user)
 
 
 def _versions(arch: ArchName) -> Iterator[Finding]:

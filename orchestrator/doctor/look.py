@@ -102,7 +102,7 @@ def compiler(arch: str) -> Version:
         return Version(f"{ARCHS[arch].triplet}-gcc", error=_line(error))
 
 
-def accelerator(arch: ArchName, say: Progress, *, probe: bool) -> Accelerator:
+def accelerator(arch: ArchName, progress: Progress, *, probe: bool) -> Accelerator:
     """What is known of the accelerator, or a probe guest booted now where its kernel is at hand.
 
     With `probe` one is booted in any case, its kernel fetched if need be.
@@ -115,7 +115,7 @@ def accelerator(arch: ArchName, say: Progress, *, probe: bool) -> Accelerator:
             base = PROBE_BASE if probe else probe_base(arch)
             if absent or base is None:
                 return Accelerator(arch, not_probed=_not_probed(arch, absent), kvm_forbidden=forbidden)
-            report = _probe(arch, base, say)
+            report = _probe(arch, base, progress)
         return Accelerator(arch, report, kvm_forbidden=forbidden)
     except OomlabError as error:
         return Accelerator(arch, error=_line(error), kvm_forbidden=forbidden)
@@ -127,9 +127,11 @@ def _not_probed(arch: ArchName, absent: Sequence[Need]) -> str:
     return f"{why}; {f'tcg is expected ({no_kvm})' if no_kvm else 'kvm may work'}"
 
 
-def _probe(arch: ArchName, base: str, say: Progress) -> AcceleratorReport:
-    images = prepare_probe(arch, base=base, progress=say)
-    return find_accelerator(arch, kernel=images.kernel, initramfs=images.initramfs, say=say, anew=True)
+def _probe(arch: ArchName, base: str, progress: Progress) -> AcceleratorReport:
+    images = prepare_probe(arch, base=base, progress=progress)
+    return find_accelerator(
+        arch, kernel=images.kernel, initramfs=images.initramfs, progress=progress, anew=True
+    )
 
 
 def sandbox(root: Path = _ROOT) -> SandboxTrial:

@@ -39,7 +39,7 @@ class _Interrupt:
 _interrupt = _Interrupt()
 
 
-def end_in_order() -> None:
+def install_signal_handlers() -> None:
     """From now on Ctrl-C, SIGTERM and a closed terminal raise KeyboardInterrupt, once in a while.
 
     What the parent made this program ignore (`nohup`, a background job) stays ignored.
@@ -50,7 +50,7 @@ def end_in_order() -> None:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def interrupts_deferred() -> Iterator[None]:
     """Within the block an interrupt waits for the block's end: for steps that must not be cut in two."""
     _interrupt.held = True
     try:
@@ -60,7 +60,7 @@ def held_back() -> Iterator[None]:
     _interrupt.deliver()
 
 
-def ignore_more() -> None:
+def ignore_signals() -> None:
     """For the last steps: the interpreter, while it ends, would make signals deadly again."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -48,14 +48,14 @@ _TOO_MANY = 0.02
 _KERNEL_LINE = re.compile(rb"\[ *\d{1,6}\.\d{6}\][ \[]|(?:^|\n)<\d{1,3}>|\bkernel: ")
 
 
-Told = MemoryEvent | KernelCrash
+Reported = MemoryEvent | KernelCrash
 """What `oomlab oom` tells of."""
 
 
 class Sink(Protocol):
     """Where events go."""
 
-    def event(self, file: str, event: Told) -> None:
+    def event(self, file: str, event: Reported) -> None:
         """One more event of `file`."""
 
     def file_done(self, file: str, events: int) -> None:
@@ -85,7 +85,7 @@ def read_files(files: Sequence[str], stdin: BinaryIO, sink: Sink) -> list[InputE
     return problems
 
 
-def _events_of(file: str, stdin: BinaryIO) -> Iterator[Told]:
+def _events_of(file: str, stdin: BinaryIO) -> Iterator[Reported]:
     if file == STDIN:
         yield from _checked_events(file, stdin)
         return
@@ -96,7 +96,7 @@ def _events_of(file: str, stdin: BinaryIO) -> Iterator[Told]:
         raise InputError(f"{shown(file)}: {error.strerror or error}") from None
 
 
-def _checked_events(file: str, stream: BinaryIO) -> Iterator[Told]:
+def _checked_events(file: str, stream: BinaryIO) -> Iterator[Reported]:
     """The events; InputError when there were none because this is no text at all."""
     patience = _Patience(shown(file), has_end=_is_regular(stream))
     for event in ordered_events(patience.watched(_decoded(_unpacked(_raw(file, stream), file)))):
@@ -150,7 +150,7 @@ def _is_regular(stream: BinaryIO) -> bool:
         return True  # in memory
 
 
-def ordered_events(chunks: Iterable[bytes]) -> Iterator[Told]:
+def ordered_events(chunks: Iterable[bytes]) -> Iterator[Reported]:
     """Events in the order in which they begin, each as soon as that is certain.
 
     An InputError of the chunks is raised after the events that came before it.
@@ -174,7 +174,7 @@ class _Queue:
     """Events that have ended, while one that began before them goes on."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, int, Told]] = []
+        self._waiting: list[tuple[int, int, Reported]] = []
         self._numbers = itertools.count()
 
     def add(self, events: Iterable[Event]) -> None:
@@ -182,7 +182,7 @@ class _Queue:
             if isinstance(event, MemoryEvent | KernelCrash):
                 heapq.heappush(self._waiting, (event.line, next(self._numbers), event))
 
-    def before(self, line: int | None) -> Iterator[Told]:
+    def before(self, line: int | None) -> Iterator[Reported]:
         """Those that began before `line`; all of them when it is None."""
         waiting = self._waiting
         while waiting and (line is None or waiting[0][0] < line or len(waiting) > _MAX_WAITING):

@@ -77,17 +77,17 @@ class Crashes:
         if draft is not None and draft.goes_on_with(head):
             draft.also(head)
             if not draft.fatal_before:
-                self._tell(head, line)
+                self._notify(head, line)
             return
         if draft is not None:
             self._settle(draft)
         self._drafts.append(CrashDraft(head, line, lone=self._idle_lines > _IDLE_IN_REPORT))
         self._idle_lines = 0
-        self._tell(head, line)
+        self._notify(head, line)
         if len(self._drafts) > _MOST or len(self._held) > _MOST:
             self.close()
 
-    def _tell(self, head: Head, line: Line) -> None:
+    def _notify(self, head: Head, line: Line) -> None:
         begun = CrashBegun(line=line.number, time_s=line.time_s, crash=head.kind, message=line.text)
         self._events.append(begun)
 

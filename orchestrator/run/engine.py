@@ -36,12 +36,12 @@ from orchestrator.record.journal import (
     read_journal,
 )
 from orchestrator.record.manifest import RunManifest
-from orchestrator.run.environment import Laboratory, open_laboratory, variant_recipes
+from orchestrator.run.environment import Environment, open_environment, variant_recipes
 from orchestrator.run.execution import Execution
 from orchestrator.run.kept_patches import keep_patches, kept_patches
 from orchestrator.run.lock_file import read_lock, write_lock
 from orchestrator.run.observer import Observer
-from orchestrator.run.resume import is_finished, remaining_blocks, reopen_laboratory
+from orchestrator.run.resume import is_finished, remaining_blocks, reopen_environment
 from orchestrator.run.schedule import Schedule
 from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.scenario.models import Scenario
@@ -80,36 +80,36 @@ def run_scenario(
     """
     require_unused(options.out)
     pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else None
-    laboratory = _open(loaded.scenario, observer, pins, options.lock)
+    environment = _open(loaded.scenario, observer, pins, options.lock)
     blocks = plan_blocks(loaded.scenario)
     capacity = find_capacity(loaded.scenario.device.memory, jobs=options.jobs)
     directory = create_run_directory(options.out, loaded.scenario.name)
-    keep_patches(directory, laboratory.images.values())
-    directory.save(directory.manifest, _manifest(loaded, laboratory, blocks, options))
+    keep_patches(directory, environment.images.values())
+    directory.save(directory.manifest, _manifest(loaded, environment, blocks, options))
     with open_journal(directory.journal) as journal:
         journal.append(RunStarted(scenario=loaded.scenario.name, planned=count_trials(blocks)))
-        return directory, _execute(directory, journal, laboratory, blocks, capacity, observer)
+        return directory, _execute(directory, journal, environment, blocks, capacity, observer)
 
 
-def _open(scenario: Scenario, observer: Observer, pins: Pins | None, lock: Path | None) -> Laboratory:
-    """The laboratory; a lock file that is there is honoured, and one that is not is written."""
+def _open(scenario: Scenario, observer: Observer, pins: Pins | None, lock: Path | None) -> Environment:
+    """The environment; a lock file that is there is honoured, and one that is not is written."""
     locked = read_lock(lock) if lock is not None else None
     if locked is not None:
         locked.require_agreement(
             scenario.device.arch, locked_variants(scenario.device.arch, variant_recipes(scenario))
         )
         require_same_program(locked.lock, __version__)
-    laboratory = open_laboratory(scenario, observer, pins=pins, lock=locked.lock if locked else None)
-    made = [images.manifest for images in laboratory.images.values()]
+    environment = open_environment(scenario, observer, pins=pins, lock=locked.lock if locked else None)
+    made = [images.manifest for images in environment.images.values()]
     if locked is not None and locked.lock.compiler != made[0].agent_compiler:
-        observer.say(
+        observer.progress(
             f"the lock was made with {locked.lock.compiler}, here it is {made[0].agent_compiler}:"
             " the same sources, but other machine code"
         )
     if lock is not None and locked is None:
         write_lock(lock, made)
-        observer.say(f"wrote the lock {lock}")
-    return laboratory
+        observer.progress(f"wrote the lock {lock}")
+    return environment
 
 
 def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tuple[RunDirectory, Verdict]:
@@ -124,33 +124,33 @@ def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tu
         entries = read_journal(directory.journal)
         blocks = remaining_blocks(manifest.scenario, entries)
         if is_finished(entries) and not blocks:
-            observer.say(f"{path} is finished: there is nothing to resume")
+            observer.progress(f"{path} is finished: there is nothing to resume")
             return directory, _conclude(directory)
         kept = kept_patches(directory, manifest.artefacts.values())
-        laboratory = reopen_laboratory(manifest, kept, observer)
+        environment = reopen_environment(manifest, kept, observer)
         capacity = find_capacity(manifest.scenario.device.memory, jobs=jobs)
         if not entries:
             journal.append(RunStarted(scenario=manifest.scenario.name, planned=count_trials(blocks)))
         journal.append(RunResumed(oomlab_version=__version__, missing=count_trials(blocks)))
-        return directory, _execute(directory, journal, laboratory, blocks, capacity, observer)
+        return directory, _execute(directory, journal, environment, blocks, capacity, observer)
 
 
 def _execute(
     directory: RunDirectory,
     journal: Journal,
-    laboratory: Laboratory,
+    environment: Environment,
     blocks: Sequence[PlannedBlock],
     capacity: Capacity,
     observer: Observer,
 ) -> Verdict:
     """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
     observer.run_planned(len(blocks), count_trials(blocks))
-    execution = Execution(laboratory, directory, journal, observer)
+    execution = Execution(environment, directory, journal, observer)
     try:
         with kept_ledger(directory.ledger):
-            for clock in laboratory.scenario.trials.clock:
+            for clock in environment.scenario.trials.clock:
                 # Guest time under the deterministic clock does not depend on what else the host does.
-                alone = clock == "realtime" and laboratory.scenario.trials.timing
+                alone = clock == "realtime" and environment.scenario.trials.timing
                 own = [block for block in blocks if block.clock == clock]
                 _execute_pass(execution, own, capacity, exclusive_trials=alone)
     except KeyboardInterrupt:
@@ -193,7 +193,7 @@ def judge_run(directory: RunDirectory) -> Verdict:
 
 
 def _manifest(
-    loaded: LoadedScenario, laboratory: Laboratory, blocks: Sequence[PlannedBlock], options: RunOptions
+    loaded: LoadedScenario, environment: Environment, blocks: Sequence[PlannedBlock], options: RunOptions
 ) -> RunManifest:
     return RunManifest(
         oomlab_version=__version__,
@@ -206,10 +206,10 @@ def _manifest(
         expectations_from=dict(loaded.taken),
         seed=loaded.scenario.trials.seed,
         host=host_facts(),
-        accelerators=dict(laboratory.accelerators),
-        artefacts={images.manifest.base: images.manifest for images in laboratory.images.values()},
+        accelerators=dict(environment.accelerators),
+        artefacts={images.manifest.base: images.manifest for images in environment.images.values()},
         qemu_commands={
-            block.variants[0]: paste_ready(qemu_argv(laboratory.boot(block), Wiring.paste_ready()))
+            block.variants[0]: paste_ready(qemu_argv(environment.boot(block), Wiring.paste_ready()))
             for block in by_hand(blocks)
             if block.number == 1 and block.stage == "trigger"
         },

@@ -24,7 +24,7 @@ from orchestrator.scenario.models import BinderMmap, Scenario
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class Environment:
     """What a scenario needs on this host: images per variant, and a believed accelerator per clock."""
 
     scenario: Scenario
@@ -63,14 +63,14 @@ class Laboratory:
         )  # fmt: skip
 
 
-def open_laboratory(
+def open_environment(
     scenario: Scenario,
     observer: Observer,
     *,
     pins: Pins | None = None,
     lock: Lock | None = None,
     clocks: Sequence[Clock] = (),
-) -> Laboratory:
+) -> Environment:
     """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails.
 
     `pins` and `lock` say which kernels, as `prepare_images` takes them. `clocks` are those its guests will
@@ -79,15 +79,15 @@ def open_laboratory(
     arch, recipes = scenario.device.arch, variant_recipes(scenario)
     require((*needs_of(arch, "boot"), *(() if pins is not None else image_needs(arch, recipes))))
     qemu_version(MACHINES[arch].program)  # to fail now, not after minutes of downloads
-    images = prepare_images(arch, recipes, progress=observer.say, pins=pins, lock=lock)
+    images = prepare_images(arch, recipes, progress=observer.progress, pins=pins, lock=lock)
     first = next(iter(images.values()))
     find: dict[Clock, Callable[..., AcceleratorReport]]
     find = {"realtime": find_accelerator, "deterministic": find_emulator}
     accelerators = {
-        clock: find[clock](arch, kernel=first.kernel, initramfs=first.initramfs, say=observer.say)
+        clock: find[clock](arch, kernel=first.kernel, initramfs=first.initramfs, progress=observer.progress)
         for clock in clocks or scenario.trials.clock
     }
-    return Laboratory(scenario, images, accelerators)
+    return Environment(scenario, images, accelerators)
 
 
 def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:

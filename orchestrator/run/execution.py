@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 from orchestrator.errors import InputError
 from orchestrator.evidence.evidence import Evidence
-from orchestrator.host.interrupts import held_back
+from orchestrator.host.interrupts import interrupts_deferred
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, PlannedTrial
@@ -27,10 +27,10 @@ from orchestrator.record.journal import (
 )
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import TrialResult
-from orchestrator.run.environment import Laboratory
+from orchestrator.run.environment import Environment
 from orchestrator.run.observer import GuestLabel, Observer
 from orchestrator.run.schedule import BlockJob, ForkJob, Schedule
-from orchestrator.run.trial import Block, Observers, Surroundings, raise_block, run_trial
+from orchestrator.run.trial import Block, Observers, RunContext, prepare_block, run_trial
 from orchestrator.run.watch import StopSwitch
 
 _HEED_SIGNALS_S = 0.2
@@ -49,14 +49,14 @@ class Execution:
     """The guests of one run. Journal and observer are told by one thread at a time."""
 
     def __init__(
-        self, laboratory: Laboratory, directory: RunDirectory, journal: Journal, observer: Observer
+        self, environment: Environment, directory: RunDirectory, journal: Journal, observer: Observer
     ) -> None:
-        self._laboratory = laboratory
+        self._environment = environment
         self._directory = directory
         self._journal = journal
         self._observer = observer
         self._stop = StopSwitch()
-        self._common = Surroundings(laboratory.budgets, self._stop, laboratory.mapping_bytes)
+        self._common = RunContext(environment.budgets, self._stop, environment.mapping_bytes)
         self._telling = threading.Lock()
         self._failure: BaseException | None = None
 
@@ -64,7 +64,7 @@ class Execution:
         """The throw-away boot of `hard: forbidden`: True when compaction does repair the state."""
         attempt = 1
         while True:
-            with self._raised(BlockJob(planned, attempt)) as block:
+            with self._ready(BlockJob(planned, attempt)) as block:
                 result = self._trial(block, planned.trials[0], attempt)
             if attempt == MAX_ATTEMPTS or not result.outcome.is_repeatable:
                 return result.outcome is Outcome.PASSED
@@ -76,7 +76,7 @@ class Execution:
         with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
             working: list[Future[None]] = []
             try:
-                with held_back():  # a submit() that is cut short loses sight of its thread
+                with interrupts_deferred():  # a submit() that is cut short loses sight of its thread
                     working += [pool.submit(self._work, schedule) for _ in range(workers)]
                 while wait(working, timeout=_HEED_SIGNALS_S).not_done:
                     pass
@@ -105,9 +105,9 @@ class Execution:
 
     def _raise(self, schedule: Schedule, job: BlockJob) -> None:
         with ExitStack() as stack:
-            block = stack.enter_context(self._raised(job))
+            block = stack.enter_context(self._ready(job))
             if block.snapshot is not None:
-                schedule.block_raised(block, stack.pop_all())
+                schedule.block_ready(block, stack.pop_all())
                 return
             again = job.attempt < MAX_ATTEMPTS and not self._stop.flipped
             if not again:
@@ -118,14 +118,14 @@ class Execution:
     def _fork(self, schedule: Schedule, job: ForkJob) -> None:
         try:
             for attempt in range(1, MAX_ATTEMPTS + 1):
-                result = self._trial(job.raised.block, job.planned, attempt)
+                result = self._trial(job.ready.block, job.planned, attempt)
                 if not result.outcome.is_repeatable:
                     break
         finally:
             schedule.fork_ended(job)
 
     @contextmanager
-    def _raised(self, job: BlockJob) -> Iterator[Block]:
+    def _ready(self, job: BlockJob) -> Iterator[Block]:
         planned = job.planned
         label = GuestLabel(planned, planned.index, job.attempt)
         entry = BlockStarted(
@@ -134,9 +134,9 @@ class Execution:
         with self._told(entry):
             self._observer.guest_started(label)
         folder = self._directory.make("blocks", label.number)
-        boot = self._laboratory.boot(planned)
+        boot = self._environment.boot(planned)
         observers = self._observers(label)
-        with raise_block(planned, boot, folder, job.attempt, self._common, observers) as block:
+        with prepare_block(planned, boot, folder, job.attempt, self._common, observers) as block:
             with self._told(BlockEnded(number=label.number, result=block.result)):
                 self._observer.block_ended(label, block.result)
             _require_understood(block.evidence)

@@ -41,7 +41,7 @@ class GuestLabel:
 class Observer(Protocol):
     """Told of a run's steps; from any thread, but never by two at once."""
 
-    def say(self, text: str) -> None:
+    def progress(self, text: str) -> None:
         """A line about preparation (downloads, builds, probes)."""
 
     def run_planned(self, blocks: int, trials: int) -> None:

@@ -16,7 +16,7 @@ from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
 from orchestrator.record.journal import Entry, RunEnded, trial_results
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
-from orchestrator.run.environment import Laboratory, open_laboratory
+from orchestrator.run.environment import Environment, open_environment
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
@@ -52,8 +52,8 @@ def is_finished(entries: Sequence[Entry]) -> bool:
     return bool(ends) and ends[-1] is entries[-1] and ends[-1].reason == "finished"
 
 
-def reopen_laboratory(manifest: RunManifest, kept: Mapping[str, bytes], observer: Observer) -> Laboratory:
-    """The laboratory that the run began in: the recorded artefacts, accelerator and deadlines.
+def reopen_environment(manifest: RunManifest, kept: Mapping[str, bytes], observer: Observer) -> Environment:
+    """The environment that the run began in: the recorded artefacts, accelerator and deadlines.
 
     `kept` are the run's patches by checksum.
 
@@ -62,14 +62,14 @@ def reopen_laboratory(manifest: RunManifest, kept: Mapping[str, bytes], observer
     """
     try:
         pins = Pins(tuple(manifest.artefacts.values()), kept)
-        laboratory = open_laboratory(manifest.scenario, observer, pins=pins)
+        environment = open_environment(manifest.scenario, observer, pins=pins)
     except OomlabError as error:
         raise InputError(
             f"the run cannot go on as it began: {error.message}",
             hint="restore what is missing (another OOMLAB_CACHE?), or begin a new run",
             evidence=error.evidence,
         ) from None
-    differences = host_differences(manifest, laboratory.accelerators, host_facts())
+    differences = host_differences(manifest, environment.accelerators, host_facts())
     if differences:
         raise InputError(
             "this is not the machine that the run began on, and figures of two machines do not mix: "
@@ -77,7 +77,7 @@ def reopen_laboratory(manifest: RunManifest, kept: Mapping[str, bytes], observer
             hint="resume it there, or begin a new run",
         )
     # The recorded speed of the host is part of the words on the guests' command lines.
-    return replace(laboratory, accelerators=manifest.accelerators)
+    return replace(environment, accelerators=manifest.accelerators)
 
 
 def host_differences(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.run.trial import Block
 
-_MOST_RAISED = 8
+_MOST_READY = 8
 """Snapshots held at a time when trials run alone: each takes a guest's memory."""
 
 
@@ -29,7 +29,7 @@ class BlockJob:
 
 
 @dataclass
-class RaisedBlock:
+class ReadyBlock:
     """A block at its target, and the forks that are still to be made from it.
 
     `resources` holds its snapshot; it is closed when the last fork has ended.
@@ -43,9 +43,9 @@ class RaisedBlock:
 
 @dataclass(frozen=True)
 class ForkJob:
-    """Run one trial of a raised block."""
+    """Run one trial of a ready block."""
 
-    raised: RaisedBlock
+    ready: ReadyBlock
     planned: PlannedTrial
 
 
@@ -55,14 +55,14 @@ Job = BlockJob | ForkJob
 class Schedule:
     """Hands out jobs to worker threads; knows what runs and what memory that takes.
 
-    `slots` is how many guests the host's memory can hold at once; a raised block keeps one while
+    `slots` is how many guests the host's memory can hold at once; a ready block keeps one while
     it has forks to come.
     """
 
     def __init__(self, blocks: Iterable[PlannedBlock], *, slots: int, exclusive_trials: bool) -> None:
         self._changed = threading.Condition()
         self._blocks = deque(BlockJob(block) for block in blocks)
-        self._raised: list[RaisedBlock] = []
+        self._ready: list[ReadyBlock] = []
         self._slots = slots
         self._exclusive_trials = exclusive_trials
         self._guests = 0
@@ -85,19 +85,19 @@ class Schedule:
         """Hand out no more jobs."""
         with self._changed:
             self._stopped = True
-            for raised in list(self._raised):
-                raised.waiting.clear()
-                self._retire(raised)
+            for ready in list(self._ready):
+                ready.waiting.clear()
+                self._retire(ready)
             self._changed.notify_all()
 
-    def block_raised(self, block: Block, resources: ExitStack) -> None:
+    def block_ready(self, block: Block, resources: ExitStack) -> None:
         """A block is at its target: its forks may run. Takes over its resources."""
         with self._changed:
             trials = () if self._stopped else block.planned.trials
-            raised = RaisedBlock(block, resources, deque(trials))
+            ready = ReadyBlock(block, resources, deque(trials))
             self._guests -= 1
-            self._raised.append(raised)
-            self._retire(raised)
+            self._ready.append(ready)
+            self._retire(ready)
             self._changed.notify_all()
 
     def block_failed(self, job: BlockJob, *, again: bool) -> None:
@@ -112,32 +112,32 @@ class Schedule:
         """A trial has ended."""
         with self._changed:
             self._guests -= 1
-            job.raised.running -= 1
-            self._retire(job.raised)
+            job.ready.running -= 1
+            self._retire(job.ready)
             self._changed.notify_all()
 
-    def _retire(self, raised: RaisedBlock) -> None:
-        if raised in self._raised and not raised.waiting and not raised.running:
-            self._raised.remove(raised)
-            raised.resources.close()
+    def _retire(self, ready: ReadyBlock) -> None:
+        if ready in self._ready and not ready.waiting and not ready.running:
+            self._ready.remove(ready)
+            ready.resources.close()
 
     def _is_over(self) -> bool:
-        return not self._blocks and not self._raised and self._guests == 0
+        return not self._blocks and not self._ready and self._guests == 0
 
     def _choose(self) -> Job | None:
-        ready = next((raised for raised in self._raised if raised.waiting), None)
-        room = self._guests + len(self._raised) < self._slots
+        ready = next((ready for ready in self._ready if ready.waiting), None)
+        room = self._guests + len(self._ready) < self._slots
         if self._exclusive_trials:
             return self._choose_alone(ready, room=room)
         if ready is not None and (room or not self._guests):
             return ForkJob(ready, ready.waiting.popleft())
         return self._blocks.popleft() if self._blocks and room else None
 
-    def _choose_alone(self, ready: RaisedBlock | None, *, room: bool) -> Job | None:
-        """Blocks are raised side by side, some at a time; then all their trials, one by one."""
+    def _choose_alone(self, ready: ReadyBlock | None, *, room: bool) -> Job | None:
+        """Blocks are ready side by side, some at a time; then all their trials, one by one."""
         if ready is None:
             self._draining = False
-        full = not room or self._guests + len(self._raised) >= _MOST_RAISED
+        full = not room or self._guests + len(self._ready) >= _MOST_READY
         if ready is not None and (full or not self._blocks):
             self._draining = True
         if not self._draining:
@@ -147,5 +147,5 @@ class Schedule:
     def _begin(self, job: Job) -> Job:
         self._guests += 1
         if isinstance(job, ForkJob):
-            job.raised.running += 1
+            job.ready.running += 1
         return job

@@ -15,7 +15,7 @@ from orchestrator.guests.terminal import LEAVE_KEY, guest_terminal
 from orchestrator.host.process import start
 from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.protocol.records import State, TargetRecord, parse_record
-from orchestrator.run.environment import open_laboratory
+from orchestrator.run.environment import open_environment
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
@@ -54,11 +54,11 @@ def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> S
         raise InputError(
             f"the scenario has no variant '{name}'", hint=f"it has {', '.join(scenario.variants)}"
         )
-    laboratory = open_laboratory(scenario, observer, clocks=("realtime",))
+    environment = open_environment(scenario, observer, clocks=("realtime",))
     planned = PlannedBlock(1, block_seed(scenario, 1), Mode.SHELL, "realtime", (name,), ())
-    observer.say("booting; the shell opens once memory is in the wanted state")
-    observer.say(f"`exit` ends the guest, {LEAVE_KEY} powers it off")
-    return ShellSession(laboratory.boot(planned))
+    observer.progress("booting; the shell opens once memory is in the wanted state")
+    observer.progress(f"`exit` ends the guest, {LEAVE_KEY} powers it off")
+    return ShellSession(environment.boot(planned))
 
 
 class _Progress:
@@ -74,11 +74,11 @@ class _Progress:
             except ValueError:
                 continue  # a person is watching; the guest's console says what is wrong
             if isinstance(record, State):
-                _tell(f"{record.action}: {record.free_kb // 1024} MiB free")
+                _notify(f"{record.action}: {record.free_kb // 1024} MiB free")
             elif isinstance(record, TargetRecord):
-                _tell("memory target reached" if record.reached else f"target missed: {record.reason}")
+                _notify("memory target reached" if record.reached else f"target missed: {record.reason}")
 
 
-def _tell(text: str) -> None:
+def _notify(text: str) -> None:
     sys.stderr.write(f"\r\noomlab: {one_line(text)}\r\n")
     sys.stderr.flush()

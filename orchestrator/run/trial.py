@@ -17,7 +17,7 @@ from orchestrator.evidence.judge import judge, judge_block
 from orchestrator.files.folder import Folder
 from orchestrator.guests.qemu.guest import QemuGuest, Sink, fork, power_on
 from orchestrator.guests.qemu.machine import Boot, GuestRam
-from orchestrator.guests.qemu.snapshot import Snapshot, freeze, template_memory
+from orchestrator.guests.qemu.snapshot import Snapshot, take_snapshot, template_memory
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import Parked
 from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
@@ -31,7 +31,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunContext:
     """What every guest of a run shares."""
 
     budgets: PhaseBudgets
@@ -79,12 +79,12 @@ def order(module: int, stage: Stage) -> bytes:
 
 
 @contextmanager
-def raise_block(
+def prepare_block(
     planned: PlannedBlock,
     boot: Boot,
     folder: Folder,
     attempt: int,
-    common: Surroundings,
+    common: RunContext,
     observers: Observers,
 ) -> Iterator[Block]:
     """Boot and bring to the target; the snapshot lives as long as the `with` block.
@@ -104,7 +104,7 @@ def raise_block(
 
         def body(watch: Watch, guest: QemuGuest) -> None:
             if watch.until_parked(guest):
-                freeze(guest.monitor, snapshot, Deadline.after(_FREEZE_S, "the guest is frozen"))
+                take_snapshot(guest.monitor, snapshot, Deadline.after(_FREEZE_S, "the guest is frozen"))
                 evidence.frozen = True
 
         first = Deadline.after(common.budgets.boot_s, "the guest's agent speaks")
@@ -126,7 +126,7 @@ def run_trial(
     planned: PlannedTrial,
     attempt: int,
     folder: Folder,
-    common: Surroundings,
+    common: RunContext,
     observers: Observers,
 ) -> TrialResult:
     """Fork, watch, judge. Never raises for what a guest does.
@@ -163,7 +163,7 @@ def _observe(
     evidence: Evidence,
     folder: Folder,
     first: Deadline,
-    common: Surroundings,
+    common: RunContext,
     observers: Observers,
     start: _Start,
     body: Callable[[Watch, QemuGuest], None],

@@ -17,11 +17,11 @@ class SearchObserver:
         self._quiet = quiet
         self._said: set[str] = set()
 
-    def say(self, text: str) -> None:
+    def progress(self, text: str) -> None:
         """Pass on what is new: every run says of its kernels that they are there."""
         if text not in self._said:
             self._said.add(text)
-            self._inner.say(text)
+            self._inner.progress(text)
 
     def run_planned(self, blocks: int, trials: int) -> None:
         """Pass on."""

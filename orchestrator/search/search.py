@@ -99,7 +99,7 @@ class Search:
     def _try(self, value: int, directory: RunDirectory, observer: Observer) -> None:
         number, text = len(self._points) + 1, self._varied.text(value)
         out = directory.path / "points" / f"{number:04d}"
-        observer.say(f"point {number}: {self._varied.field}={text}")
+        observer.progress(f"point {number}: {self._varied.field}={text}")
         started = time.monotonic()
         loaded = self._loaded(value)
         options = RunOptions(
@@ -112,7 +112,7 @@ class Search:
         point = _point(value, text, out.relative_to(directory.path), time.monotonic() - started, verdict)
         self._points.append(point)
         directory.save(directory.path / SEARCH_FILE, self._result("running"))
-        observer.say(f"point {number}: {self._varied.field}={text}: {point_line(point)}")
+        observer.progress(f"point {number}: {self._varied.field}={text}: {point_line(point)}")
 
     def _overrides(self, value: int) -> list[str]:
         own = [f"trials.blocks={self._options.blocks}", "trials.timing=false"]

@@ -24,8 +24,8 @@ from orchestrator.plan import plan_blocks
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import TrialResult
-from orchestrator.run.environment import Laboratory, open_laboratory
-from orchestrator.run.trial import Observers, Surroundings, raise_block, run_trial
+from orchestrator.run.environment import Environment, open_environment
+from orchestrator.run.trial import Observers, RunContext, prepare_block, run_trial
 from orchestrator.run.watch import PhaseBudgets, StopSwitch
 from orchestrator.scenario.loading.loader import load_scenario
 
@@ -136,16 +136,16 @@ def oomlab(checkout: Path, tmp_path: Path) -> Oomlab:
 
 
 @pytest.fixture(scope="session")
-def laboratory() -> Laboratory:
+def environment() -> Environment:
     """Images and accelerator of `binder-order3`."""
-    return open_laboratory(load_scenario(Path("binder-order3")).scenario, Quiet())
+    return open_environment(load_scenario(Path("binder-order3")).scenario, Quiet())
 
 
 class Trial:
     """Runs single trials of `binder-order3`, changed as a test wants: a block and one fork of it."""
 
-    def __init__(self, laboratory: Laboratory, directory: Path) -> None:
-        self.laboratory = laboratory
+    def __init__(self, environment: Environment, directory: Path) -> None:
+        self.environment = environment
         self.directory = directory
 
     def __call__(
@@ -158,16 +158,16 @@ class Trial:
     ) -> TrialResult:
         """One trial; `change` rewrites the kernel command line."""
         scenario = load_scenario(Path("binder-order3"), ("trials={blocks: 1}", *overrides)).scenario
-        laboratory = replace(self.laboratory, scenario=scenario)
+        environment = replace(self.environment, scenario=scenario)
         planned = plan_blocks(scenario)[0]
-        boot = laboratory.boot(planned)
+        boot = environment.boot(planned)
         boot = replace(boot, command_line=change(boot.command_line))
-        common = Surroundings(budgets or laboratory.budgets, StopSwitch(), laboratory.mapping_bytes)
+        common = RunContext(budgets or environment.budgets, StopSwitch(), environment.mapping_bytes)
         observers = Observers(on_record, _ignore)
         block_directory, self.directory = self.directory / "0001", self.directory / "0002"
         for directory in (block_directory, self.directory):
             directory.mkdir(parents=True)
-        with raise_block(planned, boot, Folder(block_directory), 1, common, observers) as block:
+        with prepare_block(planned, boot, Folder(block_directory), 1, common, observers) as block:
             trial = next(
                 trial for trial in planned.trials if (trial.variant, trial.stage) == (variant, "trigger")
             )
@@ -181,9 +181,9 @@ def _ignore(event: ConsoleEvent) -> None:
 
 
 @pytest.fixture
-def trial(laboratory: Laboratory, tmp_path: Path) -> Trial:
+def trial(environment: Environment, tmp_path: Path) -> Trial:
     """Single trials, recorded under the test's own directory."""
-    return Trial(laboratory, tmp_path / "trial")
+    return Trial(environment, tmp_path / "trial")
 
 
 def signal_guests(number: signal.Signals) -> None:

@@ -20,7 +20,7 @@ from orchestrator.paths import cache_dir
 from orchestrator.record.journal import RunEnded, read_journal
 from tests.guest.conftest import Oomlab, lay_out_index
 
-pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("laboratory")]
+pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("environment")]
 
 ONE = ("--set", "trials.blocks=1")
 BRIEF = (*ONE, "--set", "fragmentation=null", "--set", "trigger={kind: command, command: 'true'}",
@@ -70,7 +70,7 @@ def refused(done: Completed, code: ExitCode) -> str:
 
 
 @pytest.fixture(scope="module")
-def earlier(checkout: Path, laboratory: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(checkout: Path, environment: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short finished run, to be copied and spoilt."""
     oomlab = Oomlab(checkout, tmp_path_factory.mktemp("earlier"))
     done = oomlab("run", "binder-order3", "--out", "run", "--json", *BRIEF)

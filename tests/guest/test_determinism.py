@@ -30,8 +30,8 @@ from orchestrator.record.journal import BlockEnded, read_journal, trial_results
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.engine import RunOptions, run_scenario
-from orchestrator.run.environment import Laboratory, open_laboratory
-from orchestrator.run.trial import Observers, Surroundings, raise_block
+from orchestrator.run.environment import Environment, open_environment
+from orchestrator.run.trial import Observers, RunContext, prepare_block
 from orchestrator.run.watch import StopSwitch
 from orchestrator.scenario.loading.loader import Repeat, load_text
 from orchestrator.scenario.models import Trials
@@ -205,30 +205,30 @@ def test_what_the_host_writes_down_names_clock_accelerator_and_cpu(calm: Run) ->
 
 
 @pytest.fixture
-def realtime(calm: Run) -> Laboratory:
+def realtime(calm: Run) -> Environment:
     """The same scenario in real time; the images are those of the runs."""
     scenario = calm.directory.load(calm.directory.manifest, RunManifest).scenario
     scenario = scenario.model_copy(update={"trials": Trials(blocks=3, seed=5)})
-    return open_laboratory(scenario, Quiet())
+    return open_environment(scenario, Quiet())
 
 
-def raised(laboratory: Laboratory, blocks: Sequence[PlannedBlock], directory: Path) -> list[BlockResult]:
+def raised(environment: Environment, blocks: Sequence[PlannedBlock], directory: Path) -> list[BlockResult]:
     """The blocks, two at a time, without any fork."""
-    common = Surroundings(laboratory.budgets, StopSwitch(), laboratory.mapping_bytes)
+    common = RunContext(environment.budgets, StopSwitch(), environment.mapping_bytes)
     observers = Observers(_drop, _drop)
 
     def result(number: int) -> BlockResult:
         own = directory / str(number)
         own.mkdir()
         planned = blocks[number]
-        with raise_block(planned, laboratory.boot(planned), Folder(own), 1, common, observers) as block:
+        with prepare_block(planned, environment.boot(planned), Folder(own), 1, common, observers) as block:
             return block.result
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(result, range(len(blocks))))
 
 
-def test_realtime_blocks_are_distinct(realtime: Laboratory, tmp_path: Path) -> None:
+def test_realtime_blocks_are_distinct(realtime: Environment, tmp_path: Path) -> None:
     fingerprints = [block.fingerprint for block in raised(realtime, plan_blocks(realtime.scenario), tmp_path)]
     assert None not in fingerprints
     assert len(set(fingerprints)) == 3
@@ -238,7 +238,7 @@ def test_x86_64_repeats_as_well(checkout: Path, tmp_path: Path) -> None:
     text = TEXT.replace("arch: arm64", "arch: x86_64")
     scenario = load_text(text, checkout / "tests" / "data" / "x", repeat=Repeat()).scenario
     (first, *_) = plan_blocks(scenario)
-    once, again = raised(open_laboratory(scenario, Quiet()), [first, first], tmp_path)
+    once, again = raised(open_environment(scenario, Quiet()), [first, first], tmp_path)
     assert once.ram_sha256 is not None
     assert once.ram_sha256 == again.ram_sha256
     for name in TRANSCRIPTS:
@@ -246,7 +246,7 @@ def test_x86_64_repeats_as_well(checkout: Path, tmp_path: Path) -> None:
 
 
 def test_a_message_that_the_uart_would_not_take_at_once_is_refused(
-    realtime: Laboratory, tmp_path: Path
+    realtime: Environment, tmp_path: Path
 ) -> None:
     boot = realtime.boot(plan_blocks(realtime.scenario)[0])
     deadline = Deadline.after(60, "the guest is told")

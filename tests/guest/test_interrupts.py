@@ -171,19 +171,19 @@ def check_block_was_cut_off(run: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_while_booting(session: Session, laboratory: object, run_of: Path, number: signal.Signals) -> None:
+def test_while_booting(session: Session, environment: object, run_of: Path, number: signal.Signals) -> None:
     session.interrupt(": booting", *RUN, *ENDLESS, signals=[number], until=powered_on)
     check_block_was_cut_off(run_of)
 
 
-def test_a_hangup_does_not_end_what_nohup_started(session: Session, laboratory: object) -> None:
+def test_a_hangup_does_not_end_what_nohup_started(session: Session, environment: object) -> None:
     code, said = session.hang_up(": booting", *RUN, *AT_ONCE, until=powered_on)
     assert code == ExitCode.MET, said
     assert set(outcomes(session.directory / "run")) == {Outcome.PASSED}
 
 
 def test_while_fragmenting_and_again_while_cleaning_up(
-    session: Session, laboratory: object, run_of: Path
+    session: Session, environment: object, run_of: Path
 ) -> None:
     session.interrupt(
         ": fragmenting memory", *RUN,
@@ -193,13 +193,13 @@ def test_while_fragmenting_and_again_while_cleaning_up(
     assert (run_of / "blocks/0001/samples.jsonl").read_text()
 
 
-def test_while_the_trigger_runs(session: Session, laboratory: object, run_of: Path) -> None:
+def test_while_the_trigger_runs(session: Session, environment: object, run_of: Path) -> None:
     session.interrupt(": trigger running", *RUN, *ENDLESS)
     assert outcomes(run_of) == [Outcome.INTERRUPTED]
     assert "oomlab: phase trigger" in (run_of / "trials/0001/console.log").read_text(errors="replace")
 
 
-def test_while_collecting(session: Session, laboratory: object, run_of: Path) -> None:
+def test_while_collecting(session: Session, environment: object, run_of: Path) -> None:
     control = run_of / "trials/0001/control.jsonl"
 
     def the_guest_is_held_at_its_report() -> None:
@@ -215,14 +215,14 @@ def test_while_collecting(session: Session, laboratory: object, run_of: Path) ->
     assert outcomes(run_of) == [Outcome.INTERRUPTED]
 
 
-def test_between_two_trials(session: Session, laboratory: object, run_of: Path) -> None:
+def test_between_two_trials(session: Session, environment: object, run_of: Path) -> None:
     session.interrupt(": passed after", *RUN, *AT_ONCE)
     assert outcomes(run_of)[0] is Outcome.PASSED
     started = [entry for entry in read_journal(run_of / "journal.jsonl") if isinstance(entry, TrialStarted)]
     assert len(started) <= 2
 
 
-def test_while_probing(session: Session, laboratory: object) -> None:
+def test_while_probing(session: Session, environment: object) -> None:
     cache = session.directory / "cache"
     cache.mkdir()
     for part in ("store", "bases", "apt"):
@@ -310,7 +310,7 @@ trigger: {kind: binder-mmap, size: 4MiB, count: 1}
 
 
 def test_while_downloading_unpacking_compiling_building_and_packing(
-    session: Session, laboratory: object
+    session: Session, environment: object
 ) -> None:
     archive = Archive(session.directory)
     session.environment(OOMLAB_CACHE=str(archive.cache), PATH=f"{archive.programs}:{os.environ['PATH']}")

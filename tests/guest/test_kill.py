@@ -18,7 +18,7 @@ KILLS = 8
 
 
 def test_runs_that_are_killed_and_resumed_end_as_if_nothing_had_been(
-    tmp_path: Path, laboratory: object
+    tmp_path: Path, environment: object
 ) -> None:
     campaign = Campaign(tmp_path / "runs", clock="deterministic", blocks=1, seed=1)
     tally = kill_often(campaign, KILLS)

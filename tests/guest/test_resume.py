@@ -47,7 +47,7 @@ def refusal(completed: Completed, code: ExitCode = ExitCode.BAD_INPUT) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_only_what_is_missing_is_made(oomlab: Oomlab, laboratory: object, number: signal.Signals) -> None:
+def test_only_what_is_missing_is_made(oomlab: Oomlab, environment: object, number: signal.Signals) -> None:
     cut_short(oomlab, number, *SMALL)
     path = oomlab.directory / "run"
     before = (path / "journal.jsonl").read_bytes().rpartition(b"\n")[0]
@@ -72,7 +72,7 @@ def test_only_what_is_missing_is_made(oomlab: Oomlab, laboratory: object, number
     assert (path / "journal.jsonl").read_bytes() == last
 
 
-def test_a_run_at_work_is_neither_resumed_nor_cleaned(oomlab: Oomlab, laboratory: object) -> None:
+def test_a_run_at_work_is_neither_resumed_nor_cleaned(oomlab: Oomlab, environment: object) -> None:
     endless = (*SMALL[:-4], "--set", "trigger={kind: command, command: 'sleep 600'}")
     with oomlab.started("run", *endless) as child:
         read_until(child, b": trigger running")
@@ -86,7 +86,7 @@ def test_a_run_at_work_is_neither_resumed_nor_cleaned(oomlab: Oomlab, laboratory
     assert b"ended" not in cleaned.stdout
 
 
-def test_other_artefacts_are_refused(oomlab: Oomlab, laboratory: object) -> None:
+def test_other_artefacts_are_refused(oomlab: Oomlab, environment: object) -> None:
     cut_short(oomlab, signal.SIGKILL, *SMALL)
     manifest = oomlab.directory / "run/manifest.json"
     recorded = manifest.read_text()
@@ -120,7 +120,7 @@ def mounted(place: Path, options: str) -> bool:
 
 
 def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(
-    oomlab: Oomlab, laboratory: object, tiny: Path
+    oomlab: Oomlab, environment: object, tiny: Path
 ) -> None:
     arguments = ["tiny/run" if word == "run" else word for word in SMALL]
     ended = oomlab("run", *arguments)
@@ -136,7 +136,7 @@ def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(
     ]  # fmt: skip
 
 
-def test_a_damaged_initramfs_is_never_booted(oomlab: Oomlab, laboratory: object) -> None:
+def test_a_damaged_initramfs_is_never_booted(oomlab: Oomlab, environment: object) -> None:
     cache = oomlab.directory / "cache"
     cache.mkdir()
     for part in ("bases", "apt", "probe"):

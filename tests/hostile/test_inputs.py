@@ -19,7 +19,7 @@ from orchestrator.files.reading import read_bounded
 from orchestrator.kernels.build.patch import read_patch
 from orchestrator.kernels.build.tree import OddFile, unpack
 from orchestrator.logs import streams as files
-from orchestrator.logs.streams import Told
+from orchestrator.logs.streams import Reported
 from orchestrator.reproduce.source import load_source
 from orchestrator.scenario.loading.files import read_scenario_text
 from orchestrator.units import MIB
@@ -35,7 +35,7 @@ class Events:
     def __init__(self) -> None:
         self.found = 0
 
-    def event(self, file: str, event: Told) -> None:
+    def event(self, file: str, event: Reported) -> None:
         self.found += 1
 
     def file_done(self, file: str, events: int) -> None:

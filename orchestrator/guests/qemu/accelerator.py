@@ -45,7 +45,7 @@ _HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
 def find_accelerator(
-    arch: ArchName, *, kernel: Path, initramfs: Path, say: Callable[[str], None], anew: bool = False
+    arch: ArchName, *, kernel: Path, initramfs: Path, progress: Callable[[str], None], anew: bool = False
 ) -> AcceleratorReport:
     """KVM if a guest boots with it, else TCG and why; `anew`: whatever was found before.
 
@@ -56,7 +56,7 @@ def find_accelerator(
     cached = _cache_file(arch, version)
     if anew:
         cached.unlink(missing_ok=True)
-    return _remembered(cached, probe, arch, say)
+    return _remembered(cached, probe, arch, progress)
 
 
 def remembered_accelerator(arch: ArchName) -> AcceleratorReport | None:
@@ -71,28 +71,30 @@ def kvm_is_forbidden(arch: ArchName) -> bool:
 
 
 def find_emulator(
-    arch: ArchName, *, kernel: Path, initramfs: Path, say: Callable[[str], None]
+    arch: ArchName, *, kernel: Path, initramfs: Path, progress: Callable[[str], None]
 ) -> AcceleratorReport:
     """TCG, also where KVM works: the deterministic clock counts instructions. HostError as above."""
-    report = find_accelerator(arch, kernel=kernel, initramfs=initramfs, say=say)
+    report = find_accelerator(arch, kernel=kernel, initramfs=initramfs, progress=progress)
     if report.accelerator != "tcg":
-        say("the deterministic clock counts instructions, which KVM cannot do: its guests are emulated (TCG)")
+        progress(
+            "the deterministic clock counts instructions, which KVM cannot do: its guests are emulated (TCG)"
+        )
         version = report.qemu_version
         probe = partial(_probe, arch, "tcg", kernel, initramfs, version, "KVM counts no instructions")
         cached = _cache_file(arch, version)
-        report = _remembered(cached.with_stem(f"{cached.stem}-tcg"), probe, f"{arch} without KVM", say)
+        report = _remembered(cached.with_stem(f"{cached.stem}-tcg"), probe, f"{arch} without KVM", progress)
     return report.model_copy(update={"cpu_model": cpu_model(arch, "tcg", "deterministic")})
 
 
 def _remembered(
-    cached: Path, probe: Callable[[], AcceleratorReport], what: str, say: Callable[[str], None]
+    cached: Path, probe: Callable[[], AcceleratorReport], what: str, progress: Callable[[str], None]
 ) -> AcceleratorReport:
     known = _read(cached)
     if known is not None:
         return known
-    say(f"probing the accelerator for {what} guests (once per host and QEMU version)")
+    progress(f"probing the accelerator for {what} guests (once per host and QEMU version)")
     report = probe()
-    say(f"accelerator for {what}: {report.accelerator} ({report.reason})")
+    progress(f"accelerator for {what}: {report.accelerator} ({report.reason})")
     with suppress(OSError):  # on a full disk it is found again next time
         cached.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(cached, report.model_dump_json().encode())

@@ -54,7 +54,7 @@ def template_memory(boot: Boot) -> Iterator[Snapshot]:
         os.close(ram_fd)
 
 
-def freeze(monitor: Monitor, snapshot: Snapshot, deadline: Deadline) -> None:
+def take_snapshot(monitor: Monitor, snapshot: Snapshot, deadline: Deadline) -> None:
     """Wait until the guest has parked itself, then save its device state."""
     monitor.await_parked(deadline)
     monitor.save(snapshot.state_fd, deadline)

@@ -109,7 +109,7 @@ class PlainObserver:
         self._console = console
         self._triggered = False
 
-    def say(self, text: str) -> None:
+    def progress(self, text: str) -> None:
         """Print a line of preparation."""
         self._print(text)
 
@@ -160,7 +160,7 @@ class LiveObserver(PlainObserver):
         self._tally: dict[str, Counter[str]] = {}
         self._guests: dict[GuestLabel, TaskID] = {}
 
-    def say(self, text: str) -> None:
+    def progress(self, text: str) -> None:
         """Print a line of preparation."""
         self._console.print(text, markup=False, highlight=False, style="dim")
 

@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from typing import TextIO
 
-from orchestrator.logs.streams import Told, shown
+from orchestrator.logs.streams import Reported, shown
 from orchestrator.oom.records import KernelCrash
 from orchestrator.report.oom import crash_page, event_page
 from orchestrator.text.amounts import count_of
@@ -23,7 +23,7 @@ class _Counts:
     def __init__(self) -> None:
         self._types: Counter[str] = Counter()
 
-    def add(self, event: Told) -> None:
+    def add(self, event: Reported) -> None:
         self._types[event.type] += 1
 
     @property
@@ -59,7 +59,7 @@ class TextSink:
         self._counts = _Counts()
         self._files = 0
 
-    def event(self, file: str, event: Told) -> None:
+    def event(self, file: str, event: Reported) -> None:
         """Write the event's page at once: the log may still be growing."""
         self._counts.add(event)
         page = (
@@ -92,7 +92,7 @@ class JsonSink:
         self._crashes: list[dict[str, object]] = []
         out.write('{"events": [')
 
-    def event(self, file: str, event: Told) -> None:
+    def event(self, file: str, event: Reported) -> None:
         """Write the event, on a line of its own; crashes come in a list of theirs."""
         self._counts.add(event)
         name = os.fsencode(file).decode("utf-8", "backslashreplace")

@@ -35,7 +35,7 @@ class PlainConsole(Console):
             yield segment if segment.control else Segment(named(segment.text), segment.style)
 
 
-class Data(PlainConsole):
+class StdoutConsole(PlainConsole):
     """Tables on stdout. A reader that has gone is told to the caller, not made exit code 1."""
 
     def on_broken_pipe(self) -> None:
@@ -43,7 +43,7 @@ class Data(PlainConsole):
         raise BrokenPipeError
 
 
-class People(PlainConsole):
+class StderrConsole(PlainConsole):
     """Text on stderr. When nobody reads it any more the run still goes on to its verdict."""
 
     def on_broken_pipe(self) -> None:

@@ -46,9 +46,9 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeQemu]:
 
 
 def probe(said: list[str] | None = None) -> AcceleratorReport:
-    say = (lambda _: None) if said is None else said.append
+    progress = (lambda _: None) if said is None else said.append
     here = cache_dir().parent
-    return find_accelerator("x86_64", kernel=here / "kernel", initramfs=here / "initramfs", say=say)
+    return find_accelerator("x86_64", kernel=here / "kernel", initramfs=here / "initramfs", progress=progress)
 
 
 def behave(qemu: FakeQemu, behaviour: Mapping[str, str]) -> None:

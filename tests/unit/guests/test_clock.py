@@ -122,7 +122,7 @@ def test_the_deterministic_clock_emulates_also_where_kvm_works(
     monkeypatch.setattr(accelerator, "find_accelerator", lambda *_, **__: report("kvm"))
     monkeypatch.setattr(accelerator, "_probe", probe)
     for _ in range(2):
-        found = find_emulator("x86_64", kernel=Path("/k"), initramfs=Path("/i"), say=said.append)
+        found = find_emulator("x86_64", kernel=Path("/k"), initramfs=Path("/i"), progress=said.append)
         assert (found.accelerator, found.cpu_model) == ("tcg", MACHINES["x86_64"].deterministic_cpu)
     assert probed == ["tcg"], "the answer is kept"
     assert "KVM" in said[0]
@@ -132,7 +132,7 @@ def test_the_deterministic_clock_emulates_also_where_kvm_works(
 def test_where_only_emulation_works_nothing_is_probed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(accelerator, "find_accelerator", lambda *_, **__: report("tcg"))
-    found = find_emulator("arm64", kernel=Path("/k"), initramfs=Path("/i"), say=said.append)
+    found = find_emulator("arm64", kernel=Path("/k"), initramfs=Path("/i"), progress=said.append)
     assert (found.accelerator, found.cpu_model, said) == ("tcg", "cortex-a76", [])
 
 

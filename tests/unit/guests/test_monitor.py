@@ -37,7 +37,7 @@ class Qemu:
             self._serve()
 
     def _serve(self) -> None:
-        self.say(GREETING)
+        self.progress(GREETING)
         while True:
             data, passed, *_ = socket.recv_fds(self._connection, 1 << 16, 4)
             if not data:
@@ -48,9 +48,9 @@ class Qemu:
             request = json.loads(data)
             assert {"execute"} <= set(request) <= {"execute", "arguments", "id"}
             self.commands.append(request)
-            self.say(*self._answer(request))
+            self.progress(*self._answer(request))
 
-    def say(self, *messages: dict[str, Any] | bytes) -> None:
+    def progress(self, *messages: dict[str, Any] | bytes) -> None:
         for message in messages:
             line = message if isinstance(message, bytes) else json.dumps(message).encode() + b"\r\n"
             self._connection.sendall(line)
@@ -105,7 +105,7 @@ def soon() -> Deadline:
 def test_device_state_is_saved_and_restored(serving: Serving) -> None:
     monitor, qemu = serving(obedient)
     monitor.connect(soon())
-    qemu.say({"event": "STOP"})
+    qemu.progress({"event": "STOP"})
     monitor.await_parked(soon())
     with Path(os.devnull).open("wb") as file:
         monitor.save(file.fileno(), soon())

@@ -19,11 +19,11 @@ from tests.user_terminal import UserTerminal, controlling_terminal, open_files, 
 
 _TOOL = """
 import sys
-from orchestrator.host.interrupts import end_in_order
+from orchestrator.host.interrupts import install_signal_handlers
 from orchestrator.host.process import start
 from orchestrator.guests.terminal import guest_terminal
 
-end_in_order()
+install_signal_handlers()
 with guest_terminal() as terminal:
     streams = {"stdin": terminal.stdin, "stdout": terminal.guest_end, "stderr": terminal.guest_end}
     with start(["sh", "-c", sys.argv[1]], **streams) as child:

@@ -26,7 +26,7 @@ def _handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_interrupts_and_more_do_not_disturb_the_end(number: signal.Signals) -> None:
-    interrupts.end_in_order()
+    interrupts.install_signal_handlers()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
     for other in SIGNALS:
@@ -35,14 +35,14 @@ def test_a_signal_interrupts_and_more_do_not_disturb_the_end(number: signal.Sign
 
 def test_after_a_while_the_user_is_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interrupts, "_DEAF_S", 0.0)
-    interrupts.end_in_order()
+    interrupts.install_signal_handlers()
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 
 
 def step(done: list[str], failure: Exception | None = None) -> None:
-    with interrupts.held_back():
+    with interrupts.interrupts_deferred():
         signal.raise_signal(signal.SIGINT)
         done.append("whole")
         if failure is not None:
@@ -50,7 +50,7 @@ def step(done: list[str], failure: Exception | None = None) -> None:
 
 
 def test_an_interrupt_waits_for_the_end_of_a_step() -> None:
-    interrupts.end_in_order()
+    interrupts.install_signal_handlers()
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         step(done)
@@ -58,26 +58,26 @@ def test_an_interrupt_waits_for_the_end_of_a_step() -> None:
 
 
 def test_without_a_signal_nothing_happens_at_the_end_of_a_step() -> None:
-    interrupts.end_in_order()
-    with interrupts.held_back():
+    interrupts.install_signal_handlers()
+    with interrupts.interrupts_deferred():
         pass
 
 
 def test_a_failure_in_a_step_is_not_hidden() -> None:
-    interrupts.end_in_order()
+    interrupts.install_signal_handlers()
     with pytest.raises(ValueError, match="mine"):
         step([], ValueError("mine"))
 
 
 def test_what_the_parent_had_ignored_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    interrupts.end_in_order()
+    interrupts.install_signal_handlers()
     signal.raise_signal(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_at_the_very_end_nothing_is_heard() -> None:
-    interrupts.end_in_order()
-    interrupts.ignore_more()
+    interrupts.install_signal_handlers()
+    interrupts.ignore_signals()
     for number in SIGNALS:
         signal.raise_signal(number)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.logs.streams import Told, _Patience, _Queue, ordered_events, read_files
+from orchestrator.logs.streams import Reported, _Patience, _Queue, ordered_events, read_files
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.units import MIB
 
@@ -27,7 +27,7 @@ class Kept:
         self.done: list[tuple[str, int]] = []
         self.closed = False
 
-    def event(self, file: str, event: Told) -> None:
+    def event(self, file: str, event: Reported) -> None:
         assert not self.closed
         self.told.append(f"{file}:{event.line}")
 

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.commands.shared import people
 from orchestrator.errors import HostError
 from orchestrator.report.console.live import PlainObserver
-from orchestrator.run.environment import open_laboratory
+from orchestrator.run.environment import open_environment
 from orchestrator.scenario.loading.loader import load_scenario
 
 
@@ -20,6 +20,6 @@ def test_the_emulator_is_missed_together_with_the_tools(
     monkeypatch.setenv("PATH", str(tmp_path))
     scenario = load_scenario(Path("binder-order3")).scenario
     with pytest.raises(HostError) as caught:
-        open_laboratory(scenario, PlainObserver(people))
+        open_environment(scenario, PlainObserver(people))
     assert {"qemu-system-aarch64,", "aarch64-linux-gnu-gcc,", "bwrap,"} <= set(caught.value.message.split())
     assert "qemu-system-arm gcc-aarch64-linux-gnu bubblewrap" in caught.value.hint

@@ -77,7 +77,7 @@ class Host:
             resources.callback(self._count_closed)
             self._ended(job)
             block = Block(job.planned, Evidence(), None, raised(job.planned.number, "x"), Folder(Path()))
-            self.schedule.block_raised(block, resources)
+            self.schedule.block_ready(block, resources)
 
     def _count_closed(self) -> None:
         self.closed += 1

@@ -44,7 +44,7 @@ class Lists:
         return [record for record in self.records if record.package.name in wanted]
 
 
-class Laboratory:
+class Environment:
     """Indexes by suite; what is not among them is in no configured archive."""
 
     def __init__(self, **indexes: Lists) -> None:
@@ -67,57 +67,59 @@ def fresh(suite: str, records: list[IndexRecord]) -> Lists:
 
 def test_an_index_that_lacks_a_base_is_fetched_anew_before_anybody_is_told() -> None:
     lists = Lists("bookworm-security", [BUSYBOX], LATER)
-    found = Laboratory(bookworm_security=lists).find()
+    found = Environment(bookworm_security=lists).find()
     assert (found.release, found.suite, lists.fetched) == ("6.12.117+deb12-arm64", "bookworm-security", 1)
 
 
 def test_an_index_that_was_just_fetched_is_not_fetched_twice() -> None:
     lists = fresh("bookworm-security", [BUSYBOX])
     with pytest.raises(HostError):
-        Laboratory(bookworm_security=lists).find()
+        Environment(bookworm_security=lists).find()
     assert lists.fetched == 1
 
 
 def test_an_index_that_has_the_base_is_left_alone() -> None:
     lists = Lists("bookworm-security", LATER, [])
-    assert Laboratory(bookworm_security=lists).find().release == "6.12.117+deb12-arm64"
+    assert Environment(bookworm_security=lists).find().release == "6.12.117+deb12-arm64"
     assert lists.fetched == 0
 
 
 def test_a_refresh_trusts_no_index() -> None:
     lists = Lists("bookworm-security", [], LATER)
-    assert Laboratory(bookworm_security=lists).find(afresh=True).release == "6.12.117+deb12-arm64"
+    assert Environment(bookworm_security=lists).find(afresh=True).release == "6.12.117+deb12-arm64"
     assert lists.fetched == 1
 
 
 @pytest.mark.parametrize("libc", [OLD, NEW])
 def test_hosts_of_all_releases_agree_when_all_origins_are_there(libc: tuple[int, ...]) -> None:
-    laboratory = Laboratory(trixie=fresh("trixie", OWN), bookworm_security=fresh("bookworm-security", LATER))
-    assert laboratory.find(libc=libc).suite == "bookworm-security"
+    environment = Environment(
+        trixie=fresh("trixie", OWN), bookworm_security=fresh("bookworm-security", LATER)
+    )
+    assert environment.find(libc=libc).suite == "bookworm-security"
 
 
 def test_without_a_security_archive_the_release_itself_has_it() -> None:
-    assert Laboratory(trixie=fresh("trixie", OWN)).find(libc=NEW).suite == "trixie"
+    assert Environment(trixie=fresh("trixie", OWN)).find(libc=NEW).suite == "trixie"
 
 
 def test_build_tools_that_this_host_cannot_run_are_passed_over() -> None:
-    laboratory = Laboratory(
+    environment = Environment(
         trixie=fresh("trixie", OWN), bookworm_backports=fresh("bookworm-backports", BACKPORT)
     )
-    assert laboratory.find(libc=OLD).suite == "bookworm-backports"
-    assert laboratory.find(libc=NEW).suite == "trixie"
+    assert environment.find(libc=OLD).suite == "bookworm-backports"
+    assert environment.find(libc=NEW).suite == "trixie"
 
 
 def test_a_release_s_own_kernel_of_another_series_is_no_base() -> None:
     with pytest.raises(HostError) as caught:
-        Laboratory(bookworm=fresh("bookworm", OWN)).find("debian-6.1", libc=NEW)
+        Environment(bookworm=fresh("bookworm", OWN)).find("debian-6.1", libc=NEW)
     assert caught.value.evidence[0] == "no linux-image-arm64:arm64 of 6.1"
 
 
 def test_whoever_is_told_learns_what_was_looked_for_and_where() -> None:
-    laboratory = Laboratory(trixie=fresh("trixie", OWN), bookworm_security=fresh("bookworm-security", []))
+    environment = Environment(trixie=fresh("trixie", OWN), bookworm_security=fresh("bookworm-security", []))
     with pytest.raises(HostError, match=r"debian-6\.12 for arm64 is in no package source") as caught:
-        laboratory.find()
+        environment.find()
     there = "linux-image-6.12.117+deb13-arm64 6.12.117-1 is there"
     assert caught.value.evidence == (
         "no linux-image-6.12-arm64:arm64 of 6.12",
