@@ -12,7 +12,6 @@ from orchestrator.errors import ExitCode
 from orchestrator.evidence.evidence import Ending
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import BlockResult, RequestPaths, TrialResult
-from orchestrator.report.rows import sample_line
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
@@ -281,31 +280,6 @@ def test_trials_that_disturb_one_another_have_no_latencies(clock: Clock, timed: 
     assert (totals.p50 is not None, totals.max is not None) == (timed, timed)
 
 
-def test_the_private_memory_of_forks_is_summed_up() -> None:
-    results = [
-        survived(block=number).model_copy(
-            update={"private_memory_kb": size_kb, "vmstat_delta": {"pgfree": 1}}
-        )
-        for number, size_kb in enumerate([60_000, None, 90_000, 70_000], start=1)
-    ]
-    answer = verdict(scenario("trials: {blocks: 4}"), *results).passes[0]
-    assert (answer.private_memory_median_kb, answer.private_memory_largest_kb) == (70_000, 90_000)
-    assert answer.private_memory_missing == 1
-    assert "88 MiB at most; 1 fork had ended before it could be read" in sample_line(answer)
-
-
-def test_a_fork_whose_trigger_did_not_end_misses_no_private_memory() -> None:
-    """Benchmarks alone, a hang: nobody was to look."""
-    first, second = survived(), survived(block=2)
-    results = [
-        first.model_copy(update={"private_memory_kb": 60_000}),
-        second.model_copy(update={"private_memory_kb": None, "vmstat_delta": {}}),
-    ]
-    answer = verdict(scenario("trials: {blocks: 2}"), *results).passes[0]
-    assert answer.private_memory_missing == 0
-    assert sample_line(answer).endswith("59 MiB at most")
-
-
 def test_outcomes_are_counted_of_the_trigger_alone() -> None:
     beside = [survived(name).model_copy(update={"stage": "relaxed"}) for name in ("kcalloc", "kvcalloc")]
     answer = verdict(scenario(), oomed(), survived(), *beside)
@@ -378,11 +352,6 @@ def test_blocks_of_another_clock_are_another_pass() -> None:
         scenario(), [raised(1, "x"), other], [oomed(), survived()], accelerators=ACCELERATORS
     ).passes[0]
     assert (each.blocks, each.distinct_states) == (1, 1)
-
-
-def test_without_a_measure_of_the_host_there_is_no_private_memory() -> None:
-    each = verdict(scenario(), oomed(), survived()).passes[0]
-    assert (each.private_memory_median_kb, each.private_memory_largest_kb) == (None, None)
 
 
 def test_the_proof_boot_is_no_trial() -> None:
