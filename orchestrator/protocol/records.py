@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from orchestrator.files.json_numbers import require_64_bits
+
 PROTOCOL_VERSION = 3
 
 
@@ -300,6 +302,7 @@ _RECORD: TypeAdapter[ControlRecord] = TypeAdapter(ControlRecord)
 
 def parse_record(line: bytes) -> ControlRecord:
     """One line of the control channel; ValueError when it is not a record of the protocol."""
+    require_64_bits(line)
     try:
         return _RECORD.validate_json(line)
     except ValidationError as error:

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ValidationError
 from orchestrator.errors import HostError, InputError
 from orchestrator.files.atomic import json_text, write_atomic
 from orchestrator.files.folder import Folder
+from orchestrator.files.json_numbers import HugeNumberError, require_64_bits
 
 _M = TypeVar("_M", bound=BaseModel)
 _RUNS = Path("runs")
@@ -100,9 +101,13 @@ class RunDirectory:
     def load(self, path: Path, kind: type[_M]) -> _M:
         """Read a model back; InputError when the file is missing or of another format."""
         try:
-            return kind.model_validate_json(Folder(path.parent).read(path.name))
+            data = Folder(path.parent).read(path.name)
+            require_64_bits(data)
+            return kind.model_validate_json(data)
         except FileNotFoundError:
             raise InputError(f"{path} does not exist", hint="is this a run directory?") from None
+        except HugeNumberError as error:
+            raise InputError(f"{path} cannot be read: {error}") from None
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "whole file"

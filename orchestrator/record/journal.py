@@ -21,6 +21,7 @@ from pydantic_core import from_json
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.files.folder import Folder
+from orchestrator.files.json_numbers import HugeNumberError, require_64_bits
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.record.fallback import settled
 from orchestrator.record.result import BlockResult, TrialResult
@@ -214,7 +215,10 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
     if number == 1:
         _require_known_format(path, line)
     try:
+        require_64_bits(line)
         return _ENTRY.validate_json(line)
+    except HugeNumberError as error:
+        raise InputError(f"{path}:{number}: no journal record: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InputError(f"{path}:{number}: no journal record: {first['msg']}") from None
