@@ -28,6 +28,7 @@ from rich.table import Table
 from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
 from orchestrator.errors import OomlabError
+from orchestrator.guests.qemu.launcher import QemuLauncher
 from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host.process import Argument, run
 from orchestrator.paths import cache_dir
@@ -146,13 +147,14 @@ def bare_commands(environment: Environment, scratch: Path, *, prefix: str = "") 
     """The boots of the scenario, straight through, console and control to files, nothing else."""
     return [
         qemu_argv(
-            environment.boot(planned),
+            launcher.boot,
             Wiring(
                 f"file,path={scratch}/{prefix}console-{number}",
                 f"file,path={scratch}/{prefix}control-{number}",
             ),
         )
         for number, planned in enumerate(by_hand(plan_blocks(environment.scenario)))
+        if isinstance(launcher := environment.launcher(planned), QemuLauncher)
     ]
 
 

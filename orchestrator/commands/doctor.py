@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from orchestrator.arch import ARCHS, ArchName
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
-
-if TYPE_CHECKING:
-    from orchestrator.arch import ArchName
 
 EPILOG = (
     "Exit codes: 0 a run can be made here, 2 bad input, 3 something that a run needs is missing, "
@@ -51,9 +49,7 @@ def doctor(
 
 
 def _archs(asked: str | None) -> list[ArchName]:
-    from orchestrator.guests.qemu.machine import MACHINES
-
-    known = [arch for arch in MACHINES if asked in (None, arch)]
+    known = [arch.name for arch in ARCHS.values() if asked in (None, arch.name)]
     if not known:
-        raise InputError(f"unknown architecture '{asked}'", hint=f"known: {', '.join(MACHINES)}")
+        raise InputError(f"unknown architecture '{asked}'", hint=f"known: {', '.join(ARCHS)}")
     return known

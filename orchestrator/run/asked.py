@@ -17,7 +17,7 @@ def load_runnable(
 ) -> LoadedScenario:
     """As `load_scenario`; ScenarioInvalid, too, for what the device cannot do."""
     loaded = load_scenario(path, overrides, patches, repeat)
-    from orchestrator.guests.qemu.command_line_room import room_problems  # slow to load, needed last
+    from orchestrator.guests.registry import problems_of  # slow to load, needed last
 
-    refuse(loaded, room_problems(loaded.scenario))
+    refuse(loaded, problems_of(loaded.scenario))
     return loaded

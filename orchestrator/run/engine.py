@@ -12,11 +12,9 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.errors import HostError
-from orchestrator.guests.qemu.machine import Wiring, qemu_argv
 from orchestrator.host.capacity import Capacity, find_capacity
 from orchestrator.host.facts import host_facts
 from orchestrator.host.ledger import kept_ledger
-from orchestrator.host.process import paste_ready
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
@@ -209,7 +207,7 @@ def _manifest(
         accelerators=dict(environment.accelerators),
         artefacts={images.manifest.base: images.manifest for images in environment.images.values()},
         qemu_commands={
-            block.variants[0]: paste_ready(qemu_argv(environment.boot(block), Wiring.paste_ready()))
+            block.variants[0]: environment.launcher(block).command
             for block in by_hand(blocks)
             if block.number == 1 and block.stage == "trigger"
         },

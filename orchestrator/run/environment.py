@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.clock import Clock
 from orchestrator.guests.accelerator_report import AcceleratorReport
-from orchestrator.guests.qemu.accelerator import find_accelerator, find_emulator
-from orchestrator.guests.qemu.boot import block_boot
-from orchestrator.guests.qemu.machine import MACHINES, Boot
-from orchestrator.host.facts import qemu_version
-from orchestrator.host.programs import needs_of, require
+from orchestrator.guests.backend import Backend, Launcher
+from orchestrator.guests.registry import backend_of
+from orchestrator.host.programs import require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
 from orchestrator.kernels.lock import Lock
 from orchestrator.kernels.pins import Pins
@@ -31,18 +29,16 @@ class Environment:
     images: Mapping[str, GuestImages]
     accelerators: Mapping[Clock, AcceleratorReport]
 
-    def boot(self, planned: PlannedBlock) -> Boot:
-        """The power-on of one block (or shell, or proof)."""
+    @property
+    def backend(self) -> Backend:
+        """What runs the scenario's guests."""
+        return backend_of(self.scenario.device)
+
+    def launcher(self, planned: PlannedBlock) -> Launcher:
+        """The boot of one block (or shell, or proof)."""
         (module, *_) = modules_of(self.scenario, planned.variants)
-        images, accelerator = self.images[module], self.accelerators[planned.clock]
-        return block_boot(
-            self.scenario,
-            planned,
-            kernel=images.kernel,
-            initramfs=images.initramfs,
-            accelerator=accelerator.accelerator,
-            slowdown=accelerator.slowdown,
-        )
+        accelerator = self.accelerators[planned.clock]
+        return self.backend.launcher(self.scenario, planned, self.images[module], accelerator)
 
     @property
     def mapping_bytes(self) -> int | None:
@@ -77,14 +73,13 @@ def open_environment(
     run under, if not the scenario's own.
     """
     arch, recipes = scenario.device.arch, variant_recipes(scenario)
-    require((*needs_of(arch, "boot"), *(() if pins is not None else image_needs(arch, recipes))))
-    qemu_version(MACHINES[arch].program)  # to fail now, not after minutes of downloads
+    backend = backend_of(scenario.device)
+    require((*backend.needs(arch), *(() if pins is not None else image_needs(arch, recipes))))
+    backend.require_version(arch)  # to fail now, not after minutes of downloads
     images = prepare_images(arch, recipes, progress=observer.progress, pins=pins, lock=lock)
     first = next(iter(images.values()))
-    find: dict[Clock, Callable[..., AcceleratorReport]]
-    find = {"realtime": find_accelerator, "deterministic": find_emulator}
     accelerators = {
-        clock: find[clock](arch, kernel=first.kernel, initramfs=first.initramfs, progress=observer.progress)
+        clock: backend.accelerator(arch, clock, first, observer.progress)
         for clock in clocks or scenario.trials.clock
     }
     return Environment(scenario, images, accelerators)

@@ -56,7 +56,9 @@ class Execution:
         self._journal = journal
         self._observer = observer
         self._stop = StopSwitch()
-        self._common = RunContext(environment.budgets, self._stop, environment.mapping_bytes)
+        self._common = RunContext(
+            environment.budgets, environment.backend.capabilities, self._stop, environment.mapping_bytes
+        )
         self._telling = threading.Lock()
         self._failure: BaseException | None = None
 
@@ -134,9 +136,9 @@ class Execution:
         with self._told(entry):
             self._observer.guest_started(label)
         folder = self._directory.make("blocks", label.number)
-        boot = self._environment.boot(planned)
+        launcher = self._environment.launcher(planned)
         observers = self._observers(label)
-        with prepare_block(planned, boot, folder, job.attempt, self._common, observers) as block:
+        with prepare_block(planned, launcher, folder, job.attempt, self._common, observers) as block:
             with self._told(BlockEnded(number=label.number, result=block.result)):
                 self._observer.block_ended(label, block.result)
             _require_understood(block.evidence)

@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 
 from orchestrator.errors import InputError
-from orchestrator.guests.qemu.handover import handed_over
-from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
-from orchestrator.guests.serial import Pump, serial_pipe
-from orchestrator.guests.terminal import LEAVE_KEY, guest_terminal
-from orchestrator.host.process import start
+from orchestrator.guests.backend import Launcher
+from orchestrator.guests.registry import backend_of
 from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.protocol.records import State, TargetRecord, parse_record
 from orchestrator.run.environment import open_environment
@@ -27,28 +23,18 @@ from orchestrator.text.plain import one_line
 class ShellSession:
     """A guest that is ready to be powered on in the terminal's foreground."""
 
-    boot: Boot
+    launcher: Launcher
 
     def attach(self) -> int:
-        """Boot with the terminal joined to the guest's console until the guest ends; QEMU's exit status.
-
-        Ctrl-C goes to the guest, as on a real console; the key to leave by powers the guest off, status 0.
-        """
-        with serial_pipe() as control, guest_terminal() as terminal, handed_over(self.boot) as given:
-            wiring = Wiring(console="stdio,signal=off", control=control.chardev)
-            progress = Pump("control", control.read_fd, _Progress())
-            with start(
-                qemu_argv(given.boot, wiring),
-                stdin=terminal.stdin, stdout=terminal.guest_end, stderr=terminal.guest_end,
-                pass_fds=(control.write_fd, *given.descriptors), confined=given.confined,
-            ) as child:  # fmt: skip
-                os.close(control.write_fd)
-                progress.start()
-                return child.wait() if terminal.join() else child.poll() or 0
+        """Boot with the terminal joined to a shell in the guest until that ends; an exit status."""
+        return self.launcher.attach(_Progress())
 
 
 def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> ShellSession:
-    """Prepare the guest of one variant. InputError for a variant that the scenario lacks."""
+    """Prepare the guest of one variant. InputError for one that the scenario lacks, or without shells."""
+    shell = backend_of(scenario.device).capabilities.shell
+    if not shell:
+        raise InputError(f"backend '{scenario.device.backend}' gives no shell: {shell.why_not}")
     name = variant if variant is not None else next(iter(scenario.variants))
     if name not in scenario.variants:
         raise InputError(
@@ -57,8 +43,8 @@ def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> S
     environment = open_environment(scenario, observer, clocks=("realtime",))
     planned = PlannedBlock(1, block_seed(scenario, 1), Mode.SHELL, "realtime", (name,), ())
     observer.progress("booting; the shell opens once memory is in the wanted state")
-    observer.progress(f"`exit` ends the guest, {LEAVE_KEY} powers it off")
-    return ShellSession(environment.boot(planned))
+    observer.progress(environment.backend.how_to_leave)
+    return ShellSession(environment.launcher(planned))
 
 
 class _Progress:

@@ -13,7 +13,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
-from orchestrator.guests.qemu.guest import QemuGuest
+from orchestrator.guests.backend import Capabilities, Guest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.protocol.records import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
@@ -28,7 +28,6 @@ _GUEST_REPORTS_FIRST_S = 10.0
 """The guest watches its own budgets; the host's deadline is for guests that no longer can."""
 _AFTER_S = 60.0
 _SILENCE_S = 20.0
-_REGISTERS_S = 2.0
 _CONSOLE_EVENTS = (MemoryEvent, CrashBegun, KernelCrash, Mark)
 
 RecordObserver = Callable[[ControlRecord], None]
@@ -49,7 +48,7 @@ class PhaseBudgets:
 
 
 class _LineClosed:
-    """A serial line came to its end: QEMU is gone."""
+    """The console came to its end: the device is gone."""
 
 
 class _Stopped:
@@ -104,6 +103,7 @@ class Watch:
         evidence: Evidence,
         folder: Folder,
         budgets: PhaseBudgets,
+        capabilities: Capabilities,
         first: Deadline,
         on_record: RecordObserver,
         on_event: EventObserver,
@@ -112,6 +112,7 @@ class Watch:
         self.evidence = evidence
         self._folder = folder
         self._budgets = budgets
+        self._capabilities = capabilities
         self._deadline = first
         self._progress: Deadline | None = None
         self._crashed: Deadline | None = None
@@ -140,17 +141,17 @@ class Watch:
 
         return sink
 
-    def until_parked(self, guest: QemuGuest) -> bool:
+    def until_parked(self, guest: Guest) -> bool:
         """Take in what comes until the guest parks (True), or ends or is overdue (False)."""
         while (item := self._next(guest)) is not None:
             if isinstance(item, Parked):
                 return True
         return False
 
-    def until_the_end(self, guest: QemuGuest) -> None:
+    def until_the_end(self, guest: Guest) -> None:
         """Take in what comes until the guest has ended or is overdue."""
         while (item := self._next(guest)) is not None:
-            if isinstance(item, TriggerEnd):
+            if isinstance(item, TriggerEnd) and self._capabilities.private_memory:
                 self.evidence.private_memory_kb = guest.private_memory_kb()
 
     def take_the_rest(self) -> None:
@@ -160,7 +161,7 @@ class Watch:
             if not isinstance(item, _LineClosed | _Stopped | _RecordingFailed):
                 self._take(item)
 
-    def _next(self, guest: QemuGuest) -> Item | None:
+    def _next(self, guest: Guest) -> Item | None:
         """The next thing that came in; None when the watch is over."""
         due = self._due()
         try:
@@ -172,8 +173,7 @@ class Watch:
             self.evidence.ending = Ending.INTERRUPTED
             return None
         if isinstance(item, _LineClosed):
-            self.evidence.ending_detail = f"QEMU ended with status {guest.child.wait()}"
-            guest.drain()
+            self.evidence.ending_detail = guest.await_end()
             self._not_recorded(guest.sink_failure())
             return None
         if isinstance(item, _RecordingFailed):
@@ -248,14 +248,16 @@ class Watch:
             silence_s, f"a sign of life after the kernel's crash (nothing for {silence_s:.0f} s)"
         )
 
-    def _overdue(self, guest: QemuGuest, due: Deadline) -> None:
+    def _overdue(self, guest: Guest, due: Deadline) -> None:
         if any(isinstance(event, CrashBegun) and event.crash == "panic" for event in self.evidence.console):
             self.evidence.ending_detail = "ended after its panic"
             return
         self.evidence.ending = Ending.OVERDUE
         self.evidence.ending_detail = f"not in time: {due.what}"
+        if not self._capabilities.registers:
+            return
         try:
-            registers = guest.monitor.registers(Deadline.after(_REGISTERS_S, "CPU registers"))
+            registers = guest.registers()
         except HostError as error:
             registers = error.message
         with self._folder.create("registers.txt") as file:

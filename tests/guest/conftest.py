@@ -17,10 +17,13 @@ import pytest
 from orchestrator.bases import find_base
 from orchestrator.deadline import Deadline
 from orchestrator.files.folder import Folder
+from orchestrator.guests.qemu.backend import QemuBackend
+from orchestrator.guests.qemu.launcher import QemuLauncher
+from orchestrator.guests.qemu.machine import Boot
 from orchestrator.host.process import Child, Completed, run, start
 from orchestrator.kernels.debian.apt import host_architecture, open_apt, sources_of, sources_text
 from orchestrator.kernels.debian.sources import read_archives, trusted_keys
-from orchestrator.plan import plan_blocks
+from orchestrator.plan import PlannedBlock, plan_blocks
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import TrialResult
@@ -141,6 +144,13 @@ def environment() -> Environment:
     return open_environment(load_scenario(Path("binder-order3")).scenario, Quiet())
 
 
+def qemu_boot(environment: Environment, planned: PlannedBlock) -> Boot:
+    """The power-on as QEMU's argument list is made of it."""
+    launcher = environment.launcher(planned)
+    assert isinstance(launcher, QemuLauncher)
+    return launcher.boot
+
+
 class Trial:
     """Runs single trials of `binder-order3`, changed as a test wants: a block and one fork of it."""
 
@@ -160,14 +170,16 @@ class Trial:
         scenario = load_scenario(Path("binder-order3"), ("trials={blocks: 1}", *overrides)).scenario
         environment = replace(self.environment, scenario=scenario)
         planned = plan_blocks(scenario)[0]
-        boot = environment.boot(planned)
-        boot = replace(boot, command_line=change(boot.command_line))
-        common = RunContext(budgets or environment.budgets, StopSwitch(), environment.mapping_bytes)
+        boot = qemu_boot(environment, planned)
+        launcher = QemuLauncher(replace(boot, command_line=change(boot.command_line)))
+        common = RunContext(
+            budgets or environment.budgets, QemuBackend.capabilities, StopSwitch(), environment.mapping_bytes
+        )
         observers = Observers(on_record, _ignore)
         block_directory, self.directory = self.directory / "0001", self.directory / "0002"
         for directory in (block_directory, self.directory):
             directory.mkdir(parents=True)
-        with prepare_block(planned, boot, Folder(block_directory), 1, common, observers) as block:
+        with prepare_block(planned, launcher, Folder(block_directory), 1, common, observers) as block:
             trial = next(
                 trial for trial in planned.trials if (trial.variant, trial.stage) == (variant, "trigger")
             )

@@ -22,6 +22,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.files.folder import Folder
 from orchestrator.guests import serial as channel
+from orchestrator.guests.qemu.backend import QemuBackend
 from orchestrator.guests.qemu.guest import power_on
 from orchestrator.host.process import start
 from orchestrator.plan import PlannedBlock, plan_blocks
@@ -36,7 +37,7 @@ from orchestrator.run.watch import StopSwitch
 from orchestrator.scenario.loading.loader import Repeat, load_text
 from orchestrator.scenario.models import Trials
 from orchestrator.verdict.verdict import Verdict, compute_verdict
-from tests.guest.conftest import Quiet
+from tests.guest.conftest import Quiet, qemu_boot
 
 pytestmark = pytest.mark.guest
 
@@ -214,14 +215,18 @@ def realtime(calm: Run) -> Environment:
 
 def raised(environment: Environment, blocks: Sequence[PlannedBlock], directory: Path) -> list[BlockResult]:
     """The blocks, two at a time, without any fork."""
-    common = RunContext(environment.budgets, StopSwitch(), environment.mapping_bytes)
+    common = RunContext(
+        environment.budgets, QemuBackend.capabilities, StopSwitch(), environment.mapping_bytes
+    )
     observers = Observers(_drop, _drop)
 
     def result(number: int) -> BlockResult:
         own = directory / str(number)
         own.mkdir()
         planned = blocks[number]
-        with prepare_block(planned, environment.boot(planned), Folder(own), 1, common, observers) as block:
+        with prepare_block(
+            planned, environment.launcher(planned), Folder(own), 1, common, observers
+        ) as block:
             return block.result
 
     with ThreadPoolExecutor(2) as pool:
@@ -248,7 +253,7 @@ def test_x86_64_repeats_as_well(checkout: Path, tmp_path: Path) -> None:
 def test_a_message_that_the_uart_would_not_take_at_once_is_refused(
     realtime: Environment, tmp_path: Path
 ) -> None:
-    boot = realtime.boot(plan_blocks(realtime.scenario)[0])
+    boot = qemu_boot(realtime, plan_blocks(realtime.scenario)[0])
     deadline = Deadline.after(60, "the guest is told")
     with (
         Folder(tmp_path).create("log") as log,

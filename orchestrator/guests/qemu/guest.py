@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
+from orchestrator.guests.backend import Sink
 from orchestrator.guests.qemu.handover import handed_over
 from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, qemu_argv
 from orchestrator.guests.qemu.monitor import Monitor
@@ -20,10 +21,9 @@ from orchestrator.guests.qemu.snapshot import Snapshot
 from orchestrator.guests.serial import Pump, SerialPipe, await_taken, narrow, serial_pipe
 from orchestrator.host.process import PIPE, Child, paste_ready, start
 
-Sink = Callable[[bytes], None]
-
 _DRAIN_S = 2.0
 """How long the last bytes may take from a dead QEMU's pipe to the files."""
+_REGISTERS_S = 2.0
 _LOG_TAIL_CHARS = 2000
 _MOST_LOG_BYTES = 1 << 20
 _LONGEST_MESSAGE_BYTES = 8
@@ -76,6 +76,16 @@ class QemuGuest:
     def sink_failure(self) -> Exception | None:
         """What stopped the recording of a serial line (a full disk, say), or None."""
         return self.console.failure or self.control.failure
+
+    def registers(self) -> str:
+        """As QEMU's monitor prints them; HostError when it does not answer in time."""
+        return self.monitor.registers(Deadline.after(_REGISTERS_S, "CPU registers"))
+
+    def await_end(self) -> str:
+        """Wait for the end of QEMU, whose serial lines have come to theirs; its exit status in words."""
+        status = self.child.wait()
+        self.drain()
+        return f"QEMU ended with status {status}"
 
     def drain(self) -> None:
         """After QEMU's end: wait until everything it wrote has been recorded."""

@@ -112,7 +112,7 @@ def load_text(
 
 def refuse(loaded: LoadedScenario, problems: Iterable[Cross]) -> None:
     """ScenarioInvalid, with their places, where there are problems that only a device's backend can know."""
-    found = [Finding(problem.path, problem.what, None, True) for problem in problems]
+    found = [Finding(problem.path, problem.what, problem.nearest, at_key=True) for problem in problems]
     if found:
         raise ScenarioInvalid(loaded.where.problems(found), hint=_HINT)
 

@@ -15,7 +15,7 @@ from orchestrator.guests.qemu.accelerator import find_emulator
 from orchestrator.guests.qemu.boot import block_boot
 from orchestrator.guests.qemu.machine import MACHINES, Wiring, qemu_argv
 from orchestrator.plan import plan_blocks
-from orchestrator.run.trial import order
+from orchestrator.protocol.fork_command import fork_command
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.scenario.models import Scenario
@@ -89,7 +89,7 @@ def test_forks_are_one_under_the_deterministic_clock() -> None:
 
 @pytest.mark.parametrize("module", [0, 9, 31])
 def test_a_fork_is_told_its_module_in_just_what_raises_the_uart_interrupt(module: int) -> None:
-    orders = {stage: order(module, stage) for stage in STAGES}
+    orders = {stage: fork_command(module, stage) for stage in STAGES}
     assert {len(text) for text in orders.values()} == {8}
     assert {stage: text[:1] for stage, text in orders.items()} == STAGES
     assert {int(text[1:]) for text in orders.values()} == {module}

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +14,8 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
+from orchestrator.guests.backend import Ability, Capabilities
+from orchestrator.guests.qemu.backend import QemuBackend
 from orchestrator.oom.records import CrashBegun
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.run.watch import PhaseBudgets, Watch
@@ -23,22 +25,31 @@ SILENCE_S = 0.3
 BUDGETS = PhaseBudgets(boot_s=30, target_s=30, trigger_s=30, after_s=0.1, silence_s=SILENCE_S)
 
 
-class Monitor:
-    def registers(self, deadline: Deadline) -> str:
-        raise HostError("no answer")
+EVERYTHING = QemuBackend.capabilities
 
 
 class Guest:
-    monitor = Monitor()
+    """Hangs for good: its backend never says that it ended."""
+
+    def await_end(self) -> str:
+        raise AssertionError
+
+    def sink_failure(self) -> Exception | None:
+        raise AssertionError
+
+    def registers(self) -> str:
+        raise HostError("no answer")
 
     def private_memory_kb(self) -> int:
         return 1
 
 
-def watched(directory: Path, *records: ControlRecord | CrashBegun | float) -> tuple[Evidence, float]:
+def watched(
+    directory: Path, *records: ControlRecord | CrashBegun | float, can: Capabilities = EVERYTHING
+) -> tuple[Evidence, float]:
     """The evidence of a guest that says this (numbers are pauses in seconds), and how long it was watched."""
-    guest: Any = Guest()
-    watch = Watch(Evidence(), Folder(directory), BUDGETS, Deadline.after(30, "hello"), _ignore, _ignore)
+    first = Deadline.after(30, "hello")
+    watch = Watch(Evidence(), Folder(directory), BUDGETS, can, first, _ignore, _ignore)
 
     def speak() -> None:
         for item in records:
@@ -50,7 +61,7 @@ def watched(directory: Path, *records: ControlRecord | CrashBegun | float) -> tu
     speaker = threading.Thread(target=speak)
     begun = time.monotonic()
     speaker.start()
-    watch.until_the_end(guest)
+    watch.until_the_end(Guest())
     speaker.join()
     return watch.evidence, time.monotonic() - begun
 
@@ -73,6 +84,15 @@ def test_a_trigger_that_tells_nothing_more_hangs_long_before_its_deadline(tmp_pa
     assert "the trigger gets on" in evidence.ending_detail
     assert seconds < 10
     assert (tmp_path / "registers.txt").read_text() == "no answer\n"
+
+
+def test_a_backend_is_asked_for_nothing_that_it_does_not_declare(tmp_path: Path) -> None:
+    unable = Ability("made up")
+    can = replace(EVERYTHING, registers=unable, private_memory=unable)
+    evidence, _ = watched(tmp_path, *started("binder-mmap"), trigger_end(), can=can)
+    assert evidence.ending is Ending.OVERDUE
+    assert evidence.private_memory_kb == 0
+    assert not (tmp_path / "registers.txt").exists()
 
 
 def test_a_slow_trigger_that_gets_on_does_not_hang(tmp_path: Path) -> None:

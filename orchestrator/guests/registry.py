@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The backends by name, and what a scenario asks of one that it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from orchestrator.guests.backend import Backend
+from orchestrator.scenario.fields import Cross
+from orchestrator.scenario.models import Device, Scenario
+
+
+def _qemu() -> Backend:
+    from orchestrator.guests.qemu.backend import QemuBackend
+
+    return QemuBackend()
+
+
+BACKENDS: dict[str, Callable[[], Backend]] = {"qemu": _qemu}
+"""By the word for `device.backend`; what a backend imports is loaded when it is asked for."""
+
+
+def backend_of(device: Device) -> Backend:
+    """What runs the guests of this device."""
+    return BACKENDS[device.backend]()
+
+
+def problems_of(scenario: Scenario) -> list[Cross]:
+    """All that the scenario asks of its device and this cannot do, each at its key and with the reason."""
+    backend = backend_of(scenario.device)
+    return [*_beyond(scenario, backend), *backend.problems(scenario)]
+
+
+def _beyond(scenario: Scenario, backend: Backend) -> Iterator[Cross]:
+    """What the capabilities that the backend declares rule out."""
+    name, can = scenario.device.backend, backend.capabilities
+    if "deterministic" in scenario.trials.clock and not can.deterministic_clock:
+        why = can.deterministic_clock.why_not
+        yield Cross(("trials", "clock"), f"backend '{name}' has no deterministic clock: {why}", "realtime")
+    if scenario.trials.forks > 1 and not can.snapshots:
+        what = f"backend '{name}' takes no snapshots to fork from: {can.snapshots.why_not}"
+        yield Cross(("trials", "forks"), what, "1")

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario is refused, at its place and with the reason, where its device cannot do what it asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from orchestrator.commands.shared import people
+from orchestrator.errors import InputError
+from orchestrator.guests.backend import Ability, Capabilities
+from orchestrator.guests.qemu.backend import QemuBackend
+from orchestrator.guests.registry import BACKENDS, backend_of
+from orchestrator.report.console.live import PlainObserver
+from orchestrator.run.asked import load_runnable
+from orchestrator.run.shell import open_shell
+from orchestrator.scenario.loading.loader import load_scenario
+from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
+from orchestrator.scenario.models import Device
+
+SCENARIO = """\
+name: asks-for-much
+device: {arch: arm64, memory: 256MiB}
+variants:
+  kcalloc: {base: debian-6.1}
+trigger: {kind: binder-mmap, size: 4MiB, count: 1}
+trials:
+  forks: 2
+  clock: [realtime, deterministic]
+"""
+ALL = QemuBackend.capabilities
+
+
+class Lesser(QemuBackend):
+    """QEMU without something."""
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+
+
+def problems(path: Path, can: Capabilities, monkeypatch: pytest.MonkeyPatch) -> tuple[Problem, ...]:
+    monkeypatch.setitem(BACKENDS, "qemu", lambda: Lesser(can))
+    path.write_text(SCENARIO)
+    with pytest.raises(ScenarioInvalid) as told:
+        load_runnable(path)
+    return told.value.problems
+
+
+def test_every_word_for_a_backend_has_one() -> None:
+    assert get_args(Device.model_fields["backend"].annotation) == tuple(BACKENDS)
+    assert isinstance(backend_of(load_scenario(Path("binder-order3")).scenario.device), QemuBackend)
+
+
+def test_no_deterministic_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    can = replace(ALL, deterministic_clock=Ability("crosvm counts no instructions"))
+    (problem,) = problems(tmp_path / "x.yaml", can, monkeypatch)
+    assert problem.line == 8
+    assert problem.what.startswith("backend 'qemu' has no deterministic clock: crosvm counts no instructions")
+
+
+def test_no_forks_without_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = problems(tmp_path / "x.yaml", replace(ALL, snapshots=Ability("none yet")), monkeypatch)
+    assert problem.line == 7
+    assert "takes no snapshots to fork from: none yet" in problem.what
+
+
+def test_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BACKENDS, "qemu", lambda: Lesser(replace(ALL, shell=Ability("nobody is there"))))
+    scenario = load_scenario(Path("binder-order3")).scenario
+    with pytest.raises(InputError, match="gives no shell: nobody is there"):
+        open_shell(scenario, None, PlainObserver(people))
