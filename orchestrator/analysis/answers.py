@@ -20,11 +20,9 @@ from orchestrator.analysis.paths import PHASES, Paths, path_lines, paths_of
 from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.analysis.records import Answer, Comparison, TimingComparison, When
 from orchestrator.analysis.samples import evident
-from orchestrator.binder import page_array_order
 from orchestrator.clock import Clock
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
-from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.stage import AuditedPhase
 from orchestrator.text.amounts import count_of, is_factor, short
 
@@ -193,7 +191,7 @@ def _state(case: Case) -> str:
         return ""
     free_mib = statistics.median(target.free_kb for target in targets) / _KIB_PER_MIB
     text = f"everything but `relaxed` ran with {free_mib:.0f} MiB free"
-    order = _array_order(case.scenario)
+    order = _request_order(case.scenario)
     units = [
         target.usable_units[order]
         for target in targets
@@ -205,11 +203,9 @@ def _state(case: Case) -> str:
     return text
 
 
-def _array_order(scenario: Scenario) -> int | None:
-    if not isinstance(scenario.trigger, BinderMmap):
-        return None
-    pages = (variant.page_bytes for variant in scenario.variants.values())
-    return page_array_order(int(scenario.trigger.size), min(pages))
+def _request_order(scenario: Scenario) -> int | None:
+    need = scenario.trigger.need(min(variant.page_bytes for variant in scenario.variants.values()))
+    return None if need is None else need.order
 
 
 def _slowdowns(case: Case) -> Iterator[str]:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-from orchestrator.binder import page_array_bytes
 from orchestrator.errors import InputError
 from orchestrator.evidence.audit import PhaseFacts, audit_trial
 from orchestrator.evidence.benchmarks import benchmark_facts
@@ -37,6 +36,7 @@ from orchestrator.record.result import (
     RequestPaths,
     TargetState,
 )
+from orchestrator.scenario.triggers.kinds import Trigger, request_of
 
 
 def target_state(record: TargetRecord | None) -> TargetState | None:
@@ -57,7 +57,7 @@ def target_state(record: TargetRecord | None) -> TargetState | None:
 def mmap_summary(evidence: Evidence) -> MmapSummary | None:
     """What the trigger's mmaps came to; None without a binder trigger that was seen to end."""
     start, end = evidence.last(TriggerStart), evidence.last(TriggerEnd)
-    if start is None or end is None or start.kind != "binder-mmap":
+    if start is None or end is None or request_of(start.kind) is None:
         return None
     served: list[int] = []
     errnos: Counter[str] = Counter()
@@ -98,22 +98,20 @@ def request_paths(evidence: Evidence, audit: Sequence[AuditRow]) -> RequestPaths
     return summarise_requests(rows, tables, evidence.last(VmallocInfo), release=hello.release)
 
 
-def audited(
-    evidence: Evidence, mapping_bytes: int | None
-) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
-    """The allocation audit: rows and phases. `mapping_bytes` is the size of the trigger's binder mmaps."""
+def audited(evidence: Evidence, trigger: Trigger) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
+    """The allocation audit: rows and phases. `trigger` is the scenario's."""
     hello = evidence.last(Hello)
     if hello is None:
         return (), ()
     page_bytes, mmaps = hello.page_size_bytes, mmap_summary(evidence)
-    trigger = PhaseFacts(
-        array_sizes=() if mapping_bytes is None else (page_array_bytes(mapping_bytes, page_bytes),),
+    facts = PhaseFacts(
+        array_sizes=trigger.array_bytes(page_bytes),
         unserved=0 if mmaps is None else mmaps.errnos.get("ENOMEM", 0) + mmaps.unfinished,
     )
     return audit_trial(
         evidence.every(Requests),
         evidence.every(AuditEnd),
-        {"trigger": trigger, **dict(benchmark_facts(evidence.every(BenchmarkRecord), page_bytes))},
+        {"trigger": facts, **dict(benchmark_facts(evidence.every(BenchmarkRecord), page_bytes))},
         release=hello.release,
         page_bytes=page_bytes,
     )

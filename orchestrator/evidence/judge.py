@@ -47,6 +47,7 @@ from orchestrator.protocol.records import (
 from orchestrator.record.output_log import summarise_output
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import BlockResult, TrialResult, Victim
+from orchestrator.scenario.triggers.kinds import Trigger, ends_by_itself
 from orchestrator.stage import TRIGGERED, Mode
 from orchestrator.text.amounts import count_of
 
@@ -85,13 +86,13 @@ def judge(
     *,
     attempt: int,
     directory: str,
-    mapping_bytes: int | None,
+    trigger: Trigger,
     fingerprint: str | None,
     evidence: Evidence,
 ) -> TrialResult:
     """The result of one trial from its evidence.
 
-    `mapping_bytes` is the size of the binder mmaps that the trigger makes, None for other triggers.
+    `trigger` is the scenario's: of it the audit knows what its requests make the kernel allocate.
     """
     outcome, why = _decide(planned, evidence)
     alone = planned.stage not in TRIGGERED
@@ -100,7 +101,7 @@ def judge(
     counted = _oom_kills(evidence)
     hello = evidence.last(Hello)
     crashes = grouped(event for event in evidence.console if isinstance(event, KernelCrash))
-    audit, audit_phases = audited(evidence, mapping_bytes)
+    audit, audit_phases = audited(evidence, trigger)
     return TrialResult(
         trial=planned.number,
         directory=directory,
@@ -247,7 +248,7 @@ def _decide_ended(evidence: Evidence, end: TriggerEnd) -> tuple[Outcome, str]:
 
 def _ran_command(evidence: Evidence) -> bool:
     start = evidence.last(TriggerStart)
-    return start is not None and start.kind == "command"
+    return start is not None and ends_by_itself(start.kind)
 
 
 def _decide_benchmarked(evidence: Evidence) -> tuple[Outcome, str]:

@@ -14,8 +14,6 @@ from orchestrator.protocol.records import PROTOCOL_VERSION
 from orchestrator.scenario.models import (
     Benchmark,
     BinderMapCycle,
-    BinderMmap,
-    Command,
     Fragmentation,
     Picture,
     Scenario,
@@ -111,18 +109,8 @@ def _stressor(stressor: Stressor) -> str:
 
 
 def _trigger(trigger: Trigger) -> dict[str, object]:
-    common: dict[str, object] = {"trigger": trigger.kind, "adj": trigger.oom_score_adj, "stop": trigger.stop}
-    match trigger:
-        case BinderMmap():
-            return common | {
-                "size": int(trigger.size),
-                "count": trigger.count,
-                "processes": trigger.processes,
-                "hold": int(trigger.hold),
-                "pause_us": round(trigger.pause * _US_PER_S),
-            }
-        case Command():
-            return common | {"command": trigger.command}
+    common = {"trigger": trigger.kind, "adj": trigger.oom_score_adj, "stop": trigger.stop}
+    return common | dict(trigger.recipe())
 
 
 def _benchmark(benchmark: Benchmark) -> str:

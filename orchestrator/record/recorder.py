@@ -16,6 +16,7 @@ from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.protocol.records import ControlRecord, Output, Sample, TriggerStart, parse_record
 from orchestrator.record.capped_file import MOST_BYTES, CappedFile
 from orchestrator.record.output_log import OutputLog
+from orchestrator.scenario.triggers.kinds import ends_by_itself
 from orchestrator.text.lines import LineSplitter
 
 ConsoleEvent = MemoryEvent | CrashBegun | KernelCrash | Mark
@@ -113,7 +114,7 @@ class ControlRecorder:
 
     def _write_output(self, record: ControlRecord | ValueError) -> None:
         """A command has a file of its own, also if it writes nothing."""
-        ran = isinstance(record, TriggerStart) and record.kind == "command"
+        ran = isinstance(record, TriggerStart) and ends_by_itself(record.kind)
         if self._output is None and (ran or isinstance(record, Output)):
             self._output = OutputLog(self._folder)
             self._files.callback(self._output.close)

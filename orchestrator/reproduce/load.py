@@ -12,6 +12,7 @@ from orchestrator.oom.records import MemoryEvent
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.memory import Plan
 from orchestrator.reproduce.source import BINDER_CALLER, is_binder
+from orchestrator.scenario.triggers.kinds import ends_by_itself, request_of
 from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB, MIB, format_size
 
@@ -42,7 +43,7 @@ class Load:
     @property
     def short(self) -> bool:
         """Whether single pages are to be short, not large blocks."""
-        return bool(self.trigger["kind"] == "command")
+        return ends_by_itself(self.trigger["kind"])
 
 
 def binder_load() -> Load:
@@ -78,7 +79,7 @@ def plan_load(event: MemoryEvent, plan: Plan) -> Load:
     if bystanders is not None and bystanders.get("oom_score_adj", 0) > adj:
         base["killed"] = "bystander"
     passes: dict[str, Any] = {"outcome": "passed"}
-    if trigger["kind"] == "binder-mmap":
+    if request_of(trigger["kind"]) is not None:
         passes["mmaps_failed"] = 0
     # Objects of a slab come first, and an order-1 block is quickly made of what is freed meanwhile.
     left = trigger["count"] // 4 if event.order == 1 and "count" in trigger else 0

@@ -18,7 +18,7 @@ from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.plan import PlannedBlock, modules_of
 from orchestrator.run.observer import Observer
 from orchestrator.run.watch import PhaseBudgets
-from orchestrator.scenario.models import BinderMmap, Scenario
+from orchestrator.scenario.models import Scenario
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,13 @@ class Environment:
         return self.backend.launcher(self.scenario, planned, self.images[module], accelerator)
 
     @property
-    def mapping_bytes(self) -> int | None:
-        """Size of the trigger's binder mmaps, None for other triggers."""
-        trigger = self.scenario.trigger
-        return int(trigger.size) if isinstance(trigger, BinderMmap) else None
-
-    @property
     def budgets(self) -> PhaseBudgets:
         """The scenario's deadlines in this host's seconds."""
         deadlines = self.scenario.deadlines
         slowdown = max(report.slowdown for report in self.accelerators.values())
-        pause_s = self.scenario.trigger.pause if isinstance(self.scenario.trigger, BinderMmap) else 0.0
         return PhaseBudgets(
             deadlines.boot * slowdown, deadlines.target * slowdown, deadlines.trigger * slowdown,
-            silence_s=(PhaseBudgets.silence_s + 2 * pause_s) * slowdown,
+            silence_s=(PhaseBudgets.silence_s + 2 * self.scenario.trigger.pause_s) * slowdown,
             benchmark_s=deadlines.benchmarks * slowdown,
         )  # fmt: skip
 

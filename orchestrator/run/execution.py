@@ -57,7 +57,7 @@ class Execution:
         self._observer = observer
         self._stop = StopSwitch()
         self._common = RunContext(
-            environment.budgets, environment.backend.capabilities, self._stop, environment.mapping_bytes
+            environment.budgets, environment.backend.capabilities, self._stop, environment.scenario.trigger
         )
         self._telling = threading.Lock()
         self._failure: BaseException | None = None

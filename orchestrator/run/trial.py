@@ -22,6 +22,7 @@ from orchestrator.protocol.records import Parked
 from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
+from orchestrator.scenario.triggers.kinds import Trigger
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -33,7 +34,7 @@ class RunContext:
     budgets: PhaseBudgets
     capabilities: Capabilities
     stop: StopSwitch
-    mapping_bytes: int | None
+    trigger: Trigger
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def run_trial(
         planned,
         attempt=attempt,
         directory=folder.name,
-        mapping_bytes=common.mapping_bytes,
+        trigger=common.trigger,
         fingerprint=block.result.fingerprint,
         evidence=evidence,
     )

@@ -17,6 +17,7 @@ from orchestrator.guests.backend import Capabilities, Guest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.protocol.records import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
+from orchestrator.scenario.triggers.kinds import request_of
 
 _PANIC_GRACE_S = 2.0
 """After the panic line the guest may finish its dump, then it is ended."""
@@ -223,7 +224,7 @@ class Watch:
         if isinstance(record, TriggerStart):
             # A command tells nothing while it runs: there the phase's deadline is all there is.
             self._progress = None
-            if record.kind == "binder-mmap":
+            if request_of(record.kind) is not None:
                 self._await_progress()
         elif self._progress is not None:
             self._await_progress()

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
+from orchestrator.scenario.bystanders import Bystanders
 from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
 from orchestrator.scenario.fields import (
@@ -26,7 +27,7 @@ from orchestrator.scenario.fields import (
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
-from orchestrator.scenario.trigger import BinderMmap, Bystanders, Command, Trigger
+from orchestrator.scenario.triggers.kinds import Trigger
 from orchestrator.text.amounts import count_of
 from orchestrator.text.nearest import nearest
 from orchestrator.units import format_size
@@ -34,11 +35,9 @@ from orchestrator.units import format_size
 __all__ = [
     "Benchmark",
     "BinderMapCycle",
-    "BinderMmap",
     "BinderTransaction",
     "Bounds",
     "Bystanders",
-    "Command",
     "Deadlines",
     "Device",
     "Expectation",
@@ -288,14 +287,19 @@ def _picture_problems(scenario: Scenario, fragmentation: Fragmentation) -> list[
 
 def _trigger_problems(scenario: Scenario) -> list[Cross]:
     found: list[Cross] = []
-    mmaps = scenario.trigger.count if isinstance(scenario.trigger, BinderMmap) else 0
+    trigger = scenario.trigger
     for name, expectation in scenario.expectations.items():
-        if expectation.mmaps_failed is not None and (not mmaps or expectation.mmaps_failed > mmaps):
-            what = f"the trigger makes {count_of('mmap', mmaps) if mmaps else 'no mmaps'}"
+        failed = expectation.mmaps_failed
+        if failed is not None and (trigger.request is None or failed > trigger.planned):
+            what = (
+                f"a trigger of kind '{trigger.kind}' counts no requests"
+                if trigger.request is None
+                else f"the trigger makes {count_of(trigger.request, trigger.planned)}"
+            )
             found.append(Cross(("expectations", name, "mmaps_failed"), what))
         if expectation.killed == "bystander" and scenario.bystanders is None:
             found.append(Cross(("expectations", name, "killed"), "the scenario has no bystanders"))
-        if not isinstance(scenario.trigger, Command):
+        if not trigger.ends_by_itself:
             found += [
                 Cross(("expectations", name, key), "the trigger is no command")
                 for key in _of_a_command(expectation)

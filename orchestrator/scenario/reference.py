@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.schema import scenario_schema
+from orchestrator.scenario.triggers.kinds import KINDS
 
 BEGIN = "<!-- keys: made by orchestrator/scenario/reference.py -->"
 END = "<!-- keys: end -->"
@@ -28,8 +29,7 @@ _SECTIONS = {
     "Picture": "`fragmentation.target.picture`",
     "Watermarks": "`fragmentation.target.picture.watermarks`",
     "Stressor": "`fragmentation.stressors[N]`",
-    "BinderMmap": "`trigger` of kind `binder-mmap`",
-    "Command": "`trigger` of kind `command`",
+    **{model.__name__: f"`trigger` of kind `{kind}`" for kind, model in KINDS.items()},
     "Bystanders": "`bystanders`",
     "BinderTransaction": "`benchmarks[N]` of kind `binder-transaction`",
     "BinderMapCycle": "`benchmarks[N]` of kind `binder-mmap`",

@@ -173,7 +173,10 @@ class Trial:
         boot = qemu_boot(environment, planned)
         launcher = QemuLauncher(replace(boot, command_line=change(boot.command_line)))
         common = RunContext(
-            budgets or environment.budgets, QemuBackend.capabilities, StopSwitch(), environment.mapping_bytes
+            budgets or environment.budgets,
+            QemuBackend.capabilities,
+            StopSwitch(),
+            environment.scenario.trigger,
         )
         observers = Observers(on_record, _ignore)
         block_directory, self.directory = self.directory / "0001", self.directory / "0002"

@@ -216,7 +216,7 @@ def realtime(calm: Run) -> Environment:
 def raised(environment: Environment, blocks: Sequence[PlannedBlock], directory: Path) -> list[BlockResult]:
     """The blocks, two at a time, without any fork."""
     common = RunContext(
-        environment.budgets, QemuBackend.capabilities, StopSwitch(), environment.mapping_bytes
+        environment.budgets, QemuBackend.capabilities, StopSwitch(), environment.scenario.trigger
     )
     observers = Observers(_drop, _drop)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import COMMAND_LINE_LIMIT
 from orchestrator.scenario.fields import Cross
-from orchestrator.scenario.models import Benchmark, Command, Scenario
+from orchestrator.scenario.models import Benchmark, Scenario
 
 MOST_BESIDE = 1000
 """All else that is on a command line takes less, whatever the scenario says."""
@@ -54,7 +54,7 @@ def long_parts(scenario: Scenario) -> Mapping[tuple[str, ...], int]:
         ("device", "sysctls"): len(quote(sysctls, safe=":,._-")),
         ("variants",): sum(len(name) + 1 for name in scenario.variants),
         ("benchmarks",): sum(map(_benchmark, scenario.benchmarks)),
-        ("trigger", "command"): len(quote(trigger.command, safe="")) if isinstance(trigger, Command) else 0,
+        **{("trigger", key): len(quote(text, safe="")) for key, text in trigger.long_words.items()},
     }
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.report.formats.cases import suites_of
-from orchestrator.scenario.trigger import BinderMmap
 from orchestrator.text.amounts import count_of
 from orchestrator.units import format_size
 from orchestrator.verdict.judged_run import RunReport
@@ -28,10 +27,7 @@ def what_was_run(report: RunReport) -> str:
 
 def trigger_words(report: RunReport) -> str:
     """What the guests were asked to do."""
-    trigger = report.manifest.scenario.trigger
-    if isinstance(trigger, BinderMmap):
-        return f"{count_of('binder mmap', trigger.count)} of {format_size(trigger.size)}"
-    return f"the command {trigger.command}"
+    return report.manifest.scenario.trigger.words
 
 
 def variant_lines(report: RunReport) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.errors import InputError
 from orchestrator.record.result import BenchmarkRow, TrialResult
-from orchestrator.scenario.trigger import BinderMmap
+from orchestrator.text.amounts import plural
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import json_plain, one_line
 from orchestrator.verdict.judged_run import RunReport
@@ -91,14 +91,15 @@ def _figures(report: RunReport, result: TrialResult, *, prefixed: bool) -> Itera
     trigger = report.manifest.scenario.trigger
     latency = result.mmaps.latency if result.mmaps is not None else None
     timed = result.clock == "deterministic" or report.manifest.scenario.trials.timing
-    if isinstance(trigger, BinderMmap) and latency is not None and timed:
+    if trigger.request is not None and latency is not None and timed:
+        argument = f"/{trigger.argument}" if trigger.argument else ""
         yield _Figure(
-            f"{before}trigger_mmap_p50/{int(trigger.size)}/when:trigger{after}",
+            f"{before}trigger_{trigger.request}_p50{argument}/when:trigger{after}",
             result.block,
             latency.count,
             latency.p50_ns,
             0.0,
-            label="median of the mmaps that were served; CPU time is not measured",
+            label=f"median of the {plural(trigger.request)} that succeeded; CPU time is not measured",
         )
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.binder import page_array_order
 from orchestrator.outcome import Outcome
-from orchestrator.scenario.models import BinderMmap, Fragmentation, Scenario, Variant
-from orchestrator.text.amounts import count_of
+from orchestrator.scenario.models import Fragmentation, Scenario, Variant
+from orchestrator.scenario.triggers.base import Need
+from orchestrator.text.amounts import count_of, plural
 
 _MOVABLE = frozenset({"anonymous", "page_cache"})
 
@@ -26,24 +26,6 @@ class Advice:
 
     path: tuple[str | int, ...]
     what: str
-
-
-@dataclass(frozen=True)
-class Need:
-    """What a trigger's page arrays ask of the free lists: `units` blocks of `order` at one time."""
-
-    order: int
-    units: int
-
-
-def trigger_need(trigger: BinderMmap, page_bytes: int) -> Need:
-    """What the mmaps of `trigger` need on a kernel with pages of `page_bytes`.
-
-    An array of an order's size takes one unit of it, by itself or as its share of a larger slab.
-    Released mappings need no more than one for each process.
-    """
-    at_once = trigger.count if trigger.hold else trigger.processes
-    return Need(page_array_order(trigger.size, page_bytes), at_once)
 
 
 def most_units(scenario: Scenario, order: int, page_bytes: int) -> int:
@@ -121,13 +103,12 @@ def _nobody_to_kill(scenario: Scenario) -> Iterator[Advice]:
 
 
 def _could_not_fail(scenario: Scenario) -> Iterator[Advice]:
-    trigger = scenario.trigger
-    if not isinstance(trigger, BinderMmap):
-        return
     for name, variant in _meant_to_fail(scenario).items():
-        need = trigger_need(trigger, variant.page_bytes)
+        need = scenario.trigger.need(variant.page_bytes)
+        if need is None:
+            return
         left = most_units(scenario, need.order, variant.page_bytes)
-        if need.order > 0 and left < need.units:
+        if left < need.units:
             continue
         yield Advice(*_could_not_fail_words(scenario, name, need, left))
         return
@@ -150,16 +131,16 @@ def _meant_to_fail(scenario: Scenario) -> dict[str, Variant]:
 def _could_not_fail_words(
     scenario: Scenario, name: str, need: Need, left: int
 ) -> tuple[tuple[str | int, ...], str]:
-    if need.order == 0:
-        return ("trigger", "size"), (
-            f"the page array of such a mapping takes single pages in variant '{name}',"
-            " so fragmentation cannot make it fail"
+    trigger = scenario.trigger
+    if need.order == 0 and (blame := trigger.single_pages) is not None:
+        return ("trigger", blame.key), (
+            f"{blame.what} takes single pages in variant '{name}', so fragmentation cannot make it fail"
         )
     asks = f"the trigger needs {need.units} of order {need.order}"
-    trigger = scenario.trigger
-    if isinstance(trigger, BinderMmap) and not trigger.hold and trigger.count > 1:
-        return ("trigger", "hold"), (
-            f"each mapping is released before the next, so {asks} at a time, however many mmaps follow:"
+    if need.units < trigger.planned and (blame := trigger.released) is not None:
+        return ("trigger", blame.key), (
+            f"{blame.what} is released before the next, so {asks} at a time, however many"
+            f" {plural(trigger.request or 'request')} follow:"
             f" with up to {count_of('usable unit', left)} left variant '{name}' could not fail"
         )
     if scenario.fragmentation is None:

@@ -21,6 +21,7 @@ from orchestrator.scenario.device import SCOPE
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.expectation import Expectation
 from orchestrator.scenario.loading.overrides import AGAIN
+from orchestrator.scenario.triggers.kinds import ends_by_itself, request_of
 
 BASE, PATCHED = "base", "patched"
 
@@ -70,7 +71,7 @@ def keep_taken(data: dict[str, Any], taken: Mapping[str, Taken], said: Collectio
 
 
 def fit(data: dict[str, Any], taken: Mapping[str, Taken]) -> None:
-    """Leave out what --set made impossible to judge; a load of mmaps is to be served in full."""
+    """Leave out what --set made impossible to judge; requests that are counted are all to succeed."""
     stated, variants = data.get("expectations"), data.get("variants")
     if not isinstance(stated, dict):
         return
@@ -81,7 +82,7 @@ def fit(data: dict[str, Any], taken: Mapping[str, Taken]) -> None:
         for key, value in _impossible(data):
             if value in (None, expectation.get(key)):
                 expectation.pop(key, None)
-        if name.startswith(PATCHED) and _kind(data) == "binder-mmap":
+        if name.startswith(PATCHED) and request_of(_kind(data)) is not None:
             expectation.setdefault("mmaps_failed", 0)
         if not expectation or (isinstance(variants, dict) and name not in variants):
             del stated[name]
@@ -94,9 +95,9 @@ def _kind(data: dict[str, Any]) -> Any:
 
 def _impossible(data: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     """Keys of an expectation that this load cannot show, and with which value (None: any)."""
-    if _kind(data) != "binder-mmap":
+    if request_of(_kind(data)) is None:
         yield "mmaps_failed", None
-    if _kind(data) != "command":
+    if not ends_by_itself(_kind(data)):
         yield from (("exit_status", None), ("signal", None))
     if data.get("bystanders") is None:
         yield "killed", "bystander"

@@ -16,7 +16,8 @@ from orchestrator.cli import app
 from orchestrator.errors import ExitCode
 from orchestrator.patch_review.applicability import Kind
 from orchestrator.scenario.loading.loader import load_scenario
-from orchestrator.scenario.models import BinderMmap, Scenario
+from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.units import MIB
 from tests.unit.reproduce.texts import CONSOLE, DIFF, MAIL, corpus_paths, report, reviewer, write
 

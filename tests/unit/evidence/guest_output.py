@@ -15,9 +15,10 @@ from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.records import ControlRecord, parse_record
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import TrialResult
+from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.stage import Mode, Stage
 
-MAPPING_BYTES = 4 << 20
+MMAPS = BinderMmap.model_validate({"kind": "binder-mmap", "size": "4MiB", "count": 600})
 
 TCG = AcceleratorReport(
     accelerator="tcg", reason="", qemu_version="7.2.0", cpu_model="max", boot_s=3, loops_per_s=1
@@ -148,7 +149,7 @@ def judged(
         planned,
         attempt=attempt,
         directory=f"{trial:04d}",
-        mapping_bytes=MAPPING_BYTES,
+        trigger=MMAPS,
         fingerprint="f",
         evidence=evidence,
     )

@@ -20,8 +20,10 @@ from orchestrator.evidence.figures import (
 )
 from orchestrator.protocol.records import ControlRecord, TargetRecord
 from orchestrator.record.result import AuditPhase, AuditRow
+from orchestrator.scenario.triggers.command import Command
+from orchestrator.scenario.triggers.kinds import Trigger
 from tests.unit.evidence.guest_output import (
-    MAPPING_BYTES,
+    MMAPS,
     benchmark,
     hello,
     record,
@@ -118,9 +120,9 @@ def traced(hits: int, failed: int, phase: str = "trigger") -> list[ControlRecord
 
 
 def audit(
-    *control: ControlRecord, mapping_bytes: int | None = MAPPING_BYTES
+    *control: ControlRecord, trigger: Trigger = MMAPS
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
-    return audited(evidence(*control), mapping_bytes)
+    return audited(evidence(*control), trigger)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +148,9 @@ def test_a_trigger_that_was_not_seen_to_end_leaves_nobody_unserved() -> None:
     assert (row.contiguous, row.fell_back, row.refused) == (8, 5, 0)
 
 
-def test_without_the_size_of_the_maps_no_request_is_a_page_array() -> None:
+def test_of_a_trigger_that_makes_no_page_arrays_no_request_is_a_page_array() -> None:
     control = [hello(), trigger_start(13), *traced(8, 5)]
-    assert audit(*control, mapping_bytes=None)[0] == ()
+    assert audit(*control, trigger=Command(kind="command", command="true"))[0] == ()
     assert audit(*control[1:]) == ((), ())
 
 

@@ -13,6 +13,7 @@ from orchestrator.evidence.judge import judge
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.records import ControlRecord
+from orchestrator.scenario.triggers.command import Command
 from orchestrator.stage import Mode, Stage
 from tests.unit.evidence.guest_output import (
     OOM_CONSOLE,
@@ -29,13 +30,15 @@ from tests.unit.evidence.guest_output import (
 
 NULL_WRITE = Path("tests/data/consoles/6.1-arm64-null-write.txt").read_text()
 
+COMMAND = Command(kind="command", command="true")
+
 
 def decided(stage: Stage = "trigger", text: str = "", **fields: Any) -> tuple[Outcome, str]:
     """Outcome and reason of a trial with this evidence."""
     evidence = Evidence(console=console(text), **({"ending_detail": "so it ended"} | fields))
     planned = PlannedTrial(1, "kcalloc", 1, Mode.TRIAL, stage=stage)
     result = judge(
-        planned, attempt=1, directory="1", mapping_bytes=None, fingerprint=None, evidence=evidence
+        planned, attempt=1, directory="1", trigger=COMMAND, fingerprint=None, evidence=evidence
     )  # fmt: skip
     return result.outcome, result.why
 
@@ -209,7 +212,7 @@ def test_what_the_agent_noted_is_kept_and_what_was_no_record_counted() -> None:
     evidence = Evidence(control=[*passed(), *notes], garbage_lines=1, first_garbage="x", host_seconds=1.23456)
     planned = PlannedTrial(1, "kcalloc", 1, Mode.TRIAL)
     result = judge(
-        planned, attempt=1, directory="1", mapping_bytes=None, fingerprint="", evidence=evidence
+        planned, attempt=1, directory="1", trigger=COMMAND, fingerprint="", evidence=evidence
     )  # fmt: skip
     assert result.notes == ("first", "1 line on the control line held no record: x")
     assert (result.host_seconds, result.fingerprint, result.private_memory_kb) == (1.235, None, None)

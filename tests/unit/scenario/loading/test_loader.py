@@ -15,7 +15,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.loading.loader import load_scenario, load_text
 from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
-from orchestrator.scenario.models import BinderMmap
+from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.units import MIB
 from tests.unit.scenario.conftest import GOOD, Load, Refuse
 

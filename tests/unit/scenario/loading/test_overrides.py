@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.scenario.models import BinderMmap, Command, Scenario
+from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.triggers.binder_mmap import BinderMmap
+from orchestrator.scenario.triggers.command import Command
 from orchestrator.units import MIB
 from tests.unit.scenario.conftest import GOOD, Load, Refuse
 

@@ -15,11 +15,12 @@ from ruamel.yaml import YAML
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.loading.files import shipped_scenarios
 from orchestrator.scenario.loading.loader import load_scenario, load_text
-from orchestrator.scenario.models import BinderMmap, Scenario
+from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.picture_demand import scaled
 from orchestrator.scenario.reference import renewed
 from orchestrator.scenario.schema import MODELINE, schema_text
 from orchestrator.scenario.shape import SCHEMA_FILE
+from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 
 ENDS = {
     "binder-order3": ("oom", "passed"),

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every kind of trigger answers about itself: nobody else knows one kind from another.
+
+A kind is a model of its keys, and the answers below where they are not those of most. It is entered in
+kinds.py, and its other half (the process in the guest) in images/guest/trigger/kinds.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from orchestrator.scenario.fields import Cross, Duration, Model, OomScoreAdj, duration_between, refuse
+from orchestrator.scenario.limits import limit
+from orchestrator.text.amounts import count_of
+
+_US_PER_S = 1_000_000
+
+Adj = Annotated[
+    OomScoreAdj,
+    Field(
+        description="oom_score_adj of the trigger's processes, -1000 (never killed) to 1000 (killed first)",
+        examples=[0],
+    ),
+]
+Stop = Annotated[
+    Literal["first-oom", "end"],
+    Field(
+        description="when the trigger ends: at the first OOM kill, or when it is through", examples=["end"]
+    ),
+]
+Processes = Annotated[int, Field(strict=True, ge=1, le=limit("processes"))]
+Pause = Annotated[Duration, duration_between(0, 3600)]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a trigger's requests ask of the free lists: `units` blocks of `order` at one time."""
+
+    order: int
+    units: int
+
+
+@dataclass(frozen=True)
+class Blame:
+    """A key of the trigger, and what of a request it is about: `each mapping`."""
+
+    key: str
+    what: str
+
+
+class TriggerKind(Model):
+    """A load under test. What it answers here holds for a kind whose process tells nothing while it runs."""
+
+    request: ClassVar[str | None] = None
+    """What it makes and counts, a noun in the singular (`mmap`); None: it counts nothing."""
+    ends_by_itself: ClassVar[bool] = False
+    """How its process ends is its result, by exit status or signal, and what it writes is kept."""
+    single_pages: ClassVar[Blame | None] = None
+    """What advice blames where its requests take single pages and so cannot fail by fragmentation."""
+    released: ClassVar[Blame | None] = None
+    """What advice blames where each request is undone before the next, so that few are there at a time."""
+
+    if TYPE_CHECKING:  # each kind has these among its own keys, where its readers look for them
+        kind: str
+        oom_score_adj: int
+        stop: str
+
+    @property
+    def words(self) -> str:
+        """What the guests are asked to do, for people: `600 binder mmaps of 4MiB`."""
+        raise NotImplementedError
+
+    def recipe(self) -> Mapping[str, object]:
+        """Its words on the kernel's command line besides those of every kind (images/guest/PROTOCOL.md)."""
+        return {}
+
+    @property
+    def planned(self) -> int:
+        """How many requests it makes; 0 where it counts none."""
+        return 0
+
+    @property
+    def pause_s(self) -> float:
+        """For how long a process of it may do nothing on purpose, seconds."""
+        return 0.0
+
+    def need(self, page_bytes: int) -> Need | None:  # noqa: ARG002
+        """What its requests ask of the free lists of a kernel with such pages; None: nobody knows."""
+        return None
+
+    def array_bytes(self, page_bytes: int) -> tuple[int, ...]:  # noqa: ARG002
+        """Sizes of the arrays that its requests make the kernel allocate: what the audit looks for."""
+        return ()
+
+    @property
+    def argument(self) -> str:
+        """The size of its requests, as the names of benchmarks have it; empty: they have none."""
+        return ""
+
+    @property
+    def long_words(self) -> Mapping[str, str]:
+        """What may take much room on the kernel's command line, by the key that it comes from."""
+        return {}
+
+
+class RequestingTrigger(TriggerKind):
+    """Processes that share a number of requests, which are counted and timed one by one."""
+
+    request: ClassVar[str] = "request"
+
+    if TYPE_CHECKING:
+        count: int
+        processes: int
+        hold: bool
+        pause: float
+
+    @model_validator(mode="after")
+    def _check_share(self) -> Self:
+        if self.processes > self.count:
+            sharers = count_of("process", self.processes)
+            refuse([Cross(("processes",), f"{sharers} cannot share {count_of(self.request, self.count)}")])
+        return self
+
+    def recipe(self) -> Mapping[str, object]:
+        """How many requests, by how many processes, and what becomes of each."""
+        return {
+            "count": self.count,
+            "processes": self.processes,
+            "hold": int(self.hold),
+            "pause_us": round(self.pause * _US_PER_S),
+        }
+
+    @property
+    def planned(self) -> int:
+        """All processes together."""
+        return self.count
+
+    @property
+    def pause_s(self) -> float:
+        """Between two requests."""
+        return self.pause
+
+    @property
+    def at_once(self) -> int:
+        """How many requests hold their memory at one time; released ones no more than one a process."""
+        return self.count if self.hold else self.processes

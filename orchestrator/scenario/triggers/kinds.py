@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of trigger kinds: the models' union, the schema, the reference and messages follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, get_args
+
+from pydantic import Field
+
+from orchestrator.scenario.triggers.base import TriggerKind
+from orchestrator.scenario.triggers.binder_mmap import BinderMmap
+from orchestrator.scenario.triggers.command import Command
+
+MODELS: tuple[type[TriggerKind], ...] = (BinderMmap, Command)
+"""Every kind, in the order in which the reference has them."""
+
+KINDS: Mapping[str, type[TriggerKind]] = {
+    name: model for model in MODELS for name in get_args(model.model_fields["kind"].annotation)
+}
+"""By the name that scenarios and guests call it."""
+
+if TYPE_CHECKING:
+    Trigger = TriggerKind
+else:
+    Trigger = Annotated[reduce(or_, MODELS), Field(discriminator="kind")]
+
+
+def request_of(kind: object) -> str | None:
+    """What a kind makes and counts, a noun in the singular; None for one that counts nothing."""
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    return None if model is None else model.request
+
+
+def ends_by_itself(kind: object) -> bool:
+    """Whether how a process of this kind ends is its result."""
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    return model is not None and model.ends_by_itself
