@@ -57,7 +57,7 @@ def block_recipe(
         "target_ms": round(deadlines.target * slowdown * _MS_PER_S),
         "trigger_ms": round(deadlines.trigger * slowdown * _MS_PER_S),
     }
-    # A block's forks are told by their order whether to trace; here it is to get ready for it.
+    # A block's forks are told by the fork command whether to trace; here it is to get ready for it.
     values["trace"] = int(scenario.audit and mode is Mode.BLOCK)
     if device.sysctls:
         values["sysctl"] = ",".join(f"{name}:{value}" for name, value in device.sysctls.items())

@@ -110,20 +110,20 @@ static bool start_countdown(void)
 }
 
 /* "T000001": what the fork is for, traced if the letter is small, and the place of its module. */
-static bool choose(struct recipe *recipe, const char *order)
+static bool choose(struct recipe *recipe, const char *command)
 {
 	static const char letters[] = { [STAGE_TRIGGER] = 'T', [STAGE_RELAXED] = 'R',
 					[STAGE_TARGET] = 'P', '\0' };
-	const char *letter = *order ? strchr(letters, toupper((unsigned char)*order)) : NULL;
+	const char *letter = *command ? strchr(letters, toupper((unsigned char)*command)) : NULL;
 	char *end = NULL;
-	unsigned long index = letter ? strtoul(order + 1, &end, 10) : 0;
+	unsigned long index = letter ? strtoul(command + 1, &end, 10) : 0;
 
-	if (!letter || end == order + 1 || *end || index >= recipe->variant_count) {
-		emit_error("park", EINVAL, "the host's order was not understood");
+	if (!letter || end == command + 1 || *end || index >= recipe->variant_count) {
+		emit_error("park", EINVAL, "the fork command was not understood");
 		return false;
 	}
 	recipe->stage = (enum stage)(letter - letters);
-	recipe->trace = islower((unsigned char)*order);
+	recipe->trace = islower((unsigned char)*command);
 	recipe->variant = recipe->variants[index];
 	return true;
 }
@@ -131,7 +131,7 @@ static bool choose(struct recipe *recipe, const char *order)
 bool park(struct recipe *recipe)
 {
 	static const char *const stages[] = { "trigger", "relaxed", "target" };
-	char order[16] = "";
+	char command[16] = "";
 
 	emit_begin("parked");
 	emit_text("fingerprint", fingerprint_free_memory());
@@ -142,8 +142,8 @@ bool park(struct recipe *recipe)
 		return false;
 	}
 	/* The machine stops while this waits, and forks go on from here. */
-	emit_read_line(order, sizeof(order));
-	if (!choose(recipe, order))
+	emit_read_line(command, sizeof(command));
+	if (!choose(recipe, command))
 		return false;
 	emit_begin("woken");
 	emit_text("variant", recipe->variant);

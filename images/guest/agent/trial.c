@@ -163,7 +163,7 @@ static void after(void)
 	sample_all("after");
 }
 
-static void put_to_the_trigger(const struct recipe *recipe)
+static void run_trigger_stage(const struct recipe *recipe)
 {
 	if (load(recipe) && recipe->trigger != TRIGGER_NONE) {
 		emit_phase("trigger");
@@ -185,13 +185,13 @@ static void set_watermarks(const struct recipe *recipe)
 		emit_note("watermarks: %s", strerror(errno));
 }
 
-/* The part that a fork goes through: everything from the frozen target on. */
-static void put_to_the_test(struct recipe *recipe)
+/* The part that a fork goes through: everything from the parked target on. */
+static void run_stage(struct recipe *recipe)
 {
 	if (recipe->mode == MODE_BLOCK && !park(recipe)) {
 		after();
 	} else if (recipe->stage == STAGE_TRIGGER) {
-		put_to_the_trigger(recipe);
+		run_trigger_stage(recipe);
 	} else {
 		if (recipe->stage == STAGE_RELAXED)
 			relax(recipe);
@@ -221,7 +221,7 @@ void trial_run(struct recipe *recipe)
 		return;
 	}
 	if (reached(&outcome) && recipe->hard != HARD_PROVE) {
-		put_to_the_test(recipe);
+		run_stage(recipe);
 		return;
 	}
 	if (reached(&outcome))

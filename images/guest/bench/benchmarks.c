@@ -163,9 +163,9 @@ static struct bench_rule rule_for(const struct benchmark *benchmark)
 				    benchmark->min_us * 1000 };
 }
 
-static struct bench_order order_for(const struct benchmark *benchmark, size_t bytes)
+static struct bench_request request_for(const struct benchmark *benchmark, size_t bytes)
 {
-	return (struct bench_order){
+	return (struct bench_request){
 		.op = benchmark->kind == BENCHMARK_MMAP ? BENCH_MAPS : BENCH_CALL,
 		.mode = benchmark->kind == BENCHMARK_RAW ? ECHO_RAW : ECHO_LIBBINDER,
 		.bytes = bytes,
@@ -177,7 +177,7 @@ static struct bench_order order_for(const struct benchmark *benchmark, size_t by
 	};
 }
 
-static struct bench_failure get_server_ready(struct bench_order order)
+static struct bench_failure get_server_ready(struct bench_request request)
 {
 	struct bench_failure failure = { .where = BENCH_SERVER };
 	uint64_t end_us = clock_us() + SERVER_US;
@@ -185,24 +185,24 @@ static struct bench_failure get_server_ready(struct bench_order order)
 	benchmarks.server = take_worker();
 	if (!benchmarks.server)
 		return (struct bench_failure){ .where = BENCH_WORKER };
-	order.op = BENCH_SERVE;
+	request.op = BENCH_SERVE;
 	if (end_us > benchmarks.deadline_us)
 		end_us = benchmarks.deadline_us;
-	if (!bench_worker_order(benchmarks.server, &order) ||
+	if (!bench_worker_request(benchmarks.server, &request) ||
 	    bench_worker_await(benchmarks.server, end_us, &failure) != BENCH_ANSWERED)
 		failure.where = BENCH_SERVER;
 	return failure;
 }
 
-static struct bench_failure get_ready(const struct bench_order *order)
+static struct bench_failure get_ready(const struct bench_request *request)
 {
 	struct bench_failure failure = { 0 };
 
 	/* Else maps of what ran before would be freed while this runs. */
 	if (!benchmarks.server)
 		await_forgotten();
-	if (order->op == BENCH_CALL && !benchmarks.server)
-		failure = get_server_ready(*order);
+	if (request->op == BENCH_CALL && !benchmarks.server)
+		failure = get_server_ready(*request);
 	if (!failure.where && !benchmarks.measurer) {
 		benchmarks.measurer = take_worker();
 		if (!benchmarks.measurer)
@@ -211,16 +211,16 @@ static struct bench_failure get_ready(const struct bench_order *order)
 	return failure;
 }
 
-static struct bench_failure measure(const struct bench_order *order)
+static struct bench_failure measure(const struct bench_request *request)
 {
 	struct bench_failure failure = { .where = BENCH_DEADLINE };
 
 	if (clock_us() >= benchmarks.deadline_us)
 		return failure;
-	failure = get_ready(order);
+	failure = get_ready(request);
 	if (failure.where)
 		return failure;
-	if (!bench_worker_order(benchmarks.measurer, order))
+	if (!bench_worker_request(benchmarks.measurer, request))
 		return (struct bench_failure){ .where = BENCH_WORKER };
 	switch (bench_worker_await(benchmarks.measurer, benchmarks.deadline_us, &failure)) {
 	case BENCH_ANSWERED:
@@ -266,7 +266,7 @@ static bool is_sound(const struct bench_report *report)
 
 static void run_one(const struct benchmark *benchmark, size_t bytes)
 {
-	struct bench_order order = order_for(benchmark, bytes);
+	struct bench_request request = request_for(benchmark, bytes);
 	int64_t kills = memory_vmstat("oom_kill");
 	struct bench_report report = { .benchmark = benchmark, .bytes = bytes };
 	uint32_t limit = benchmarks.log->sample_limit;
@@ -276,7 +276,7 @@ static void run_one(const struct benchmark *benchmark, size_t bytes)
 	benchmarks.log->sample_limit = limit;
 	report.failure.where = BENCH_OOPS;
 	if (!kernel_has_crashed())
-		report.failure = measure(&order);
+		report.failure = measure(&request);
 	report.oom_kills = memory_vmstat("oom_kill") - kills;
 	died = see_deaths(report.oom_kills > 0);
 	report.killed = died && report.oom_kills > 0;
@@ -294,11 +294,11 @@ static void run_one(const struct benchmark *benchmark, size_t bytes)
 
 static void finish(void)
 {
-	struct bench_order order = { .op = BENCH_FINISH, .adj = NEVER_KILLED };
+	struct bench_request request = { .op = BENCH_FINISH, .adj = NEVER_KILLED };
 	struct bench_failure failure;
 
 	if (benchmarks.server &&
-	    (!bench_worker_order(benchmarks.measurer, &order) ||
+	    (!bench_worker_request(benchmarks.measurer, &request) ||
 	     bench_worker_await(benchmarks.measurer, benchmarks.deadline_us, &failure) != BENCH_ANSWERED ||
 	     failure.where)) {
 		drop(&benchmarks.measurer);

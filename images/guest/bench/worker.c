@@ -27,15 +27,15 @@ static struct binder_end end = { .fd = -1 };
 static struct binder_end held[LIMIT_HELD];
 static unsigned held_count;
 
-static void obey(const struct bench_order *order)
+static void obey(const struct bench_request *request)
 {
 	cpu_set_t first;
 
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
-	if (order->pin)
+	if (request->pin)
 		sched_setaffinity(0, sizeof(first), &first);
-	child_set_adj(order->adj);
+	child_set_adj(request->adj);
 }
 
 static struct bench_failure map(struct binder_end *to, size_t bytes)
@@ -53,11 +53,11 @@ static struct bench_failure map(struct binder_end *to, size_t bytes)
 }
 
 /* They take what contiguous memory there is, so that what follows has to do without. */
-static struct bench_failure hold(const struct bench_order *order, size_t bytes)
+static struct bench_failure hold(const struct bench_request *request, size_t bytes)
 {
 	struct bench_failure failure = { 0 };
 
-	while (!failure.where && held_count < order->held) {
+	while (!failure.where && held_count < request->held) {
 		held[held_count].fd = -1;
 		failure = map(&held[held_count], bytes);
 		held_count++;
@@ -82,29 +82,29 @@ static struct bench_failure manage(void)
 	return failure.error ? failure : (struct bench_failure){ 0 };
 }
 
-static struct bench_failure call(const struct bench_order *order, struct bench_log *log)
+static struct bench_failure call(const struct bench_request *request, struct bench_log *log)
 {
-	struct echo_client client = { .end = &end, .mode = order->mode, .bytes = order->bytes };
+	struct echo_client client = { .end = &end, .mode = request->mode, .bytes = request->bytes };
 	struct bench_subject subject = { .step = echo_step, .context = &client };
-	struct bench_failure failure = map(&end, order->map_bytes);
+	struct bench_failure failure = map(&end, request->map_bytes);
 
 	if (failure.where)
 		return failure;
 	if (echo_check(&client, &failure) != BENCH_SERVED)
 		return failure;
-	bench_measure(&subject, &order->rule, log);
+	bench_measure(&subject, &request->rule, log);
 	echo_settle_debt(&client);
 	return log->failure;
 }
 
-static struct bench_failure cycles(const struct bench_order *order, struct bench_log *log)
+static struct bench_failure cycles(const struct bench_request *request, struct bench_log *log)
 {
-	struct cycle cycle = { .bytes = order->bytes };
+	struct cycle cycle = { .bytes = request->bytes };
 	struct bench_subject subject = { .step = cycle_step, .settle = cycle_settle, .context = &cycle };
-	struct bench_failure failure = hold(order, order->bytes);
+	struct bench_failure failure = hold(request, request->bytes);
 
 	if (!failure.where) {
-		bench_measure(&subject, &order->rule, log);
+		bench_measure(&subject, &request->rule, log);
 		failure = log->failure;
 	}
 	release();
@@ -122,21 +122,21 @@ static struct bench_failure finish(void)
 	return failure;
 }
 
-static struct bench_failure execute(const struct bench_order *order, struct bench_log *log)
+static struct bench_failure execute(const struct bench_request *request, struct bench_log *log)
 {
 	struct bench_failure failure = { 0 };
 
-	switch (order->op) {
+	switch (request->op) {
 	case BENCH_SERVE:
-		failure = hold(order, order->map_bytes);
-		failure = failure.where ? failure : map(&end, order->map_bytes);
+		failure = hold(request, request->map_bytes);
+		failure = failure.where ? failure : map(&end, request->map_bytes);
 		return failure.where ? failure : manage();
 	case BENCH_CALL:
-		return call(order, log);
+		return call(request, log);
 	case BENCH_FINISH:
 		return finish();
 	case BENCH_MAPS:
-		return cycles(order, log);
+		return cycles(request, log);
 	}
 	return failure;
 }
@@ -145,18 +145,18 @@ static struct bench_failure execute(const struct bench_order *order, struct benc
 static int work(void *argument)
 {
 	const struct start *start = argument;
-	struct bench_order order;
+	struct bench_request request;
 
 	if (start->bytes && echo_prepare(start->bytes))
 		return 1;
-	while (recv(start->channel, &order, sizeof(order), 0) == sizeof(order)) {
+	while (recv(start->channel, &request, sizeof(request), 0) == sizeof(request)) {
 		struct bench_failure failure;
 
-		obey(&order);
-		failure = execute(&order, start->log);
+		obey(&request);
+		failure = execute(&request, start->log);
 		if (send(start->channel, &failure, sizeof(failure), MSG_NOSIGNAL) < 0)
 			return 1;
-		if (order.op == BENCH_SERVE && !failure.where) {
+		if (request.op == BENCH_SERVE && !failure.where) {
 			echo_serve(&end);
 			release();
 			child_set_adj(NEVER_KILLED);
@@ -179,9 +179,9 @@ bool bench_worker_start(struct bench_worker *worker, int index, size_t bytes, st
 	return worker->child != NULL;
 }
 
-bool bench_worker_order(const struct bench_worker *worker, const struct bench_order *order)
+bool bench_worker_request(const struct bench_worker *worker, const struct bench_request *request)
 {
-	return send(worker->channel, order, sizeof(*order), MSG_NOSIGNAL) == sizeof(*order);
+	return send(worker->channel, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request);
 }
 
 enum bench_wait bench_worker_await(const struct bench_worker *worker, uint64_t deadline_us,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Processes that run benchmarks: forked while memory is plenty, with their buffers in place,
- * and unkillable until they are given something to do. The supervisor sends an order and
+ * and unkillable until they are given something to do. The supervisor sends a request and
  * waits for the answer; figures are in the shared log.
  */
 #ifndef OOMLAB_BENCH_WORKER_H
@@ -17,12 +17,12 @@
 
 enum bench_op {
 	BENCH_SERVE,  /* become context manager, answer once, then serve until told otherwise */
-	BENCH_CALL,   /* calls to the server; the map stays for the next order */
+	BENCH_CALL,   /* calls to the server; the map stays for the next request */
 	BENCH_FINISH, /* let the server serve no more, and give the map back */
 	BENCH_MAPS,   /* cycles of open, mmap, close */
 };
 
-struct bench_order {
+struct bench_request {
 	enum bench_op op;
 	enum echo_mode mode;
 	size_t bytes;	  /* of the payload, or of a cycle's map */
@@ -44,9 +44,9 @@ enum bench_wait { BENCH_ANSWERED, BENCH_GONE, BENCH_LATE };
 /* Payloads of up to `bytes` (0: none at all). False with errno. */
 bool bench_worker_start(struct bench_worker *worker, int index, size_t bytes, struct bench_log *log);
 
-bool bench_worker_order(const struct bench_worker *worker, const struct bench_order *order);
+bool bench_worker_request(const struct bench_worker *worker, const struct bench_request *request);
 
-/* Waits for the answer to an order; guest time. */
+/* Waits for the answer to a request; guest time. */
 enum bench_wait bench_worker_await(const struct bench_worker *worker, uint64_t deadline_us,
 				   struct bench_failure *failure);
 

@@ -80,7 +80,7 @@ static int64_t missing(const struct recipe *recipe, enum picture_line line)
 	return kb > 0 ? kb : 0;
 }
 
-static int64_t order_holder(struct holder_order *order, const char *what)
+static int64_t request_of_holder(struct holder_request *request, const char *what)
 {
 	struct holder_answer answer;
 	struct memory memory;
@@ -90,12 +90,12 @@ static int64_t order_holder(struct holder_order *order, const char *what)
 		compose.gone = true;
 		return 0;
 	}
-	order->deadline_us = compose.deadline_us;
+	request->deadline_us = compose.deadline_us;
 	/* What is free elsewhere is of no use, but to movable pages that are meant to go there. */
 	outside_kb = compose.into_cma ? compose.cma_left_kb : memory.outside_kb;
 	/* Single pages on per-CPU lists are not seen by watermarks, but few compared with this. */
-	order->floor_kb = memory.floor_kb + outside_kb + CLOSE_KB;
-	if (!holder_do(&compose.holder, order, &answer)) {
+	request->floor_kb = memory.floor_kb + outside_kb + CLOSE_KB;
+	if (!holder_do(&compose.holder, request, &answer)) {
 		compose.gone = true;
 		return 0;
 	}
@@ -110,11 +110,11 @@ static int64_t take(enum picture_line line, int64_t kb)
 	int64_t sum = 0;
 
 	while (sum < kb && !compose.gone && clock_us() < compose.deadline_us) {
-		struct holder_order order = { .op = HOLD_GROW, .line = line };
+		struct holder_request request = { .op = HOLD_GROW, .line = line };
 		int64_t done;
 
-		order.amount = kb - sum < CHUNK_KB ? kb - sum : CHUNK_KB;
-		done = order_holder(&order, picture_names[line]);
+		request.amount = kb - sum < CHUNK_KB ? kb - sum : CHUNK_KB;
+		done = request_of_holder(&request, picture_names[line]);
 		if (done <= 0)
 			break;
 		sum += done;
@@ -172,13 +172,13 @@ static int64_t mix(const struct recipe *recipe)
 	amounts[LINE_PAGETABLES] = missing(recipe, LINE_PAGETABLES);
 	chunks = (sum + CHUNK_KB - 1) / CHUNK_KB;
 	for (int64_t chunk = 0; chunk < chunks && !compose.gone; chunk++) {
-		struct holder_order order = { .op = HOLD_MIX };
+		struct holder_request request = { .op = HOLD_MIX };
 		int64_t done;
 
 		for (int line = 0; line < PICTURE_LINES; line++)
-			order.amounts[line] = amounts[line] * (chunk + 1) / chunks -
+			request.amounts[line] = amounts[line] * (chunk + 1) / chunks -
 					      amounts[line] * chunk / chunks;
-		done = order_holder(&order, "working set");
+		done = request_of_holder(&request, "working set");
 		if (done <= 0)
 			break;
 		taken += done;
@@ -329,11 +329,11 @@ bool compose_holds(const struct recipe *recipe)
 
 void compose_settle(uint64_t deadline_us)
 {
-	struct holder_order order = { .op = HOLD_SETTLE, .deadline_us = deadline_us };
+	struct holder_request request = { .op = HOLD_SETTLE, .deadline_us = deadline_us };
 	struct holder_answer answer;
 
 	if (compose.holder.child)
-		holder_do(&compose.holder, &order, &answer);
+		holder_do(&compose.holder, &request, &answer);
 }
 
 int64_t compose_held_kb(void)

@@ -23,42 +23,42 @@ static void prepare(void)
 	working_set_prepare(files);
 }
 
-static void grow(const struct holder_order *order, struct holder_answer *answer)
+static void grow(const struct holder_request *request, struct holder_answer *answer)
 {
-	switch (order->line) {
+	switch (request->line) {
 	case LINE_SLAB_RECLAIMABLE:
-		slab_reclaimable(order, answer);
+		slab_reclaimable(request, answer);
 		break;
 	case LINE_SLAB_UNRECLAIMABLE:
-		slab_unreclaimable(order, answer);
+		slab_unreclaimable(request, answer);
 		break;
 	case LINE_PAGETABLES:
-		page_tables_grow(order, answer);
+		page_tables_grow(request, answer);
 		break;
 	case LINE_KERNEL_STACK:
-		threads_grow(order, answer);
+		threads_grow(request, answer);
 		break;
 	case LINE_MAPPED:
-		working_set_map(order, answer);
+		working_set_map(request, answer);
 		break;
 	case LINE_SHMEM:
-		working_set_share(order, answer);
+		working_set_share(request, answer);
 		break;
 	default:
 		answer->error = EINVAL;
 	}
 }
 
-static void execute(const struct holder_order *order, struct holder_answer *answer)
+static void execute(const struct holder_request *request, struct holder_answer *answer)
 {
-	if (order->op == HOLD_GROW)
-		grow(order, answer);
-	else if (order->op == HOLD_MIX)
-		working_set_take(order, answer);
+	if (request->op == HOLD_GROW)
+		grow(request, answer);
+	else if (request->op == HOLD_MIX)
+		working_set_take(request, answer);
 	else
 		answer->exhausted = true;
 	/* Mapped memory is held already. */
-	if (order->op != HOLD_GROW || order->line != LINE_MAPPED)
+	if (request->op != HOLD_GROW || request->line != LINE_MAPPED)
 		held_kb += answer->done_kb;
 	answer->held_kb = held_kb;
 }

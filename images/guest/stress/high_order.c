@@ -66,21 +66,21 @@ static void prepare(void)
 	preamble();
 }
 
-static void execute(const struct holder_order *order, struct holder_answer *answer)
+static void execute(const struct holder_request *request, struct holder_answer *answer)
 {
-	bool by_amount = order->op == HOLD_FILL;
-	int piece = by_amount || order->order > largest_order() ? largest_order() : order->order;
+	bool by_amount = request->op == HOLD_FILL;
+	int piece = by_amount || request->order > largest_order() ? largest_order() : request->order;
 	int64_t piece_kb = memory_page_kb() << piece;
-	int64_t goal_kb = by_amount ? order->amount : order->amount * (memory_page_kb() << order->order);
+	int64_t goal_kb = by_amount ? request->amount : request->amount * (memory_page_kb() << request->order);
 	int64_t start_kb = eater.held_kb;
 
-	if (order->op != HOLD_FILL && order->op != HOLD_EAT) {
+	if (request->op != HOLD_FILL && request->op != HOLD_EAT) {
 		answer->exhausted = true;
 		goal_kb = 0;
 	}
 	while (!answer->error && eater.held_kb - start_kb < goal_kb) {
-		if (memory_quick_free_kb() - piece_kb < order->floor_kb ||
-		    clock_us() >= order->deadline_us) {
+		if (memory_quick_free_kb() - piece_kb < request->floor_kb ||
+		    clock_us() >= request->deadline_us) {
 			answer->exhausted = true;
 			break;
 		}

@@ -18,16 +18,16 @@ struct start {
 static int serve(void *argument)
 {
 	const struct start *start = argument;
-	struct holder_order order;
+	struct holder_request request;
 
 	start->work->prepare();
-	while (recv(start->channel, &order, sizeof(order), 0) == sizeof(order)) {
+	while (recv(start->channel, &request, sizeof(request), 0) == sizeof(request)) {
 		struct holder_answer answer = { 0 };
 
-		if (order.op == HOLD_SETTLE)
+		if (request.op == HOLD_SETTLE)
 			child_set_adj(-1000);
 		else
-			start->work->execute(&order, &answer);
+			start->work->execute(&request, &answer);
 		if (send(start->channel, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 			return 1;
 	}
@@ -49,14 +49,14 @@ bool holder_start(struct holder *holder, int index, const struct holder_work *wo
 	return holder->child != NULL;
 }
 
-bool holder_do(struct holder *holder, const struct holder_order *order,
+bool holder_do(struct holder *holder, const struct holder_request *request,
 	       struct holder_answer *answer)
 {
 	struct pollfd waiting = { .fd = holder->channel, .events = POLLIN };
-	uint64_t end_us = order->deadline_us + GRACE_US;
+	uint64_t end_us = request->deadline_us + GRACE_US;
 
 	*answer = (struct holder_answer){ .error = EPIPE };
-	if (send(holder->channel, order, sizeof(*order), MSG_NOSIGNAL) != sizeof(*order))
+	if (send(holder->channel, request, sizeof(*request), MSG_NOSIGNAL) != sizeof(*request))
 		return false;
 	for (;;) {
 		uint64_t now_us = clock_us();
@@ -72,7 +72,7 @@ bool holder_do(struct holder *holder, const struct holder_order *order,
 	}
 	if (recv(holder->channel, answer, sizeof(*answer), 0) != sizeof(*answer))
 		return false;
-	if (order->op != HOLD_SETTLE)
+	if (request->op != HOLD_SETTLE)
 		holder->held_kb = answer->held_kb;
 	return true;
 }

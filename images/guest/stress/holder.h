@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Holders: children that keep memory. The supervisor sends one order at a time and waits
+ * Holders: children that keep memory. The supervisor sends one request at a time and waits
  * for the answer, so a holder's work is deterministic and its end is noticed.
  */
 #ifndef OOMLAB_STRESS_HOLDER_H
@@ -22,7 +22,7 @@ enum holder_op {
 	HOLD_SETTLE,	/* grown up: become unkillable */
 };
 
-struct holder_order {
+struct holder_request {
 	enum holder_op op;
 	int order;
 	enum picture_line line;
@@ -33,7 +33,7 @@ struct holder_order {
 };
 
 struct holder_answer {
-	int64_t done_kb; /* taken or given back by this order */
+	int64_t done_kb; /* taken or given back by this request */
 	int64_t held_kb; /* in all */
 	int error;	 /* errno that stopped it, 0 otherwise */
 	bool exhausted;	 /* there is nothing more it could do of this kind */
@@ -42,7 +42,7 @@ struct holder_answer {
 /* What a kind of holder must be able to do; runs in the child. */
 struct holder_work {
 	void (*prepare)(void);
-	void (*execute)(const struct holder_order *order, struct holder_answer *answer);
+	void (*execute)(const struct holder_request *request, struct holder_answer *answer);
 };
 
 struct holder {
@@ -54,8 +54,8 @@ struct holder {
 /* False with errno. */
 bool holder_start(struct holder *holder, int index, const struct holder_work *work);
 
-/* False when the holder is gone (or does not answer by the order's deadline + 5 s). */
-bool holder_do(struct holder *holder, const struct holder_order *order,
+/* False when the holder is gone (or does not answer by the request's deadline + 5 s). */
+bool holder_do(struct holder *holder, const struct holder_request *request,
 	       struct holder_answer *answer);
 
 #endif

@@ -102,13 +102,13 @@ static int take_page(void)
 	return anonymous_take() ? 0 : ENOSPC;
 }
 
-static void fill(const struct holder_order *order, struct holder_answer *answer)
+static void fill(const struct holder_request *request, struct holder_answer *answer)
 {
 	int64_t pages = 0;
 
-	while (pages * memory_page_kb() < order->amount) {
-		if (pages % STRIDE == 0 && (memory_quick_free_kb() <= order->floor_kb ||
-					    clock_us() >= order->deadline_us))
+	while (pages * memory_page_kb() < request->amount) {
+		if (pages % STRIDE == 0 && (memory_quick_free_kb() <= request->floor_kb ||
+					    clock_us() >= request->deadline_us))
 			break;
 		answer->error = take_page();
 		if (answer->error)
@@ -119,12 +119,12 @@ static void fill(const struct holder_order *order, struct holder_answer *answer)
 	if (answer->error == ENOSPC)
 		answer->error = 0;
 	answer->done_kb = pages * memory_page_kb();
-	answer->exhausted = answer->done_kb < order->amount;
+	answer->exhausted = answer->done_kb < request->amount;
 }
 
-static int64_t wanted_pages(const struct holder_order *order)
+static int64_t wanted_pages(const struct holder_request *request)
 {
-	return (order->amount + memory_page_kb() - 1) / memory_page_kb();
+	return (request->amount + memory_page_kb() - 1) / memory_page_kb();
 }
 
 /* Gives back up to `wanted` pages of one window; those already given have no frame. */
@@ -141,10 +141,10 @@ static int64_t punch_window(uint64_t first, size_t count, uint32_t residue, int6
 	return pages;
 }
 
-/* From the start each time: compaction may have moved pages since the last order. */
-static void punch_anonymous(const struct holder_order *order, struct holder_answer *answer)
+/* From the start each time: compaction may have moved pages since the last request. */
+static void punch_anonymous(const struct holder_request *request, struct holder_answer *answer)
 {
-	int64_t pages = 0, wanted = wanted_pages(order);
+	int64_t pages = 0, wanted = wanted_pages(request);
 	uint64_t all = anonymous_count();
 
 	for (unsigned pass = 0; pass < PASSES && pages < wanted; pass++) {
@@ -161,12 +161,12 @@ static void punch_anonymous(const struct holder_order *order, struct holder_answ
 	}
 	movable.given += pages;
 	answer->done_kb = pages * memory_page_kb();
-	answer->exhausted = answer->done_kb < order->amount;
+	answer->exhausted = answer->done_kb < request->amount;
 }
 
-static void punch_page_cache(const struct holder_order *order, struct holder_answer *answer)
+static void punch_page_cache(const struct holder_request *request, struct holder_answer *answer)
 {
-	int64_t pages = 0, wanted = wanted_pages(order);
+	int64_t pages = 0, wanted = wanted_pages(request);
 
 	while (pages < wanted && movable.pass < PASSES) {
 		uint64_t number = movable.at + (spread[movable.pass] + movable.shift) % PASSES;
@@ -186,22 +186,22 @@ static void punch_page_cache(const struct holder_order *order, struct holder_ans
 }
 
 /* Page cache alone is punched itself; beside anonymous memory it stays, to be reclaimable. */
-static void punch(const struct holder_order *order, struct holder_answer *answer)
+static void punch(const struct holder_request *request, struct holder_answer *answer)
 {
 	if (movable.plan.anonymous)
-		punch_anonymous(order, answer);
+		punch_anonymous(request, answer);
 	else
-		punch_page_cache(order, answer);
+		punch_page_cache(request, answer);
 }
 
-static void execute(const struct holder_order *order, struct holder_answer *answer)
+static void execute(const struct holder_request *request, struct holder_answer *answer)
 {
 	uint64_t taken;
 
-	if (order->op == HOLD_FILL)
-		fill(order, answer);
-	else if (order->op == HOLD_PUNCH)
-		punch(order, answer);
+	if (request->op == HOLD_FILL)
+		fill(request, answer);
+	else if (request->op == HOLD_PUNCH)
+		punch(request, answer);
 	else
 		answer->exhausted = true;
 	taken = anonymous_count() + page_cache_count();

@@ -37,13 +37,13 @@ bool page_tables_take(void)
 	return true;
 }
 
-void page_tables_grow(const struct holder_order *order, struct holder_answer *answer)
+void page_tables_grow(const struct holder_request *request, struct holder_answer *answer)
 {
-	int64_t wanted = order->amount / memory_page_kb(), done = 0;
+	int64_t wanted = request->amount / memory_page_kb(), done = 0;
 
 	while (done < wanted) {
-		if (done % 64 == 0 && (memory_quick_free_kb() <= order->floor_kb ||
-				       clock_us() >= order->deadline_us))
+		if (done % 64 == 0 && (memory_quick_free_kb() <= request->floor_kb ||
+				       clock_us() >= request->deadline_us))
 			break;
 		if (!page_tables_take())
 			break;

@@ -11,6 +11,6 @@
 void page_tables_prepare(void);
 /* One table; false when there is no room in the address space for more. */
 bool page_tables_take(void);
-void page_tables_grow(const struct holder_order *order, struct holder_answer *answer);
+void page_tables_grow(const struct holder_request *request, struct holder_answer *answer);
 
 #endif

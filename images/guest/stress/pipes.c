@@ -99,10 +99,10 @@ static int64_t close_pipe(struct group *group, unsigned set)
 	return pages;
 }
 
-static bool may_go_on(const struct holder_order *order, int64_t taken)
+static bool may_go_on(const struct holder_request *request, int64_t taken)
 {
-	return taken * memory_page_kb() < order->amount &&
-	       memory_quick_free_kb() > order->floor_kb && clock_us() < order->deadline_us;
+	return taken * memory_page_kb() < request->amount &&
+	       memory_quick_free_kb() > request->floor_kb && clock_us() < request->deadline_us;
 }
 
 /* One round takes a page into each pipe of the group. */
@@ -118,11 +118,11 @@ static int fill_round(struct group *group, int64_t *taken)
 	return 0;
 }
 
-static void fill(const struct holder_order *order, struct holder_answer *answer)
+static void fill(const struct holder_request *request, struct holder_answer *answer)
 {
 	int64_t taken = 0;
 
-	while (!answer->error && may_go_on(order, taken)) {
+	while (!answer->error && may_go_on(request, taken)) {
 		struct group *group = &pipes.groups[pipes.count];
 
 		if (pipes.count == pipes.limit) {
@@ -132,13 +132,13 @@ static void fill(const struct holder_order *order, struct holder_answer *answer)
 		pipes.count++;
 		answer->error = open_group(group);
 		for (int slot = 0; slot < SLOTS && !answer->error; slot++) {
-			if (!may_go_on(order, taken))
+			if (!may_go_on(request, taken))
 				break;
 			answer->error = fill_round(group, &taken);
 		}
 	}
 	answer->done_kb = taken * memory_page_kb();
-	answer->exhausted = taken * memory_page_kb() < order->amount;
+	answer->exhausted = taken * memory_page_kb() < request->amount;
 }
 
 /* Groups that came since the last time are shuffled among themselves and take their turn. */
@@ -158,12 +158,12 @@ static void learn_groups(void)
 	pipes.known = pipes.count;
 }
 
-static void punch(const struct holder_order *order, struct holder_answer *answer)
+static void punch(const struct holder_request *request, struct holder_answer *answer)
 {
 	int64_t pages = 0;
 
 	learn_groups();
-	while (pages * memory_page_kb() < order->amount && pipes.stage < SETS) {
+	while (pages * memory_page_kb() < request->amount && pipes.stage < SETS) {
 		unsigned set = (spread[pipes.stage] + pipes.shift) % SETS;
 
 		if (pipes.at >= pipes.known) {
@@ -191,17 +191,17 @@ static int64_t close_run(struct group *group, unsigned first, unsigned length)
  * begins, and none of the next order up. Where such a run is longer than a row of sets,
  * whole groups are given back: blocks of all the higher orders.
  */
-static void join(const struct holder_order *order, struct holder_answer *answer)
+static void join(const struct holder_request *request, struct holder_answer *answer)
 {
-	bool whole = (2u << order->order) > SETS;
-	unsigned stride = whole ? SETS : 2u << order->order;
+	bool whole = (2u << request->order) > SETS;
+	unsigned stride = whole ? SETS : 2u << request->order;
 	unsigned runs = SETS / stride;
-	int64_t gain = whole ? (SETS * SLOTS) >> order->order : SLOTS;
-	uint32_t *at = &pipes.join_at[order->order];
+	int64_t gain = whole ? (SETS * SLOTS) >> request->order : SLOTS;
+	uint32_t *at = &pipes.join_at[request->order];
 	int64_t blocks = 0, pages = 0;
 
 	learn_groups();
-	for (; blocks < order->amount && *at < pipes.known * runs; (*at)++) {
+	for (; blocks < request->amount && *at < pipes.known * runs; (*at)++) {
 		struct group *group = &pipes.groups[pipes.shuffled[*at / runs]];
 		/* One set is kept between two runs. */
 		int64_t given = close_run(group, *at % runs * stride, whole ? SETS : stride - 1);
@@ -216,14 +216,14 @@ static void join(const struct holder_order *order, struct holder_answer *answer)
 	answer->exhausted = *at >= pipes.known * runs;
 }
 
-static void execute(const struct holder_order *order, struct holder_answer *answer)
+static void execute(const struct holder_request *request, struct holder_answer *answer)
 {
-	if (order->op == HOLD_FILL)
-		fill(order, answer);
-	else if (order->op == HOLD_PUNCH)
-		punch(order, answer);
-	else if (order->op == HOLD_JOIN)
-		join(order, answer);
+	if (request->op == HOLD_FILL)
+		fill(request, answer);
+	else if (request->op == HOLD_PUNCH)
+		punch(request, answer);
+	else if (request->op == HOLD_JOIN)
+		join(request, answer);
 	else
 		answer->exhausted = true;
 	answer->held_kb = pipes.pages * memory_page_kb();

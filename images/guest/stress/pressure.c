@@ -15,7 +15,7 @@
 #include "stress/pipes.h"
 #include "stress/target.h"
 
-/* What one order to a holder takes or gives at most, so that progress is seen. */
+/* What one request to a holder takes or gives at most, so that progress is seen. */
 #define CHUNK_KB (32 * 1024)
 /* Kept above the floor while filling: an OOM kill before the trigger ruins the trial. */
 #define MARGIN_PAGES 96
@@ -68,14 +68,14 @@ static void tell(const char *action)
 	emit_end();
 }
 
-/* Gives an order; the state afterwards is in pressure.memory. False: nothing happened. */
-static bool act(int who, struct holder_order order, const char *action)
+/* Makes a request of a holder; the state afterwards is in pressure.memory. False: nothing happened. */
+static bool act(int who, struct holder_request request, const char *action)
 {
 	struct holder_answer answer;
 
-	order.deadline_us = pressure.deadline_us;
-	order.floor_kb += pressure.memory.outside_kb;
-	if (!holder_do(&pressure.holders[who], &order, &answer)) {
+	request.deadline_us = pressure.deadline_us;
+	request.floor_kb += pressure.memory.outside_kb;
+	if (!holder_do(&pressure.holders[who], &request, &answer)) {
 		pressure.gone = true;
 		return false;
 	}
@@ -92,9 +92,9 @@ static void fill(int who, int64_t amount, int64_t floor_kb, const char *action)
 {
 	while (amount > 0 && !pressure.gone && clock_us() < pressure.deadline_us) {
 		int64_t piece = amount < CHUNK_KB ? amount : CHUNK_KB;
-		struct holder_order order = { .op = HOLD_FILL, .amount = piece, .floor_kb = floor_kb };
+		struct holder_request request = { .op = HOLD_FILL, .amount = piece, .floor_kb = floor_kb };
 
-		if (!act(who, order, action) || pressure.memory.free_kb <= floor_kb)
+		if (!act(who, request, action) || pressure.memory.free_kb <= floor_kb)
 			return;
 		amount -= piece;
 	}
@@ -212,51 +212,51 @@ static int puncher(void)
 
 static bool release(const struct recipe *recipe)
 {
-	struct holder_order order = { .op = HOLD_PUNCH };
+	struct holder_request request = { .op = HOLD_PUNCH };
 
-	order.amount = recipe->free_kb.min - pressure.memory.free_kb + SLACK_KB;
-	return puncher() >= 0 && act(puncher(), order, "punch");
+	request.amount = recipe->free_kb.min - pressure.memory.free_kb + SLACK_KB;
+	return puncher() >= 0 && act(puncher(), request, "punch");
 }
 
 static bool join(const struct recipe *recipe, int at)
 {
-	struct holder_order order = { .op = HOLD_JOIN, .order = at };
+	struct holder_request request = { .op = HOLD_JOIN, .order = at };
 
-	order.amount = aim(recipe, at, recipe->units[at].min) - pressure.memory.units[at];
-	return pressure.used[PIPES] && act(PIPES, order, "join");
+	request.amount = aim(recipe, at, recipe->units[at].min) - pressure.memory.units[at];
+	return pressure.used[PIPES] && act(PIPES, request, "join");
 }
 
 /* Single pages are given back until there is room above the floor for what is to be eaten. */
 static void make_room(int64_t wanted_kb)
 {
-	struct holder_order order = { .op = HOLD_PUNCH };
+	struct holder_request request = { .op = HOLD_PUNCH };
 
-	order.amount = lowest_kb() + wanted_kb - pressure.memory.free_kb;
-	if (order.amount > 0)
-		act(PIPES, order, "punch");
+	request.amount = lowest_kb() + wanted_kb - pressure.memory.free_kb;
+	if (request.amount > 0)
+		act(PIPES, request, "punch");
 }
 
 static bool eat(const struct recipe *recipe, int at)
 {
-	struct holder_order order = { .op = HOLD_EAT, .order = at };
+	struct holder_request request = { .op = HOLD_EAT, .order = at };
 
-	order.amount = pressure.memory.units[at] - aim(recipe, at, recipe->units[at].max);
+	request.amount = pressure.memory.units[at] - aim(recipe, at, recipe->units[at].max);
 	if (pressure.used[PIPES])
-		make_room(order.amount * (memory_page_kb() << at) + SLACK_KB);
-	order.floor_kb = lowest_kb();
+		make_room(request.amount * (memory_page_kb() << at) + SLACK_KB);
+	request.floor_kb = lowest_kb();
 	/* Sockets hold unmovable pages: they have no place where all is to be movable. */
 	if (pressure.used[PIPES] || pressure.used[EATER])
-		return act(EATER, order, "eat");
-	order = (struct holder_order){ .op = HOLD_FILL, .amount = CHUNK_KB, .floor_kb = lowest_kb() };
-	return act(MOVABLE, order, "refill");
+		return act(EATER, request, "eat");
+	request = (struct holder_request){ .op = HOLD_FILL, .amount = CHUNK_KB, .floor_kb = lowest_kb() };
+	return act(MOVABLE, request, "refill");
 }
 
 static bool refill(const struct recipe *recipe)
 {
-	struct holder_order order = { .op = HOLD_FILL, .floor_kb = recipe->free_kb.max };
+	struct holder_request request = { .op = HOLD_FILL, .floor_kb = recipe->free_kb.max };
 
-	order.amount = pressure.memory.free_kb - recipe->free_kb.max;
-	return puncher() >= 0 && act(puncher(), order, "refill");
+	request.amount = pressure.memory.free_kb - recipe->free_kb.max;
+	return puncher() >= 0 && act(puncher(), request, "refill");
 }
 
 /* The one correction that is needed most; false when it changed nothing. */
@@ -385,11 +385,11 @@ void pressure_touch_up(const struct recipe *recipe)
 
 void pressure_settle(void)
 {
-	struct holder_order order = { .op = HOLD_SETTLE, .deadline_us = pressure.deadline_us };
+	struct holder_request request = { .op = HOLD_SETTLE, .deadline_us = pressure.deadline_us };
 	struct holder_answer answer;
 
 	for (int i = 0; i < HOLDERS; i++)
 		if (pressure.holders[i].child)
-			holder_do(&pressure.holders[i], &order, &answer);
+			holder_do(&pressure.holders[i], &request, &answer);
 	compose_settle(pressure.deadline_us);
 }

@@ -72,9 +72,9 @@ void slab_prepare(void)
 	keep_names();
 }
 
-static bool may_go_on(const struct holder_order *order)
+static bool may_go_on(const struct holder_request *request)
 {
-	return memory_quick_free_kb() > order->floor_kb && clock_us() < order->deadline_us;
+	return memory_quick_free_kb() > request->floor_kb && clock_us() < request->deadline_us;
 }
 
 /* The length whose segments are `pages` objects of a page each. */
@@ -95,12 +95,12 @@ static int send_message(int64_t pages)
 	return 0;
 }
 
-void slab_unreclaimable(const struct holder_order *order, struct holder_answer *answer)
+void slab_unreclaimable(const struct holder_request *request, struct holder_answer *answer)
 {
-	int64_t wanted = order->amount / memory_page_kb(), pages = 0;
+	int64_t wanted = request->amount / memory_page_kb(), pages = 0;
 	int64_t most = MESSAGE_BYTES / 1024 / memory_page_kb();
 
-	while (pages < wanted && !answer->error && may_go_on(order)) {
+	while (pages < wanted && !answer->error && may_go_on(request)) {
 		int64_t piece = wanted - pages < most ? wanted - pages : most;
 
 		answer->error = send_message(piece);
@@ -133,11 +133,11 @@ static int add_name(long number)
 	return 0;
 }
 
-void slab_reclaimable(const struct holder_order *order, struct holder_answer *answer)
+void slab_reclaimable(const struct holder_request *request, struct holder_answer *answer)
 {
-	int64_t wanted = order->amount * 1024 / ENTRY_BYTES, done = 0;
+	int64_t wanted = request->amount * 1024 / ENTRY_BYTES, done = 0;
 
-	while (done < wanted && !answer->error && (done % 64 || may_go_on(order))) {
+	while (done < wanted && !answer->error && (done % 64 || may_go_on(request))) {
 		answer->error = add_name(slab.names++);
 		done++;
 	}

@@ -15,7 +15,7 @@
 #include "stress/holder.h"
 
 void slab_prepare(void);
-void slab_unreclaimable(const struct holder_order *order, struct holder_answer *answer);
-void slab_reclaimable(const struct holder_order *order, struct holder_answer *answer);
+void slab_unreclaimable(const struct holder_request *request, struct holder_answer *answer);
+void slab_reclaimable(const struct holder_request *request, struct holder_answer *answer);
 
 #endif

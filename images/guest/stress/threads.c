@@ -64,13 +64,13 @@ static long clone_sleeper(void)
 #endif
 }
 
-void threads_grow(const struct holder_order *order, struct holder_answer *answer)
+void threads_grow(const struct holder_request *request, struct holder_answer *answer)
 {
 	int64_t stack_kb = memory_page_kb() > STACK_KB ? memory_page_kb() : STACK_KB;
-	int64_t wanted = order->amount / stack_kb, done = 0;
+	int64_t wanted = request->amount / stack_kb, done = 0;
 
-	while (done < wanted && memory_quick_free_kb() > order->floor_kb &&
-	       clock_us() < order->deadline_us) {
+	while (done < wanted && memory_quick_free_kb() > request->floor_kb &&
+	       clock_us() < request->deadline_us) {
 		long result = clone_sleeper();
 
 		if (result < 0) {

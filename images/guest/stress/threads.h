@@ -5,6 +5,6 @@
 
 #include "stress/holder.h"
 
-void threads_grow(const struct holder_order *order, struct holder_answer *answer);
+void threads_grow(const struct holder_request *request, struct holder_answer *answer);
 
 #endif

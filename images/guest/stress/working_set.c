@@ -163,13 +163,13 @@ static void activate(enum kind kind)
 	set.activated[kind] = set.taken[kind];
 }
 
-void working_set_take(const struct holder_order *order, struct holder_answer *answer)
+void working_set_take(const struct holder_request *request, struct holder_answer *answer)
 {
 	uint64_t wanted[KINDS], done[KINDS] = { 0 };
-	int64_t tables = order->amounts[LINE_PAGETABLES] / memory_page_kb(), pages = 0;
+	int64_t tables = request->amounts[LINE_PAGETABLES] / memory_page_kb(), pages = 0;
 
 	for (int kind = 0; kind < KINDS; kind++)
-		wanted[kind] = (uint64_t)(order->amounts[lines[kind]] / memory_page_kb());
+		wanted[kind] = (uint64_t)(request->amounts[lines[kind]] / memory_page_kb());
 	while (!answer->error) {
 		bool pinned = set.turn++ % PIN_EACH == 0;
 		enum kind kind = next_kind(done, wanted, pinned);
@@ -178,8 +178,8 @@ void working_set_take(const struct holder_order *order, struct holder_answer *an
 			kind = next_kind(done, wanted, false);
 		if (kind == KINDS)
 			break;
-		if (pages % STRIDE == 0 && (memory_quick_free_kb() <= order->floor_kb ||
-					    clock_us() >= order->deadline_us))
+		if (pages % STRIDE == 0 && (memory_quick_free_kb() <= request->floor_kb ||
+					    clock_us() >= request->deadline_us))
 			break;
 		answer->error = kind < ACTIVE_FILE ? take_anonymous(kind, pinned) : take_file(kind, &tables);
 		if (answer->error)
@@ -194,9 +194,9 @@ void working_set_take(const struct holder_order *order, struct holder_answer *an
 	answer->done_kb = pages * memory_page_kb();
 }
 
-void working_set_share(const struct holder_order *order, struct holder_answer *answer)
+void working_set_share(const struct holder_request *request, struct holder_answer *answer)
 {
-	int64_t bytes = order->amount * 1024 / (int64_t)set.page_bytes * (int64_t)set.page_bytes;
+	int64_t bytes = request->amount * 1024 / (int64_t)set.page_bytes * (int64_t)set.page_bytes;
 
 	if (bytes <= 0)
 		return;
@@ -228,9 +228,9 @@ static int64_t map_more(int half, enum kind kind, int64_t bytes)
 	return (int64_t)(to - from);
 }
 
-void working_set_map(const struct holder_order *order, struct holder_answer *answer)
+void working_set_map(const struct holder_request *request, struct holder_answer *answer)
 {
-	int64_t bytes = order->amount * 1024, done;
+	int64_t bytes = request->amount * 1024, done;
 
 	if (set.device < 0 || bytes <= 0)
 		return;

@@ -21,13 +21,13 @@
 
 void working_set_prepare(bool files);
 /*
- * Takes order->amounts[], by line of the picture: the anonymous, file and locked ones, and of
+ * Takes request->amounts[], by line of the picture: the anonymous, file and locked ones, and of
  * page tables as many as there are turns for.
  */
-void working_set_take(const struct holder_order *order, struct holder_answer *answer);
+void working_set_take(const struct holder_request *request, struct holder_answer *answer);
 /* Shared memory: the pages of a file without a name. */
-void working_set_share(const struct holder_order *order, struct holder_answer *answer);
+void working_set_share(const struct holder_request *request, struct holder_answer *answer);
 /* Maps page cache that is there already. */
-void working_set_map(const struct holder_order *order, struct holder_answer *answer);
+void working_set_map(const struct holder_request *request, struct holder_answer *answer);
 
 #endif

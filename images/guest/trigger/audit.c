@@ -132,7 +132,7 @@ void audit_prepare(void)
 }
 
 /* Else every trigger that is set or removed waits for a grace period: 20 to 60 ms each. */
-static void hurry(bool on)
+static void expedite_rcu(bool on)
 {
 	file_write("/sys/kernel/rcu_expedited", on ? "1" : "0");
 }
@@ -155,10 +155,10 @@ void audit_begin(const char *phase, pid_t first, pid_t last)
 	audit.phase = phase;
 	audit.first = first;
 	audit.last = last;
-	hurry(true);
+	expedite_rcu(true);
 	for (size_t i = 0; i < TABLES; i++)
 		arm(&tables[i], &audit.armed[i]);
-	hurry(false);
+	expedite_rcu(false);
 	audit.taken_kb = free_kb - memory_meminfo_kb("MemFree");
 }
 
@@ -166,12 +166,12 @@ void audit_stop(void)
 {
 	if (!audit.phase)
 		return;
-	hurry(true);
+	expedite_rcu(true);
 	/* Backwards: a variable cannot go before those that refer to it. */
 	for (size_t i = TABLES; i-- > 0;)
 		if (audit.armed[i] && command(&tables[i], "!"))
 			emit_note("audit: %s still counts: %s", tables[i].event, strerror(errno));
-	hurry(false);
+	expedite_rcu(false);
 	audit.phase = NULL;
 }
 
