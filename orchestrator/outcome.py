@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     PANIC = "panic"
     """The kernel panicked after the trigger had started, with no OOM kill before."""
     REQUEST_FAILED = "request-failed"
-    """The trigger's own request (an mmap) was refused, with another error than ENOMEM."""
+    """The trigger's own request failed with another error than ENOMEM."""
     COMMAND_FAILED = "command-failed"
     """The trigger's command ended with another exit status than 0, by a signal, or was never started."""
     HANG = "hang"

@@ -55,7 +55,7 @@ LIMITS: dict[str, Limit] = {
     "processes": Limit(
         _TRIGGER, lambda n: _trigger(f"count: 1000, processes: {n}"), lambda n: f"processes={n}"
     ),
-    "mmaps": Limit(_TRIGGER, lambda n: _trigger(f"count: {n}"), lambda n: f"count={n}"),
+    "requests": Limit(_TRIGGER, lambda n: _trigger(f"count: {n}"), lambda n: f"count={n}"),
     "map_bytes": Limit(
         _TRIGGER,
         lambda n: f"trigger: {{kind: binder-mmap, size: {_bytes(n)}, count: 1}}\n",

@@ -7,10 +7,10 @@
 #ifndef OOMLAB_LIMITS_H
 #define OOMLAB_LIMITS_H
 
-/* Processes that share the trigger's mmaps. */
+/* Processes that share the trigger's requests. */
 #define LIMIT_PROCESSES 64
-/* mmaps of the trigger, all processes together. */
-#define LIMIT_MMAPS 1000000
+/* Requests of the trigger, all processes together. */
+#define LIMIT_REQUESTS 1000000
 /* Length of a binder map, in bytes. */
 #define LIMIT_MAP_BYTES 1073741824
 /* The trigger's command, in bytes of UTF-8. */

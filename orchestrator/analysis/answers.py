@@ -58,6 +58,12 @@ class Case:
         """What summaries are made of."""
         return headline(self.comparison.timings)
 
+    @property
+    def triggers_arrays(self) -> bool:
+        """Whether the trigger's requests make the kernel allocate page arrays."""
+        pages = (variant.page_bytes for variant in self.scenario.variants.values())
+        return bool(self.scenario.trigger.array_bytes(min(pages)))
+
     def timed(self, *whens: str) -> list[TimingComparison]:
         """Timings under these states of memory."""
         return [timing for timing in self.timings if timing.when in whens]
@@ -96,8 +102,10 @@ def _explanation(case: Case) -> Answer:
     if allocating:
         evidence.append(f"maps, each with a page array of its own: {summary(allocating)}")
     sentences, missing = [_difference(case), _path_sentence(case)], None
-    if not any(case.paths):
+    if not any(case.paths) and case.triggers_arrays:
         missing = "how requests were served was not traced; `audit: true` counts them"
+    if plain := _without_arrays(case):
+        evidence.append(f"the trigger's requests, which ask for no page array: {summary(plain)}")
     if others:
         evidence.append(f"transactions, which ask for no page array while they are timed: {summary(others)}")
         sentences.append(_transactions(others))
@@ -124,6 +132,8 @@ def _difference(case: Case) -> str:
 
 
 def _path_sentence(case: Case) -> str:
+    if not any(case.paths) and not case.triggers_arrays:
+        return "Not by page arrays: the trigger's requests ask for none."
     if not any(case.paths):
         return "Not from this run: it does not know how page arrays were served."
     if all(share.all_contiguous for paths in case.paths for share in paths.values()):
@@ -143,7 +153,7 @@ def _path_of(name: str, paths: Paths) -> str:
     share = paths[phase]
     how = f"{share_text(share.contiguous, share.requests)} of {name}'s were contiguous"
     how += f", {share_text(share.fell_back, share.requests)} came from vmalloc" if share.fell_back else ""
-    how += f", {share.refused} were refused" if share.refused else ""
+    how += f", {share.refused} failed" if share.refused else ""
     how += f", with {count_of('OOM kill', share.oom_kills)}" if share.oom_kills else ""
     return f"{WHEN[phase]} {how}"
 
@@ -151,7 +161,13 @@ def _path_of(name: str, paths: Paths) -> str:
 def _by_allocation(case: Case) -> tuple[list[TimingComparison], list[TimingComparison]]:
     """Timings that ask for a page array each time, and those that only do so before they are timed."""
     others = [timing for timing in case.timings if timing.name.startswith(TRANSACTIONS)]
-    return [timing for timing in case.timings if timing not in others], others
+    apart = [*others, *_without_arrays(case)]
+    return [timing for timing in case.timings if timing not in apart], others
+
+
+def _without_arrays(case: Case) -> list[TimingComparison]:
+    """Timings of the trigger's own requests, where it is of a kind that asks for no page array."""
+    return [] if case.triggers_arrays else case.timed("trigger")
 
 
 def _transactions(timings: Sequence[TimingComparison]) -> str:

@@ -26,7 +26,7 @@ class AuditTotal(_Frozen):
     variant: str = Field(description="its name")
     phase: AuditedPhase = Field(description="when")
     forks: int = Field(description="traced forks")
-    mmaps: int | None = Field(description="mmaps that their processes made; null: they do not say")
+    made: int | None = Field(description="requests that their processes say they made; null: they do not say")
     requests: int = Field(description="page arrays that were traced: as many, or the audit is not whole")
     orders: tuple[int, ...] = Field(description="their orders")
     gfp_flags: tuple[str, ...] = Field(description="their gfp flags")
@@ -51,9 +51,10 @@ class Disturbance(_Frozen):
     """What tracing did to one variant's trigger: traced forks against untraced ones of the same blocks."""
 
     variant: str = Field(description="its name")
+    noun: str = Field("request", description="what one request of the trigger is: `mmap`, `fork`")
     pairs: int = Field(description="blocks with both")
     unit: Literal["ns", "instructions"] = Field(description="of the two medians")
-    untraced: float | None = Field(description="mmap p50 without tracing: median over the blocks")
+    untraced: float | None = Field(description="p50 of the requests without tracing: median over the blocks")
     traced: float | None = Field(description="the same with tracing")
     percent: tuple[float, float, float] | None = Field(
         description="least, median and most of the blocks' differences, in percent of the untraced p50"
@@ -101,7 +102,7 @@ def _total(variant: str, phase: AuditedPhase, trials: Sequence[TrialResult]) -> 
     wholes = [whole for trial in trials for whole in trial.audit_phases if whole.phase == phase]
     if not wholes:
         return None
-    made = [whole.mmaps for whole in wholes]
+    made = [whole.made for whole in wholes]
 
     def of_rows(name: str) -> int:
         return _sum(rows, name)
@@ -111,7 +112,7 @@ def _total(variant: str, phase: AuditedPhase, trials: Sequence[TrialResult]) -> 
 
     return AuditTotal(
         variant=variant, phase=phase, forks=len(wholes),
-        mmaps=None if None in made else sum(count or 0 for count in made),
+        made=None if None in made else sum(count or 0 for count in made),
         requests=of_wholes("requests"),
         orders=tuple(sorted({row.order for row in rows})),
         gfp_flags=tuple(sorted({row.gfp_flags for row in rows})),
@@ -134,15 +135,16 @@ def _disturbance(variant: str, trials: Sequence[TrialResult], clock: Clock, *, t
     pairs = list(_pairs(trials))
     per_ns = 1.0 if clock == "realtime" else 1 / (1 << ICOUNT_SHIFT)
     p50s = [
-        (median * per_ns, traced.mmaps.latency.p50_ns * per_ns)
+        (median * per_ns, traced.requests.latency.p50_ns * per_ns)
         for untraced, traced in pairs
-        if timed and traced.mmaps and traced.mmaps.latency
+        if timed and traced.requests and traced.requests.latency
         if (median := _median_p50(untraced)) is not None
     ]
     differences = sorted(100 * (traced / untraced - 1) for untraced, traced in p50s)
     taken_kb = (phase.taken_kb for trial in trials for phase in trial.audit_phases)
     return Disturbance(
         variant=variant,
+        noun=next((trial.requests.noun for trial in trials if trial.requests is not None), "request"),
         pairs=len(pairs),
         unit="ns" if clock == "realtime" else "instructions",
         untraced=statistics.median(untraced for untraced, _ in p50s) if p50s else None,
@@ -166,6 +168,6 @@ def _pairs(trials: Sequence[TrialResult]) -> Iterator[tuple[list[TrialResult], T
 
 
 def _median_p50(trials: Sequence[TrialResult]) -> float | None:
-    latencies = [trial.mmaps.latency for trial in trials if trial.mmaps is not None]
+    latencies = [trial.requests.latency for trial in trials if trial.requests is not None]
     p50s = [latency.p50_ns for latency in latencies if latency is not None and latency.p50_ns]
     return statistics.median(p50s) if p50s else None

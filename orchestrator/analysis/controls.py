@@ -128,7 +128,7 @@ def _spread(pairs: Sequence[tuple[TrialResult, TrialResult]]) -> tuple[float, fl
 
 
 def _p50_ns(trial: TrialResult) -> int | None:
-    latency = trial.mmaps.latency if trial.mmaps is not None else None
+    latency = trial.requests.latency if trial.requests is not None else None
     return None if latency is None else latency.p50_ns
 
 

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.analysis.phrases import subject, upwards
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
-from orchestrator.analysis.samples import MMAP, TimingKey
+from orchestrator.analysis.samples import TimingKey
 from orchestrator.text.amounts import change_range, change_text, count_of, is_factor, short
 
 WORTH_A_BOUND = 0.2
@@ -59,11 +59,11 @@ def bound(low: float, high: float) -> float:
 
 
 def headline(timings: Iterable[TimingComparison]) -> list[TimingComparison]:
-    """What summaries are made of: times per iteration, median and tail of the trigger's maps."""
+    """What summaries are made of: times per iteration, median and tail of the trigger's requests."""
     return [
         timing
         for timing in timings
-        if timing.statistic == "real_time" or (timing.name == MMAP and timing.statistic in ("p50", "p99"))
+        if timing.statistic in (("p50", "p99") if timing.when == "trigger" else ("real_time",))
     ]
 
 
@@ -102,7 +102,7 @@ def _few(timings: Sequence[TimingComparison]) -> str:
 
 
 def _other_work(timings: Sequence[TimingComparison]) -> str:
-    return f"{_count(timings)} of different work (one variant was served more often)"
+    return f"{_count(timings)} of different work (more of one variant succeeded)"
 
 
 def _exact(timings: Sequence[TimingComparison]) -> str:

@@ -30,7 +30,7 @@ class PathShare:
     spent_us: int = 0
     orders: tuple[int, ...] = ()
     oom_kills: int = 0
-    """How often the OOM killer came for a request: as traced, or else the maps that it cut off."""
+    """How often the OOM killer came for a request: as traced, or else the requests in flight when it did."""
 
     @property
     def all_contiguous(self) -> bool:
@@ -56,7 +56,7 @@ class PathShare:
         text = (
             f"{count_of('page array', self.requests)}{order},"
             f" {share_text(self.contiguous, self.requests)} contiguous,"
-            f" {share_text(self.fell_back, self.requests)} by vmalloc, {self.refused} refused"
+            f" {share_text(self.fell_back, self.requests)} by vmalloc, {self.refused} failed"
         )
         if self.oom_kills:
             text += f", {count_of('OOM kill', self.oom_kills)}"
@@ -89,10 +89,10 @@ def _shares(trials: Iterable[TrialResult]) -> Iterator[tuple[AuditedPhase, PathS
             )  # fmt: skip
         for whole in trial.audit_phases:
             yield whole.phase, PathShare(0, 0, 0, 0, oom_kills=whole.oom_kills)
-        paths = trial.requests
+        paths = trial.page_arrays
         if paths is not None and not trial.audit_phases:
             count = paths.contiguous + paths.fell_back + paths.refused
-            killed = trial.mmaps.unfinished if trial.mmaps is not None else 0
+            killed = trial.requests.in_flight if trial.requests is not None else 0
             yield (
                 "trigger",
                 PathShare(count, paths.contiguous, paths.fell_back, paths.refused, oom_kills=killed),

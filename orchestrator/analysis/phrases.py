@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 
-from orchestrator.analysis.samples import MMAP, TimingKey
-from orchestrator.text.amounts import is_factor, short
+from orchestrator.analysis.samples import TimingKey
+from orchestrator.text.amounts import is_factor, plural, short
 
 WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trigger",
         "after": "after the trigger"}  # fmt: skip
@@ -21,7 +21,9 @@ _LARGEST_IN_BYTES = 1 << 17
 def subject(key: TimingKey) -> str:
     """What was timed: `real_time of BM_sendVec_binder at 4096 B, relaxed`."""
     name, *arguments = key.name.split("/")
-    what = "the trigger's mmaps" if name == MMAP else ", ".join([_sized(name, arguments), WHEN[key.when]])
+    what = f"the trigger's {plural(name)}"
+    if key.when != "trigger":
+        what = ", ".join([_sized(name, arguments), WHEN[key.when]])
     return f"{key.statistic} of {what}"
 
 

@@ -45,10 +45,11 @@ When = Literal["relaxed", "target", "trigger", "after"]
 class TimingComparison(_Frozen):
     """One measured time of two variants. Ratios are candidate / baseline: below 1 is faster."""
 
-    name: str = Field(description="`BM_sendVec_binder/4096` and the like, or `mmap` for the trigger's maps")
+    name: str = Field(description="`BM_sendVec_binder/4096` and the like, or the trigger's request: `mmap`")
     when: When = Field(description="under what memory: relaxed, at the target, in or after the trigger")
     comparable: bool = Field(
-        True, description="both served as many maps or iterations; otherwise the ratio is of different work"
+        True,
+        description="as many requests or iterations of both succeeded; else the ratio is of different work",
     )
     statistic: str = Field(description="`real_time`, `cpu_time`, `p50`, `p99` or `max`: what a fork gave")
     unit: Literal["ns", "instructions"] = Field(description="of the two medians")
@@ -105,7 +106,9 @@ class Comparison(_Frozen):
     claims: bool = Field(description="enough blocks for a claim; otherwise only counts and figures")
     smallest_p: float | None = Field(description="the smallest p that this many blocks could give")
     outcome: OutcomeComparison | None = Field(description="of the trigger")
-    timings: tuple[TimingComparison, ...] = Field(description="benchmarks and the trigger's mmap latencies")
+    timings: tuple[TimingComparison, ...] = Field(
+        description="benchmarks and latencies of the trigger's requests"
+    )
     noise: Noise = Field(description="A/A and spread")
 
 

@@ -18,9 +18,6 @@ from orchestrator.analysis.records import When
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import BenchmarkRow, TrialResult
 
-MMAP = "mmap"
-"""The trigger's own maps among the names of benchmarks."""
-
 _PERCENT = 100
 Blocks = Mapping[str, float]
 """A figure by the block's fingerprint."""
@@ -47,8 +44,8 @@ class Timed:
 
     log_ns: dict[str, float] = field(default_factory=dict)
     """Median over the block's forks of the logarithm of the time in ns."""
-    served: dict[str, float] = field(default_factory=dict)
-    """Median over the forks: maps of the trigger that were served; of a benchmark's iterations, percent."""
+    succeeded: dict[str, float] = field(default_factory=dict)
+    """Median over the forks: requests of the trigger that succeeded; of a benchmark's iterations, percent."""
 
 
 def block_of(trial: TrialResult) -> str:
@@ -65,13 +62,13 @@ def timed(trials: Sequence[TrialResult]) -> dict[TimingKey, Timed]:
     """All timings of one variant's trials, a number for each block."""
     forks: dict[TimingKey, dict[str, list[tuple[float, float]]]] = {}
     for trial in trials:
-        for key, time_ns, served in _timings(trial):
+        for key, time_ns, done in _timings(trial):
             if time_ns > 0:
-                forks.setdefault(key, {}).setdefault(block_of(trial), []).append((math.log(time_ns), served))
+                forks.setdefault(key, {}).setdefault(block_of(trial), []).append((math.log(time_ns), done))
     return {
         key: Timed(
             {block: statistics.median(log for log, _ in found) for block, found in blocks.items()},
-            {block: statistics.median(served for _, served in found) for block, found in blocks.items()},
+            {block: statistics.median(done for _, done in found) for block, found in blocks.items()},
         )
         for key, blocks in forks.items()
     }
@@ -80,17 +77,17 @@ def timed(trials: Sequence[TrialResult]) -> dict[TimingKey, Timed]:
 def _timings(trial: TrialResult) -> Iterator[tuple[TimingKey, float, float]]:
     if trial.stage.startswith("audit-"):
         return  # tracing disturbs times
-    mmaps = trial.mmaps
-    if trial.stage == "trigger" and mmaps is not None and mmaps.latency is not None:
-        yield TimingKey(MMAP, "trigger", "p50"), mmaps.latency.p50_ns, mmaps.ok
-        yield TimingKey(MMAP, "trigger", "p99"), mmaps.latency.p99_ns, mmaps.ok
+    requests = trial.requests
+    if trial.stage == "trigger" and requests is not None and requests.latency is not None:
+        for statistic, time_ns in (("p50", requests.latency.p50_ns), ("p99", requests.latency.p99_ns)):
+            yield TimingKey(requests.noun, "trigger", statistic), time_ns, requests.succeeded
     for row in trial.benchmarks:
         # What the OOM killer cut short was another benchmark than the one it is compared with.
         if row.error is None and not row.killed:
             # Times are per iteration, and a stop rule makes as many as fit: what counts is their share.
-            served = _PERCENT * (row.iterations - row.failed) / max(row.iterations, 1)
-            for statistic, time_ns in _statistics(row):
-                yield TimingKey(row.name, row.when, statistic), time_ns, served
+            succeeded = _PERCENT * (row.iterations - row.failed) / max(row.iterations, 1)
+            for name, figure_ns in _statistics(row):
+                yield TimingKey(row.name, row.when, name), figure_ns, succeeded
 
 
 def _statistics(row: BenchmarkRow) -> Iterator[tuple[str, float]]:

@@ -18,7 +18,7 @@ from orchestrator.analysis.wording import Seen, timing_words
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 
 _SAME_WORK = 0.01
-"""Variants that served numbers of maps further apart than this share did not do the same."""
+"""Variants with numbers of requests that succeeded further apart than this share did not do the same."""
 _PERCENT = 100
 
 IntervalKind = Literal["paired t", "bootstrap", "Welch", "exact", "none"]
@@ -46,7 +46,7 @@ class Pair:
     key: TimingKey
     baseline: tuple[float, ...]
     candidate: tuple[float, ...]
-    served: tuple[float, float]
+    succeeded: tuple[float, float]
     paired: bool
 
     @property
@@ -67,8 +67,8 @@ class Pair:
 
     @property
     def same_work(self) -> bool:
-        """Both served as many maps (or iterations)."""
-        return math.isclose(*self.served, rel_tol=_SAME_WORK)
+        """As many requests (or iterations) of both succeeded."""
+        return math.isclose(*self.succeeded, rel_tol=_SAME_WORK)
 
 
 def pairs(
@@ -83,14 +83,14 @@ def pairs(
         blocks = sorted(ours.log_ns.keys() & theirs.log_ns.keys())
         one, other = (blocks, blocks) if paired else (sorted(ours.log_ns), sorted(theirs.log_ns))
         if one and other:
-            served = statistics.median(ours.served[block] for block in one)
-            others = statistics.median(theirs.served[block] for block in other)
+            own = statistics.median(ours.succeeded[block] for block in one)
+            others = statistics.median(theirs.succeeded[block] for block in other)
             found.append(
                 Pair(
                     key,
                     tuple(ours.log_ns[block] for block in one),
                     tuple(theirs.log_ns[block] for block in other),
-                    (served, others),
+                    (own, others),
                     paired,
                 )
             )
@@ -175,7 +175,7 @@ def _comparison(
     low, high = (None if log is None else rounded(math.exp(log)) for log in (each.low, each.high))
     assert ratio is not None
     smallest = None if each.smallest is None else (math.exp(each.smallest) - 1) * _PERCENT
-    seen = Seen(names, pair.key, pair.blocks, ratio, low, high, p_holm, each.kind, pair.served)
+    seen = Seen(names, pair.key, pair.blocks, ratio, low, high, p_holm, each.kind, pair.succeeded)
     return TimingComparison(
         name=pair.key.name,
         when=pair.key.when,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from orchestrator.analysis.findings import Finding, bound, judge
 from orchestrator.analysis.phrases import change, subject, upwards
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM
-from orchestrator.analysis.samples import MMAP, TimingKey
-from orchestrator.text.amounts import change_range, change_text, count_of
+from orchestrator.analysis.samples import TimingKey
+from orchestrator.text.amounts import change_range, change_text, count_of, plural
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Seen:
     high: float | None
     p_holm: float | None
     interval: str
-    served: tuple[float, float]
+    succeeded: tuple[float, float]
 
 
 def timing_words(seen: Seen, *, same_work: bool) -> str:
     """One sentence about a timing."""
     what, (first, second) = f"{subject(seen.key)}:", seen.names
     if not same_work:
-        ours, theirs = seen.served
-        times = "times" if seen.key.name == MMAP else "% of its iterations"
+        ours, theirs = seen.succeeded
+        what_of = plural(seen.key.name) if seen.key.when == "trigger" else "% of the iterations"
         return (
-            f"{what} not the same work ({first} was served {ours:.0f} {times}, {second} {theirs:.0f}),"
+            f"{what} not the same work ({ours:.0f} {what_of} of {first} succeeded, {theirs:.0f} of {second}),"
             " so no comparison"
         )
     low, high = seen.low or seen.ratio, seen.high or seen.ratio

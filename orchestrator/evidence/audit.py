@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from orchestrator.evidence.histogram import HistogramRow, dropped_hits, numbered_rows
 from orchestrator.evidence.requests import NORETRY, accounted, array_requests
 from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
-from orchestrator.protocol.records import AuditEnd, Requests
+from orchestrator.protocol.records import AuditEnd, Histogram
 from orchestrator.record.fallback import Request, concluded_fallbacks, seen_fallbacks
 from orchestrator.record.result import AuditPhase, AuditRow
 from orchestrator.stage import AuditedPhase
@@ -43,9 +43,9 @@ class PhaseFacts:
     """What the host knows of a phase besides its histograms."""
 
     array_sizes: Collection[int] = ()
-    """Sizes in bytes of the page arrays that its mmaps ask for."""
+    """Sizes in bytes of the page arrays that its requests ask for."""
     unserved: int = 0
-    """How many of its mmaps found no memory, or were cut off."""
+    """How many of its requests found no memory, or were in flight when their process was killed."""
 
 
 @dataclass
@@ -97,7 +97,7 @@ class _Phase:
 
 
 def audit_trial(
-    records: Sequence[Requests], ends: Sequence[AuditEnd], facts: Mapping[AuditedPhase, PhaseFacts],
+    records: Sequence[Histogram], ends: Sequence[AuditEnd], facts: Mapping[AuditedPhase, PhaseFacts],
     *, release: str, page_bytes: int,
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:  # fmt: skip
     """Rows and phases of one trial, in the order in which they were traced.
@@ -115,14 +115,16 @@ def audit_trial(
             if record.phase == name:
                 _take(phase, record, page_bytes, known.array_sizes)
         end = next((end for end in ends if end.phase == name), None)
-        own = list(_rows(phase, name, *_fallbacks(phase, None if end is None else end.mmaps, known.unserved)))
-        mmaps = None if end is None or min(known.array_sizes, default=0) < _LEAST_BYTES else end.mmaps
+        own = list(
+            _rows(phase, name, *_fallbacks(phase, None if end is None else end.requests, known.unserved))
+        )
+        made = None if end is None or min(known.array_sizes, default=0) < _LEAST_BYTES else end.requests
         rows += own
-        phases.append(_whole(phase, name, own, mmaps, end.taken_kb if end is not None else 0))
+        phases.append(_whole(phase, name, own, made, end.taken_kb if end is not None else 0))
     return tuple(rows), tuple(phases)
 
 
-def _take(phase: _Phase, record: Requests, page_bytes: int, array_sizes: Collection[int]) -> None:
+def _take(phase: _Phase, record: Histogram, page_bytes: int, array_sizes: Collection[int]) -> None:
     phase.dropped += dropped_hits(record.text)
     if record.table in ("kmalloc", "kmalloc_failed"):
         counts = phase.served if record.table == "kmalloc" else phase.failed
@@ -157,20 +159,20 @@ def _order_of(size_bytes: int, page_bytes: int) -> int:
 
 
 def _fallbacks(
-    phase: _Phase, mmaps: int | None, unserved: int
+    phase: _Phase, requests: int | None, unserved: int
 ) -> tuple[dict[Request, int], dict[Request, int]]:
     """How many failed requests vmalloc served, and what it served without one, by order and gfp flags."""
     if phase.vmalloc_seen:
         return seen_fallbacks(phase.vmalloc, phase.failed, unserved, phase.series)
     contiguous = sum(phase.served.values())
-    made = contiguous + sum(phase.failed.values()) if mmaps is None else mmaps
+    made = contiguous + sum(phase.failed.values()) if requests is None else requests
     return concluded_fallbacks(made - unserved, contiguous, phase.failed, phase.series), {}
 
 
 def _rows(
     phase: _Phase, name: AuditedPhase, shares: Mapping[Request, int], alone: Mapping[Request, int]
 ) -> Iterator[AuditRow]:
-    """Requests by order and flags. `shares` of the failed ones fell back to vmalloc; `alone` never tried."""
+    """Histogram by order and flags. `shares` of the failed ones fell back to vmalloc; `alone` never tried."""
     claimed: set[_Kind] = set()
     for request in sorted(dict.fromkeys((*phase.served, *phase.failed, *alone))):
         (order, flags), tried = request, request in phase.served or request in phase.failed
@@ -205,12 +207,12 @@ def _rows(
 
 
 def _whole(
-    phase: _Phase, name: AuditedPhase, rows: Sequence[AuditRow], mmaps: int | None, taken_kb: int
+    phase: _Phase, name: AuditedPhase, rows: Sequence[AuditRow], made: int | None, taken_kb: int
 ) -> AuditPhase:
     reclaims, compactions = phase.reclaims.values(), phase.compactions.values()
     return AuditPhase(
         phase=name,
-        mmaps=mmaps,
+        made=made,
         requests=sum(row.requests for row in rows),
         other_reclaims=sum(effort.count for effort in reclaims) - sum(row.reclaims for row in rows),
         other_reclaim_us=sum(effort.us for effort in reclaims) - sum(row.reclaim_us for row in rows),

@@ -32,7 +32,7 @@ _STEPS = {
     "map": "the binder device could not be mapped",
     "manager": "the server could not become context manager",
     "transaction": "a transaction failed",
-    "cycle": "a map was refused",
+    "cycle": "a map failed",
     "worker": "there was no process left to run it",
     "server": "the server did not get ready",
     "deadline": "not ended within the deadline of the benchmarks",

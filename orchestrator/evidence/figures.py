@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures in a trial's evidence: mmaps, requests, counters, memory. Pure."""
+"""The figures in a trial's evidence: requests, page arrays, counters, memory. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from orchestrator.protocol.records import (
     AuditEnd,
     BenchmarkRecord,
     Hello,
-    Mmaps,
-    Requests,
+    Histogram,
+    Latencies,
     Sample,
     TargetRecord,
     TriggerEnd,
@@ -32,8 +32,8 @@ from orchestrator.record.result import (
     AuditPhase,
     AuditRow,
     LatencySummary,
-    MmapSummary,
     RequestPaths,
+    RequestSummary,
     TargetState,
 )
 from orchestrator.scenario.triggers.kinds import Trigger, request_of
@@ -54,37 +54,38 @@ def target_state(record: TargetRecord | None) -> TargetState | None:
     )
 
 
-def mmap_summary(evidence: Evidence) -> MmapSummary | None:
-    """What the trigger's mmaps came to; None without a binder trigger that was seen to end."""
+def request_summary(evidence: Evidence) -> RequestSummary | None:
+    """What the trigger's requests came to; None for one that counts none, or was not seen to end."""
     start, end = evidence.last(TriggerStart), evidence.last(TriggerEnd)
-    if start is None or end is None or request_of(start.kind) is None:
+    noun = None if start is None else request_of(start.kind)
+    if start is None or end is None or noun is None:
         return None
-    served: list[int] = []
+    succeeded: list[int] = []
     errnos: Counter[str] = Counter()
-    for chunk in evidence.every(Mmaps):
+    for chunk in evidence.every(Latencies):
         for latency_ns, code in zip(chunk.latency_ns, chunk.errno, strict=True):
             if code == 0:
-                served.append(latency_ns)
+                succeeded.append(latency_ns)
             else:
                 errnos[errno_name(code)] += 1
-    return MmapSummary(
-        planned=start.count, ok=end.ok, failed=end.failed, unfinished=end.unfinished, errnos=dict(errnos),
-        latency=_latency(served),
+    return RequestSummary(
+        noun=noun, planned=start.count, succeeded=end.succeeded, failed=end.failed, in_flight=end.in_flight,
+        errnos=dict(errnos), latency=_latency(succeeded),
     )  # fmt: skip
 
 
-def _latency(served_ns: Sequence[int]) -> LatencySummary | None:
-    if not served_ns:
+def _latency(succeeded_ns: Sequence[int]) -> LatencySummary | None:
+    if not succeeded_ns:
         return None
-    if len(served_ns) == 1:
-        only = served_ns[0]
+    if len(succeeded_ns) == 1:
+        only = succeeded_ns[0]
         return LatencySummary(count=1, p50_ns=only, p99_ns=only, max_ns=only)
-    percentiles = statistics.quantiles(served_ns, n=100, method="inclusive")
+    percentiles = statistics.quantiles(succeeded_ns, n=100, method="inclusive")
     return LatencySummary(
-        count=len(served_ns),
+        count=len(succeeded_ns),
         p50_ns=round(percentiles[49]),
         p99_ns=round(percentiles[98]),
-        max_ns=max(served_ns),
+        max_ns=max(succeeded_ns),
     )
 
 
@@ -94,7 +95,7 @@ def request_paths(evidence: Evidence, audit: Sequence[AuditRow]) -> RequestPaths
     if hello is None:
         return None
     rows = [row for row in audit if row.phase == "trigger"]
-    tables = {record.table: record.text for record in evidence.every(Requests) if record.phase == "trigger"}
+    tables = {record.table: record.text for record in evidence.every(Histogram) if record.phase == "trigger"}
     return summarise_requests(rows, tables, evidence.last(VmallocInfo), release=hello.release)
 
 
@@ -103,13 +104,13 @@ def audited(evidence: Evidence, trigger: Trigger) -> tuple[tuple[AuditRow, ...],
     hello = evidence.last(Hello)
     if hello is None:
         return (), ()
-    page_bytes, mmaps = hello.page_size_bytes, mmap_summary(evidence)
+    page_bytes, requests = hello.page_size_bytes, request_summary(evidence)
     facts = PhaseFacts(
         array_sizes=trigger.array_bytes(page_bytes),
-        unserved=0 if mmaps is None else mmaps.errnos.get("ENOMEM", 0) + mmaps.unfinished,
+        unserved=0 if requests is None else requests.errnos.get("ENOMEM", 0) + requests.in_flight,
     )
     return audit_trial(
-        evidence.every(Requests),
+        evidence.every(Histogram),
         evidence.every(AuditEnd),
         {"trigger": facts, **dict(benchmark_facts(evidence.every(BenchmarkRecord), page_bytes))},
         release=hello.release,

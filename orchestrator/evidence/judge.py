@@ -18,8 +18,8 @@ from orchestrator.evidence.figures import (
     audited,
     errno_name,
     memory_samples,
-    mmap_summary,
     request_paths,
+    request_summary,
     target_state,
     vmstat_over_trigger,
 )
@@ -129,10 +129,10 @@ def judge(
         allocation_failures=sum(_is_allocation_failure(event) for event in since),
         kernel_bugs=tuple(crash_sentence(crash) for crash in crashes if crash.kind != "panic"),
         crashes=crashes,
-        mmaps=mmap_summary(evidence),
+        requests=request_summary(evidence),
         processes=process_ends(evidence.every(ProcessEnded)),
         output=summarise_output(evidence.every(Output)) if _ran_command(evidence) else None,
-        requests=request_paths(evidence, audit),
+        page_arrays=request_paths(evidence, audit),
         # Of a traced fork they are disturbed, and nothing to report.
         benchmarks=() if planned.stage.startswith("audit-") else benchmark_rows(evidence),
         audit=audit,
@@ -190,7 +190,7 @@ def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
 
 def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
     since = evidence.console_since_trigger()
-    ooms, mmaps = _ooms(since), mmap_summary(evidence)
+    ooms, requests = _ooms(since), request_summary(evidence)
     crash = None if _survived(evidence) else fatal_crash(since)
     if crash is not None and not (ooms and ooms[0].line < crash.line):
         return Outcome.KERNEL_CRASH, crash_details(crash)
@@ -200,8 +200,8 @@ def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.PANIC, f"kernel panic: {panics[0].panic}"
     if any(map(_is_allocation_failure, since)):
         return Outcome.ALLOCATION_FAILURE, "the kernel reported a page allocation failure"
-    if mmaps is not None and mmaps.errnos.get("ENOMEM"):
-        return Outcome.ALLOCATION_FAILURE, f"{count_of('mmap', mmaps.errnos['ENOMEM'])} failed with ENOMEM"
+    if requests is not None and (short := requests.errnos.get("ENOMEM")):
+        return Outcome.ALLOCATION_FAILURE, f"{requests.count(short)} failed with ENOMEM"
     return _decide_unexplained(evidence)
 
 
@@ -237,9 +237,9 @@ def _decide_ended(evidence: Evidence, end: TriggerEnd) -> tuple[Outcome, str]:
         return Outcome.COMMAND_FAILED, sentence(failed[0], "the command")
     if failed:
         return Outcome.LOST, sentence(failed[0], f"process {failed[0].process} of the trigger")
-    if (refused := mmap_summary(evidence)) is not None and refused.failed:
-        errors = ", ".join(f"{name} x {count}" for name, count in refused.errnos.items())
-        what = count_of("mmap", refused.failed)
+    if (requests := request_summary(evidence)) is not None and requests.failed:
+        errors = ", ".join(f"{name} x {count}" for name, count in requests.errnos.items())
+        what = requests.count(requests.failed)
         return Outcome.REQUEST_FAILED, f"{what} failed: {errors or 'they were never made'}"
     if end.reason == "finished":
         return Outcome.PASSED, "the trigger ran to its end"

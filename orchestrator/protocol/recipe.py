@@ -41,7 +41,7 @@ def block_recipe(
     """The words for one boot of `scenario`.
 
     A block is told all the variants that its forks may choose from, any other boot its only one, and
-    what it is for; forks are told that by their order.
+    what it is for; forks are told that by the fork command.
 
     `slowdown` (>= 1) is how much slower this machine's guests are than the reference; it
     stretches the guest's own deadlines.

@@ -6,19 +6,30 @@ The format is the one of `images/guest/PROTOCOL.md`. Times are the guest's CLOCK
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from orchestrator.files.json_numbers import require_64_bits
+from orchestrator.protocol.former_names import renamed
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
+"""4: requests have the same names whatever a trigger makes; records of 3 are read, too."""
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    former_names: ClassVar[Mapping[str, str]] = {}
+    """Keys of protocol 3 by today's names."""
+
     t_us: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former_names(cls, data: Any) -> Any:
+        return renamed(data, cls.former_names) if cls.former_names else data
 
 
 class Hello(_Record):
@@ -126,8 +137,10 @@ class TriggerStart(_Record):
 class TriggerProgress(_Record):
     """How far the trigger has come."""
 
+    former_names: ClassVar[Mapping[str, str]] = {"ok": "succeeded"}
+
     event: Literal["trigger-progress"]
-    ok: int
+    succeeded: int
     failed: int
 
 
@@ -149,14 +162,16 @@ class VictimRecord(_Record):
 
 
 class TriggerEnd(_Record):
-    """The trigger's end, and what its mmaps came to."""
+    """The trigger's end, and what its requests came to."""
+
+    former_names: ClassVar[Mapping[str, str]] = {"ok": "succeeded", "unfinished": "in_flight"}
 
     event: Literal["trigger-end"]
     reason: Literal["finished", "killed", "first-oom", "deadline", "error"]
     attempted: int
-    ok: int
+    succeeded: int
     failed: int
-    unfinished: int
+    in_flight: int
     oom_kill: int
 
 
@@ -187,10 +202,10 @@ class Output(_Record):
         return self.text.encode("latin-1", errors="replace")
 
 
-class Mmaps(_Record):
-    """Latency (ns) and errno (0 = served) of consecutive mmaps of one trigger process."""
+class Latencies(_Record):
+    """Latency (ns) and errno (0: it succeeded) of consecutive requests of one trigger process."""
 
-    event: Literal["mmaps"]
+    event: Literal["latencies", "mmaps"]
     process: int
     first: int
     latency_ns: list[int]
@@ -206,9 +221,9 @@ class Mmaps(_Record):
 class BenchmarkRecord(_Record):
     """What one benchmark did, also one that the kernel killed; times are sums over its iterations.
 
-    `iterations` are the timed ones that were made, refused ones (`failed`) included; times and
-    percentiles are of those that were served. `where`, `reply` (a BR_* of the driver) and `errno` say
-    why the benchmark, or its last refused iteration, did not do its work. `counters` are the driver's own.
+    `iterations` are the timed ones that were made, failed ones (`failed`) included; times and
+    percentiles are of those that succeeded. `where`, `reply` (a BR_* of the driver) and `errno` say
+    why the benchmark, or its last failed iteration, did not do its work. `counters` are the driver's own.
     """
 
     event: Literal["benchmark"]
@@ -230,10 +245,10 @@ class BenchmarkRecord(_Record):
     counters: str = Field("", description="`BC_TRANSACTION 200,...`")
 
 
-class Requests(_Record):
+class Histogram(_Record):
     """A tracefs histogram of the allocations of a phase's processes, as the kernel printed it."""
 
-    event: Literal["requests"]
+    event: Literal["histogram", "requests"]
     phase: Literal["relaxed", "target", "trigger", "after"] = "trigger"
     table: str
     text: str
@@ -242,9 +257,11 @@ class Requests(_Record):
 class AuditEnd(_Record):
     """A phase is traced no more; `taken_kb` of the guest's memory went into its histograms."""
 
+    former_names: ClassVar[Mapping[str, str]] = {"mmaps": "requests"}
+
     event: Literal["audit"]
     phase: Literal["relaxed", "target", "trigger", "after"]
-    mmaps: int | None = None
+    requests: int | None = None
     taken_kb: int
 
 
@@ -290,9 +307,9 @@ class End(_Record):
 ControlRecord = Annotated[
     Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded
     | BystandersStarted | TriggerStart
-    | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Mmaps
+    | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
     | BenchmarkRecord
-    | Requests | AuditEnd | VmallocInfo
+    | Histogram | AuditEnd | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),
 ]  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What vmalloc served of page arrays: as the guest saw it, or else as the mmaps came out. Pure.
+"""What vmalloc served of page arrays: as the guest saw it, or else as the requests came out. Pure.
 
 gfp flags do not tell. kvmalloc() adds __GFP_NORETRY to its first try, but not beside
 __GFP_RETRY_MAYFAIL (kvmalloc_node(), mm/util.c), and a driver may ask for __GFP_NORETRY without having
@@ -26,7 +26,7 @@ def seen_fallbacks(
 ) -> tuple[dict[Request, int], dict[Request, int]]:
     """Of what vmalloc was seen to serve: how much in place of which failed requests, and what without one.
 
-    At least `unserved` of the failed requests had nobody who served them: their mmaps failed.
+    At least `unserved` of the failed requests got nothing at all: what asked for them failed.
     """
     shares, alone = dict.fromkeys(failed, 0), dict(vmalloc)
     room = max(0, sum(failed.values()) - unserved)
@@ -40,10 +40,10 @@ def seen_fallbacks(
 
 
 def concluded_fallbacks(
-    served_mmaps: int, contiguous: int, failed: Mapping[Request, int], series: KernelSeries
+    succeeded: int, contiguous: int, failed: Mapping[Request, int], series: KernelSeries
 ) -> dict[Request, int]:
-    """How many failed requests were served otherwise, where nobody saw vmalloc: mmaps were, after all."""
-    count = _otherwise(served_mmaps, contiguous, sum(failed.values()))
+    """How many failed requests were served otherwise, where nobody saw vmalloc: they succeeded, after all."""
+    count = _otherwise(succeeded, contiguous, sum(failed.values()))
     return _share_out(count, failed, lambda kind: _unlikeness(kind, series))
 
 
@@ -65,25 +65,25 @@ def _share_out(count: int, failed: Mapping[_K, int], by: Callable[[_K], tuple[An
     return shares
 
 
-def _otherwise(served_mmaps: int, contiguous: int, failed: int) -> int:
-    return max(0, min(served_mmaps - contiguous, failed))
+def _otherwise(succeeded: int, contiguous: int, failed: int) -> int:
+    return max(0, min(succeeded - contiguous, failed))
 
 
 def settled(result: TrialResult) -> TrialResult:
     """A result as today's rules count it; programs before them took __GFP_NORETRY for a fallback."""
     seen = {phase.phase for phase in result.audit_phases if phase.vmalloc_seen}
-    if result.mmaps is None or "trigger" in seen:
+    if result.requests is None or "trigger" in seen:
         return result
-    audit = _settled_rows(result.audit, result.mmaps.ok)
-    paths = result.requests and _settled_paths(result.requests, audit, result.mmaps.ok)
-    return result.model_copy(update={"audit": audit, "requests": paths})
+    audit = _settled_rows(result.audit, result.requests.succeeded)
+    paths = result.page_arrays and _settled_paths(result.page_arrays, audit, result.requests.succeeded)
+    return result.model_copy(update={"audit": audit, "page_arrays": paths})
 
 
-def _settled_rows(rows: Sequence[AuditRow], served_mmaps: int) -> tuple[AuditRow, ...]:
-    """The rows of the trigger put right; how many mmaps of benchmarks were served is not kept."""
+def _settled_rows(rows: Sequence[AuditRow], succeeded: int) -> tuple[AuditRow, ...]:
+    """The rows of the trigger put right; how many maps of benchmarks succeeded is not kept."""
     own = {number: row for number, row in enumerate(rows) if row.phase == "trigger"}
     failed = {number: row.fell_back + row.refused for number, row in own.items()}
-    count = _otherwise(served_mmaps, sum(row.contiguous for row in own.values()), sum(failed.values()))
+    count = _otherwise(succeeded, sum(row.contiguous for row in own.values()), sum(failed.values()))
     shares = _share_out(count, failed, lambda number: ("__GFP_NOWARN" not in rows[number].gfp_flags, number))
     return tuple(
         row.model_copy(update={"fell_back": shares[number], "refused": failed[number] - shares[number]})
@@ -93,10 +93,8 @@ def _settled_rows(rows: Sequence[AuditRow], served_mmaps: int) -> tuple[AuditRow
     )
 
 
-def _settled_paths(paths: RequestPaths, rows: Sequence[AuditRow], served_mmaps: int) -> RequestPaths:
+def _settled_paths(paths: RequestPaths, rows: Sequence[AuditRow], succeeded: int) -> RequestPaths:
     own = [row for row in rows if row.phase == "trigger"]
     failed = paths.fell_back + paths.refused
-    fell_back = (
-        sum(row.fell_back for row in own) if own else _otherwise(served_mmaps, paths.contiguous, failed)
-    )
+    fell_back = sum(row.fell_back for row in own) if own else _otherwise(succeeded, paths.contiguous, failed)
     return paths.model_copy(update={"fell_back": fell_back, "refused": failed - fell_back})

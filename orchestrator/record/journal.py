@@ -27,8 +27,8 @@ from orchestrator.record.fallback import settled
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.units import KIB, MIB
 
-FORMAT = 1
-"""Format of the journals that this program writes; newer ones are refused."""
+FORMAT = 2
+"""Format of the journals that this program writes; newer ones are refused, 1 is read (result.py)."""
 
 _MOST_BYTES = 1024 * MIB
 """A trial takes some 10 KiB."""

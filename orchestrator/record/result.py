@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.clock import Clock
 from orchestrator.memory.sample import MemorySample
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
+from orchestrator.protocol.former_names import renamed
 from orchestrator.stage import AuditedPhase, Stage
+from orchestrator.text.amounts import count_of
 
 
 class _Frozen(BaseModel):
@@ -30,7 +32,7 @@ class TargetState(_Frozen):
 
 
 class LatencySummary(_Frozen):
-    """Distribution of the time one mmap call took, in guest nanoseconds."""
+    """Distribution of the time that one request took, in guest nanoseconds."""
 
     count: int
     p50_ns: int
@@ -38,15 +40,25 @@ class LatencySummary(_Frozen):
     max_ns: int
 
 
-class MmapSummary(_Frozen):
-    """What the trigger's mmaps came to."""
+class RequestSummary(_Frozen):
+    """What the requests came to that the trigger makes and counts."""
 
+    noun: str = Field("mmap", description="what one of them is, in the singular: `mmap`, `fork`")
     planned: int
-    ok: int
+    succeeded: int
     failed: int
-    unfinished: int = Field(description="in flight when the trigger died")
-    errnos: dict[str, int] = Field(description="failed mmaps by the name of their errno")
-    latency: LatencySummary | None = Field(description="of the mmaps that were served")
+    in_flight: int = Field(description="begun and not ended when the trigger was killed")
+    errnos: dict[str, int] = Field(description="failed requests by the name of their errno")
+    latency: LatencySummary | None = Field(description="of the requests that succeeded")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_format_1(cls, data: Any) -> Any:
+        return renamed(data, {"ok": "succeeded", "unfinished": "in_flight"})
+
+    def count(self, number: int) -> str:
+        """So many of them, with their noun."""
+        return count_of(self.noun, number)
 
 
 class RequestPaths(_Frozen):
@@ -93,7 +105,7 @@ class BenchmarkRow(_Frozen):
 class AuditRow(_Frozen):
     """Page-array requests of one kind in one phase, and what the kernel did to serve them.
 
-    From histograms of trace events, of the processes alone that make the binder mmaps. Reclaim and
+    From histograms of trace events, of the processes alone that make the requests. Reclaim and
     compaction are those for this order and with or without __GFP_NORETRY as here.
     """
 
@@ -117,8 +129,9 @@ class AuditPhase(_Frozen):
     """One traced phase as a whole: what page arrays do not account for."""
 
     phase: AuditedPhase = Field(description="which")
-    mmaps: int | None = Field(
-        description="mmaps that the processes say they made: as many as requests; null: they do not say"
+    made: int | None = Field(
+        description="requests that the processes say they made, each with a page array: as many as were"
+        " traced; null: they do not say"
     )
     requests: int = Field(description="page arrays that were traced")
     other_reclaims: int = Field(description="direct reclaims for anything else, vmalloc's pages included")
@@ -130,8 +143,13 @@ class AuditPhase(_Frozen):
     dropped: int = Field(0, description="events that the histograms had no room for: the counts lack them")
     vmalloc_seen: bool = Field(
         False,
-        description="vmalloc was traced, too; else what it served is concluded from the served mmaps",
+        description="vmalloc was traced, too; else what it gave is concluded from what succeeded",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_format_1(cls, data: Any) -> Any:
+        return renamed(data, {"mmaps": "made"})
 
 
 class Victim(_Frozen):
@@ -221,12 +239,12 @@ class TrialResult(_Frozen):
     crashes: tuple[KernelCrash, ...] = Field(
         (), description="crashes and bugs on the whole console, equal ones as one; panics among them; below"
     )
-    mmaps: MmapSummary | None = None
+    requests: RequestSummary | None = None
     processes: tuple[ProcessEnd, ...] = Field(
         (), description="processes of the trigger that had ended before the agent ended the trigger; below"
     )
     output: CommandOutput | None = Field(None, description="of a trigger `command`; below")
-    requests: RequestPaths | None = None
+    page_arrays: RequestPaths | None = None
     benchmarks: tuple[BenchmarkRow, ...] = Field((), description="figures of the benchmarks; below")
     audit: tuple[AuditRow, ...] = Field((), description="allocation audit; below")
     audit_phases: tuple[AuditPhase, ...] = Field(
@@ -238,3 +256,10 @@ class TrialResult(_Frozen):
     )
     memory: tuple[MemorySample, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_format_1(cls, data: Any) -> Any:
+        """There `requests` were the page arrays, and `mmaps` the requests of the only trigger with some."""
+        former = {"requests": "page_arrays", "mmaps": "requests"}
+        return renamed(data, former) if isinstance(data, dict) and "mmaps" in data else data

@@ -72,9 +72,9 @@ def audit_warnings(each: PassVerdict) -> Iterator[str]:
     if each.audit is None:
         return
     for total in each.audit.totals:
-        if total.mmaps is not None and total.mmaps != total.requests:
+        if total.made is not None and total.made != total.requests:
             yield (
-                f"{total.variant}, {PHASE_WORDS[total.phase]}: {count_of('mmap', total.mmaps)} made and"
+                f"{total.variant}, {PHASE_WORDS[total.phase]}: {count_of('request', total.made)} made and"
                 f" {count_of('page array', total.requests)} traced"
             )
     for one in each.audit.disturbances:
@@ -97,7 +97,7 @@ def _disturbance(one: Disturbance) -> str | None:
     else:
         figures = f"{one.untraced / _NS_PER_US:.1f} to {one.traced / _NS_PER_US:.1f} us"
         figures += ", the machine's noise included"
-    return f"an mmap of {one.variant} takes {spread} (p50 of {blocks}: {figures})"
+    return f"one {one.noun} of {one.variant} takes {spread} (p50 of {blocks}: {figures})"
 
 
 def _asked(total: AuditTotal, _clock: Clock) -> str:
@@ -105,7 +105,7 @@ def _asked(total: AuditTotal, _clock: Clock) -> str:
     return f"{total.requests}, order {orders}" if total.requests else "none"
 
 
-def _served(total: AuditTotal, _clock: Clock) -> str:
+def _paths(total: AuditTotal, _clock: Clock) -> str:
     return f"{total.contiguous} / {total.fell_back} / {total.refused}" if total.requests else "-"
 
 
@@ -142,7 +142,7 @@ def _effort(count: int, us: int, clock: Clock) -> str:
 
 AUDIT_ROWS: dict[str, Callable[[AuditTotal, Clock], str]] = {
     "asked for": _asked,
-    "contiguous / vmalloc / refused": _served,
+    "contiguous / vmalloc / failed": _paths,
     "direct reclaim": _reclaim,
     "compaction of a zone": _compaction,
     "compaction put off": _deferred,

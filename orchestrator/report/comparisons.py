@@ -18,7 +18,6 @@ from orchestrator.analysis.records import (
     Comparison,
     TimingComparison,
 )
-from orchestrator.analysis.samples import MMAP
 from orchestrator.text.amounts import change_text, count_of, time_text
 from orchestrator.text.plain import one_line
 
@@ -86,7 +85,7 @@ def cells(timing: TimingComparison) -> tuple[str, ...]:
 
     The means are geometric ones, so that the change can be recomputed from the row: it is their ratio.
     """
-    name = f"{timing.name} {timing.statistic}" if timing.name == MMAP else timing.name
+    name = f"{timing.name} {timing.statistic}" if timing.when == "trigger" else timing.name
     digits = 2 if timing.unit == "instructions" else 1
     low, high, ours, theirs = timing.low, timing.high, timing.baseline_mean, timing.candidate_mean
     interval = "-"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orchestrator.analysis.controls import ControlGroup
-from orchestrator.text.amounts import change_text, count_of
+from orchestrator.text.amounts import change_text, count_of, plural
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.variant import FailedOutput, VariantVerdict
 from orchestrator.verdict.verdict import PassVerdict, Verdict
@@ -48,7 +48,7 @@ def control_line(control: ControlGroup) -> str:
         return f"{name}: nothing to compare"
     least, median, most = (change_text(1 + percent / 100) for percent in control.p50_percent)
     return (
-        f"{name}: mmap p50 differs by {least} to {most} (median {median}, {pairs})"
+        f"{name}: p50 of the trigger's requests differs by {least} to {most} (median {median}, {pairs})"
         " with one and the same module: that much is chance"
     )
 
@@ -65,18 +65,18 @@ def _ends(variant: VariantVerdict) -> str:
     return ", ".join(times(end, count) for end, count in variant.ends.items()) or "-"
 
 
-def _mmaps(variant: VariantVerdict) -> str:
-    mmaps = variant.mmaps
-    counts = (mmaps.ok, mmaps.failed, mmaps.unfinished)
+def _requests(variant: VariantVerdict) -> str:
+    requests = variant.requests
+    counts = (requests.succeeded, requests.failed, requests.in_flight)
     return " / ".join(map(str, counts)) if any(counts) else "-"
 
 
 def _latency(variant: VariantVerdict) -> str:
-    mmaps = variant.mmaps
-    if mmaps.p50 is None or mmaps.p99 is None or mmaps.max is None:
+    times = variant.requests
+    if times.p50 is None or times.p99 is None or times.max is None:
         return "-"
-    unit = "us" if mmaps.latency_unit == "us" else "insns"
-    return f"{mmaps.p50:.0f} / {mmaps.p99:.0f} / {mmaps.max:.0f} {unit}"
+    unit = "us" if times.latency_unit == "us" else "insns"
+    return f"{times.p50:.0f} / {times.p99:.0f} / {times.max:.0f} {unit}"
 
 
 def _paths(variant: VariantVerdict) -> str:
@@ -101,9 +101,9 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "OOM events": lambda variant: str(variant.oom_events),
     "killed": _killed,
     "trigger ended with": _ends,
-    "mmaps ok / failed / cut off": _mmaps,
-    "mmap p50 / p99 / max": _latency,
-    "contiguous / vmalloc / refused, traced": _paths,
+    "{requests} succeeded / failed / in flight": _requests,
+    "{request} p50 / p99 / max": _latency,
+    "contiguous / vmalloc / failed, traced": _paths,
     "free at the target": _free,
     f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
 }
@@ -113,7 +113,11 @@ _ONLY_WHERE_SAID = frozenset({"trigger ended with"})
 def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str]]]:
     """What a report says of variants, a row each: the label and a cell for each of them."""
     shown = list(variants)
-    rows = [(label, [cell(variant) for variant in shown]) for label, cell in _VARIANT_ROWS.items()]
+    noun = next((variant.requests.noun for variant in shown), "request")
+    rows = [
+        (label.format(request=noun, requests=plural(noun)), [cell(variant) for variant in shown])
+        for label, cell in _VARIANT_ROWS.items()
+    ]
     return [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
 
 

@@ -52,7 +52,7 @@ def binder_load() -> Load:
         trigger={"kind": "binder-mmap", "size": "4MiB", "count": 600, "hold": True},
         bystanders=None,
         base={"outcome": "oom", "first_oom": {"order": 3, "caller": BINDER_CALLER}},
-        patched={"outcome": "passed", "mmaps_failed": 0},
+        patched={"outcome": "passed", "requests_failed": 0},
         facts=(
             inferred("trigger", "600 mmaps of 4 MiB", "as in binder-order3"),
             inferred(
@@ -80,7 +80,7 @@ def plan_load(event: MemoryEvent, plan: Plan) -> Load:
         base["killed"] = "bystander"
     passes: dict[str, Any] = {"outcome": "passed"}
     if request_of(trigger["kind"]) is not None:
-        passes["mmaps_failed"] = 0
+        passes["requests_failed"] = 0
     # Objects of a slab come first, and an order-1 block is quickly made of what is freed meanwhile.
     left = trigger["count"] // 4 if event.order == 1 and "count" in trigger else 0
     return Load(trigger, bystanders, base, passes, tuple(facts), event.order or 0, left)

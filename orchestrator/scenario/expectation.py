@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from signal import Signals
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool, StringConstraints, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.fields import Cross, Model, Number, refuse
@@ -72,6 +72,8 @@ class FirstOom(Model):
 class Expectation(Model):
     """What is expected of every trial of one variant; what is left out is not judged."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     outcome: EvidentOutcome | None = Field(
         None,
         description="how the trial ends; only an outcome that is evidence can be expected",
@@ -90,8 +92,12 @@ class Expectation(Model):
         description="the first OOM report after the trigger's start",
         examples=[{"order": 3, "caller": "binder_alloc_mmap_handler"}],
     )
-    mmaps_failed: Annotated[Number, Field(ge=0)] | None = Field(
-        None, description="number of the trigger's mmaps that fail or never happen", examples=[0]
+    requests_failed: Annotated[Number, Field(ge=0)] | None = Field(
+        None,
+        # Its name when mmaps were all that could be counted: in files of users, and in old manifests.
+        validation_alias=AliasChoices("requests_failed", "mmaps_failed"),
+        description="number of the trigger's requests (mmaps, say) that fail or are never made",
+        examples=[0],
     )
     max_order_without_noretry: Annotated[Number, Field(ge=0, le=10)] | None = Field(
         None,
@@ -137,7 +143,7 @@ class Expectation(Model):
     def is_failure(self) -> bool:
         """Whether a kernel that serves the load in full, without a fault, could not meet it."""
         return self.expected_outcome not in (None, Outcome.PASSED) or any(
-            (self.first_oom, self.killed, self.panicked, self.kernel_bug, self.mmaps_failed)
+            (self.first_oom, self.killed, self.panicked, self.kernel_bug, self.requests_failed)
         )
 
     @model_validator(mode="after")

@@ -175,7 +175,7 @@ def bytes_at_most(most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-Count = Annotated[int, Field(strict=True, ge=1, le=limit("mmaps"))]
+Count = Annotated[int, Field(strict=True, ge=1, le=limit("requests"))]
 """How many of something: at least one."""
 
 OomScoreAdj = Annotated[int, Field(strict=True, ge=-limit("adj"), le=limit("adj"))]

@@ -289,14 +289,14 @@ def _trigger_problems(scenario: Scenario) -> list[Cross]:
     found: list[Cross] = []
     trigger = scenario.trigger
     for name, expectation in scenario.expectations.items():
-        failed = expectation.mmaps_failed
+        failed = expectation.requests_failed
         if failed is not None and (trigger.request is None or failed > trigger.planned):
             what = (
                 f"a trigger of kind '{trigger.kind}' counts no requests"
                 if trigger.request is None
                 else f"the trigger makes {count_of(trigger.request, trigger.planned)}"
             )
-            found.append(Cross(("expectations", name, "mmaps_failed"), what))
+            found.append(Cross(("expectations", name, "requests_failed"), what))
         if expectation.killed == "bystander" and scenario.bystanders is None:
             found.append(Cross(("expectations", name, "killed"), "the scenario has no bystanders"))
         if not trigger.ends_by_itself:

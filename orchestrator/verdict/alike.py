@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.analysis.findings import Finding, finding
 from orchestrator.analysis.records import Comparison
-from orchestrator.record.result import TrialResult
+from orchestrator.record.result import RequestSummary, TrialResult
 from orchestrator.scenario.device import Variant
 from orchestrator.scenario.models import Scenario
-from orchestrator.text.amounts import count_of
 
 _SAME_COUNT = 0.25
-"""Numbers of mmaps within this share are alike: how far a dying trigger comes is partly chance."""
+"""Numbers of requests within this share are alike: how far a dying trigger comes is partly chance."""
 _SAME_TIME = 0.01
 """Counted instructions within this share are alike: a line number more in a warning costs some, too."""
 
@@ -55,7 +54,7 @@ def _alike(scenario: Scenario, trials: Sequence[TrialResult], plain: str, patche
         )
         if not _ended(ours) or _ended(ours) != _ended(theirs) or not _asked_alike(ours, theirs):
             return False
-        if not all(map(_near, _mmaps(ours), _mmaps(theirs))):
+        if not all(map(_near, _counts(ours), _counts(theirs))):
             return False
     return True
 
@@ -78,17 +77,21 @@ def _ended(trials: Sequence[TrialResult]) -> Mapping[_End, int]:
 def _asked_alike(ours: Sequence[TrialResult], theirs: Sequence[TrialResult]) -> bool:
     """The same gfp flags, as far as both were traced, and the kernel's own complaints in as many forks."""
     flags = [
-        {flag for trial in trials if trial.requests is not None for flag in trial.requests.gfp_flags}
+        {flag for trial in trials if trial.page_arrays is not None for flag in trial.page_arrays.gfp_flags}
         for trials in (ours, theirs)
     ]
     bugs = [sum(bool(trial.kernel_bugs) for trial in trials) for trials in (ours, theirs)]
     return (not all(flags) or flags[0] == flags[1]) and bugs[0] == bugs[1]
 
 
-def _mmaps(trials: Sequence[TrialResult]) -> tuple[int, int]:
-    """Served and refused, all the trigger's trials together."""
-    mmaps = [trial.mmaps for trial in trials if trial.stage == "trigger" and trial.mmaps is not None]
-    return sum(each.ok for each in mmaps), sum(each.failed for each in mmaps)
+def _requests(trials: Sequence[TrialResult]) -> list[RequestSummary]:
+    return [trial.requests for trial in trials if trial.stage == "trigger" and trial.requests is not None]
+
+
+def _counts(trials: Sequence[TrialResult]) -> tuple[int, int]:
+    """How many succeeded and how many failed, all the trigger's trials together."""
+    found = _requests(trials)
+    return sum(each.succeeded for each in found), sum(each.failed for each in found)
 
 
 def _near(one: int, other: int) -> bool:
@@ -110,7 +113,6 @@ def _ends(trials: Sequence[TrialResult], name: str) -> str:
     own = [trial for trial in trials if trial.variant == name and trial.stage == "trigger"]
     outcomes = Counter(str(trial.outcome) for trial in own)
     words = ", ".join(f"{count} x {outcome}" for outcome, count in outcomes.items())
-    served, refused = _mmaps(own)
-    counts = [(served, "served"), (refused, "refused")]
-    told = ", ".join(f"{count_of('mmap', count)} {what}" for count, what in counts if count)
+    counts = zip(_counts(own), ("succeeded", "failed"), strict=True)
+    told = ", ".join(f"{_requests(own)[0].count(count)} {what}" for count, what in counts if count)
     return f"{words}, {told}" if told else words

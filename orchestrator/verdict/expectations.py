@@ -26,7 +26,7 @@ def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
     return [
         *_outcome(expectation, result),
         *_first_oom(expectation, result),
-        *_mmaps(expectation, result),
+        *_requests(expectation, result),
         *_counters(expectation, result),
         *_victims(expectation, result),
         *_command(expectation, result),
@@ -97,23 +97,23 @@ def _first_oom(expectation: Expectation, result: TrialResult) -> Iterator[str]:
         yield f"first OOM asked for by {trigger or 'an unknown process'} instead of {wanted.trigger}"
 
 
-def _mmaps(expectation: Expectation, result: TrialResult) -> Iterator[str]:
-    if expectation.mmaps_failed is None:
+def _requests(expectation: Expectation, result: TrialResult) -> Iterator[str]:
+    if expectation.requests_failed is None:
         return
-    if result.mmaps is None:
-        yield "no count of mmaps reached the host"
-    elif result.mmaps.failed != expectation.mmaps_failed:
-        yield f"{count_of('mmap', result.mmaps.failed)} failed instead of {expectation.mmaps_failed}"
+    if result.requests is None:
+        yield "no count of requests reached the host"
+    elif (failed := result.requests.failed) != expectation.requests_failed:
+        yield f"{result.requests.count(failed)} failed instead of {expectation.requests_failed}"
 
 
 def _orders(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     limit = expectation.max_order_without_noretry
     if limit is None:
         return
-    if result.requests is None:
+    if result.page_arrays is None:
         yield "no trace of the trigger's requests reached the host"
         return
-    for request, count in result.requests.page_orders.items():
+    for request, count in result.page_arrays.page_orders.items():
         order = int(request.split()[1])
         if order > limit and not request.endswith(_NORETRY):
             found = f"{count_of('page request', count)} of order {order}"
@@ -165,6 +165,6 @@ def _crash_expected(expectation: Expectation) -> bool:
 
 
 def _bugs(result: TrialResult) -> Iterator[str]:
-    # A half-patched kernel (kvfree under a spinlock, say) serves every mmap and still is broken.
+    # A half-patched kernel (kvfree under a spinlock, say) does all that is asked of it and still is broken.
     if result.kernel_bugs:
         yield f"{BUG_REPORTED}{result.kernel_bugs[0]}"

@@ -34,19 +34,20 @@ _LATENCY_UNITS: dict[Clock, tuple[LatencyUnit, float]] = {
 }
 
 
-class MmapTotals(_Frozen):
-    """mmaps of all of a variant's trials."""
+class RequestTotals(_Frozen):
+    """The trigger's requests in all of a variant's trials."""
 
-    ok: int = 0
+    noun: str = Field("request", description="what one of them is, in the singular: `mmap`, `fork`")
+    succeeded: int = 0
     failed: int = 0
-    unfinished: int = Field(0, description="in flight when the trigger died")
+    in_flight: int = Field(0, description="begun and not ended when the trigger was killed")
     latency_unit: LatencyUnit = Field(
         "us",
         description="of the next three: guest microseconds, or instructions under the deterministic clock",
     )
     p50: float | None = Field(None, description="median over the trials of each trial's median")
     p99: float | None = Field(None, description="the same of the 99th percentile")
-    max: float | None = Field(None, description="the slowest mmap of all")
+    max: float | None = Field(None, description="the slowest request of all")
 
 
 class FailedOutput(_Frozen):
@@ -65,7 +66,7 @@ class VariantVerdict(_Frozen):
     trials: int
     outcomes: dict[Outcome, int]
     oom_events: int
-    mmaps: MmapTotals
+    requests: RequestTotals
     contiguous: int = Field(0, description="page-array requests served by contiguous memory")
     fell_back: int = Field(0, description="page-array requests served by vmalloc")
     refused: int = Field(0, description="page-array requests not served at all")
@@ -93,22 +94,22 @@ def variant_verdict(
 ) -> VariantVerdict:
     """`results` are the last attempts of one variant under `clock`; only those of the trigger count.
 
-    How its requests were made and served is known from the traced forks of the same blocks.
+    How its page arrays were asked for and got is known from the traced forks of the same blocks.
     `timed` is False where guests disturbed one another: then there are no latencies.
     """
     audits = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
     everything, results = results, [result for result in results if result.stage == "trigger"]
-    requests = [result.requests for result in audits if result.requests is not None]
+    arrays = [result.page_arrays for result in audits if result.page_arrays is not None]
     targets = [result.target for result in results if result.target is not None]
     return VariantVerdict(
         trials=len(results),
         outcomes=dict(Counter(result.outcome for result in results)),
         oom_events=sum(result.oom_events for result in results),
-        mmaps=_mmap_totals(results, clock, timed=timed),
-        contiguous=sum(request.contiguous for request in requests),
-        fell_back=sum(request.fell_back for request in requests),
-        refused=sum(request.refused for request in requests),
-        gfp_flags=tuple(sorted({flags for request in requests for flags in request.gfp_flags})),
+        requests=_request_totals(results, clock, timed=timed),
+        contiguous=sum(each.contiguous for each in arrays),
+        fell_back=sum(each.fell_back for each in arrays),
+        refused=sum(each.refused for each in arrays),
+        gfp_flags=tuple(sorted({flags for each in arrays for flags in each.gfp_flags})),
         killed=dict(Counter(victim.role for result in results for victim in result.victims)),
         ends=dict(Counter(short_words(end) for result in results for end in _own_ends(result))),
         failed_output=next(map(_failed_output, filter(_command_failed, results)), None),
@@ -160,19 +161,20 @@ def _unmet(expectation: Expectation | None, results: Sequence[TrialResult]) -> l
     ]
 
 
-def _mmap_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool) -> MmapTotals:
+def _request_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool) -> RequestTotals:
     """`timed` is False where guests disturbed one another: then there are no latencies."""
-    summaries = [result.mmaps for result in results if result.mmaps is not None]
+    summaries = [result.requests for result in results if result.requests is not None]
     latencies = [summary.latency for summary in summaries if timed and summary.latency is not None]
     unit, per_ns = _LATENCY_UNITS[clock]
 
     def median(values_ns: list[int]) -> float | None:
         return round(statistics.median(values_ns) * per_ns, 1) if values_ns else None
 
-    return MmapTotals(
-        ok=sum(summary.ok for summary in summaries),
+    return RequestTotals(
+        noun=summaries[0].noun if summaries else "request",
+        succeeded=sum(summary.succeeded for summary in summaries),
         failed=sum(summary.failed for summary in summaries),
-        unfinished=sum(summary.unfinished for summary in summaries),
+        in_flight=sum(summary.in_flight for summary in summaries),
         latency_unit=unit,
         p50=median([latency.p50_ns for latency in latencies]),
         p99=median([latency.p99_ns for latency in latencies]),

@@ -53,7 +53,7 @@ def parser(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def problems(parser: Path, *words: str) -> list[str]:
-    text = "".join(f"oomlab.protocol=3 oomlab.{word}\n" for word in words)
+    text = "".join(f"oomlab.protocol=4 oomlab.{word}\n" for word in words)
     done = run([parser], input_bytes=text.encode(), deadline=Deadline.after(20, "the parser"))
     return done.stdout.decode().splitlines()
 

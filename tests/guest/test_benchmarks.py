@@ -177,7 +177,7 @@ def test_the_audit_finds_every_map_of_every_phase_and_its_path(review: Run) -> N
     totals = {(total.phase, total.variant): total for total in audit.totals}
     assert {phase for phase, _ in totals} == {"relaxed", "target", "trigger", "after"}
     for total in totals.values():
-        assert total.mmaps == total.requests == total.contiguous + total.fell_back + total.refused > 0
+        assert total.made == total.requests == total.contiguous + total.fell_back + total.refused > 0
     for variant in ("kcalloc", "kvcalloc"):
         assert totals["relaxed", variant].contiguous == totals["relaxed", variant].requests
     assert totals["relaxed", "kcalloc"].requests == totals["relaxed", "kvcalloc"].requests

@@ -63,18 +63,18 @@ def counts(of: Any) -> Counts:
 def test_vmalloc_is_counted_where_it_served(ended: Oomlab) -> None:
     found = traced(ended)
     for name, result in found.items():
-        assert result.mmaps is not None
         assert result.requests is not None
-        contiguous, fell_back, refused = counts(result.requests)
-        assert contiguous + fell_back == result.mmaps.ok, name
-        assert refused == result.mmaps.failed + result.mmaps.unfinished, name
+        assert result.page_arrays is not None
+        contiguous, fell_back, refused = counts(result.page_arrays)
+        assert contiguous + fell_back == result.requests.succeeded, name
+        assert refused == result.requests.failed + result.requests.in_flight, name
         assert result.audit_phases[0].vmalloc_seen
-    contiguous, fell_back, refused = counts(found["kvcalloc"].requests)
+    contiguous, fell_back, refused = counts(found["kvcalloc"].page_arrays)
     assert contiguous > 0 < fell_back
     assert refused == 0
-    assert counts(found["noretry"].requests)[1] == counts(found["kcalloc"].requests)[1] == 0
-    assert counts(found["noretry"].requests)[2] > 0
-    assert counts(found["vcalloc"].requests) == (0, MMAPS, 0)
+    assert counts(found["noretry"].page_arrays)[1] == counts(found["kcalloc"].page_arrays)[1] == 0
+    assert counts(found["noretry"].page_arrays)[2] > 0
+    assert counts(found["vcalloc"].page_arrays) == (0, MMAPS, 0)
     by_flags = {row.gfp_flags: counts(row) for row in found["three-ways"].audit}
     assert by_flags["GFP_KERNEL|__GFP_ZERO"] == (0, MMAPS // 3, 0)
     assert by_flags["GFP_KERNEL|__GFP_NOWARN|__GFP_RETRY_MAYFAIL|__GFP_ZERO"][2] == 0
@@ -87,8 +87,8 @@ def test_words_say_these_figures_and_no_others(ended: Oomlab, name: str) -> None
     text = (ended.directory / name).read_text()
     said = set(re.findall(r"\b(\d+) / (\d+) / (\d+)\b", text))
     for result in traced(ended).values():
-        assert tuple(map(str, counts(result.requests))) in said
-    contiguous, _, refused = counts(traced(ended)["noretry"].requests)
+        assert tuple(map(str, counts(result.page_arrays))) in said
+    contiguous, _, refused = counts(traced(ended)["noretry"].page_arrays)
     # As many mmaps may have been served and failed without tracing: those have a third figure.
     assert not re.search(rf"\b{contiguous} / {refused}\b(?! / )", text)
 
@@ -103,4 +103,4 @@ def test_data_say_these_figures(ended: Oomlab) -> None:
         keys = ("contiguous", "fell_back", "refused")
         places = (row, verdict["variants"][name], totals[name])
         said = {tuple(int(place[key]) for key in keys) for place in places}
-        assert said == {counts(result.requests)}
+        assert said == {counts(result.page_arrays)}

@@ -62,7 +62,7 @@ trials: {blocks: 2, seed: 3, clock: deterministic}
 expectations:
   kcalloc: {outcome: oom, first_oom: {order: 3}}
   again: {outcome: oom}
-  kvcalloc: {outcome: passed, mmaps_failed: 0}
+  kvcalloc: {outcome: passed, requests_failed: 0}
   slower: {outcome: oom}
 """
 
@@ -188,7 +188,7 @@ def test_one_state_is_one_sample_however_often_it_was_raised(calm: Run, disturbe
 def test_an_injected_difference_shows_up_in_its_size(calm: Run) -> None:
     """A turn of the loop is a nop and an addition, a comparison and a branch: two to four instructions."""
     variants = calm.verdict.passes[0].variants
-    patched, base = variants["slower"].mmaps, variants["kcalloc"].mmaps
+    patched, base = variants["slower"].requests, variants["kcalloc"].requests
     assert patched.latency_unit == base.latency_unit == "instructions"
     assert patched.p50 is not None
     assert base.p50 is not None
@@ -272,11 +272,11 @@ def test_the_audit_counts_every_mmap_once(calm: Run) -> None:
     assert len(calm.audits) == 8
     for (_, variant), trial in calm.audits.items():
         (phase,), (row,) = trial.audit_phases, trial.audit
-        assert trial.mmaps is not None
-        made = trial.mmaps.ok + trial.mmaps.failed + trial.mmaps.unfinished
-        assert phase.mmaps == phase.requests == row.requests == made
+        assert trial.requests is not None
+        made = trial.requests.succeeded + trial.requests.failed + trial.requests.in_flight
+        assert phase.made == phase.requests == row.requests == made
         assert row.contiguous + row.fell_back + row.refused == row.requests
-        assert row.contiguous + row.fell_back == trial.mmaps.ok
+        assert row.contiguous + row.fell_back == trial.requests.succeeded
         assert (row.order, "NORETRY" in row.gfp_flags) == (3, variant == "kvcalloc")
         assert (phase.oom_kills, row.refused) == ((0, 0) if variant == "kvcalloc" else (1, 1))
         assert row.reclaims >= row.fell_back + row.refused
@@ -286,7 +286,7 @@ def test_the_audit_counts_every_mmap_once(calm: Run) -> None:
 
 def test_tracing_disturbs_its_own_forks_alone_and_says_how_much(calm: Run, disturbed: Run) -> None:
     for trial in calm.trials.values():
-        assert (trial.requests, trial.audit, trial.audit_phases) == (None, (), ())
+        assert (trial.page_arrays, trial.audit, trial.audit_phases) == (None, (), ())
     assert calm.verdict.passes[0].audit == disturbed.verdict.passes[0].audit
     assert calm.verdict.passes[0].audit is not None
     for one in calm.verdict.passes[0].audit.disturbances:

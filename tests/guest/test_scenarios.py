@@ -97,7 +97,7 @@ def check_audit(verdict: dict[str, Any]) -> None:
     """Every mmap that was made is found among the page arrays that were traced, once."""
     totals = [total for each in verdict["passes"] for total in each["audit"]["totals"]]
     assert {total["phase"] for total in totals} >= {"trigger"}
-    assert [total["mmaps"] for total in totals] == [total["requests"] for total in totals]
+    assert [total["made"] for total in totals] == [total["requests"] for total in totals]
 
 
 def check_console(run: Path, order: int | None, trials: int) -> None:

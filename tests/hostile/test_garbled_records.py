@@ -35,7 +35,7 @@ ROWS = st.tuples(
 
 
 def requests(table: str, text: str) -> Any:
-    return record("requests", table=table, text=text)
+    return record("histogram", table=table, text=text)
 
 
 def result(*more: Any) -> TrialResult:
@@ -53,7 +53,7 @@ def test_any_histogram_is_judged(rows: list[tuple[str, dict[str, str], int]]) ->
 
 @pytest.mark.parametrize("name", ["", "BM_mmap_binder", "BM_mmap_binder/x", "BM_x/4/map:y", "BM_x/-1"])
 def test_a_benchmark_of_any_name_is_judged(name: str) -> None:
-    rows = record("requests", phase="target", table="kmalloc", text="{ bytes_req: 1 } hitcount: 1\n")
+    rows = record("histogram", phase="target", table="kmalloc", text="{ bytes_req: 1 } hitcount: 1\n")
     assert result(benchmark(name), rows).benchmarks[0].name == name
 
 
@@ -65,5 +65,5 @@ def test_counters_that_are_none_are_left_out(text: str) -> None:
 
 def test_as_many_latencies_as_errors_or_no_record() -> None:
     with pytest.raises(ValueError, match="2 latencies beside 1 error"):
-        record("mmaps", process=0, first=0, latency_ns=[1, 2], errno=[0])
+        record("latencies", process=0, first=0, latency_ns=[1, 2], errno=[0])
     assert passed()

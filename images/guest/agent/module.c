@@ -14,7 +14,7 @@
 
 #include "agent/emit.h"
 #include "agent/file.h"
-#include "trigger/binder_mmap.h"
+#include "agent/binder.h"
 
 #define COMMON "/modules/common"
 

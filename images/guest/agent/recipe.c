@@ -7,6 +7,7 @@
 
 #include "agent/recipe_benchmark.h"
 #include "agent/recipe_value.h"
+#include "trigger/kind.h"
 
 #define PREFIX "oomlab."
 
@@ -28,9 +29,8 @@ static bool parse_hard(struct recipe *recipe, char *value)
 
 static bool parse_trigger(struct recipe *recipe, char *value)
 {
-	static const char *const names[] = { "none", "binder-mmap", "command", NULL };
-
-	return value_choice(value, names, (int *)&recipe->trigger);
+	recipe->trigger = trigger_kind_named(value);
+	return recipe->trigger || !strcmp(value, "none");
 }
 
 static bool parse_stop(struct recipe *recipe, char *value)
@@ -160,7 +160,7 @@ static bool parse_bystanders(struct recipe *recipe, char *value)
 
 static bool parse_count(struct recipe *recipe, char *value)
 {
-	return value_unsigned(value, LIMIT_MMAPS, &recipe->map_count);
+	return value_unsigned(value, LIMIT_REQUESTS, &recipe->request_count);
 }
 
 static bool parse_processes(struct recipe *recipe, char *value)
@@ -255,7 +255,7 @@ static void defaults(struct recipe *recipe)
 	recipe->trigger_ms = 60000;
 	recipe->benchmark_ms = 60000;
 	recipe->map_bytes = 4u << 20;
-	recipe->map_count = 1;
+	recipe->request_count = 1;
 	recipe->processes = 1;
 	recipe->hold = true;
 	recipe->stop_at_first_oom = true;

@@ -10,15 +10,16 @@
 #include "limits.h"
 #include "stress/picture.h"
 
-#define RECIPE_PROTOCOL 3
+#define RECIPE_PROTOCOL 4
 #define RECIPE_ORDERS 16
 #define RECIPE_TEXT 4096
 #define UNLIMITED (-1)
 
+struct trigger_kind;
+
 /* MODE_BLOCK: a trial that parks at its target, for forks to go on from. */
 enum mode { MODE_TRIAL, MODE_PROBE, MODE_SHELL, MODE_BLOCK };
 enum hard { HARD_UNCHECKED, HARD_REQUIRED, HARD_PROVE };
-enum trigger_kind { TRIGGER_NONE, TRIGGER_BINDER, TRIGGER_COMMAND };
 enum stage { STAGE_TRIGGER, STAGE_RELAXED, STAGE_TARGET };
 enum benchmark_kind { BENCHMARK_MMAP, BENCHMARK_LIBBINDER, BENCHMARK_RAW };
 /* Under what memory a benchmark is to run: bits of benchmark.when. */
@@ -85,9 +86,9 @@ struct recipe {
 	unsigned bystander_count;
 	uint64_t bystander_kb;
 	int bystander_adj;
-	enum trigger_kind trigger;
+	const struct trigger_kind *trigger; /* NULL: none */
 	uint64_t map_bytes;
-	unsigned map_count;
+	unsigned request_count; /* of the trigger, all processes together */
 	unsigned processes;
 	bool hold;
 	uint64_t pause_us;

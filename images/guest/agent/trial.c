@@ -22,6 +22,7 @@
 #include "stress/target.h"
 #include "trigger/audit.h"
 #include "trigger/bystanders.h"
+#include "trigger/kind.h"
 #include "trigger/trigger.h"
 
 /* Compaction moves pages; asked for more than that often the target is out of reach. */
@@ -148,7 +149,7 @@ static void prove(const struct recipe *recipe, struct outcome *outcome)
 
 static bool load(const struct recipe *recipe)
 {
-	bool needs_binder = recipe->trigger == TRIGGER_BINDER || recipe->benchmark_count;
+	bool needs_binder = (recipe->trigger && recipe->trigger->needs_binder) || recipe->benchmark_count;
 
 	emit_phase("module");
 	if (recipe->variant && !module_load_variant(recipe->variant))
@@ -165,7 +166,7 @@ static void after(void)
 
 static void run_trigger_stage(const struct recipe *recipe)
 {
-	if (load(recipe) && recipe->trigger != TRIGGER_NONE) {
+	if (load(recipe) && recipe->trigger) {
 		emit_phase("trigger");
 		trigger_run(recipe);
 		trigger_report(recipe);

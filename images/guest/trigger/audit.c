@@ -209,14 +209,14 @@ static void report(const struct table *table)
 	section = cut_section(text, table);
 	if (!section)
 		return;
-	emit_begin("requests");
+	emit_begin("histogram");
 	emit_text("phase", audit.phase);
 	emit_text("table", table->name);
 	emit_text("text", section);
 	emit_end();
 }
 
-void audit_report(int64_t mmaps)
+void audit_report(int64_t requests)
 {
 	if (!audit.phase)
 		return;
@@ -225,8 +225,8 @@ void audit_report(int64_t mmaps)
 			report(&tables[i]);
 	emit_begin("audit");
 	emit_text("phase", audit.phase);
-	if (mmaps >= 0)
-		emit_number("mmaps", mmaps);
+	if (requests >= 0)
+		emit_number("requests", requests);
 	emit_number("taken_kb", audit.taken_kb);
 	emit_end();
 }

@@ -24,10 +24,10 @@ void audit_prepare(void);
 void audit_begin(const char *phase, pid_t first, pid_t last);
 
 /*
- * Emits what was counted since audit_begin, one `requests` record a table; `mmaps` is what the
- * processes say they made (-1: they do not say). Nothing when nothing is traced.
+ * Emits what was counted since audit_begin, one `histogram` record a table; `requests` is how
+ * many the processes say they made (-1: they do not say). Nothing when nothing is traced.
  */
-void audit_report(int64_t mmaps);
+void audit_report(int64_t requests);
 
 /* Traces no more: what follows goes undisturbed. Costs nothing when nothing is traced. */
 void audit_stop(void);

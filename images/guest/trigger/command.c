@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "trigger/command.h"
-
+/* Trigger `command`: any shell command. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "trigger/kind.h"
 #include "trigger/output.h"
 
-int trigger_command_body(void *argument)
+static int body(const struct trigger_job *job)
 {
-	const struct command_job *job = argument;
+	const char *command = job->recipe->command ? job->recipe->command : "true";
 	char byte;
 
 	/* A group of its own, so that all it starts can be ended with it. */
@@ -21,7 +21,14 @@ int trigger_command_body(void *argument)
 	output_attach();
 	if (read(job->gate, &byte, 1) != 1)
 		return 126;
-	execl("/bin/busybox", "sh", "-c", job->command, (char *)NULL);
+	execl("/bin/busybox", "sh", "-c", command, (char *)NULL);
 	atomic_store(job->start_errno, errno);
 	return 127;
 }
+
+const struct trigger_kind trigger_command = {
+	.name = "command",
+	.has_offspring = true,
+	.prepare = output_prepare,
+	.body = body,
+};

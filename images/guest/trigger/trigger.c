@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,123 +14,70 @@
 #include "agent/sample.h"
 #include "stress/pressure.h"
 #include "trigger/audit.h"
-#include "trigger/binder_mmap.h"
-#include "trigger/command.h"
+#include "trigger/kind.h"
 #include "trigger/output.h"
+#include "trigger/requests.h"
 
 #define POLL_US 20000
 #define PROGRESS_US 100000
-/* How long a stopped trigger may take to end the map it is in. */
+/* How long a stopped trigger may take to end the request it is in. */
 #define STOP_US 300000
-#define MMAPS_A_RECORD 100
 /* From the trigger's start to the second look at a memory picture. */
 #define LATER_US 1000000
 
 static struct {
+	const struct trigger_kind *kind; /* NULL: there is none */
 	struct child *children[LIMIT_PROCESSES];
-	struct binder_log *logs; /* shared */
-	atomic_bool *stop;	 /* shared */
-	atomic_int *start_errno; /* shared; of a command */
 	unsigned processes;
+	atomic_bool *stop;	 /* shared */
+	atomic_int *start_errno; /* shared */
 	int gate[2];
 	int64_t oom_before, oom_seen;
-	uint64_t told_us, later_us;
-	unsigned told;
+	uint64_t notified_us, later_us;
+	unsigned notified;
 } trigger;
 
-static void *shared(size_t bytes)
+static int run_body(void *job)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
+	return trigger.kind->body(job);
 }
 
-static unsigned share_of(const struct recipe *recipe, unsigned process)
+static int start_process(const struct recipe *recipe, unsigned process)
 {
-	unsigned rest = recipe->map_count % recipe->processes;
+	struct trigger_job job = { recipe, trigger.gate[0], trigger.stop, requests_log(process),
+				   trigger.start_errno };
 
-	return recipe->map_count / recipe->processes + (process < rest ? 1 : 0);
-}
-
-static int prepare_binder(const struct recipe *recipe)
-{
-	size_t logs_bytes = recipe->processes * sizeof(struct binder_log);
-
-	trigger.logs = shared(logs_bytes);
-	if (!trigger.logs)
+	trigger.children[process] = child_start(ROLE_TRIGGER, (int)process, recipe->adj, run_body, &job);
+	if (!trigger.children[process])
 		return errno;
-	for (unsigned i = 0; i < recipe->processes; i++) {
-		struct binder_log *log = &trigger.logs[i];
-		struct binder_job job = { recipe->map_bytes, recipe->pause_us, recipe->hold,
-					  trigger.gate[0], trigger.stop, log };
-
-		log->planned = share_of(recipe, i);
-		log->latency_ns = shared((log->planned + 1) * sizeof(int64_t));
-		log->error = shared((log->planned + 1) * sizeof(int64_t));
-		if (!log->latency_ns || !log->error)
-			return errno;
-		trigger.children[i] = child_start(ROLE_TRIGGER, (int)i, recipe->adj,
-						  trigger_binder_body, &job);
-		if (!trigger.children[i])
-			return errno;
-		trigger.processes++;
-	}
+	trigger.processes++;
 	return 0;
-}
-
-static int prepare_command(const struct recipe *recipe)
-{
-	struct command_job job = { recipe->command ? recipe->command : "true", trigger.gate[0], NULL };
-	int error = output_prepare();
-
-	if (error)
-		return error;
-	trigger.start_errno = shared(sizeof(*trigger.start_errno));
-	if (!trigger.start_errno)
-		return errno;
-	job.start_errno = trigger.start_errno;
-	trigger.children[0] = child_start(ROLE_TRIGGER, 0, recipe->adj, trigger_command_body, &job);
-	trigger.processes = trigger.children[0] ? 1 : 0;
-	return trigger.children[0] ? 0 : errno;
 }
 
 int trigger_prepare(const struct recipe *recipe)
 {
-	if (recipe->trigger == TRIGGER_NONE)
+	const struct trigger_kind *kind = trigger.kind = recipe->trigger;
+	int error;
+
+	if (!kind)
 		return 0;
-	trigger.stop = shared(sizeof(*trigger.stop));
-	if (!trigger.stop || pipe(trigger.gate) < 0)
+	trigger.stop = requests_shared(sizeof(*trigger.stop));
+	trigger.start_errno = requests_shared(sizeof(*trigger.start_errno));
+	if (!trigger.stop || !trigger.start_errno || pipe(trigger.gate) < 0)
 		return errno;
-	return recipe->trigger == TRIGGER_BINDER ? prepare_binder(recipe) : prepare_command(recipe);
-}
-
-struct sums {
-	unsigned attempted, ok, failed, unfinished;
-};
-
-static struct sums sum_up(void)
-{
-	struct sums sums = { 0 };
-
-	for (unsigned i = 0; trigger.logs && i < trigger.processes; i++) {
-		struct binder_log *log = &trigger.logs[i];
-		unsigned attempted = atomic_load(&log->attempted);
-		unsigned completed = atomic_load(&log->completed);
-
-		sums.attempted += attempted;
-		sums.ok += atomic_load(&log->ok);
-		sums.failed += completed - atomic_load(&log->ok);
-		sums.unfinished += attempted - completed;
-	}
-	return sums;
+	error = kind->prepare ? kind->prepare() : 0;
+	if (!error && kind->request)
+		error = requests_prepare(recipe);
+	for (unsigned i = 0; !error && i < (kind->request ? recipe->processes : 1); i++)
+		error = start_process(recipe, i);
+	return error;
 }
 
 static bool busy(unsigned process)
 {
-	bool parked = trigger.logs && atomic_load(&trigger.logs[process].parked);
+	struct request_log *log = requests_log(process);
 
-	return trigger.children[process]->alive && !parked;
+	return trigger.children[process]->alive && !(log && atomic_load(&log->parked));
 }
 
 static unsigned count_busy(void)
@@ -157,22 +103,23 @@ static unsigned count_killed(void)
 	return count;
 }
 
-static void progress(void)
+static void report_progress(void)
 {
-	struct sums sums = sum_up();
+	struct request_sums sums = requests_sums();
 	uint64_t now_us = clock_us();
 
-	if (!trigger.logs || sums.attempted == trigger.told || now_us - trigger.told_us < PROGRESS_US)
+	if (sums.attempted == trigger.notified || now_us - trigger.notified_us < PROGRESS_US)
 		return;
-	trigger.told_us = now_us;
-	trigger.told = sums.attempted;
+	trigger.notified_us = now_us;
+	trigger.notified = sums.attempted;
 	emit_begin("trigger-progress");
-	emit_number("ok", sums.ok);
+	emit_number("succeeded", sums.succeeded);
 	emit_number("failed", sums.failed);
 	emit_end();
 }
 
-static int64_t oom_kills(void)
+/* Emits their number when it has changed; how many there were since the trigger's start. */
+static int64_t report_oom_kills(void)
 {
 	int64_t count = memory_vmstat("oom_kill") - trigger.oom_before;
 
@@ -199,9 +146,9 @@ static const char *watch(const struct recipe *recipe)
 	uint64_t deadline_us = clock_us() + recipe->trigger_ms * 1000;
 
 	while (count_busy()) {
-		progress();
+		report_progress();
 		look_again();
-		if (oom_kills() && recipe->stop_at_first_oom)
+		if (report_oom_kills() && recipe->stop_at_first_oom)
 			return "first-oom";
 		if (clock_us() >= deadline_us)
 			return "deadline";
@@ -245,7 +192,7 @@ static void report_ends(void)
 			emit_number("signal", WTERMSIG(child->status));
 		else
 			emit_number("exit_status", WEXITSTATUS(child->status));
-		if (trigger.start_errno && atomic_load(trigger.start_errno))
+		if (atomic_load(trigger.start_errno))
 			emit_number("start_errno", atomic_load(trigger.start_errno));
 		emit_end();
 	}
@@ -255,8 +202,7 @@ static void start(const struct recipe *recipe)
 {
 	int64_t pids[LIMIT_PROCESSES];
 	size_t count = (size_t)child_pids(ROLE_TRIGGER, pids, LIMIT_PROCESSES);
-	/* A command's descendants have higher pids than its own. */
-	int64_t last = recipe->trigger == TRIGGER_COMMAND ? INT32_MAX : pids[count - 1];
+	int64_t last = trigger.kind->has_offspring ? INT32_MAX : pids[count - 1];
 
 	if (recipe->trace)
 		audit_begin("trigger", (pid_t)pids[0], (pid_t)last);
@@ -268,9 +214,9 @@ static void start(const struct recipe *recipe)
 		sample_picture("trigger");
 	trigger.oom_before = memory_vmstat("oom_kill");
 	emit_begin("trigger-start");
-	emit_text("kind", recipe->trigger == TRIGGER_BINDER ? "binder-mmap" : "command");
+	emit_text("kind", trigger.kind->name);
 	emit_numbers("pids", pids, count);
-	emit_number("count", recipe->trigger == TRIGGER_BINDER ? recipe->map_count : 1);
+	emit_number("count", trigger.kind->request ? recipe->request_count : 1);
 	emit_end();
 	trigger.later_us = recipe->picture.wanted ? clock_us() + LATER_US : UINT64_MAX;
 	for (size_t i = 0; i < count; i++)
@@ -278,15 +224,35 @@ static void start(const struct recipe *recipe)
 			emit_error("trigger", errno, "gate");
 }
 
+static void report_end(const char *reason)
+{
+	struct request_sums sums = requests_sums();
+	long long oom_kills = report_oom_kills();
+
+	if (trigger.kind->request)
+		emit_mark("trigger-end %s: %u of %u requests (%s) succeeded, %u failed, %lld OOM kills",
+			  reason, sums.succeeded, sums.attempted, trigger.kind->request, sums.failed,
+			  oom_kills);
+	else
+		emit_mark("trigger-end %s: %lld OOM kills", reason, oom_kills);
+	emit_begin("trigger-end");
+	emit_text("reason", reason);
+	emit_number("attempted", sums.attempted);
+	emit_number("succeeded", sums.succeeded);
+	emit_number("failed", sums.failed);
+	emit_number("in_flight", sums.in_flight);
+	emit_number("oom_kill", oom_kills);
+	emit_end();
+}
+
 void trigger_run(const struct recipe *recipe)
 {
 	const char *reason;
-	struct sums sums;
 
 	start(recipe);
 	reason = watch(recipe);
 	stop();
-	/* A trigger that ended sooner still has its maps: nothing moves until then. */
+	/* A trigger that ended sooner still holds what it has: nothing moves until then. */
 	while (trigger.later_us != UINT64_MAX) {
 		clock_sleep_us(POLL_US);
 		look_again();
@@ -294,45 +260,16 @@ void trigger_run(const struct recipe *recipe)
 	/* Stopped in any case, but it is the trigger itself that the kernel killed. */
 	if (!strcmp(reason, "first-oom") && count_killed() == trigger.processes)
 		reason = "killed";
-	sums = sum_up();
 	output_finish();
 	report_ends();
-	emit_mark("trigger-end %s: %u of %u mmaps ok, %u failed, %lld OOM kills", reason, sums.ok,
-		  sums.attempted, sums.failed, (long long)oom_kills());
-	emit_begin("trigger-end");
-	emit_text("reason", reason);
-	emit_number("attempted", sums.attempted);
-	emit_number("ok", sums.ok);
-	emit_number("failed", sums.failed);
-	emit_number("unfinished", sums.unfinished);
-	emit_number("oom_kill", trigger.oom_seen);
-	emit_end();
-}
-
-static void report_process(unsigned process)
-{
-	struct binder_log *log = &trigger.logs[process];
-	unsigned completed = atomic_load(&log->completed);
-
-	for (unsigned first = 0; first < completed; first += MMAPS_A_RECORD) {
-		unsigned left = completed - first;
-		size_t count = left < MMAPS_A_RECORD ? left : MMAPS_A_RECORD;
-
-		emit_begin("mmaps");
-		emit_number("process", process);
-		emit_number("first", first);
-		emit_numbers("latency_ns", log->latency_ns + first, count);
-		emit_numbers("errno", log->error + first, count);
-		emit_end();
-	}
+	report_end(reason);
 }
 
 void trigger_report(const struct recipe *recipe)
 {
-	for (unsigned i = 0; trigger.logs && i < trigger.processes; i++)
-		report_process(i);
+	requests_report();
 	if (recipe->trace)
-		audit_report(trigger.logs ? (int64_t)sum_up().attempted : -1);
+		audit_report(trigger.kind->request ? (int64_t)requests_sums().attempted : -1);
 	sample_vmallocinfo();
 }
 

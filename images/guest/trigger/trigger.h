@@ -13,10 +13,10 @@ int trigger_prepare(const struct recipe *recipe);
 /* Arms the trace, opens the gate, watches to the end, emits trigger-end. */
 void trigger_run(const struct recipe *recipe);
 
-/* Emits what was recorded; the maps are still held. */
+/* Emits what was recorded; what its requests gave it is still held. */
 void trigger_report(const struct recipe *recipe);
 
-/* Lets the trigger's processes, and so their maps, go. */
+/* Lets the trigger's processes go, and so what they hold. */
 void trigger_release(void);
 
 #endif

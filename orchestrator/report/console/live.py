@@ -36,6 +36,7 @@ from orchestrator.protocol.records import (
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.observer import GuestLabel, Observer
+from orchestrator.scenario.triggers.kinds import request_of
 from orchestrator.stage import Mode
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
@@ -70,10 +71,10 @@ def result_line(label: GuestLabel, result: TrialResult) -> str:
     if result.benchmarks:
         line += f", {count_of('benchmark', len(result.benchmarks))}"
         if short := sum(row.killed or row.failed > 0 or row.error is not None for row in result.benchmarks):
-            line += f" ({short} killed or refused)"
-    if result.mmaps is not None:
-        mmaps = result.mmaps
-        line += f", {mmaps.ok} of {count_of('mmap', mmaps.planned)} served"
+            line += f" ({short} killed or failed)"
+    if result.requests is not None:
+        requests = result.requests
+        line += f", {requests.succeeded} of {requests.count(requests.planned)} succeeded"
     if result.first_oom is not None:
         line += f": {event_line(result.first_oom)}"
     if result.crashes:
@@ -93,9 +94,9 @@ def detail(record: ControlRecord) -> str | None:
         case TargetRecord() if record.reached:
             return f"memory target reached, {record.free_kb // 1024} MiB free"
         case TriggerStart():
-            return f"trigger running: {count_of('request', record.count)}"
+            return f"trigger running: {count_of(request_of(record.kind) or 'process', record.count)}"
         case TriggerProgress():
-            return f"trigger running: {record.ok} served, {record.failed} failed"
+            return f"trigger running: {record.succeeded} succeeded, {record.failed} failed"
         case BenchmarkRecord():
             return f"running benchmarks: {record.name} done"
         case _:

@@ -13,7 +13,6 @@ from orchestrator.plan import plan_blocks
 from orchestrator.record.result import TrialResult
 from orchestrator.report.rows import few, headline
 from orchestrator.stage import Mode, Stage
-from orchestrator.text.amounts import count_of
 from orchestrator.verdict.attempts import TrialKey, trial_key
 from orchestrator.verdict.expectations import unmet_by_all, untraced
 from orchestrator.verdict.judged_run import RunReport
@@ -139,10 +138,11 @@ def _variants(report: RunReport, clock: Clock) -> Iterator[Case]:
 
 
 def summary_of(result: TrialResult) -> str:
-    """A trial in one line: outcome, what was served, who was killed."""
+    """A trial in one line: outcome, what succeeded, who was killed."""
     parts = [f"{result.outcome}: {result.why}"]
-    if result.mmaps is not None:
-        parts.append(f"{result.mmaps.ok} of {count_of('mmap', result.mmaps.planned)} served")
+    if result.requests is not None:
+        requests = result.requests
+        parts.append(f"{requests.succeeded} of {requests.count(requests.planned)} succeeded")
     if result.victims:
         parts.append(f"killed: {', '.join(victim.role for victim in result.victims)}")
     return "; ".join(parts)

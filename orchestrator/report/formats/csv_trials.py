@@ -89,16 +89,17 @@ _COLUMNS: dict[str, Callable[[TrialResult], _Cell]] = {
     ),
     "crash": lambda result: crash_sentence(result.crashes[0]) if result.crashes else None,
     "crash_times": lambda result: sum(crash.times for crash in result.crashes) or None,
-    "mmaps_ok": lambda result: result.mmaps.ok if result.mmaps else None,
-    "mmaps_failed": lambda result: result.mmaps.failed if result.mmaps else None,
-    "mmaps_unfinished": lambda result: result.mmaps.unfinished if result.mmaps else None,
-    "mmap_p50_ns": lambda result: _latency(result, "p50_ns"),
-    "mmap_p99_ns": lambda result: _latency(result, "p99_ns"),
-    "mmap_max_ns": lambda result: _latency(result, "max_ns"),
-    "contiguous": lambda result: result.requests.contiguous if result.requests else None,
-    "fell_back": lambda result: result.requests.fell_back if result.requests else None,
-    "refused": lambda result: result.requests.refused if result.requests else None,
-    "gfp_flags": lambda result: " ".join(result.requests.gfp_flags) if result.requests else None,
+    "request": lambda result: result.requests.noun if result.requests else None,
+    "requests_succeeded": lambda result: result.requests.succeeded if result.requests else None,
+    "requests_failed": lambda result: result.requests.failed if result.requests else None,
+    "requests_in_flight": lambda result: result.requests.in_flight if result.requests else None,
+    "request_p50_ns": lambda result: _latency(result, "p50_ns"),
+    "request_p99_ns": lambda result: _latency(result, "p99_ns"),
+    "request_max_ns": lambda result: _latency(result, "max_ns"),
+    "contiguous": lambda result: result.page_arrays.contiguous if result.page_arrays else None,
+    "fell_back": lambda result: result.page_arrays.fell_back if result.page_arrays else None,
+    "refused": lambda result: result.page_arrays.refused if result.page_arrays else None,
+    "gfp_flags": lambda result: " ".join(result.page_arrays.gfp_flags) if result.page_arrays else None,
     "free_kb": lambda result: result.target.free_kb if result.target else None,
     **{f"usable_units_order_{order}": _units(order) for order in range(_SHOWN_ORDERS)},
     "private_memory_kb": lambda result: result.private_memory_kb,
@@ -115,5 +116,5 @@ def _words(values: Iterable[int | str | None]) -> _Cell:
 
 
 def _latency(result: TrialResult, field: str) -> _Cell:
-    latency = result.mmaps.latency if result.mmaps is not None else None
+    latency = result.requests.latency if result.requests is not None else None
     return None if latency is None else int(getattr(latency, field))

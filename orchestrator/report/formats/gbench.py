@@ -89,7 +89,7 @@ def _figures(report: RunReport, result: TrialResult, *, prefixed: bool) -> Itera
     for row in result.benchmarks:
         yield _from_row(f"{before}{one_line(row.name)}/when:{row.when}{after}", result.block, row)
     trigger = report.manifest.scenario.trigger
-    latency = result.mmaps.latency if result.mmaps is not None else None
+    latency = result.requests.latency if result.requests is not None else None
     timed = result.clock == "deterministic" or report.manifest.scenario.trials.timing
     if trigger.request is not None and latency is not None and timed:
         argument = f"/{trigger.argument}" if trigger.argument else ""

@@ -83,7 +83,7 @@ def fit(data: dict[str, Any], taken: Mapping[str, Taken]) -> None:
             if value in (None, expectation.get(key)):
                 expectation.pop(key, None)
         if name.startswith(PATCHED) and request_of(_kind(data)) is not None:
-            expectation.setdefault("mmaps_failed", 0)
+            expectation.setdefault("requests_failed", 0)
         if not expectation or (isinstance(variants, dict) and name not in variants):
             del stated[name]
 
@@ -96,7 +96,7 @@ def _kind(data: dict[str, Any]) -> Any:
 def _impossible(data: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     """Keys of an expectation that this load cannot show, and with which value (None: any)."""
     if request_of(_kind(data)) is None:
-        yield "mmaps_failed", None
+        yield "requests_failed", None
     if not ends_by_itself(_kind(data)):
         yield from (("exit_status", None), ("signal", None))
     if data.get("bystanders") is None:

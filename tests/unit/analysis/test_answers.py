@@ -36,7 +36,7 @@ def audited(phase: AuditedPhase, contiguous: int, fell_back: int = 0, refused: i
 
 def whole(phase: AuditedPhase, oom_kills: int) -> AuditPhase:
     return AuditPhase(
-        phase=phase, mmaps=None, requests=0, other_reclaims=0, other_reclaim_us=0, other_compactions=0,
+        phase=phase, made=None, requests=0, other_reclaims=0, other_reclaim_us=0, other_compactions=0,
         other_compact_us=0, oom_kills=oom_kills, taken_kb=0,
     )  # fmt: skip
 
@@ -58,7 +58,7 @@ def forks(variant: str, block: int, factor: float, clock: Clock, **fields: Any) 
 
     if dies:
         path = (audited("trigger", 120),)
-        ended = {"outcome": Outcome.OOM, "unfinished": 1, "ok": 120}
+        ended = {"outcome": Outcome.OOM, "in_flight": 1, "succeeded": 120}
     else:
         path, ended = (audited("trigger", 160, 440),), {}
     return [
@@ -97,7 +97,7 @@ def test_the_path_explains_what_differs() -> None:
     )
     assert (
         "in the trigger, second: 4800 page arrays of order 3, 26.7 % contiguous, 73.3 % by vmalloc,"
-        " 0 refused; 16 reclaims and 40 compactions on the way took 8 ms"
+        " 0 failed; 16 reclaims and 40 compactions on the way took 8 ms"
     ) in explanation.evidence
     assert explanation.evidence[0].startswith("oom in 8 of 8 blocks with first"), "what there is to explain"
     assert explanation.open is None

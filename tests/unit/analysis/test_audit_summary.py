@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance, summarise_audit
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, TrialResult
+from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, RequestSummary, TrialResult
 from orchestrator.stage import AuditedPhase
 from tests.unit.analysis.trials import trial
 
@@ -18,7 +18,7 @@ ROW = AuditRow(
     reclaims=5, reclaim_us=6, reclaimed_pages=7, compactions=8, compact_us=9, compacted=10, deferred=11,
 )  # fmt: skip
 PHASE = AuditPhase(
-    phase="trigger", mmaps=22, requests=21, other_reclaims=12, other_reclaim_us=13, other_compactions=14,
+    phase="trigger", made=22, requests=21, other_reclaims=12, other_reclaim_us=13, other_compactions=14,
     other_compact_us=15, oom_kills=16, taken_kb=17, dropped=18,
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ def test_every_count_is_of_its_own_name() -> None:
     found = summary(traced(), traced(block=2), traced("second"))
     first, second = found.totals
     assert first == AuditTotal(
-        variant="first", phase="trigger", forks=2, mmaps=44, requests=42, orders=(3,),
+        variant="first", phase="trigger", forks=2, made=44, requests=42, orders=(3,),
         gfp_flags=("GFP_KERNEL",), contiguous=4, fell_back=6, refused=8, reclaims=10, reclaim_us=12,
         reclaimed_pages=14, compactions=16, compact_us=18, compacted=20, deferred=22, other_reclaims=24,
         other_reclaim_us=26, other_compactions=28, other_compact_us=30, oom_kills=32,
@@ -62,8 +62,8 @@ def test_totals_come_phase_by_phase() -> None:
 
 
 def test_one_fork_that_does_not_say_leaves_the_number_of_mmaps_open() -> None:
-    silent = traced(audit_phases=(PHASE.model_copy(update={"mmaps": None}),))
-    assert summary(traced(), silent).totals[0].mmaps is None
+    silent = traced(audit_phases=(PHASE.model_copy(update={"made": None}),))
+    assert summary(traced(), silent).totals[0].made is None
 
 
 def test_only_evidence_under_this_clock_counts() -> None:
@@ -90,9 +90,9 @@ def test_a_blocks_trace_is_alike_if_any_of_its_forks_ended_so() -> None:
 
 def test_figures_that_are_none_give_no_disturbance() -> None:
     nothing = LatencySummary(count=1, p50_ns=0, p99_ns=0, max_ns=0)
-    mmaps = MmapSummary(planned=1, ok=1, failed=0, unfinished=0, errnos={}, latency=nothing)
-    without = trial("first", 1).model_copy(update={"mmaps": None})
-    for untraced in (trial("first", 1), trial("first", 1, mmaps=mmaps), without):
+    mmaps = RequestSummary(planned=1, succeeded=1, failed=0, in_flight=0, errnos={}, latency=nothing)
+    without = trial("first", 1).model_copy(update={"requests": None})
+    for untraced in (trial("first", 1), trial("first", 1, requests=mmaps), without):
         found = disturbance(untraced, traced(p50_ns=9))
         assert (found.pairs, found.percent, found.untraced, found.traced) == (1, None, None, None)
     assert disturbance(trial("first", 1, 100), traced()).percent is None

@@ -105,7 +105,7 @@ def trials(clock: str, *latencies_ns: int) -> list[TrialResult]:
     names = ["kcalloc", "kcalloc-again"] * 2
     results = []
     for number, (name, latency_ns) in enumerate(zip(names, latencies_ns, strict=True), start=1):
-        mmaps = record("mmaps", process=0, first=0, latency_ns=[latency_ns] * 600, errno=[0] * 600)
+        mmaps = record("latencies", process=0, first=0, latency_ns=[latency_ns] * 600, errno=[0] * 600)
         control = [*passed()[:3], mmaps, *passed()[3:]]
         result = judged(control, variant=name, block=(number + 1) // 2, trial=number)
         results.append(result.model_copy(update={"clock": clock, "host_seconds": float(number)}))
@@ -136,7 +136,7 @@ def test_twins_that_are_identical_say_so(printed: Callable[[Verdict], str]) -> N
 def test_figures_that_differ_break_the_verdict(printed: Callable[[Verdict], str]) -> None:
     answer = verdict("deterministic", trials("deterministic", 4000, 4000, 5000, 5004))
     (control,) = answer.passes[0].controls
-    assert control.difference == "trials 3 and 4: mmaps.latency.p50_ns: '5000' and '5004'"
+    assert control.difference == "trials 3 and 4: requests.latency.p50_ns: '5000' and '5004'"
     assert answer.exit_code == ExitCode.NOT_MET
     assert "NOT identical" in printed(answer)
 
@@ -159,7 +159,7 @@ def test_real_time_shows_the_spread_of_chance(printed: Callable[[Verdict], str])
 def test_the_spread_is_in_tenths_of_a_percent() -> None:
     control = verdict("realtime", trials("realtime", 4000, 4123, 4000, 4333)).passes[0].controls[0]
     assert control.p50_percent == (3.1, 5.7, 8.3)
-    none = [each.model_copy(update={"mmaps": None}) for each in trials("realtime", 1, 1, 1, 1)]
+    none = [each.model_copy(update={"requests": None}) for each in trials("realtime", 1, 1, 1, 1)]
     assert verdict("realtime", none).passes[0].controls[0].p50_percent is None
 
 

@@ -54,12 +54,11 @@ def test_the_farther_end_is_the_bound(low: float, high: float, farther: float) -
 
 def test_summaries_are_of_times_per_iteration_and_of_the_triggers_median_and_tail() -> None:
     every = [
-        compared_time(name=name, statistic=statistic)
-        for name in ("mmap", "BM_x/4")
+        compared_time(name=name, when=when, statistic=statistic)
+        for name, when in (("mmap", "trigger"), ("BM_x/4", "target"))
         for statistic in ("real_time", "cpu_time", "p50", "p99", "max")
     ]
     assert [(each.name, each.statistic) for each in headline(every)] == [
-        ("mmap", "real_time"),
         ("mmap", "p50"),
         ("mmap", "p99"),
         ("BM_x/4", "real_time"),
@@ -80,7 +79,7 @@ def test_summaries_are_of_times_per_iteration_and_of_the_triggers_median_and_tai
             [FEW, {**FEW, "ratio": 0.9}],
             "-10.0 % to +1.0 % in 2 timings, with fewer than 6 blocks and so without a claim",
         ),
-        ([{"comparable": False}], "1 timing of different work (one variant was served more often)"),
+        ([{"comparable": False}], "1 timing of different work (more of one variant succeeded)"),
         ([{**EXACT, "low": 1.0, "high": 1.0}], "not one instruction of difference in 1 timing"),
         ([{**EXACT, "low": 1.0, "high": 1.001}], "+0.000 % to +0.100 % instructions, exact, in 1 timing"),
         ([{**EXACT, "low": 0.999, "high": 1.0}], "-0.100 % to +0.000 % instructions, exact, in 1 timing"),
@@ -116,7 +115,7 @@ def said(*, same_work: bool = True, **changes: Any) -> str:
     fields: dict[str, Any] = {
         "names": ("first", "second"), "key": TimingKey("BM_x/4096", "target", "p50"), "blocks": 8,
         "ratio": 1.05, "low": 1.02, "high": 1.08, "p_holm": 0.01, "interval": "paired t",
-        "served": (600.0, 600.0),
+        "succeeded": (600.0, 600.0),
     }  # fmt: skip
     text = timing_words(Seen(**(fields | changes)), same_work=same_work)
     return text.removeprefix("p50 of BM_x at 4096 B, at the target: ").removeprefix(
@@ -165,9 +164,9 @@ def test_a_sentence_says_what_the_numbers_say(changes: dict[str, Any], words: st
 
 def test_different_work_is_told_in_its_unit() -> None:
     key = TimingKey("mmap", "trigger", "p50")
-    assert said(same_work=False, key=key, served=(120.0, 600.0)) == (
-        "not the same work (first was served 120 times, second 600), so no comparison"
+    assert said(same_work=False, key=key, succeeded=(120.0, 600.0)) == (
+        "not the same work (120 mmaps of first succeeded, 600 of second), so no comparison"
     )
-    assert said(same_work=False, served=(50.0, 100.0)) == (
-        "not the same work (first was served 50 % of its iterations, second 100), so no comparison"
+    assert said(same_work=False, succeeded=(50.0, 100.0)) == (
+        "not the same work (50 % of the iterations of first succeeded, 100 of second), so no comparison"
     )

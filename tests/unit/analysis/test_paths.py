@@ -41,18 +41,18 @@ def test_memory_was_there_where_all_was_contiguous_and_nobody_died(share: PathSh
         (
             PathShare(600, 160, 440, 0),
             "realtime",
-            "600 page arrays, 26.7 % contiguous, 73.3 % by vmalloc, 0 refused",
+            "600 page arrays, 26.7 % contiguous, 73.3 % by vmalloc, 0 failed",
         ),
         (
             PathShare(1, 0, 0, 1, orders=(3,), oom_kills=1),
             "realtime",
-            "1 page array of order 3, 0 % contiguous, 0 % by vmalloc, 1 refused, 1 OOM kill",
+            "1 page array of order 3, 0 % contiguous, 0 % by vmalloc, 1 failed, 1 OOM kill",
         ),
         (
             PathShare(2, 2, 0, 0, reclaims=1, spent_us=1500, orders=(1, 3)),
             "realtime",
             (
-                "2 page arrays of order 1 and 3, 100 % contiguous, 0 % by vmalloc, 0 refused;"
+                "2 page arrays of order 1 and 3, 100 % contiguous, 0 % by vmalloc, 0 failed;"
                 " 1 reclaim and 0 compactions on the way took 1.5 ms"
             ),
         ),
@@ -60,7 +60,7 @@ def test_memory_was_there_where_all_was_contiguous_and_nobody_died(share: PathSh
             PathShare(2, 2, 0, 0, compactions=2, spent_us=8),
             "deterministic",
             (
-                "2 page arrays, 100 % contiguous, 0 % by vmalloc, 0 refused;"
+                "2 page arrays, 100 % contiguous, 0 % by vmalloc, 0 failed;"
                 " 0 reclaims and 2 compactions on the way took 2000 instructions"
             ),
         ),
@@ -79,7 +79,7 @@ def audited(phase: AuditedPhase, requests: int = 10) -> AuditRow:
 
 def whole(phase: AuditedPhase, oom_kills: int = 0) -> AuditPhase:
     return AuditPhase(
-        phase=phase, mmaps=None, requests=0, other_reclaims=0, other_reclaim_us=0, other_compactions=0,
+        phase=phase, made=None, requests=0, other_reclaims=0, other_reclaim_us=0, other_compactions=0,
         other_compact_us=0, oom_kills=oom_kills, taken_kb=0,
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ PATHS = RequestPaths(
 
 def test_an_audit_is_added_up_by_phase() -> None:
     phases = whole("trigger", 2), whole("relaxed", 7)
-    traced: dict[str, Any] = {"audit": (audited("trigger"),), "audit_phases": phases, "requests": PATHS}
+    traced: dict[str, Any] = {"audit": (audited("trigger"),), "audit_phases": phases, "page_arrays": PATHS}
     found = paths_of([trial("first", block, **traced) for block in (1, 2)])
     assert found == {"trigger": PathShare(20, 14, 4, 2, 8, 10, 200, (3,), 4)}
 
@@ -112,9 +112,9 @@ def test_phases_come_in_the_order_of_a_trial() -> None:
 
 
 def test_without_an_audit_the_triggers_requests_tell() -> None:
-    assert paths_of([trial("first", 1, requests=PATHS, unfinished=3)]) == {
+    assert paths_of([trial("first", 1, page_arrays=PATHS, in_flight=3)]) == {
         "trigger": PathShare(19, 10, 7, 2, oom_kills=3)
     }
-    unseen = trial("first", 1, requests=PATHS).model_copy(update={"mmaps": None})
+    unseen = trial("first", 1, page_arrays=PATHS).model_copy(update={"requests": None})
     assert paths_of([unseen])["trigger"].oom_kills == 0
     assert paths_of([trial("first", 1)]) == {}

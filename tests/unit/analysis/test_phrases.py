@@ -19,7 +19,7 @@ from orchestrator.analysis.samples import TimingKey
         ("mmap", "trigger", "p50 of the trigger's mmaps"),
         ("BM_y", "relaxed", "p50 of BM_y, relaxed"),
         ("BM_x/4096", "target", "p50 of BM_x at 4096 B, at the target"),
-        ("BM_x/65536", "trigger", "p50 of BM_x at 65536 B, in the trigger"),
+        ("fork", "trigger", "p50 of the trigger's forks"),
         ("BM_x/4194304/map:65536", "after", "p50 of BM_x at 4 MiB (map:65536), after the trigger"),
     ],
 )

@@ -54,10 +54,12 @@ def test_what_ended_without_evidence_is_left_out() -> None:
 
 
 def test_a_blocks_figure_is_the_median_of_its_forks() -> None:
-    forks = [trial("first", 1, p50_ns, ok=ok) for p50_ns, ok in ((100, 10), (900, 30), (200, 20))]
+    forks = [
+        trial("first", 1, p50_ns, succeeded=count) for p50_ns, count in ((100, 10), (900, 30), (200, 20))
+    ]
     found = timed([*forks, trial("first", 2, 50)])
     assert found[P50].log_ns == {"1": math.log(200), "2": math.log(50)}
-    assert found[P50].served == {"1": 20, "2": 600}
+    assert found[P50].succeeded == {"1": 20, "2": 600}
     assert found[TimingKey("mmap", "trigger", "p99")].log_ns["1"] == math.log(1800)
 
 
@@ -84,7 +86,7 @@ def test_a_benchmark_gives_all_its_statistics() -> None:
 
 def test_a_benchmark_is_served_in_percent_of_its_iterations() -> None:
     found = timed([trial("first", 1, benchmarks=(row("BM_x/4", 10.0, failed=25),))])
-    assert found[KEY].served == {"1": 75}
+    assert found[KEY].succeeded == {"1": 75}
 
 
 def test_figures_that_are_none_are_left_out() -> None:
@@ -99,7 +101,7 @@ def test_figures_that_are_none_are_left_out() -> None:
 
 def test_a_benchmark_that_never_ran_is_no_division_by_nothing() -> None:
     never = row("BM_x/4", 7.0).model_copy(update={"iterations": 0})
-    assert timed([trial("first", 1, benchmarks=(never,))])[KEY].served == {"1": 0}
+    assert timed([trial("first", 1, benchmarks=(never,))])[KEY].succeeded == {"1": 0}
 
 
 def test_outcomes_are_shares_of_the_triggers_forks() -> None:
@@ -117,7 +119,7 @@ def test_pairs_are_of_blocks_that_both_have_and_others_of_all() -> None:
     baseline = {KEY: served({"b": 2.0, "a": 1.0, "c": 3.0})}
     candidate = {KEY: served({"d": 9.0, "b": 5.0, "a": 4.0}, 300)}
     (paired,) = pairs(baseline, candidate, paired=True)
-    assert (paired.baseline, paired.candidate, paired.served) == ((1.0, 2.0), (4.0, 5.0), (600, 300))
+    assert (paired.baseline, paired.candidate, paired.succeeded) == ((1.0, 2.0), (4.0, 5.0), (600, 300))
     (apart,) = pairs(baseline, candidate, paired=False)
     assert (apart.baseline, apart.candidate) == ((1.0, 2.0, 3.0), (4.0, 5.0, 9.0))
     assert pairs(baseline, {KEY: served({"d": 1.0})}, paired=True) == []

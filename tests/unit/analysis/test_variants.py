@@ -16,7 +16,7 @@ from orchestrator.analysis.records import Comparison, TimingComparison
 from orchestrator.analysis.variants import compare_variants
 from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import MmapSummary, TrialResult
+from orchestrator.record.result import RequestSummary, TrialResult
 from orchestrator.scenario.models import Scenario
 from tests.unit.analysis.trials import row, run, scenario, trial
 
@@ -122,11 +122,11 @@ def test_benchmarks_without_a_figure_are_left_out() -> None:
 
 
 def test_figures_of_different_work_are_not_compared() -> None:
-    trials = [each.model_copy(update={"mmaps": each.mmaps.model_copy(update={"ok": 120})})
-              if each.variant == "first" and each.mmaps else each for each in run([4.0] * 6)]  # fmt: skip
+    trials = [each.model_copy(update={"requests": each.requests.model_copy(update={"succeeded": 120})})
+              if each.variant == "first" and each.requests else each for each in run([4.0] * 6)]  # fmt: skip
     each = timing(compared(trials))
     assert (each.comparable, each.p, each.interval) == (False, None, "none")
-    assert "not the same work (first was served 120 times, second 600)" in each.words
+    assert "not the same work (120 mmaps of first succeeded, 600 of second)" in each.words
 
 
 def test_times_under_tracing_are_left_out() -> None:
@@ -149,7 +149,7 @@ def test_a_stop_rules_iterations_are_the_same_work_unless_some_failed() -> None:
             trials.append(trial("second", block, stage="target", benchmarks=(second,)))
         each = timing(compared(trials), "real_time", "BM_x/4")
         assert each.comparable is comparable
-        assert ("second 50" in each.words) is not comparable
+        assert ("50 of second" in each.words) is not comparable
 
 
 def test_outcomes_are_compared_block_by_block() -> None:
@@ -207,7 +207,7 @@ def test_twins_that_differ_warn_of_everything_else() -> None:
     subject = scenario(variants="  again: {base: debian-6.1, twin_of: first}\n")
     trials = run([1.0] * 8)
     trials += [
-        each.model_copy(update={"variant": "again", "mmaps": slower(each, 1.3)})
+        each.model_copy(update={"variant": "again", "requests": slower(each, 1.3)})
         for each in trials
         if each.variant == "first"
     ]
@@ -218,12 +218,12 @@ def test_twins_that_differ_warn_of_everything_else() -> None:
     assert "call one and the same module different from itself" in comparison.noise.warnings[1]
 
 
-def slower(one: TrialResult, factor: float) -> MmapSummary:
-    assert one.mmaps is not None
-    assert one.mmaps.latency is not None
-    p50_ns = round(one.mmaps.latency.p50_ns * factor)
-    return one.mmaps.model_copy(
-        update={"latency": one.mmaps.latency.model_copy(update={"p50_ns": p50_ns, "p99_ns": p50_ns * 9})}
+def slower(one: TrialResult, factor: float) -> RequestSummary:
+    assert one.requests is not None
+    assert one.requests.latency is not None
+    p50_ns = round(one.requests.latency.p50_ns * factor)
+    return one.requests.model_copy(
+        update={"latency": one.requests.latency.model_copy(update={"p50_ns": p50_ns, "p99_ns": p50_ns * 9})}
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import BenchmarkRow, LatencySummary, MmapSummary, TrialResult
+from orchestrator.record.result import BenchmarkRow, LatencySummary, RequestSummary, TrialResult
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.models import Scenario
 
@@ -36,16 +36,18 @@ def scenario(
 
 
 def trial(variant: str, block: int, p50_ns: float | None = None, **fields: Any) -> TrialResult:
-    """A trial of 600 maps that were served, unless `ok`, `unfinished` or other fields say otherwise."""
-    ok, unfinished = fields.pop("ok", 600), fields.pop("unfinished", 0)
+    """A trial of 600 maps that succeeded, unless `succeeded`, `in_flight` or other fields say otherwise."""
+    succeeded, in_flight = fields.pop("succeeded", 600), fields.pop("in_flight", 0)
     latency = None
     if p50_ns is not None:
-        latency = LatencySummary(count=ok, p50_ns=round(p50_ns), p99_ns=round(p50_ns) * 9, max_ns=1)
-    mmaps = MmapSummary(planned=600, ok=ok, failed=0, unfinished=unfinished, errnos={}, latency=latency)
+        latency = LatencySummary(count=succeeded, p50_ns=round(p50_ns), p99_ns=round(p50_ns) * 9, max_ns=1)
+    requests = RequestSummary(
+        planned=600, succeeded=succeeded, failed=0, in_flight=in_flight, errnos={}, latency=latency
+    )
     made: dict[str, Any] = {
         "outcome": Outcome.PASSED,
         "clock": "realtime",
-        "mmaps": mmaps,
+        "requests": requests,
         "fingerprint": f"{block:x}",
     }
     return TrialResult(

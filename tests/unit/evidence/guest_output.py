@@ -66,7 +66,7 @@ def record(event: str, **fields: Any) -> ControlRecord:
 def hello() -> ControlRecord:
     return record(
         "hello",
-        protocol=3,
+        protocol=4,
         release="6.1.0-56-arm64",
         machine="aarch64",
         page_size_bytes=4096,
@@ -84,14 +84,16 @@ def trigger_start(count: int = 600) -> ControlRecord:
     return record("trigger-start", kind="binder-mmap", pids=[90], count=count)
 
 
-def trigger_end(reason: str = "finished", ok: int = 600, failed: int = 0, oom_kill: int = 0) -> ControlRecord:
+def trigger_end(
+    reason: str = "finished", succeeded: int = 600, failed: int = 0, oom_kill: int = 0
+) -> ControlRecord:
     return record(
         "trigger-end",
         reason=reason,
-        attempted=ok + failed,
-        ok=ok,
+        attempted=succeeded + failed,
+        succeeded=succeeded,
         failed=failed,
-        unfinished=0,
+        in_flight=0,
         oom_kill=oom_kill,
     )
 
@@ -106,7 +108,7 @@ def command(*ends: ControlRecord, output: str = "", reason: str = "finished") ->
         start,
         *wrote,
         *ends,
-        trigger_end(reason, ok=0),
+        trigger_end(reason, succeeded=0),
         record("end", oom_kill_total=0),
     ]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.evidence.audit import PhaseFacts, audit_trial
 from orchestrator.evidence.histogram import HistogramRow, dropped_hits, parse_histogram
-from orchestrator.protocol.records import AuditEnd, Requests, parse_record
+from orchestrator.protocol.records import AuditEnd, Histogram, parse_record
 from orchestrator.record.result import AuditPhase, AuditRow
 from orchestrator.stage import AuditedPhase
 
@@ -27,16 +27,16 @@ KCALLOC = "GFP_KERNEL|__GFP_ZERO"
 KVCALLOC = "GFP_KERNEL|__GFP_NOWARN|__GFP_NORETRY|__GFP_ZERO"
 
 
-def recorded(name: str) -> tuple[list[Requests], list[AuditEnd]]:
+def recorded(name: str) -> tuple[list[Histogram], list[AuditEnd]]:
     records = [parse_record(line) for line in (DATA / f"{name}.jsonl").read_bytes().splitlines()]
     return (
-        [record for record in records if isinstance(record, Requests)],
+        [record for record in records if isinstance(record, Histogram)],
         [record for record in records if isinstance(record, AuditEnd)],
     )
 
 
 def audit(
-    records: list[Requests], ends: list[AuditEnd], facts: PhaseFacts, release: str = RELEASES["6.1-arm64"]
+    records: list[Histogram], ends: list[AuditEnd], facts: PhaseFacts, release: str = RELEASES["6.1-arm64"]
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
     return audit_trial(records, ends, {"trigger": facts, "after": facts}, release=release, page_bytes=4096)
 
@@ -53,7 +53,7 @@ def test_kvcalloc_is_served_in_full_and_tries_but_does_not_insist(
     assert (row.contiguous, row.fell_back, row.refused) == (contiguous, 600 - contiguous, 0)
     assert (row.reclaims, row.compactions, row.deferred) == (reclaims, compactions, deferred)
     assert row.reclaim_us > 0 < row.compact_us
-    assert (phase.mmaps, phase.requests, phase.oom_kills, phase.other_reclaims) == (600, 600, 0, 0)
+    assert (phase.made, phase.requests, phase.oom_kills, phase.other_reclaims) == (600, 600, 0, 0)
 
 
 @pytest.mark.parametrize(("guest", "made"), [("6.1-arm64", 134), ("6.12-arm64", 213), ("6.1-x86_64", 169)])
@@ -62,7 +62,7 @@ def test_kcalloc_insists_and_a_process_dies_for_it(guest: str, made: int) -> Non
     (row,), (phase,) = audit(*recorded(f"{guest}-kcalloc"), cut_off, RELEASES[guest])
     assert (row.gfp_flags, row.requests, row.contiguous) == (KCALLOC, made, made - 1)
     assert (row.fell_back, row.refused) == (0, 1)
-    assert (phase.mmaps, phase.requests, phase.oom_kills) == (made, made, 1)
+    assert (phase.made, phase.requests, phase.oom_kills) == (made, made, 1)
 
 
 def test_descriptor_tables_of_the_same_size_are_no_page_arrays() -> None:
@@ -73,7 +73,7 @@ def test_descriptor_tables_of_the_same_size_are_no_page_arrays() -> None:
         records, ends, {"target": facts}, release=RELEASES["6.12-arm64"], page_bytes=4096
     )
     assert [(row.order, row.requests) for row in rows] == [(1, 410), (3, 410)]
-    assert (phase.mmaps, phase.requests) == (820, 820)
+    assert (phase.made, phase.requests) == (820, 820)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ def test_vmalloc_is_what_was_seen_of_it_and_no_flag(
     counts = [(row.gfp_flags, row.requests, row.contiguous, row.fell_back, row.refused) for row in found]
     assert counts == rows
     assert phase.vmalloc_seen
-    assert phase.mmaps == phase.requests == 600
+    assert phase.made == phase.requests == 600
 
 
-def without_vmalloc(driver: str) -> tuple[list[Requests], list[AuditEnd]]:
+def without_vmalloc(driver: str) -> tuple[list[Histogram], list[AuditEnd]]:
     """As a guest tells whose kernel has no probes, and all told before vmalloc was traced."""
     records, ends = recorded(driver)
     return [record for record in records if record.table != "vmalloc"], ends
@@ -151,7 +151,7 @@ def test_phases_do_not_mix() -> None:
     again = [record.model_copy(update={"phase": after}) for record in records]
     rows, phases = audit([*records, *again], ends, FACTS)
     assert [row.phase for row in rows] == [phase.phase for phase in phases] == ["trigger", "after"]
-    assert [phase.mmaps for phase in phases] == [600, None]
+    assert [phase.made for phase in phases] == [600, None]
     assert rows[0].model_copy(update={"phase": after}) == rows[1]
 
 
@@ -159,8 +159,8 @@ def test_a_kernel_whose_flags_are_not_known_gives_no_audit() -> None:
     assert audit(*recorded("6.1-arm64-kvcalloc"), FACTS, release="5.4.0") == ((), ())
 
 
-def table(name: str, text: str, phase: AuditedPhase = "trigger") -> Requests:
-    return Requests(event="requests", t_us=0, phase=phase, table=name, text=text)
+def table(name: str, text: str, phase: AuditedPhase = "trigger") -> Histogram:
+    return Histogram(event="requests", t_us=0, phase=phase, table=name, text=text)
 
 
 def array(size: int, hits: int, flags: int = 3520) -> str:
@@ -169,7 +169,7 @@ def array(size: int, hits: int, flags: int = 3520) -> str:
 
 def served(size: int, page_bytes: int = 4096) -> tuple[AuditRow, AuditPhase]:
     facts: dict[AuditedPhase, PhaseFacts] = {"trigger": PhaseFacts((size,))}
-    end = AuditEnd(event="audit", t_us=0, phase="trigger", mmaps=2, taken_kb=5)
+    end = AuditEnd(event="audit", t_us=0, phase="trigger", requests=2, taken_kb=5)
     (row,), (phase,) = audit_trial(
         [table("kmalloc", array(size, 2))], [end], facts, release=RELEASES["6.1-arm64"], page_bytes=page_bytes
     )
@@ -188,7 +188,7 @@ def test_an_array_has_the_order_of_the_smallest_block_that_holds_it(
 
 @pytest.mark.parametrize(("size", "mmaps"), [(2047, None), (2048, 2), (8192, 2)])
 def test_mmaps_are_as_many_as_arrays_only_where_all_of_these_are_traced(size: int, mmaps: int | None) -> None:
-    assert served(size)[1].mmaps == mmaps
+    assert served(size)[1].made == mmaps
 
 
 def test_what_the_kernel_did_is_laid_to_requests_of_its_order_and_insistence() -> None:

@@ -13,8 +13,8 @@ from orchestrator.evidence.figures import (
     audited,
     errno_name,
     memory_samples,
-    mmap_summary,
     request_paths,
+    request_summary,
     target_state,
     vmstat_over_trigger,
 )
@@ -37,7 +37,9 @@ def evidence(*control: ControlRecord, **fields: Any) -> Evidence:
 
 
 def mmaps(latency_ns: list[int], codes: list[int] | None = None) -> ControlRecord:
-    return record("mmaps", process=0, first=0, latency_ns=latency_ns, errno=codes or [0] * len(latency_ns))
+    return record(
+        "latencies", process=0, first=0, latency_ns=latency_ns, errno=codes or [0] * len(latency_ns)
+    )
 
 
 def sample(when: str, file: str, text: str, t_us: int = 1) -> ControlRecord:
@@ -65,18 +67,20 @@ def test_a_target_is_what_the_guest_told() -> None:
 
 def test_mmaps_are_those_of_a_binder_trigger_that_ended() -> None:
     command = record("trigger-start", kind="command", pids=[1], count=1)
-    assert mmap_summary(evidence(trigger_start(), trigger_end())) is not None
+    assert request_summary(evidence(trigger_start(), trigger_end())) is not None
     for control in ([trigger_start()], [trigger_end()], [command, trigger_end()], []):
-        assert mmap_summary(evidence(*control)) is None
+        assert request_summary(evidence(*control)) is None
 
 
 def test_mmaps_are_counted_by_their_error() -> None:
     chunks = [mmaps([1, 2, 3], [0, 12, 12]), mmaps([4, 5], [1, 22])]
-    end = record("trigger-end", reason="finished", attempted=5, ok=1, failed=4, unfinished=2, oom_kill=0)
-    found = mmap_summary(evidence(trigger_start(9), *chunks, end))
+    end = record(
+        "trigger-end", reason="finished", attempted=5, succeeded=1, failed=4, in_flight=2, oom_kill=0
+    )
+    found = request_summary(evidence(trigger_start(9), *chunks, end))
     assert found is not None
     assert found.errnos == {"ENOMEM": 2, "EPERM": 1, "EINVAL": 1}
-    assert (found.planned, found.ok, found.failed, found.unfinished) == (9, 1, 4, 2)
+    assert (found.planned, found.succeeded, found.failed, found.in_flight) == (9, 1, 4, 2)
     assert found.latency is not None
     assert (found.latency.count, found.latency.max_ns) == (1, 1)
 
@@ -91,7 +95,7 @@ def test_mmaps_are_counted_by_their_error() -> None:
     ],
 )
 def test_latencies(latency_ns: list[int], figures: tuple[int, ...]) -> None:
-    found = mmap_summary(evidence(trigger_start(), mmaps(latency_ns), trigger_end()))
+    found = request_summary(evidence(trigger_start(), mmaps(latency_ns), trigger_end()))
     assert found is not None
     assert found.latency is not None
     latency = found.latency
@@ -99,7 +103,7 @@ def test_latencies(latency_ns: list[int], figures: tuple[int, ...]) -> None:
 
 
 def test_without_a_served_mmap_there_is_no_latency() -> None:
-    found = mmap_summary(evidence(trigger_start(), mmaps([5], [12]), trigger_end()))
+    found = request_summary(evidence(trigger_start(), mmaps([5], [12]), trigger_end()))
     assert found is not None
     assert found.latency is None
 
@@ -113,7 +117,7 @@ def traced(hits: int, failed: int, phase: str = "trigger") -> list[ControlRecord
     """kcalloc of an array for 4 MiB of pages."""
     tables = {"kmalloc": hits, "kmalloc_failed": failed}
     return [
-        record("requests", phase=phase, table=table, text=KCALLOC.replace("HITS", str(count)))
+        record("histogram", phase=phase, table=table, text=KCALLOC.replace("HITS", str(count)))
         for table, count in tables.items()
         if count
     ]
@@ -125,18 +129,16 @@ def audit(
     return audited(evidence(*control), trigger)
 
 
-@pytest.mark.parametrize(
-    ("unserved", "unfinished", "fell_back"), [(0, 0, 5), (2, 0, 3), (0, 2, 3), (1, 3, 1)]
-)
+@pytest.mark.parametrize(("unserved", "in_flight", "fell_back"), [(0, 0, 5), (2, 0, 3), (0, 2, 3), (1, 3, 1)])
 def test_an_mmap_that_was_not_served_was_not_served_by_vmalloc(
-    unserved: int, unfinished: int, fell_back: int
+    unserved: int, in_flight: int, fell_back: int
 ) -> None:
     """8 arrays were contiguous, 5 requests failed; what found no memory, or was cut off, is refused."""
     end = record(
-        "trigger-end", reason="killed", attempted=13, ok=13 - unserved - unfinished, failed=unserved,
-        unfinished=unfinished, oom_kill=0,
+        "trigger-end", reason="killed", attempted=13, succeeded=13 - unserved - in_flight, failed=unserved,
+        in_flight=in_flight, oom_kill=0,
     )  # fmt: skip
-    codes = [12] * unserved + [0] * (13 - unserved - unfinished)
+    codes = [12] * unserved + [0] * (13 - unserved - in_flight)
     control = [hello(), trigger_start(13), *traced(8, 5), mmaps([1] * len(codes), codes), end]
     (row,), (phase,) = audit(*control)
     assert (row.order, row.contiguous, row.fell_back, row.refused) == (3, 8, fell_back, 5 - fell_back)
@@ -156,7 +158,7 @@ def test_of_a_trigger_that_makes_no_page_arrays_no_request_is_a_page_array() -> 
 
 def test_benchmarks_have_audits_of_their_own() -> None:
     text = KCALLOC.replace("HITS", "4")
-    requests = record("requests", phase="target", table="kmalloc", text=text)
+    requests = record("histogram", phase="target", table="kmalloc", text=text)
     rows, phases = audit(hello(), requests, benchmark("BM_mmap_binder/4194304"))
     assert [(row.phase, row.contiguous) for row in rows] == [("target", 4)]
     assert [phase.phase for phase in phases] == ["target"]

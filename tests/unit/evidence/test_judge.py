@@ -40,13 +40,13 @@ mode:0x40dc0(GFP_KERNEL|__GFP_COMP|__GFP_ZERO), nodemask=(null),cpuset=/,mems_al
 def test_all_served_is_passed() -> None:
     result = judged(passed(), "[    5.100000] oomlab: phase trigger\n")
     assert result.outcome is Outcome.PASSED
-    assert result.mmaps is not None
-    assert (result.mmaps.ok, result.mmaps.failed) == (600, 0)
+    assert result.requests is not None
+    assert (result.requests.succeeded, result.requests.failed) == (600, 0)
     assert result.disagreement is None
 
 
 def test_an_oom_after_the_trigger_is_an_oom() -> None:
-    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", succeeded=300, oom_kill=1)]
     result = judged(control, OOM_CONSOLE)
     assert result.outcome is Outcome.OOM
     assert not result.panicked
@@ -73,7 +73,7 @@ def test_the_console_alone_tells_an_oom_after_the_trigger() -> None:
 
 
 def test_an_oom_that_only_vmstat_counted_is_an_oom_and_a_disagreement() -> None:
-    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", succeeded=300, oom_kill=1)]
     result = judged(control)
     assert result.outcome is Outcome.OOM
     assert result.disagreement == "0 OOM kills on the console, 1 in /proc/vmstat"
@@ -85,13 +85,13 @@ def test_a_panic_without_an_oom() -> None:
 
 
 def test_a_page_allocation_failure() -> None:
-    control = [hello(), target(), trigger_start(), trigger_end(ok=599, failed=1)]
+    control = [hello(), target(), trigger_start(), trigger_end(succeeded=599, failed=1)]
     assert judged(control, FAILURE_CONSOLE).outcome is Outcome.ALLOCATION_FAILURE
 
 
 def test_an_mmap_that_the_driver_refuses_has_not_passed() -> None:
-    mmaps = record("mmaps", process=0, first=0, latency_ns=[1, 2, 3], errno=[0, 22, 22])
-    result = judged([*passed()[:3], mmaps, trigger_end(ok=1, failed=2)])
+    mmaps = record("latencies", process=0, first=0, latency_ns=[1, 2, 3], errno=[0, 22, 22])
+    result = judged([*passed()[:3], mmaps, trigger_end(succeeded=1, failed=2)])
     assert result.outcome is Outcome.REQUEST_FAILED
     assert result.why == "2 mmaps failed: EINVAL x 2"
     assert result.outcome.is_evidence
@@ -99,17 +99,17 @@ def test_an_mmap_that_the_driver_refuses_has_not_passed() -> None:
 
 
 def test_an_mmap_that_was_never_made_has_not_passed() -> None:
-    result = judged([*passed()[:3], trigger_end(ok=0, failed=600)])
+    result = judged([*passed()[:3], trigger_end(succeeded=0, failed=600)])
     assert result.outcome is Outcome.REQUEST_FAILED
     assert "they were never made" in result.why
 
 
 def test_a_failed_mmap_without_any_message_is_an_allocation_failure() -> None:
-    mmaps = record("mmaps", process=0, first=0, latency_ns=[1, 2], errno=[0, 12])
-    result = judged([*passed()[:3], mmaps, trigger_end(ok=1, failed=1)])
+    mmaps = record("latencies", process=0, first=0, latency_ns=[1, 2], errno=[0, 12])
+    result = judged([*passed()[:3], mmaps, trigger_end(succeeded=1, failed=1)])
     assert result.outcome is Outcome.ALLOCATION_FAILURE
-    assert result.mmaps is not None
-    assert result.mmaps.errnos == {"ENOMEM": 1}
+    assert result.requests is not None
+    assert result.requests.errnos == {"ENOMEM": 1}
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,10 @@ def test_a_guest_that_falls_silent_in_the_trigger(ending: Ending, outcome: Outco
 
 
 def test_a_trigger_over_its_own_deadline_hangs() -> None:
-    assert judged([hello(), target(), trigger_start(), trigger_end("deadline", ok=5)]).outcome is Outcome.HANG
+    assert (
+        judged([hello(), target(), trigger_start(), trigger_end("deadline", succeeded=5)]).outcome
+        is Outcome.HANG
+    )
 
 
 @pytest.mark.parametrize("ending", [Ending.OVERDUE, Ending.EXITED])
@@ -157,12 +160,14 @@ def test_a_proof_must_have_been_repaired() -> None:
         assert judged([hello(), target(), proof], mode=Mode.PROOF).outcome is outcome
 
 
-def test_latencies_are_summarised_over_served_mmaps() -> None:
-    mmaps = record("mmaps", process=0, first=0, latency_ns=[*range(1, 101), 10**9], errno=[0] * 100 + [12])
-    result = judged([*passed()[:3], mmaps, trigger_end(ok=100, failed=1)])
-    assert result.mmaps is not None
-    assert result.mmaps.latency is not None
-    latency = result.mmaps.latency
+def test_latencies_are_summarised_over_mmaps_that_succeeded() -> None:
+    mmaps = record(
+        "latencies", process=0, first=0, latency_ns=[*range(1, 101), 10**9], errno=[0] * 100 + [12]
+    )
+    result = judged([*passed()[:3], mmaps, trigger_end(succeeded=100, failed=1)])
+    assert result.requests is not None
+    assert result.requests.latency is not None
+    latency = result.requests.latency
     assert (latency.count, latency.p50_ns, latency.p99_ns, latency.max_ns) == (100, 50, 99, 100)
 
 
@@ -215,7 +220,7 @@ def test_a_command_over_its_deadline_hangs() -> None:
 
 def test_a_process_of_the_trigger_that_dies_by_itself_gives_no_evidence() -> None:
     ends = [process_end(signal=11), record("process-end", process=1, pid=78, exit_status=1)]
-    result = judged([hello(), target(), trigger_start(), *ends, trigger_end("killed", ok=5)])
+    result = judged([hello(), target(), trigger_start(), *ends, trigger_end("killed", succeeded=5)])
     assert result.outcome is Outcome.LOST
     assert "process 0 of the trigger was killed by SIGSEGV" in result.why
     assert [(end.process, end.signal, end.exit_status) for end in result.processes] == [
@@ -242,7 +247,7 @@ def test_a_crash_that_ended_the_trigger_is_no_hang(ending: Ending) -> None:
 
 
 def test_a_trigger_that_died_in_a_crash_was_ended_by_it() -> None:
-    ends = [process_end(signal=11), trigger_end("killed", ok=5), record("end", oom_kill_total=0)]
+    ends = [process_end(signal=11), trigger_end("killed", succeeded=5), record("end", oom_kill_total=0)]
     assert judged([hello(), target(), trigger_start(), *ends], NULL_WRITE).outcome is Outcome.KERNEL_CRASH
     failed = command(process_end(exit_status=139))
     assert judged(failed, NULL_WRITE).outcome is Outcome.KERNEL_CRASH

@@ -157,8 +157,8 @@ ERROR = record("error", where="module", errno=2, message="No such file")
         (
             [
                 *BEGUN,
-                record("mmaps", process=0, first=0, latency_ns=[1, 1, 1], errno=[12, 12, 0]),
-                trigger_end(ok=1, failed=2),
+                record("latencies", process=0, first=0, latency_ns=[1, 1, 1], errno=[12, 12, 0]),
+                trigger_end(succeeded=1, failed=2),
             ],
             MARK,
             {},
@@ -246,7 +246,7 @@ def test_oom_kills_are_the_most_that_the_guest_counted(more: list[ControlRecord]
     ],
 )
 def test_console_and_vmstat_disagree_by_their_numbers(counted: int, disagreement: str | None) -> None:
-    result = judged([*BEGUN, trigger_end("first-oom", ok=1, oom_kill=counted)], OOM_CONSOLE)
+    result = judged([*BEGUN, trigger_end("first-oom", succeeded=1, oom_kill=counted)], OOM_CONSOLE)
     assert result.disagreement == disagreement
     beside = judged([*TIMED, trigger_end(oom_kill=counted)], OOM_CONSOLE, stage="target")
     assert beside.disagreement is None

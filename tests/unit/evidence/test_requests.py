@@ -8,9 +8,9 @@ import pytest
 from orchestrator.evidence.audit import PhaseFacts, audit_trial
 from orchestrator.evidence.requests import summarise_requests
 from orchestrator.oom.gfp import decode
-from orchestrator.protocol.records import Requests, VmallocInfo
+from orchestrator.protocol.records import Histogram, VmallocInfo
 from orchestrator.record.fallback import settled
-from orchestrator.record.result import AuditPhase, AuditRow, MmapSummary, RequestPaths, TrialResult
+from orchestrator.record.result import AuditPhase, AuditRow, RequestPaths, RequestSummary, TrialResult
 from tests.unit.evidence.guest_output import judged, passed
 
 ARRAY_BYTES = 32768
@@ -29,7 +29,7 @@ def histogram(*rows: tuple[str, int, int]) -> str:
 
 def summary(release: str, served: str, failed: str, unserved: int) -> RequestPaths:
     tables = {"kmalloc": served, "kmalloc_failed": failed}
-    records = [Requests(event="requests", t_us=0, table=table, text=text) for table, text in tables.items()]
+    records = [Histogram(event="requests", t_us=0, table=table, text=text) for table, text in tables.items()]
     facts = {"trigger": PhaseFacts((ARRAY_BYTES,), unserved)}
     rows, _ = audit_trial(records, (), facts, release=release, page_bytes=4096)  # type: ignore[arg-type]
     paths = summarise_requests(rows, tables, None, release=release)
@@ -77,12 +77,17 @@ def earlier(ok: int, *rows: AuditRow, fell_back: int, audited: bool = True) -> T
         gfp_flags={}, contiguous=446, fell_back=fell_back, refused=1354 - fell_back, insists=False,
         vmalloc_areas=None, page_orders={},
     )  # fmt: skip
-    mmaps = MmapSummary(planned=1800, ok=ok, failed=1800 - ok, unfinished=0, errnos={}, latency=None)
+    mmaps = RequestSummary(planned=1800, succeeded=ok, failed=1800 - ok, in_flight=0, errnos={}, latency=None)
     whole = AuditPhase(
-        phase="trigger", mmaps=1800, requests=1800, other_reclaims=0, other_reclaim_us=0,
+        phase="trigger", made=1800, requests=1800, other_reclaims=0, other_reclaim_us=0,
         other_compactions=0, other_compact_us=0, oom_kills=0, taken_kb=0,
     )  # fmt: skip
-    changes = {"requests": paths, "mmaps": mmaps, "audit": rows, "audit_phases": (whole,) if audited else ()}
+    changes = {
+        "page_arrays": paths,
+        "requests": mmaps,
+        "audit": rows,
+        "audit_phases": (whole,) if audited else (),
+    }
     return judged(passed()).model_copy(update=changes)
 
 
@@ -106,8 +111,8 @@ def row(flags: int, failed: int, *, fell_back: int, contiguous: int = 446) -> Au
 )
 def test_earlier_runs_are_counted_as_today(result: TrialResult, fell_back: int) -> None:
     now = settled(result)
-    assert now.requests is not None
-    assert (now.requests.fell_back, now.requests.refused) == (fell_back, 1354 - fell_back)
+    assert now.page_arrays is not None
+    assert (now.page_arrays.fell_back, now.page_arrays.refused) == (fell_back, 1354 - fell_back)
     assert [(each.fell_back, each.refused) for each in now.audit] == [(fell_back, 1354 - fell_back)][
         : len(now.audit)
     ]

@@ -53,7 +53,7 @@ def recipe(subject: Scenario, mode: Mode = Mode.TRIAL, slowdown: float = 1.0) ->
 
 def test_a_trial_with_everything() -> None:
     assert recipe(scenario(), slowdown=2.0) == {
-        "protocol": "3",
+        "protocol": "4",
         "mode": "trial",
         "control": "ttyS0",
         "seed": "42",
@@ -105,7 +105,7 @@ def test_a_block_is_told_all_that_its_forks_may_choose_from() -> None:
 
 
 def test_a_probe_needs_little() -> None:
-    assert probe_recipe("ttyS1") == "oomlab.protocol=3 oomlab.mode=probe oomlab.control=ttyS1"
+    assert probe_recipe("ttyS1") == "oomlab.protocol=4 oomlab.mode=probe oomlab.control=ttyS1"
 
 
 def test_blocks_hold_every_variant_and_fork_once_with_one_seed() -> None:

@@ -104,8 +104,8 @@ def test_a_record_that_does_not_fit_is_taken_back(tmp_path: Path, monkeypatch: p
 
 def test_a_journal_of_later_times_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_text('{"kind": "run-started", "format": 2, "what": "we cannot know"}\n')
-    with pytest.raises(InputError, match="has format 2; this oomlab knows formats up to 1"):
+    path.write_text('{"kind": "run-started", "format": 3, "what": "we cannot know"}\n')
+    with pytest.raises(InputError, match="has format 3; this oomlab knows formats up to 2"):
         read_journal(path)
 
 

@@ -31,7 +31,7 @@ def _total(
 ) -> AuditTotal:
     requests = contiguous + fell_back + refused
     return AuditTotal(
-        variant=variant, phase=phase, forks=3, mmaps=requests, requests=requests, orders=(3,),
+        variant=variant, phase=phase, forks=3, made=requests, requests=requests, orders=(3,),
         gfp_flags=(gfp_flags,), contiguous=contiguous, fell_back=fell_back, refused=refused, reclaims=40,
         reclaim_us=9_000, reclaimed_pages=3, compactions=60, compact_us=30_000, compacted=4, deferred=11,
         other_reclaims=0, other_reclaim_us=0, other_compactions=0, other_compact_us=0, oom_kills=refused,

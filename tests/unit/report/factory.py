@@ -41,8 +41,8 @@ from orchestrator.record.result import (
     BenchmarkRow,
     BlockResult,
     LatencySummary,
-    MmapSummary,
     RequestPaths,
+    RequestSummary,
     TargetState,
     TrialResult,
     Victim,
@@ -204,8 +204,8 @@ def _trial(
         oom_kill_vmstat=int(dies), disagreement=made.word("") or None,
         first_oom=_event(made) if dies else None,
         kernel_bugs=(HOSTILE,) if made.hostile else (),
-        mmaps=_mmaps(dice, dies=dies) if triggered else None,
-        requests=_requests(made, dies=dies) if triggered else None,
+        requests=_mmaps(dice, dies=dies) if triggered else None,
+        page_arrays=_requests(made, dies=dies) if triggered else None,
         benchmarks=tuple(_rows(dice, when)) if made.benchmarks else (),
         audit=tuple(_audit(made, dies=dies)) if triggered else (),
         victims=(Victim(role=made.word("trigger"), pid=90, signal=9),) if dies else (),
@@ -227,11 +227,13 @@ def _event(made: Made) -> MemoryEvent:
     )  # fmt: skip
 
 
-def _mmaps(dice: random.Random, *, dies: bool) -> MmapSummary:
-    ok = dice.randrange(110, 130) if dies else 600
+def _mmaps(dice: random.Random, *, dies: bool) -> RequestSummary:
+    count = dice.randrange(110, 130) if dies else 600
     p50_ns = int(80_000 * math.exp(dice.gauss(0 if dies else 1.4, 0.05)))
-    latency = LatencySummary(count=ok, p50_ns=p50_ns, p99_ns=p50_ns * 20, max_ns=p50_ns * 60)
-    return MmapSummary(planned=600, ok=ok, failed=0, unfinished=int(dies), errnos={}, latency=latency)
+    latency = LatencySummary(count=count, p50_ns=p50_ns, p99_ns=p50_ns * 20, max_ns=p50_ns * 60)
+    return RequestSummary(
+        planned=600, succeeded=count, failed=0, in_flight=int(dies), errnos={}, latency=latency
+    )
 
 
 def _requests(made: Made, *, dies: bool) -> RequestPaths:

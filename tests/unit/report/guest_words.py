@@ -22,13 +22,14 @@ def add_guest_words(report: RunReport) -> None:
         place.mkdir(parents=True)
         (place / "control.jsonl").write_text("".join(_block(planned.number)))
     for result in report.results:
-        if result.mmaps is not None and result.mmaps.latency is not None:
+        if result.requests is not None and result.requests.latency is not None:
             dice = random.Random(result.trial)
             latencies = [
-                int(result.mmaps.latency.p50_ns * dice.lognormvariate(0, 0.6)) for _ in range(result.mmaps.ok)
+                int(result.requests.latency.p50_ns * dice.lognormvariate(0, 0.6))
+                for _ in range(result.requests.succeeded)
             ]
             errnos = [0] * len(latencies)
-            words = line("mmaps", 5_000_000, process=0, first=0, latency_ns=latencies, errno=errnos)
+            words = line("latencies", 5_000_000, process=0, first=0, latency_ns=latencies, errno=errnos)
             (report.directory.trials / result.directory / "control.jsonl").write_text(words)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
 from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, MmapSummary, TrialResult
+from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, RequestSummary, TrialResult
 from orchestrator.report.audit import print_audit
 from orchestrator.stage import Stage
 from orchestrator.verdict.verdict import PassVerdict, compute_verdict
@@ -24,15 +24,15 @@ ROW = AuditRow(
     deferred=843,
 )  # fmt: skip
 PHASE = AuditPhase(
-    phase="trigger", mmaps=600, requests=600, other_reclaims=5, other_reclaim_us=1500, other_compactions=0,
+    phase="trigger", made=600, requests=600, other_reclaims=5, other_reclaim_us=1500, other_compactions=0,
     other_compact_us=0, oom_kills=0, taken_kb=1008,
 )  # fmt: skip
 
 
 def trial(block: int, p50_ns: int, stage: Stage = "trigger", clock: Clock = "realtime") -> TrialResult:
     latency = LatencySummary(count=600, p50_ns=p50_ns, p99_ns=9 * p50_ns, max_ns=10 * p50_ns)
-    mmaps = MmapSummary(planned=600, ok=600, failed=0, unfinished=0, errnos={}, latency=latency)
-    changes = {"trial": block, "block": block, "stage": stage, "clock": clock, "mmaps": mmaps}
+    mmaps = RequestSummary(planned=600, succeeded=600, failed=0, in_flight=0, errnos={}, latency=latency)
+    changes = {"trial": block, "block": block, "stage": stage, "clock": clock, "requests": mmaps}
     return survived().model_copy(update=changes)
 
 
@@ -61,7 +61,7 @@ def text_of(each: PassVerdict) -> str:
 
 def test_forks_are_added_up() -> None:
     (total,) = summary(traced(1, 100), traced(2, 100)).totals
-    assert (total.forks, total.mmaps, total.requests, total.orders) == (2, 1200, 1200, (3,))
+    assert (total.forks, total.made, total.requests, total.orders) == (2, 1200, 1200, (3,))
     assert (total.contiguous, total.fell_back, total.reclaims, total.deferred) == (340, 860, 880, 1686)
     assert (total.other_reclaims, total.reclaim_us) == (10, 220_112)
 
@@ -91,7 +91,7 @@ def test_the_report_shows_paths_prices_and_disturbance() -> None:
     assert "36, 30.9 ms" in text
     assert "843" in text
     assert (
-        "an mmap of kvcalloc takes +20.0 % (p50 of 1 block: 100.0 to 120.0 us, the machine's noise included)"
+        "one mmap of kvcalloc takes +20.0 % (p50 of 1 block: 100.0 to 120.0 us, the machine's noise included)"
         in text
     )
     assert "1008 kB of a guest's memory" in text
@@ -99,10 +99,10 @@ def test_the_report_shows_paths_prices_and_disturbance() -> None:
 
 
 def test_an_audit_that_is_not_whole_says_so() -> None:
-    partial = PHASE.model_copy(update={"mmaps": 601, "dropped": 2})
+    partial = PHASE.model_copy(update={"made": 601, "dropped": 2})
     died = traced(1, 100, partial).model_copy(update={"outcome": Outcome.OOM})
     text = printed(trial(1, 100), died)
-    assert "601 mmaps made and 600 page arrays traced" in text
+    assert "601 requests made and 600 page arrays traced" in text
     assert "tracing changed the outcome in 1 of 1 block\n" in text
     assert "2 traced events not in the audit" in text
 

@@ -26,7 +26,7 @@ from orchestrator.search.result import SEARCH_FILE, SearchResult
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
 from orchestrator.verdict.judgement import Conclusion
-from orchestrator.verdict.variant import MmapTotals, VariantVerdict
+from orchestrator.verdict.variant import RequestTotals, VariantVerdict
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 SCENARIO = Path("binder-order3")
@@ -59,7 +59,7 @@ class Engine:
 def _verdict(outcomes: dict[str, Outcome], blocks: int) -> Verdict:
     variants = {
         name: VariantVerdict(
-            trials=blocks, outcomes={outcome: blocks}, oom_events=0, mmaps=MmapTotals(), expected=False
+            trials=blocks, outcomes={outcome: blocks}, oom_events=0, requests=RequestTotals(), expected=False
         )
         for name, outcome in outcomes.items()
     }

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.analysis.records import Comparison
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import MmapSummary, RequestPaths, TrialResult, Victim
+from orchestrator.record.result import RequestPaths, RequestSummary, TrialResult, Victim
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.models import Scenario
 from orchestrator.verdict.alike import without_effect
@@ -35,7 +35,7 @@ def scenario(tmp_path: Path) -> Scenario:
 
 
 def oomed(variant: str, **changes: Any) -> TrialResult:
-    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", succeeded=300, oom_kill=1)]
     return judged(control, OOM_CONSOLE, variant=variant).model_copy(update=changes)
 
 
@@ -46,11 +46,11 @@ def told(scenario: Scenario, *trials: TrialResult) -> list[str]:
 def test_variants_that_end_alike_are_told(scenario: Scenario) -> None:
     (line,) = told(scenario, oomed("plain"), oomed("patched"))
     assert line.startswith("the patch changes nothing here: both variants ended alike (")
-    assert line.endswith("(plain: 1 x oom, 300 mmaps served; patched: 1 x oom, 300 mmaps served)")
+    assert line.endswith("(plain: 1 x oom, 300 mmaps succeeded; patched: 1 x oom, 300 mmaps succeeded)")
 
 
-def mmaps(ok: int, failed: int = 0) -> MmapSummary:
-    return MmapSummary(planned=600, ok=ok, failed=failed, unfinished=0, errnos={}, latency=None)
+def mmaps(ok: int, failed: int = 0) -> RequestSummary:
+    return RequestSummary(planned=600, succeeded=ok, failed=failed, in_flight=0, errnos={}, latency=None)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def mmaps(ok: int, failed: int = 0) -> MmapSummary:
         {"kernel_bugs": ("BUG",)},
         {"first_oom": None},
         {"victims": (Victim(role="bystander", pid=1, signal=9),)},
-        {"mmaps": mmaps(420)},
-        {"mmaps": mmaps(300, 50)},
+        {"requests": mmaps(420)},
+        {"requests": mmaps(300, 50)},
         {"outcome": Outcome.LOST},
     ],
 )
@@ -71,7 +71,7 @@ def test_any_difference_is_one(scenario: Scenario, changes: dict[str, Any]) -> N
 
 
 def test_how_far_a_dying_trigger_comes_is_partly_chance(scenario: Scenario) -> None:
-    assert told(scenario, oomed("plain"), oomed("patched", mmaps=mmaps(330)))
+    assert told(scenario, oomed("plain"), oomed("patched", requests=mmaps(330)))
 
 
 def test_other_gfp_flags_are_a_change(scenario: Scenario) -> None:
@@ -80,7 +80,7 @@ def test_other_gfp_flags_are_a_change(scenario: Scenario) -> None:
             gfp_flags={flags: 9}, contiguous=9, fell_back=0, refused=0, insists=True, vmalloc_areas=None,
             page_orders={},
         )  # fmt: skip
-        return oomed(variant, stage="audit-trigger", requests=paths)
+        return oomed(variant, stage="audit-trigger", page_arrays=paths)
 
     both = oomed("plain"), oomed("patched")
     assert told(scenario, *both, traced("plain", "a"), traced("patched", "a"))
@@ -110,18 +110,18 @@ def test_among_several_variants_it_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ok", "alike"), [(400, True), (401, False), (225, True), (224, False)])
 def test_a_quarter_more_or_fewer_mmaps_is_chance(scenario: Scenario, ok: int, *, alike: bool) -> None:
-    assert bool(told(scenario, oomed("plain"), oomed("patched", mmaps=mmaps(ok)))) is alike
+    assert bool(told(scenario, oomed("plain"), oomed("patched", requests=mmaps(ok)))) is alike
 
 
 def test_mmaps_are_those_of_all_untraced_triggers_together(scenario: Scenario) -> None:
-    trials = [oomed("plain", mmaps=mmaps(100, 7)), oomed("plain", mmaps=mmaps(500, 1))]
-    others = [oomed("patched", mmaps=mmaps(320, 4)), oomed("patched", mmaps=mmaps(280, 4))]
-    beside = oomed("patched", stage="relaxed", mmaps=mmaps(9999, 9999))
-    silent = oomed("patched", stage="target", mmaps=None)
+    trials = [oomed("plain", requests=mmaps(100, 7)), oomed("plain", requests=mmaps(500, 1))]
+    others = [oomed("patched", requests=mmaps(320, 4)), oomed("patched", requests=mmaps(280, 4))]
+    beside = oomed("patched", stage="relaxed", requests=mmaps(9999, 9999))
+    silent = oomed("patched", stage="target", requests=None)
     (line,) = told(scenario, *trials, *others, beside, silent)
     assert line.endswith(
-        "(plain: 2 x oom, 600 mmaps served, 8 mmaps refused;"
-        " patched: 2 x oom, 600 mmaps served, 8 mmaps refused)"
+        "(plain: 2 x oom, 600 mmaps succeeded, 8 mmaps failed;"
+        " patched: 2 x oom, 600 mmaps succeeded, 8 mmaps failed)"
     )
 
 

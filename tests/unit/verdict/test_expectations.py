@@ -37,7 +37,12 @@ def result(**changes: Any) -> TrialResult:
 
 
 def oomed(**changes: Any) -> TrialResult:
-    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, failed=2, oom_kill=1)]
+    control = [
+        hello(),
+        target(),
+        trigger_start(),
+        trigger_end("first-oom", succeeded=300, failed=2, oom_kill=1),
+    ]
     return judged(control, OOM_CONSOLE).model_copy(update=changes)
 
 
@@ -78,10 +83,10 @@ def ended(**fields: Any) -> tuple[ProcessEnd, ...]:
             oomed(first_oom=None),
             ["no OOM report on the console to compare with first_oom"],
         ),
-        ({"mmaps_failed": 2}, oomed(), []),
-        ({"mmaps_failed": 0}, oomed(), ["2 mmaps failed instead of 0"]),
-        ({"mmaps_failed": 3}, oomed(), ["2 mmaps failed instead of 3"]),
-        ({"mmaps_failed": 0}, result(mmaps=None), ["no count of mmaps reached the host"]),
+        ({"requests_failed": 2}, oomed(), []),
+        ({"requests_failed": 0}, oomed(), ["2 mmaps failed instead of 0"]),
+        ({"requests_failed": 3}, oomed(), ["2 mmaps failed instead of 3"]),
+        ({"requests_failed": 0}, result(requests=None), ["no count of requests reached the host"]),
         ({"vmstat": {"x": {"min": 2, "max": 4}}}, result(vmstat_delta={"x": 2}), []),
         ({"vmstat": {"x": {"min": 2, "max": 4}}}, result(vmstat_delta={"x": 4}), []),
         ({"vmstat": {"x": {"min": 2}}}, result(vmstat_delta={"x": 1}), ["x rose by 1, at least 2 expected"]),
@@ -121,17 +126,17 @@ def ended(**fields: Any) -> tuple[ProcessEnd, ...]:
         ({"kernel_bug": True}, result(outcome=Outcome.KERNEL_CRASH, kernel_bugs=(BUG,)), []),
         ({"kernel_bug": True}, result(outcome=Outcome.HANG), ["hung: so it was"]),
         ({"panicked": True}, result(outcome=Outcome.PANIC, panicked=True), []),
-        ({"mmaps_failed": 0}, result(outcome=Outcome.PANIC), ["outcome panic: so it was"]),
+        ({"requests_failed": 0}, result(outcome=Outcome.PANIC), ["outcome panic: so it was"]),
         (
-            {"mmaps_failed": 0},
+            {"requests_failed": 0},
             result(outcome=Outcome.COMMAND_FAILED),
             ["the command failed: so it was"],
         ),
-        ({"mmaps_failed": 0}, result(outcome=Outcome.KERNEL_CRASH), ["outcome kernel-crash: so it was"]),
+        ({"requests_failed": 0}, result(outcome=Outcome.KERNEL_CRASH), ["outcome kernel-crash: so it was"]),
         # The bug is the reason then, once.
-        ({"mmaps_failed": 0}, result(outcome=Outcome.KERNEL_CRASH, kernel_bugs=(BUG,)), [REPORTED]),
+        ({"requests_failed": 0}, result(outcome=Outcome.KERNEL_CRASH, kernel_bugs=(BUG,)), [REPORTED]),
         (
-            {"mmaps_failed": 0},
+            {"requests_failed": 0},
             result(outcome=Outcome.PANIC, kernel_bugs=(BUG,)),
             ["outcome panic: so it was", REPORTED],
         ),
@@ -186,7 +191,7 @@ UP_TO_2 = Expectation.model_validate({"max_order_without_noretry": 2})
     ],
 )
 def test_orders_are_judged_by_a_trace(requests: RequestPaths | None, reasons: list[str]) -> None:
-    assert unmet_when_traced(UP_TO_2, result(requests=requests)) == reasons
+    assert unmet_when_traced(UP_TO_2, result(page_arrays=requests)) == reasons
 
 
 def test_a_trace_shows_bugs_and_orders_and_nothing_else() -> None:

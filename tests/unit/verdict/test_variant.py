@@ -14,15 +14,15 @@ from orchestrator.outcome import Outcome
 from orchestrator.record.result import (
     CommandOutput,
     LatencySummary,
-    MmapSummary,
     ProcessEnd,
     RequestPaths,
+    RequestSummary,
     TargetState,
     TrialResult,
     Victim,
 )
 from orchestrator.scenario.models import Expectation
-from orchestrator.verdict.variant import MmapTotals, VariantVerdict, variant_verdict
+from orchestrator.verdict.variant import RequestTotals, VariantVerdict, variant_verdict
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.evidence.guest_output import judged, passed
 
@@ -37,11 +37,11 @@ def verdict(
     return variant_verdict(trials, expectation, clock, timed=True)
 
 
-def mmaps(p50_ns: int | None, ok: int = 1) -> MmapSummary:
+def mmaps(p50_ns: int | None, ok: int = 1) -> RequestSummary:
     latency = None
     if p50_ns is not None:
         latency = LatencySummary(count=ok, p50_ns=p50_ns, p99_ns=2 * p50_ns, max_ns=3 * p50_ns)
-    return MmapSummary(planned=9, ok=ok, failed=2, unfinished=3, errnos={}, latency=latency)
+    return RequestSummary(planned=9, succeeded=ok, failed=2, in_flight=3, errnos={}, latency=latency)
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def mmaps(p50_ns: int | None, ok: int = 1) -> MmapSummary:
 )
 def test_latencies_are_medians_of_medians_and_the_slowest(clock: Clock, totals: dict[str, Any]) -> None:
     summaries = [mmaps(1000, 1), mmaps(2062, 10), mmaps(9000, 100), mmaps(None, 1000), None]
-    found = verdict(*(trial(mmaps=each) for each in summaries), clock=clock).mmaps
-    assert found == MmapTotals(ok=1111, failed=8, unfinished=12, **totals)
+    found = verdict(*(trial(requests=each) for each in summaries), clock=clock).requests
+    assert found == RequestTotals(noun="mmap", succeeded=1111, failed=8, in_flight=12, **totals)
 
 
-def test_without_any_mmap_nothing_is_counted() -> None:
-    assert verdict(trial(mmaps=None)).mmaps == MmapTotals(
-        ok=0, failed=0, unfinished=0, latency_unit="us", p50=None, p99=None, max=None
+def test_without_any_request_nothing_is_counted() -> None:
+    assert verdict(trial(requests=None)).requests == RequestTotals(
+        succeeded=0, failed=0, in_flight=0, latency_unit="us", p50=None, p99=None, max=None
     )
 
 
@@ -72,12 +72,12 @@ def paths(contiguous: int, flags: str) -> RequestPaths:
 
 def test_requests_are_of_the_traced_forks_that_gave_evidence() -> None:
     found = verdict(
-        trial(requests=paths(9999, "untraced")),
-        trial(stage="audit-trigger", requests=paths(1, "b")),
-        trial(stage="audit-trigger", requests=paths(2, "a")),
-        trial(stage="audit-trigger", requests=None),
-        trial(stage="audit-trigger", requests=paths(9999, "lost"), outcome=Outcome.LOST),
-        trial(stage="audit-target", requests=paths(9999, "benchmark")),
+        trial(page_arrays=paths(9999, "untraced")),
+        trial(stage="audit-trigger", page_arrays=paths(1, "b")),
+        trial(stage="audit-trigger", page_arrays=paths(2, "a")),
+        trial(stage="audit-trigger", page_arrays=None),
+        trial(stage="audit-trigger", page_arrays=paths(9999, "lost"), outcome=Outcome.LOST),
+        trial(stage="audit-target", page_arrays=paths(9999, "benchmark")),
     )
     assert (found.contiguous, found.fell_back, found.refused) == (3, 20, 200)
     assert found.gfp_flags == ("a", "b")
@@ -154,7 +154,7 @@ def test_a_variant_that_was_not_run_lacks_nothing_that_was_expected() -> None:
     assert verdict(trial(), expectation=known).unmet == ("the kernel reported no bug in any fork",)
 
 
-@pytest.mark.parametrize("model", [VariantVerdict, MmapTotals, Verdict, AuditSummary, TrialResult])
+@pytest.mark.parametrize("model", [VariantVerdict, RequestTotals, Verdict, AuditSummary, TrialResult])
 def test_a_count_that_is_not_given_is_none(model: type[BaseModel]) -> None:
     """As in a record of a program that did not count it yet; a fork is the first."""
     for name, field in model.model_fields.items():

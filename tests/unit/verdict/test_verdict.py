@@ -41,7 +41,7 @@ trigger: {kind: binder-mmap, size: 4MiB, count: 600}
 EXPECTED = """
 expectations:
   kcalloc: {outcome: oom, first_oom: {order: 3, caller: binder_alloc_mmap_handler}}
-  kvcalloc: {outcome: passed, mmaps_failed: 0}
+  kvcalloc: {outcome: passed, requests_failed: 0}
 """
 
 
@@ -50,7 +50,7 @@ def scenario(extra: str = EXPECTED) -> Scenario:
 
 
 def oomed(variant: str = "kcalloc", block: int = 1) -> TrialResult:
-    control = [hello(), target(), trigger_start(), trigger_end("first-oom", ok=300, oom_kill=1)]
+    control = [hello(), target(), trigger_start(), trigger_end("first-oom", succeeded=300, oom_kill=1)]
     return judged(control, OOM_CONSOLE, variant=variant, block=block)
 
 
@@ -68,7 +68,7 @@ def test_as_expected() -> None:
     assert answer.exit_code == ExitCode.MET
     assert answer.variants["kcalloc"].outcomes == {Outcome.OOM: 1}
     assert answer.variants["kcalloc"].oom_events == 1
-    assert answer.variants["kvcalloc"].mmaps.ok == 600
+    assert answer.variants["kvcalloc"].requests.succeeded == 600
 
 
 def test_not_as_expected_says_why() -> None:
@@ -156,7 +156,7 @@ def test_traced_trials_are_not_judged_unless_a_trace_is_what_shows_it() -> None:
     paths = RequestPaths(
         gfp_flags={}, contiguous=0, fell_back=0, refused=0, insists=True, vmalloc_areas=None, page_orders={}
     )
-    traced = traced.model_copy(update={"requests": paths})
+    traced = traced.model_copy(update={"page_arrays": paths})
     assert verdict(scenario(shown), oomed(), survived(), traced).trials[-1].judgement is Judgement.MET
 
 
@@ -203,14 +203,14 @@ expectations:
         vmalloc_areas=None,
         page_orders={"order 1": 5, "order 3": 2, "order 3 noretry": 9},
     )
-    traced = survived().model_copy(update={"trial": 3, "stage": "audit-trigger", "requests": paths})
+    traced = survived().model_copy(update={"trial": 3, "stage": "audit-trigger", "page_arrays": paths})
     passing = survived().model_copy(update={"vmstat_delta": {"pgfree": 1}})
     unmet = verdict(scenario(expected), oomed(), passing, traced).variants["kvcalloc"].unmet
     assert len(unmet) == 2
     assert "compact_stall rose by 0" in unmet[0]
     assert "2 page requests of order 3 without __GFP_NORETRY" in unmet[1]
     moved = survived().model_copy(update={"vmstat_delta": {"compact_stall": 3}})
-    fine = traced.model_copy(update={"requests": paths.model_copy(update={"page_orders": {}})})
+    fine = traced.model_copy(update={"page_arrays": paths.model_copy(update={"page_orders": {}})})
     assert verdict(scenario(expected), oomed(), moved, fine).expectations_met is True
     assert verdict(scenario(expected), oomed(), moved).variants["kvcalloc"].unmet == (
         "max_order_without_noretry: no trial was traced",
@@ -259,24 +259,24 @@ def test_a_block_that_had_to_be_raised_again_is_told() -> None:
 
 def test_deterministic_figures_are_instructions_in_a_table_of_their_own() -> None:
     subject = load_text(TEXT + "trials: {clock: [realtime, deterministic]}", Path("x")).scenario
-    mmaps = record("mmaps", process=0, first=0, latency_ns=[4000] * 600, errno=[0] * 600)
+    mmaps = record("latencies", process=0, first=0, latency_ns=[4000] * 600, errno=[0] * 600)
     control = [*passed()[:3], mmaps, *passed()[3:]]
     results = [judged(control, variant=name) for name in ("kcalloc", "kvcalloc")]
     results += [result.model_copy(update={"clock": "deterministic"}) for result in results]
     answer = compute_verdict(subject, [], results, accelerators=ACCELERATORS)
-    units = [(each.clock, each.variants["kcalloc"].mmaps.p50) for each in answer.passes]
+    units = [(each.clock, each.variants["kcalloc"].requests.p50) for each in answer.passes]
     assert units == [("realtime", 4.0), ("deterministic", 1000.0)]
-    assert answer.passes[1].variants["kcalloc"].mmaps.latency_unit == "instructions"
+    assert answer.passes[1].variants["kcalloc"].requests.latency_unit == "instructions"
     assert answer.variants == answer.passes[0].variants
 
 
 @pytest.mark.parametrize(("clock", "timed"), [("realtime", False), ("deterministic", True)])
 def test_trials_that_disturb_one_another_have_no_latencies(clock: Clock, timed: bool) -> None:
-    mmaps = record("mmaps", process=0, first=0, latency_ns=[4000] * 600, errno=[0] * 600)
+    mmaps = record("latencies", process=0, first=0, latency_ns=[4000] * 600, errno=[0] * 600)
     result = judged([*passed()[:3], mmaps, *passed()[3:]], variant="kcalloc")
     subject = scenario(f"trials: {{timing: false, clock: {clock}}}")
-    totals = verdict(subject, result.model_copy(update={"clock": clock})).variants["kcalloc"].mmaps
-    assert totals.ok == 600
+    totals = verdict(subject, result.model_copy(update={"clock": clock})).variants["kcalloc"].requests
+    assert totals.succeeded == 600
     assert (totals.p50 is not None, totals.max is not None) == (timed, timed)
 
 
@@ -284,7 +284,7 @@ def test_outcomes_are_counted_of_the_trigger_alone() -> None:
     beside = [survived(name).model_copy(update={"stage": "relaxed"}) for name in ("kcalloc", "kvcalloc")]
     answer = verdict(scenario(), oomed(), survived(), *beside)
     assert answer.variants["kcalloc"].outcomes == {Outcome.OOM: 1}
-    assert answer.variants["kvcalloc"].mmaps.ok == 600
+    assert answer.variants["kvcalloc"].requests.succeeded == 600
     assert answer.expectations_met is True
 
 

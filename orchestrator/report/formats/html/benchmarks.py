@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Benchmarks that the kernel refused or ended: there the time of an iteration says little."""
+"""Benchmarks that failed or that the kernel ended: there the time of an iteration says little."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.report.formats.html.plots import Grid
 from orchestrator.verdict.judged_run import RunReport
 
 _MEMORY = {"relaxed": "relaxed", "target": "at the target", "after": "after the trigger"}
-_HEADER = ("benchmark", "memory", "variant", "forks", "killed in", "iterations refused", "why no figures")
+_HEADER = ("benchmark", "memory", "variant", "forks", "killed in", "iterations failed", "why no figures")
 
 
 def casualties(report: RunReport, clock: Clock) -> Grid | None:

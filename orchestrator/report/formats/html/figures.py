@@ -14,7 +14,7 @@ from orchestrator.report.formats.html.free_lists import MomentTable, heat_map, m
 from orchestrator.report.formats.html.latency import distribution
 from orchestrator.report.formats.html.plots import Plot
 from orchestrator.report.formats.html.series import block_series, latencies_ns, spread
-from orchestrator.text.amounts import count_of
+from orchestrator.text.amounts import count_of, plural
 from orchestrator.verdict.judged_run import DEFAULT_PAGE_BYTES, RunReport
 
 _MOST_BLOCKS = 40
@@ -59,18 +59,19 @@ def memory_section(report: RunReport, clock: Clock) -> MemorySection:
 
 
 def latency_plot(report: RunReport, clock: Clock, places: Mapping[str, int]) -> Plot | None:
-    """The distribution of mmap latencies; None where they were not wanted or not measured."""
+    """The distribution of the requests' latencies; None where they were not wanted or not measured."""
     if not report.manifest.scenario.trials.timing and clock == "realtime":
         return None
     unit, ns_per_unit = _NS_PER_UNIT[clock]
-    all_trials = [each for each in _trigger_trials(report, clock) if each.mmaps is not None]
+    all_trials = [each for each in _trigger_trials(report, clock) if each.requests is not None]
     by_variant = {name: [each for each in all_trials if each.variant == name] for name in places}
     chosen = {name: spread(trials, _MOST_TRIALS) for name, trials in by_variant.items()}
     left_out = sum(map(len, by_variant.values())) - sum(map(len, chosen.values()))
+    noun = next((each.requests.noun for each in all_trials if each.requests is not None), "request")
     what = (
-        "All mmaps that were served"
+        f"All {plural(noun)} that succeeded"
         if not left_out
-        else (f"mmaps that were served, of {_MOST_TRIALS} trials of each variant evenly chosen")
+        else f"{plural(noun)} that succeeded, of {_MOST_TRIALS} trials of each variant evenly chosen"
     )
     return distribution(
         {
@@ -80,6 +81,7 @@ def latency_plot(report: RunReport, clock: Clock, places: Mapping[str, int]) -> 
         unit=unit,
         name=f"latency-{clock}",
         what=what,
+        noun=noun,
     )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long mmaps took, by percentile: the axis on which the slow ones are not lost among the many."""
+"""How long requests took, by percentile: the axis on which the slow ones are not lost among the many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from orchestrator.report.formats.html.drawing import DASHES, GRID, SERIES, Margins, draw, name_axes
 from orchestrator.report.formats.html.plots import Grid, Key, Plot, brief, decades
-from orchestrator.text.amounts import time_text
+from orchestrator.text.amounts import plural, time_text
 
 _POINTS = 160
 _NS_PER_US = 1000
@@ -21,7 +21,9 @@ _PERCENTILES: Final = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
 _TABLE: Final = (1.0, 25.0, 50.0, 75.0, 90.0, 99.0, 99.9)
 
 
-def distribution(latencies: Mapping[str, Sequence[float]], *, unit: str, name: str, what: str) -> Plot | None:
+def distribution(
+    latencies: Mapping[str, Sequence[float]], *, unit: str, name: str, what: str, noun: str
+) -> Plot | None:
     """A line for each variant that has latencies (microseconds or instructions); None without any."""
     found = {variant: np.sort(np.asarray(values)) for variant, values in latencies.items() if len(values)}
     if not found:
@@ -29,18 +31,18 @@ def distribution(latencies: Mapping[str, Sequence[float]], *, unit: str, name: s
     places = {variant: index for index, variant in enumerate(latencies)}
     medians = ", ".join(f"{variant} {amount(float(np.median(v)), unit)}" for variant, v in found.items())
     return Plot(
-        title="How long an mmap took",
+        title=f"How long one {noun} took",
         caption=f"{what}, by percentile. Median: {medians}."
         + "".join(f" {variant}: none." for variant in latencies if variant not in found),
         svg=draw(
-            partial(_paint, found=found, places=places, unit=unit),
+            partial(_paint, found=found, places=places, unit=unit, noun=noun),
             name=name,
             label=f"Lines: latency by percentile for each variant. Median: {medians}.",
             height_pt=270,
             margins=Margins(left=52),
         ),
         numbers=Grid(
-            header=("variant", "mmaps", *(f"p{p:g}" for p in _TABLE), "slowest"),
+            header=("variant", plural(noun), *(f"p{p:g}" for p in _TABLE), "slowest"),
             rows=[
                 (
                     variant,
@@ -69,7 +71,9 @@ def amount(value: float, unit: str) -> str:
     return time_text(value * _NS_PER_US, "\N{MICRO SIGN}s")
 
 
-def _paint(axes: Axes, *, found: Mapping[str, np.ndarray], places: Mapping[str, int], unit: str) -> None:
+def _paint(
+    axes: Axes, *, found: Mapping[str, np.ndarray], places: Mapping[str, int], unit: str, noun: str
+) -> None:
     most = max(len(values) for values in found.values())
     end = math.log10(2 * most)
     for variant, values in found.items():
@@ -91,6 +95,5 @@ def _paint(axes: Axes, *, found: Mapping[str, np.ndarray], places: Mapping[str, 
     axes.set_xticks([-math.log10(1 - p / 100) for p in marks], [f"{p:g}" for p in marks])
     axes.set_xlim(0, end * 1.01)
     axes.grid(color=GRID, linewidth=0.7)
-    name_axes(
-        axes, x="percentile of mmaps, %", y="time of one mmap" if unit == "us" else "instructions of one mmap"
-    )
+    what = "time" if unit == "us" else "instructions"
+    name_axes(axes, x=f"percentile of {plural(noun)}, %", y=f"{what} of one {noun}")

@@ -32,7 +32,7 @@ from orchestrator.report.rows import (
     variant_rows,
     warnings,
 )
-from orchestrator.text.amounts import count_of
+from orchestrator.text.amounts import count_of, plural
 from orchestrator.verdict.judged_run import RunReport
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import PassVerdict, Verdict
@@ -96,6 +96,7 @@ def render_page(report: RunReport) -> str:
     )
     environment.filters["prose"] = prose
     environment.filters["counted"] = count_of
+    environment.globals["plural"] = plural
     environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text())
     return environment.get_template("report.html.jinja").render(_context(report))
 
@@ -166,12 +167,12 @@ def _picture(verdict: PassVerdict) -> PictureView | None:
 
 
 def _latencies(report: RunReport, verdict: PassVerdict, places: Mapping[str, int]) -> Iterator[Plot]:
-    """How the trigger's mmaps were spread, and what the comparisons make of it."""
+    """How long the trigger's requests took, and what the comparisons make of it."""
     distribution = latency_plot(report, verdict.clock, places)
     if distribution is not None:
         yield distribution
     for index, comparison in enumerate(verdict.comparisons):
-        name = f"mmap-{verdict.clock}-{index}"
+        name = f"trigger-{verdict.clock}-{index}"
         yield from ratio_plots(comparison, states=("trigger",), name=name, places=places)
 
 
@@ -195,7 +196,7 @@ def _links(passes: Sequence[PassView], trials: TrialTable, *, outputs: bool) -> 
     yield Link("outcomes", "Outcomes")
     yield Link("answers", "Four questions", any(each.verdict.answers for each in passes))
     yield Link("memory", "Memory", any(each.memory.there or each.picture for each in passes))
-    yield Link("latency", "mmap latency", any(each.latencies for each in passes))
+    yield Link("latency", "Latency", any(each.latencies for each in passes))
     yield Link(
         "benchmarks",
         "Benchmarks",

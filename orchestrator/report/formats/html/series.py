@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from orchestrator.files.folder import Folder
 from orchestrator.plan import plan_blocks
-from orchestrator.protocol.records import Hello, Mmaps, Phase, State, TargetRecord, parse_record
+from orchestrator.protocol.records import Hello, Latencies, Phase, State, TargetRecord, parse_record
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.stage import Mode
 from orchestrator.verdict.judged_run import RunReport
@@ -65,12 +65,12 @@ def block_series(report: RunReport, results: Sequence[BlockResult]) -> list[Bloc
 
 
 def latencies_ns(report: RunReport, result: TrialResult) -> list[int]:
-    """How long each mmap of a trial took that was served, guest nanoseconds."""
+    """How long each request of a trial took that succeeded, guest nanoseconds."""
     folder = report.directory.trial(result.directory)
     return [
         _sane(latency)
-        for record in _records(folder, ("mmaps",))
-        if isinstance(record, Mmaps)
+        for record in _records(folder, ("latencies", "mmaps"))
+        if isinstance(record, Latencies)
         for latency, errno in zip(record.latency_ns, record.errno, strict=False)
         if errno == 0
     ]

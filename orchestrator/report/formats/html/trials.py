@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from orchestrator.stage import Stage
-from orchestrator.text.amounts import count_of
+from orchestrator.text.amounts import count_of, plural
 from orchestrator.verdict.judged_run import RunReport
 from orchestrator.verdict.judgement import Judgement, judge_trial
 
@@ -35,8 +35,9 @@ class TrialTable:
 def trial_table(report: RunReport) -> TrialTable:
     """The trials of a run in the order of the plan."""
     shown = report.results[:MOST_TRIALS]
+    noun = report.manifest.scenario.trigger.request
     return TrialTable(
-        header=("trial", "block", "variant", "outcome", "judged", "mmaps", "why"),
+        header=("trial", "block", "variant", "outcome", "judged", plural(noun or "request"), "why"),
         rows=[_row(report, result) for result in shown],
         left_out=len(report.results) - len(shown),
     )
@@ -92,7 +93,7 @@ def command_outputs(report: RunReport) -> Iterator[OutputView]:
 def _row(report: RunReport, result: TrialResult) -> tuple[str, ...]:
     clock = f" ({result.clock})" if len(report.verdict.passes) > 1 else ""
     judged = judge_trial(report.manifest.scenario.expectations.get(result.variant), result)
-    mmaps = f"{result.mmaps.ok} of {result.mmaps.planned}" if result.mmaps else "-"
+    succeeded = f"{result.requests.succeeded} of {result.requests.planned}" if result.requests else "-"
     why = [result.why, *result.notes, *result.kernel_bugs]
     stage = "" if result.stage == "trigger" else f", {stage_words(result.stage)}"
     return (
@@ -101,6 +102,6 @@ def _row(report: RunReport, result: TrialResult) -> tuple[str, ...]:
         f"{result.variant}{stage}",
         str(result.outcome),
         _JUDGED[judged.judgement],
-        mmaps,
+        succeeded,
         "; ".join(why),
     )

@@ -28,7 +28,8 @@ def test_a_row_for_each_trial_with_its_figures(tmp_path: Path) -> None:
     assert float(died["BM_sendVec_binder/4096 after real_ns"]) > 0
     relaxed = next(row for row in found if row["stage"] == "relaxed")
     assert relaxed["BM_sendVec_binder/4096 after real_ns"] == ""
-    assert relaxed["mmaps_ok"] == ""
+    assert relaxed["requests_succeeded"] == ""
+    assert died["request"] == "mmap"
 
 
 def test_no_cell_is_a_formula_and_none_has_a_line_end(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> _Page:
 
 def test_the_verdict_comes_first_and_everything_else_after_it(page: _Page) -> None:
     assert page.headings[-9:] == [
-        "Outcomes", "The reviewer\N{RIGHT SINGLE QUOTATION MARK}s four questions", "Memory", "mmap latency",
+        "Outcomes", "The reviewer\N{RIGHT SINGLE QUOTATION MARK}s four questions", "Memory",
+        "Latency of the trigger\N{RIGHT SINGLE QUOTATION MARK}s requests",
         "Benchmarks", "Allocation audit", "OOM events", "Trials", "Repeat it",
     ]  # fmt: skip
     assert page.text.index("Expectations met") < page.text.index("8 of 8 OOM") < page.text.index("Outcomes")
@@ -283,7 +284,7 @@ def test_no_number_of_a_guest_stops_a_figure(
     hello = control.read_text().splitlines()[0]
     said = [line("state", **state) for state in states]
     control.write_text("".join([hello, "\n", *said, line("target", **last)]))
-    mmaps = line("mmaps", 5, process=0, first=0, latency_ns=latencies, errno=[0] * len(latencies))
+    mmaps = line("latencies", 5, process=0, first=0, latency_ns=latencies, errno=[0] * len(latencies))
     (one_block.directory.trials / "0001" / "control.jsonl").write_text(mmaps)
     assert memory_section(one_block, "realtime").there
     assert latency_plot(one_block, "realtime", {"kcalloc": 0, "kvcalloc": 1})

@@ -187,7 +187,7 @@ def test_released_maps_need_one_unit_for_each_process(load: Load, sets: list[str
     [
         ("{outcome: oom}", True), ("{outcome: allocation-failure}", True), ("{outcome: hang}", True),
         ("{outcome: passed}", False), ("{outcome: kernel-crash}", False),
-        ("{outcome: request-failed}", False), ("{mmaps_failed: 0}", False),
+        ("{outcome: request-failed}", False), ("{requests_failed: 0}", False),
     ],
 )  # fmt: skip
 def test_only_what_memory_is_to_fail_has_to_be_able_to(load: Load, expected: str, *, warned: bool) -> None:

@@ -147,7 +147,7 @@ FAULTS = [
         None,
     ),
     ("{outcome: passed}", "{}", 13, "kvcalloc", "expects nothing", None),
-    ("outcome: passed", "mmaps_failed: 601", 13, "mmaps_failed", "the trigger makes 600 mmaps", None),
+    ("outcome: passed", "requests_failed: 601", 13, "requests_failed", "the trigger makes 600 mmaps", None),
     ("outcome: oom,", "killed: bystander,", 12, "killed", "the scenario has no bystanders", None),
     ("outcome: passed", "exit_status: 3", 13, "exit_status", "the trigger is no command", None),
     ("outcome: passed", "outcome: command-failed", 13, "outcome", "the trigger is no command", None),

@@ -56,9 +56,9 @@ def test_missing_sections_are_made(load: Load) -> None:
 
 def test_keys_below_a_chosen_name_are_single_words(load: Load) -> None:
     changed = scenario(
-        load, "expectations.kvcalloc.mmaps_failed=0", "expectations.kvcalloc.vmstat.a={min: 1}"
+        load, "expectations.kvcalloc.requests_failed=0", "expectations.kvcalloc.vmstat.a={min: 1}"
     )
-    assert changed.expectations["kvcalloc"].mmaps_failed == 0
+    assert changed.expectations["kvcalloc"].requests_failed == 0
     more = scenario(load, "expectations.kcalloc=null", "expectations.kcalloc.vmstat.b.min=2")
     assert more.expectations["kcalloc"].vmstat["b"].min == 2
     assert scenario(load, "device.sysctls.vm.a.b=1").device.sysctls == {"vm.a.b": 1}

@@ -16,7 +16,7 @@ from orchestrator.scenario.loading.problems import ScenarioInvalid
 from tests.unit.scenario.conftest import GOOD, Load, Refuse
 
 HEAD = GOOD.partition("expectations:")[0]
-PASSES = {"outcome": "passed", "mmaps_failed": 0}
+PASSES = {"outcome": "passed", "requests_failed": 0}
 BINDER = {"order": 3, "caller": "binder_alloc_mmap_handler"}
 
 
@@ -43,7 +43,7 @@ def expected(loaded: LoadedScenario) -> dict[str, Any]:
         (
             "binder-compactable",
             {
-                "outcome": "passed", "mmaps_failed": 0,
+                "outcome": "passed", "requests_failed": 0,
                 "vmstat": {"compact_stall": {"min": 1}, "compact_success": {"min": 1}},
             },
             PASSES,
@@ -61,7 +61,7 @@ def test_a_shipped_scenario_gives_its_expectations(
 def test_every_shipped_scenario_expects_a_patch_to_pass(patch: Path) -> None:
     for name in shipped_scenarios():
         loaded = load_scenario(Path(name), patches=[patch])
-        assert expected(loaded)["patched"].items() >= {"outcome": "passed", "mmaps_failed": 0}.items()
+        assert expected(loaded)["patched"].items() >= {"outcome": "passed", "requests_failed": 0}.items()
         plain = load_scenario(Path(name)).scenario
         fails = any(
             each.is_failure and not plain.variants[variant].patches
@@ -77,22 +77,22 @@ def test_every_shipped_scenario_expects_a_patch_to_pass(patch: Path) -> None:
         ("expectations: {}", {}, {}),
         (
             "expectations: {kcalloc: {outcome: panic}}",
-            {"base": {"outcome": "panic"}, "patched": {"outcome": "passed", "mmaps_failed": 0}},
+            {"base": {"outcome": "panic"}, "patched": {"outcome": "passed", "requests_failed": 0}},
             {"base": "kcalloc", "patched": None},
         ),
         (
             "expectations: {kvcalloc: {oom: never, killed: null}}",
-            {"patched": {"outcome": "passed", "oom": "never", "mmaps_failed": 0}},
+            {"patched": {"outcome": "passed", "oom": "never", "requests_failed": 0}},
             {"patched": "kvcalloc"},
         ),
         (
             "expectations: {kvcalloc: {kernel_bug: true}}",
-            {"base": {"kernel_bug": True}, "patched": {"outcome": "passed", "mmaps_failed": 0}},
+            {"base": {"kernel_bug": True}, "patched": {"outcome": "passed", "requests_failed": 0}},
             {"base": "kvcalloc", "patched": None},
         ),
         (
-            "expectations: {kcalloc: {mmaps_failed: 3}, kvcalloc: {outcome: passed, mmaps_failed: 0}}",
-            {"base": {"mmaps_failed": 3}, "patched": {"outcome": "passed", "mmaps_failed": 0}},
+            "expectations: {kcalloc: {requests_failed: 3}, kvcalloc: {outcome: passed, requests_failed: 0}}",
+            {"base": {"requests_failed": 3}, "patched": {"outcome": "passed", "requests_failed": 0}},
             {"base": "kcalloc", "patched": "kvcalloc"},
         ),
     ],
@@ -150,5 +150,5 @@ def test_people_are_told_what_is_expected(load: Load, patch: Path) -> None:
     loaded = load(GOOD, (), [patch])
     assert list(told(loaded.scenario.expectations, loaded.taken)) == [
         "base is expected to end as kcalloc of the scenario: {outcome: oom, first_oom: {order: 3}}",
-        "patched is expected to end as kvcalloc of the scenario: {outcome: passed, mmaps_failed: 0}",
+        "patched is expected to end as kvcalloc of the scenario: {outcome: passed, requests_failed: 0}",
     ]

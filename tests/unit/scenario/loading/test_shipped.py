@@ -66,7 +66,7 @@ def test_it_expects_what_is_known_of_it(name: str) -> None:
     outcomes = tuple(scenario.expectations[variant].expected_outcome for variant in variants)
     assert outcomes == tuple(Outcome(end) for end in ENDS[name])
     survivors = [e for e in scenario.expectations.values() if e.expected_outcome is Outcome.PASSED]
-    assert [survivor.mmaps_failed for survivor in survivors] == [0] * len(survivors)
+    assert [survivor.requests_failed for survivor in survivors] == [0] * len(survivors)
 
 
 @pytest.mark.parametrize("name", [name for name, ends in ENDS.items() if "oom" in ends])

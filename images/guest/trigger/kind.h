@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A kind of trigger: what the supervisor (trigger.c) has to know of it. Each is one source file that
+ * defines a struct trigger_kind, and a line of the table in kinds.c; its other half is a module in
+ * orchestrator/scenario/triggers/.
+ */
+#ifndef OOMLAB_TRIGGER_KIND_H
+#define OOMLAB_TRIGGER_KIND_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "agent/recipe.h"
+#include "trigger/requests.h"
+
+/* What a process of the trigger is given; all pointers are to memory that is shared or never changes. */
+struct trigger_job {
+	const struct recipe *recipe;
+	int gate;		 /* a byte read from here is the start */
+	const atomic_bool *stop; /* looked at between two requests */
+	struct request_log *log; /* NULL: its kind counts nothing */
+	atomic_int *start_errno; /* why the process could not begin; 0 */
+};
+
+struct trigger_kind {
+	const char *name;    /* as the recipe has it */
+	const char *request; /* what it makes and counts, a noun; NULL: one process, which tells nothing */
+	bool needs_binder;   /* the driver's device has to be there */
+	bool has_offspring;  /* processes that it starts, with higher pids than its own, are traced, too */
+	int (*prepare)(void); /* while memory is plenty, before its processes: 0 or the errno. May be NULL */
+	int (*body)(const struct trigger_job *job); /* of each process: waits at the gate first */
+};
+
+/* NULL when there is none of that name. */
+const struct trigger_kind *trigger_kind_named(const char *name);
+
+#endif

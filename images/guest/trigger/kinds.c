@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of trigger kinds. */
+#include <stddef.h>
+#include <string.h>
+
+#include "trigger/kind.h"
+
+extern const struct trigger_kind trigger_binder_mmap;
+extern const struct trigger_kind trigger_command;
+
+static const struct trigger_kind *const kinds[] = {
+	&trigger_binder_mmap,
+	&trigger_command,
+};
+
+const struct trigger_kind *trigger_kind_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kinds[i]->name, name))
+			return kinds[i];
+	return NULL;
+}
