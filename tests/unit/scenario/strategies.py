@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from orchestrator.scenario.triggers.kinds import KINDS
 from orchestrator.units import format_size
 
 Data = st.SearchStrategy[dict[str, Any]]
@@ -88,19 +89,26 @@ PICTURES = optional(
         ),
     },
 )
-TRIGGERS = optional(
-    {"kind": st.just("binder-mmap"), "size": sizes(4, 8192), "count": st.integers(100, 1_000_000)},
-    {
-        "processes": st.integers(1, 64),
-        "hold": st.booleans(),
-        "pause": DURATIONS,
-        "oom_score_adj": ADJ,
-        "stop": STOPS,
-    },
-) | optional(
-    {"kind": st.just("command"), "command": TEXT.filter(bool)},
-    {"oom_score_adj": ADJ, "stop": STOPS},
-)
+_KEYS_OF_TRIGGERS: dict[str, st.SearchStrategy[Any]] = {
+    "size": sizes(4, 8192),
+    "count": st.integers(100, 1_000_000),
+    "processes": st.integers(1, 64),
+    "hold": st.booleans(),
+    "pause": DURATIONS,
+    "command": TEXT.filter(bool),
+    "oom_score_adj": ADJ,
+    "stop": STOPS,
+}
+
+
+def _triggers_of(kind: str) -> Data:
+    keys = {name: key for name, key in KINDS[kind].model_fields.items() if name != "kind"}
+    needed = {name: _KEYS_OF_TRIGGERS[name] for name, key in keys.items() if key.is_required()}
+    others = {name: _KEYS_OF_TRIGGERS[name] for name in keys if name not in needed}
+    return optional({"kind": st.just(kind), **needed}, others)
+
+
+TRIGGERS = st.sampled_from(sorted(KINDS)).flatmap(_triggers_of)
 WHENS = st.lists(st.sampled_from(["relaxed", "target", "after"]), min_size=1, max_size=3, unique=True)
 _ROUNDS: dict[str, Any] = {
     "warmup": st.integers(0, 9),
