@@ -7,10 +7,12 @@
 
 extern const struct trigger_kind trigger_binder_mmap;
 extern const struct trigger_kind trigger_command;
+extern const struct trigger_kind trigger_fork;
 
 static const struct trigger_kind *const kinds[] = {
 	&trigger_binder_mmap,
 	&trigger_command,
+	&trigger_fork,
 };
 
 const struct trigger_kind *trigger_kind_named(const char *name)

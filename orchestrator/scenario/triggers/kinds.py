@@ -13,8 +13,9 @@ from pydantic import Field
 from orchestrator.scenario.triggers.base import TriggerKind
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.scenario.triggers.command import Command
+from orchestrator.scenario.triggers.fork import Fork
 
-MODELS: tuple[type[TriggerKind], ...] = (BinderMmap, Command)
+MODELS: tuple[type[TriggerKind], ...] = (BinderMmap, Command, Fork)
 """Every kind, in the order in which the reference has them."""
 
 KINDS: Mapping[str, type[TriggerKind]] = {
