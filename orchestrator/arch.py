@@ -7,23 +7,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 ArchName = Literal["arm64", "x86_64"]
-"""As scenarios and records spell them."""
+"""As scenarios and records spell them: the keys of `ARCHS`."""
 
 
 @dataclass(frozen=True)
 class Arch:
-    """A guest or host architecture under its several names."""
+    """A guest or host architecture: our name, Debian's, the compiler's, kbuild's, and `uname -m`'s."""
 
     name: ArchName
     debian: str
     triplet: str
     kbuild: str
+    machine: str
 
 
 ARCHS: dict[str, Arch] = {
     arch.name: arch
     for arch in (
-        Arch("arm64", debian="arm64", triplet="aarch64-linux-gnu", kbuild="arm64"),
-        Arch("x86_64", debian="amd64", triplet="x86_64-linux-gnu", kbuild="x86"),
+        Arch("arm64", debian="arm64", triplet="aarch64-linux-gnu", kbuild="arm64", machine="aarch64"),
+        Arch("x86_64", debian="amd64", triplet="x86_64-linux-gnu", kbuild="x86", machine="x86_64"),
     )
 }
+
+DEFAULT_ARCH: ArchName = "arm64"
+"""Where neither the user nor a report says another: phones are arm64."""

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one table of distribution kernels that a variant can start from."""
+"""The one table of kernels that a variant can start from."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from orchestrator.arch import ARCHS, Arch
+from orchestrator.arch import ARCHS, Arch, ArchName
 from orchestrator.errors import InputError
 from orchestrator.units import KIB
+
+USUAL_PAGE_BYTES = 4 * KIB
+"""The page size of most kernels, and of those of which nothing says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +31,16 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Base:
-    """One distribution kernel: a series and, by architecture, Debian's name of its flavour.
+class DebianPackages:
+    """A kernel as Debian packages it: a series and, by architecture, Debian's name of its flavour.
 
     `origins` are tried in order. Older releases come first: newer hosts can run their build tools, so
     that hosts of all releases agree on a version.
     """
 
-    name: str
     series: str
-    page_size_bytes: int
-    flavours: dict[str, str]
+    flavours: dict[ArchName, str]
     origins: tuple[Origin, ...]
-    compiler_major: int = 12
-
-    @property
-    def archs(self) -> tuple[str, ...]:
-        """The architectures this base exists for."""
-        return tuple(self.flavours)
 
     @property
     def source_package(self) -> str:
@@ -54,6 +51,29 @@ class Base:
         """The meta package that names the newest `part` ("image" or "headers")."""
         series = f"{self.series}-" if origin.named else ""
         return f"linux-{part}-{series}{self.flavours[arch.name]}"
+
+
+@dataclass(frozen=True)
+class Base:
+    """One kernel that variants start from. What it is `made_from` tells which source gives it.
+
+    (`kernels.sources` has the table.) `compiler_major` is the compiler that it was built with.
+    """
+
+    name: str
+    page_size_bytes: int
+    made_from: DebianPackages
+    compiler_major: int = 12
+
+    @property
+    def archs(self) -> tuple[ArchName, ...]:
+        """The architectures this base exists for."""
+        return tuple(self.made_from.flavours)
+
+    @property
+    def source_name(self) -> str:
+        """What bases have in common that are built from one source: pages and flavours may differ."""
+        return self.made_from.source_package
 
 
 _BOOKWORM = ("bookworm", "bookworm-updates", "bookworm-security")
@@ -68,30 +88,45 @@ BASES = {
     for base in (
         Base(
             "debian-6.1",
-            series="6.1",
             page_size_bytes=4 * KIB,
-            flavours={"arm64": "arm64", "x86_64": "amd64"},
-            origins=(_IN_BOOKWORM,),
+            made_from=DebianPackages("6.1", {"arm64": "arm64", "x86_64": "amd64"}, (_IN_BOOKWORM,)),
         ),
         Base(
             "debian-6.12",
-            series="6.12",
             page_size_bytes=4 * KIB,
-            flavours={"arm64": "arm64", "x86_64": "amd64"},
-            origins=_OF_6_12,
+            made_from=DebianPackages("6.12", {"arm64": "arm64", "x86_64": "amd64"}, _OF_6_12),
         ),
         Base(
             "debian-6.12-16k",
-            series="6.12",
             page_size_bytes=16 * KIB,
-            flavours={"arm64": "arm64-16k"},
-            origins=_OF_6_12,
+            made_from=DebianPackages("6.12", {"arm64": "arm64-16k"}, _OF_6_12),
         ),
     )
 }
 
-SCOPES = {"drivers/android": "binder_linux"}
-"""Directories a patched variant may touch, and the module that is built from each."""
+DEFAULT_BASE = "debian-6.1"
+"""Taken where nobody names one, and for probe guests: it is in every whole archive, and its binder still
+allocates page arrays with kcalloc."""
+
+if TYPE_CHECKING:
+    BaseName = str
+else:
+    BaseName = Literal[tuple(BASES)]
+"""As scenarios and records spell them: the keys of `BASES`."""
+
+
+def peculiarities() -> str:
+    """Which bases have other pages than 4 KiB, or do not exist for every architecture; "" for none."""
+    return "; ".join(
+        f"`{base.name}` {' and '.join(said)}" for base in BASES.values() if (said := tuple(_peculiar(base)))
+    )
+
+
+def _peculiar(base: Base) -> Iterator[str]:
+    if base.page_size_bytes != USUAL_PAGE_BYTES:
+        yield f"has {base.page_size_bytes // KIB} KiB pages"
+    if len(base.archs) < len(ARCHS):
+        yield f"exists for {', '.join(base.archs)} only"
 
 
 def find_base(base_name: str, arch_name: str) -> tuple[Base, Arch]:
@@ -104,16 +139,21 @@ def find_base(base_name: str, arch_name: str) -> tuple[Base, Arch]:
         suggestion = f"did you mean '{near[0]}'? " if near else ""
         raise InputError(f"unknown base '{base_name}'", hint=f"{suggestion}known: {', '.join(BASES)}")
     if arch_name not in base.archs:
-        usable = ", ".join(other.name for other in BASES.values() if arch_name in other.archs)
         raise InputError(
             f"base '{base_name}' does not exist for {arch_name}",
-            hint=f"it exists for {', '.join(base.archs)}; bases for {arch_name}: {usable}",
+            hint=f"it exists for {', '.join(base.archs)}; bases for {arch_name}:"
+            f" {', '.join(bases_for(arch_name))}",
         )
     return base, ARCHS[arch_name]
 
 
-def find_scope(scope: str) -> str:
-    """The module built from a scope; InputError naming the scopes that exist."""
-    if scope not in SCOPES:
-        raise InputError(f"scope '{scope}' cannot be built", hint=f"known scopes: {', '.join(SCOPES)}")
-    return SCOPES[scope]
+def bases_for(arch_name: str) -> list[str]:
+    """The names of the bases that exist for an architecture."""
+    return [base.name for base in BASES.values() if arch_name in base.archs]
+
+
+def counterpart(base: Base, arch_name: str) -> str | None:
+    """The base nearest to one that an architecture lacks: of the same source, else any; None for none."""
+    there = bases_for(arch_name)
+    same = [name for name in there if BASES[name].source_name == base.source_name]
+    return next(iter([*same, *there]), None)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.arch import DEFAULT_ARCH
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.text.amounts import count_of
 
@@ -20,7 +21,9 @@ def mail(
             help="a mail or thread as saved: text, mbox, HTML; or the files of one, or their directory",
         ),
     ],
-    arch: Annotated[str, typer.Option(help="check patches against the bases of this architecture")] = "arm64",
+    arch: Annotated[
+        str, typer.Option(help="check patches against the bases of this architecture")
+    ] = DEFAULT_ARCH,
     write_patch: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="write the restored patches there, for `oomlab run --patch`"),

@@ -119,14 +119,15 @@ def reproduce(
 def _wishes(
     base: str | None, arch: str | None, scale: str | None, blocks: int, *, picture: bool | None
 ) -> Any:
-    from orchestrator.bases import find_base
+    from orchestrator.arch import DEFAULT_ARCH
+    from orchestrator.bases import DEFAULT_BASE, find_base
     from orchestrator.reproduce.draft import Wishes
 
     found = None if scale is None else _SCALE.fullmatch(scale)
     if scale is not None and found is None:
         raise InputError(f"--scale {scale!r} is no scale", hint="such as 1/8, or 1 for the whole device")
     if base is not None or arch is not None:
-        find_base(base or "debian-6.1", arch or "arm64")
+        find_base(base or DEFAULT_BASE, arch or DEFAULT_ARCH)
     return Wishes(int(found[1]) if found else None, blocks, picture, arch, base)
 
 

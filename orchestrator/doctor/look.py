@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestrator import paths
-from orchestrator.arch import ARCHS, ArchName
-from orchestrator.bases import BASES
+from orchestrator.arch import ARCHS, DEFAULT_ARCH, ArchName
+from orchestrator.bases import BASES, DEFAULT_BASE
 from orchestrator.deadline import Deadline
 from orchestrator.doctor.facts import (
     Accelerator,
@@ -54,12 +54,12 @@ from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian.fetch import find_base, recorded_base
 from orchestrator.kernels.debian.sources import Archive, read_archives
-from orchestrator.kernels.images import PROBE_BASE, Progress, prepare_probe, probe_base
+from orchestrator.kernels.images import Progress, prepare_probe, probe_base
 from orchestrator.scenario.models import Device
 
 _SANDBOX_S = 20.0
 _WRITTEN_BYTES = 1 << 20
-_SMALL_GUEST = {"arch": "arm64", "memory": "256MiB"}
+_SMALL_GUEST = {"arch": DEFAULT_ARCH, "memory": "256MiB"}
 _ROOT = Path("/")
 
 
@@ -96,7 +96,7 @@ def emulator(arch: ArchName) -> Version:
 def compiler(arch: str) -> Version:
     """The compiler that modules and agent are built with."""
     try:
-        found = find_compiler(ARCHS[arch], BASES[PROBE_BASE].compiler_major)
+        found = find_compiler(ARCHS[arch], BASES[DEFAULT_BASE].compiler_major)
         return Version(found.command, found.version())
     except OomlabError as error:
         return Version(f"{ARCHS[arch].triplet}-gcc", error=_line(error))
@@ -112,7 +112,7 @@ def accelerator(arch: ArchName, progress: Progress, *, probe: bool) -> Accelerat
         report = None if probe or missing(needs_of(arch, "boot")) else remembered_accelerator(arch)
         if report is None:
             absent = missing(needs_of(arch, "boot", "compiler", "agent", "fetch", "pack"))
-            base = PROBE_BASE if probe else probe_base(arch)
+            base = DEFAULT_BASE if probe else probe_base(arch)
             if absent or base is None:
                 return Accelerator(arch, not_probed=_not_probed(arch, absent), kvm_forbidden=forbidden)
             report = _probe(arch, base, progress)

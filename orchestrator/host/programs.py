@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.arch import ARCHS
 from orchestrator.errors import HostError
 
 Stage = Literal["boot", "compiler", "agent", "fetch", "pack", "build", "patch", "review", "test"]
@@ -25,7 +26,7 @@ Which = Callable[[str], str | None]
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-_HOST_ARCHS = {"x86_64": "amd64", "aarch64": "arm64"}
+_HOST_ARCHS = {arch.machine: arch.debian for arch in ARCHS.values()}
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,7 @@ _OBJTOOL_LIBRARY = Need(
 )
 
 
-@dataclass(frozen=True)
-class _Guest:
-    """How an architecture is spelt: QEMU's name and package, Debian's name, the compiler's triplet."""
-
-    qemu: str
-    qemu_package: str
-    debian: str
-    triplet: str
-
-
-_GUESTS = {
-    "arm64": _Guest("qemu-system-aarch64", "qemu-system-arm", "arm64", "aarch64-linux-gnu"),
-    "x86_64": _Guest("qemu-system-x86_64", "qemu-system-x86", "amd64", "x86_64-linux-gnu"),
-}
+_QEMU_PACKAGES = {"arm64": "qemu-system-arm", "x86_64": "qemu-system-x86"}
 
 
 def host_arch() -> str:
@@ -105,7 +93,7 @@ def host_arch() -> str:
     return _HOST_ARCHS.get(platform.machine(), platform.machine())
 
 
-def all_needs(host: str, archs: Iterable[str] = tuple(_GUESTS)) -> tuple[Need, ...]:
+def all_needs(host: str, archs: Iterable[str] = tuple(ARCHS)) -> tuple[Need, ...]:
     """All that guests of these architectures need on a host of this one (in Debian's spelling)."""
     own = [need for arch in archs for need in _guest_needs(arch, host)]
     return (*own, *_COMMON)
@@ -117,13 +105,13 @@ def needs_of(arch: str, *stages: Stage) -> tuple[Need, ...]:
 
 
 def _guest_needs(arch: str, host: str) -> tuple[Need, ...]:
-    guest = _GUESTS[arch]
+    guest = ARCHS[arch]
     native = host == guest.debian
     compiler = "gcc" if native else f"gcc-{guest.triplet.replace('_', '-')}"
     library = "libc6-dev" if native else f"libc6-dev-{guest.debian}-cross"
     gcc, strip = f"{guest.triplet}-gcc", f"{guest.triplet}-strip"
     found = (
-        Need(guest.qemu, guest.qemu_package, "boot", f"{arch} guests", arch),
+        Need(f"qemu-system-{guest.machine}", _QEMU_PACKAGES[arch], "boot", f"{arch} guests", arch),
         Need(gcc, compiler, "compiler", f"compiles for {arch} guests", arch, others=(f"{gcc}-12",)),
         Need(
             f"libc.a for {arch}",

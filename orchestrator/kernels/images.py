@@ -10,12 +10,12 @@ from functools import cache as memoize
 from pathlib import Path
 
 from orchestrator.arch import ARCHS, Arch
-from orchestrator.bases import BASES, Base, find_base
+from orchestrator.bases import BASES, DEFAULT_BASE, Base, find_base
 from orchestrator.errors import HostError
 from orchestrator.host.programs import Need, Stage, missing, needs_of, require
 from orchestrator.kernels.build import module as modules
 from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_agent
-from orchestrator.kernels.build.module import MODULE_FILE, ModuleRecipe
+from orchestrator.kernels.build.module import ModuleRecipe
 from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
@@ -26,6 +26,7 @@ from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
+from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.pins import (
     Pins,
     WantedVariant,
@@ -37,8 +38,6 @@ from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, checked
 from orchestrator.paths import cache_dir
 
 Progress = Callable[[str], None]
-
-PROBE_BASE = "debian-6.1"
 
 _Modules = dict[str, tuple[CacheEntry, str]]
 """By variant: the entry that holds its module, and the file's name in it."""
@@ -119,7 +118,7 @@ def _all_cached(checked: Mapping[str, Sequence[CheckedVariant]], arch: str) -> b
         return False
 
 
-def prepare_probe(arch: str, *, base: str = PROBE_BASE, progress: Progress) -> GuestImages:
+def prepare_probe(arch: str, *, base: str = DEFAULT_BASE, progress: Progress) -> GuestImages:
     """Kernel and initramfs without any variant, for the guest that proves an accelerator."""
     found, architecture = find_base(base, arch)
     return _prepare_base(found, architecture, (), progress)
@@ -246,7 +245,7 @@ def _modules(
                 headers = headers or stack.enter_context(modules.headers_archive(cache, fetched))
                 recipe = _module_recipe(base, arch, item)
                 entry = modules.build_module(cache, fetched, recipe, compiler, headers, progress)
-                found = (entry, MODULE_FILE)
+                found = (entry, BINDER.file)
             built[item.recipe.name] = found
     return built
 
@@ -256,10 +255,10 @@ def _find_module(
 ) -> tuple[CacheEntry, str] | None:
     """The distribution's module, or one built before; None when it must be built."""
     if item.build_scope is None:
-        return fetched.kernel, f"modules/{MODULE_FILE}"
+        return fetched.kernel, f"modules/{BINDER.file}"
     recipe = _module_recipe(base, arch, item)
     entry = cache.find("module", modules.module_key(fetched, recipe, compiler))
-    return (entry, MODULE_FILE) if entry else None
+    return (entry, BINDER.file) if entry else None
 
 
 def _module_recipe(base: Base, arch: Arch, item: CheckedVariant) -> ModuleRecipe:

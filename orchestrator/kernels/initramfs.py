@@ -11,10 +11,10 @@ from typing import Any
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
 from orchestrator.kernels.build.guest_agent import AGENT_FILE
-from orchestrator.kernels.build.module import MODULE_FILE
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.debian.fetch import Progress
 from orchestrator.kernels.debian.unpack import ORDER_FILE
+from orchestrator.kernels.modules import BINDER
 
 INITRAMFS_FILE = "initramfs.cpio"
 
@@ -88,7 +88,7 @@ def _layout(
     for name in kernel.file(ORDER_FILE).read_text().split():
         files[f"modules/common/{name}"] = (kernel.file(f"modules/{name}"), 0o644)
     for variant, path in modules.items():
-        files[f"modules/{variant}/{MODULE_FILE}"] = (path, 0o644)
+        files[f"modules/{variant}/{BINDER.file}"] = (path, 0o644)
     return files
 
 

@@ -18,10 +18,11 @@ from orchestrator.kernels.build import module, patch
 from orchestrator.kernels.build.module import ModuleRecipe
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.debian import fetch, unpack
+from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.debian.apt import apt_name, open_apt
 from orchestrator.kernels.debian.resolve import BUSYBOX, ResolvedBase
 from orchestrator.kernels.images import cached_images
+from orchestrator.kernels.modules import BINDER, COMMON_MODULES
 from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, check_variants
 from orchestrator.paths import cache_dir, resource_dir
 
@@ -80,7 +81,7 @@ def _commands(base: Base, arch: Arch, variants: Sequence[CheckedVariant], direct
     for item in variants:
         lines.append(paste_ready(["mkdir", "-p", root / "modules" / item.recipe.name]))
         if scope is None:
-            found = f"{_quoted(directory)}/lib/modules/*/kernel/drivers/android/{module.MODULE_FILE}*"
+            found = f"{_quoted(directory)}/lib/modules/*/kernel/{BINDER.scope}/{BINDER.file}*"
             lines.append(f"cp {found} {_quoted(root / 'modules' / item.recipe.name)}")
         else:
             recipe = ModuleRecipe(item.recipe.name, base, arch, scope, item.patches)
@@ -94,16 +95,19 @@ def _commands(base: Base, arch: Arch, variants: Sequence[CheckedVariant], direct
 def _fetch_lines(
     cache: Cache, base: Base, arch: Arch, resolved: ResolvedBase | None, scope: str | None, directory: Path
 ) -> list[str]:
-    origin = resolved.origin(base) if resolved else base.origins[0]
+    origin = resolved.origin(base) if resolved else base.made_from.origins[0]
     apt = open_apt(cache.root, origin, arch, arch.debian)
     if resolved is not None:
         packages = [package for part in fetch.parts_of(resolved, scope) for package in part.packages]
         names = [apt_name(package) for package in packages]
     else:
-        names = [f"{base.meta_package('image', arch, origin)}:{arch.debian}", f"{BUSYBOX}:{arch.debian}"]
+        names = [
+            f"{base.made_from.meta_package('image', arch, origin)}:{arch.debian}",
+            f"{BUSYBOX}:{arch.debian}",
+        ]
         if scope is not None:
-            headers = f"{base.meta_package('headers', arch, origin)}:{arch.debian}"
-            names += [headers, base.source_package]
+            headers = f"{base.made_from.meta_package('headers', arch, origin)}:{arch.debian}"
+            names += [headers, base.made_from.source_package]
     debs, target = _quoted(directory / "debs"), _quoted(directory)
     return [
         paste_ready(apt.command("apt-get", "update")),
@@ -118,13 +122,13 @@ def _kernel_lines(directory: Path) -> list[str]:
     A run unpacks x86_64 kernels as well (`bzimage`): they boot the same, only sooner.
     """
     here, modules = _quoted(directory), _quoted(directory / "root/modules/common")
-    names = " -o ".join(f"-name '{name}.ko*'" for name in unpack.COMMON_MODULES)
+    names = " -o ".join(f"-name '{name}.ko*'" for name in COMMON_MODULES)
     return [
         f"cp {here}/boot/vmlinuz-* {here}/vmlinuz",
         f"cp {here}/bin/busybox {here}/root/bin/",
         f"find {here}/lib/modules \\( {names} \\) -exec cp {{}} {modules} \\;",
         f"find {modules} -name '*.xz' -exec unxz {{}} +",
-        f"cd {modules} && for name in {' '.join(unpack.COMMON_MODULES)}; do ls $name.ko; done >order",
+        f"cd {modules} && for name in {' '.join(COMMON_MODULES)}; do ls $name.ko; done >order",
     ]
 
 
@@ -147,7 +151,7 @@ def _build_lines(
     work = directory / recipe.variant
     inner, tree = _quoted(work), _quoted(work / "tree")
     tarball = f"{_quoted(directory / 'usr/src')}/linux-source-*.tar.xz"
-    target = directory / "root/modules" / recipe.variant / module.MODULE_FILE
+    target = directory / "root/modules" / recipe.variant / BINDER.file
     build = module.build_command(recipe, release, compiler, directory / "headers.tar").by_hand()
     lines = [
         f"mkdir -p {tree} && tar -xf {tarball} -C {tree} --strip-components=1 --wildcards '*/{recipe.scope}'"

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.bases import find_base, find_scope
+from orchestrator.bases import find_base
 from orchestrator.errors import InputError
 from orchestrator.kernels.build.patch import Patch, check_headers, read_patch
 from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
+from orchestrator.kernels.modules import BINDER, find_driver
 from orchestrator.kernels.pins import Pins, recorded_patches
 from orchestrator.text.plain import named
 
@@ -66,10 +67,10 @@ def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[Checked
 def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> None:
     find_base(variant.base, arch)
     if variant.scope is not None:
-        find_scope(variant.scope)
+        find_driver(variant.scope)
     if variant.patches and variant.scope is None:
         raise InputError(
-            f"variant {variant.name} has patches but no scope", hint="add `scope: drivers/android`"
+            f"variant {variant.name} has patches but no scope", hint=f"add `scope: {BINDER.scope}`"
         )
     if not _NAME.match(variant.name) or variant.name in ("common", *taken):
         raise InputError(f"'{variant.name}' cannot be used as the name of a variant")

@@ -15,11 +15,12 @@ from orchestrator.kernels.build.tree import Tree, TreeFile, read_tree
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.debian.resolve import ResolvedBase
+from orchestrator.kernels.modules import BINDER
 from orchestrator.mail.series import Arranged
 from orchestrator.patch_review.applicability import Files, Kind, Verdict, check
 from orchestrator.patch_review.source_file import SourceFile
 
-SCOPE = "drivers/android"
+SCOPE = BINDER.scope
 
 _GOOD = (Kind.APPLIES, Kind.ADAPTED)
 
@@ -70,7 +71,7 @@ def _bases(arch_name: str) -> list[Base]:
     first: dict[str, Base] = {}
     for base in BASES.values():
         if arch_name in base.archs:
-            first.setdefault(base.source_package, base)
+            first.setdefault(base.source_name, base)
     return list(first.values())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from orchestrator.bases import USUAL_PAGE_BYTES
 from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.explain import VERDICTS, outcome, request, reserve_note
@@ -34,12 +35,11 @@ _LETTERS = {
 }
 _LABEL_WIDTH = 10
 _SHOWN_FRAMES = 5
-_USUAL_PAGE_BYTES = 4096
 
 
 def event_page(event: MemoryEvent, where: str, page_size_bytes: int | None = None) -> list[str]:
     """Lines of text. `where` names the input; `page_size_bytes` counts where the event does not tell."""
-    page_bytes = _page_bytes(event) or page_size_bytes or _USUAL_PAGE_BYTES
+    page_bytes = _page_bytes(event) or page_size_bytes or USUAL_PAGE_BYTES
     title = f"{where}:{event.line}: {_TITLES[event.type]}"
     if event.time_s is not None:
         title += f" at {event.time_s:.6f} s"
@@ -286,5 +286,5 @@ def _missing(event: MemoryEvent, page_size_bytes: int | None) -> list[str]:
     ]
     if (event.order or 0) > 0 and _page_bytes(event) is None:
         said = "as --page-size says" if page_size_bytes else "assumed, see --page-size"
-        lines.append(f"the page size: {format_size(page_size_bytes or _USUAL_PAGE_BYTES)} {said}")
+        lines.append(f"the page size: {format_size(page_size_bytes or USUAL_PAGE_BYTES)} {said}")
     return lines

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.arch import DEFAULT_ARCH
+from orchestrator.bases import DEFAULT_BASE
 from orchestrator.errors import InputError
+from orchestrator.kernels.modules import BINDER
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
@@ -16,7 +19,6 @@ from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_loa
 from orchestrator.reproduce.memory import FreeList, Plan, plan_memory, unit_bounds
 from orchestrator.reproduce.patches import Patched
 from orchestrator.reproduce.source import Chosen, Source, headline
-from orchestrator.scenario.device import SCOPE
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.picture import Picture
 from orchestrator.scenario.picture_demand import scaled
@@ -25,7 +27,6 @@ from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB
 
-_BINDER_BASE = "debian-6.1"
 _X86 = re.compile(r"^(?:__x64_sys|entry_SYSCALL_64|do_syscall_64|asm_exc_|exc_page_fault|ret_from_fork_asm)")
 _ARM = re.compile(r"^(?:__arm64_sys|el0_|el0t_|el1_|el1h_|do_el0_svc|invoke_syscall)")
 _FREE_SLACK_KB = KIB
@@ -69,7 +70,9 @@ def arch_of(event: MemoryEvent | None, asked: str | None) -> tuple[str, Fact]:
         found = next((name for name in names if sign.match(name)), None)
         if found is not None:
             return arch, read("architecture", arch, f"{found} in the call trace")
-    return "arm64", unknown("architecture", "arm64", "nothing in the text tells; --arch takes another")
+    return DEFAULT_ARCH, unknown(
+        "architecture", DEFAULT_ARCH, "nothing in the text tells; --arch takes another"
+    )
 
 
 def make_draft(
@@ -190,14 +193,14 @@ def _description(source: Source, chosen: Chosen | None) -> str:
 
 def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], list[Fact]]:
     if patched is not None:
-        built = {"base": patched.base, "scope": SCOPE}
+        built = {"base": patched.base, "scope": BINDER.scope}
 
         def variant(files: Sequence[tuple[str, str]]) -> dict[str, Any]:
             return {**built, **({"patches": [name for name, _ in files]} if files else {})}
 
         variants = {"base": variant(patched.base_files), "patched": variant(patched.patched_files)}
         return variants, list(patched.facts)
-    base = wishes.base or _BINDER_BASE
+    base = wishes.base or DEFAULT_BASE
     why = "asked for with --base" if wishes.base else "the base whose binder still asks with kcalloc"
     facts = [
         inferred("base", base, why),

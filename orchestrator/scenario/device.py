@@ -9,19 +9,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
+from orchestrator.arch import DEFAULT_ARCH, ArchName
+from orchestrator.bases import BASES, DEFAULT_BASE, BaseName, peculiarities
+from orchestrator.kernels.modules import BINDER, ScopeName
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
 from orchestrator.scenario.limits import MACHINE_LIMITS, limit
 from orchestrator.units import MIB, format_size
 
 GIB = 1024 * MIB
-SCOPE: Literal["drivers/android"] = "drivers/android"
-"""The one directory of the kernel source that a variant may change."""
-
-PAGE_BYTES = {"debian-6.1": 4096, "debian-6.12": 4096, "debian-6.12-16k": 16384}
-"""Page size of each base kernel in bytes."""
-
-Base = Literal["debian-6.1", "debian-6.12", "debian-6.12-16k"]
-
 _SYSCTL = re.compile(r"(abi|debug|dev|fs|kernel|net|user|vm)(\.[A-Za-z0-9_/-]+)+")
 _DIGIT_BITS = 4
 _SYSCTLS_OF_THE_HARNESS = {
@@ -97,9 +92,9 @@ class Device(Model):
         examples=["mission-phone"],
     )
     backend: Literal["qemu"] = Field("qemu", description="what runs the guest", examples=["qemu"])
-    arch: Literal["arm64", "x86_64"] = Field(
+    arch: ArchName = Field(
         description="processor architecture; arm64 is QEMU's machine `virt`, x86_64 is `q35`",
-        examples=["arm64"],
+        examples=[DEFAULT_ARCH],
     )
     memory: Annotated[Size, size_between(64 * MIB, 64 * GIB, MIB)] = Field(
         description="memory of the guest, from 64MiB (x86_64: 96MiB) to 64GiB in whole MiB",
@@ -153,16 +148,20 @@ class Device(Model):
 class Variant(Model):
     """One kernel under test."""
 
-    base: Base = Field(
-        description="the distribution's kernel that this variant is, or is built against;"
-        " `debian-6.12-16k` has 16 KiB pages and exists for arm64 only",
-        examples=["debian-6.1"],
+    base: BaseName = Field(
+        description="; ".join(
+            filter(
+                None,
+                ["the distribution's kernel that this variant is, or is built against", peculiarities()],
+            )
+        ),
+        examples=[DEFAULT_BASE],
     )
-    scope: Literal["drivers/android"] | None = Field(
+    scope: ScopeName | None = Field(
         None,
         description="the directory of the kernel source from which the driver module is built;"
         " without it the base's own module is used",
-        examples=["drivers/android"],
+        examples=[BINDER.scope],
     )
     patches: Annotated[tuple[Path, ...], each_once("the patch", str)] = Field(
         (),
@@ -180,10 +179,10 @@ class Variant(Model):
     @property
     def page_bytes(self) -> int:
         """Page size of the variant's kernel in bytes."""
-        return PAGE_BYTES[self.base]
+        return BASES[self.base].page_size_bytes
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.patches and self.scope is None:
-            refuse([Cross(("patches",), f"patches need a scope: add 'scope: {SCOPE}'")])
+            refuse([Cross(("patches",), f"patches need a scope: add 'scope: {BINDER.scope}'")])
         return self

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from orchestrator.arch import DEFAULT_ARCH
+from orchestrator.bases import BASES, DEFAULT_BASE, counterpart
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.bystanders import Bystanders
@@ -120,12 +122,12 @@ class Scenario(Model):
     device: Annotated[Device, BeforeValidator(lambda value: value, json_schema_input_type=Device | Name)] = (
         Field(
             description="the virtual device, or the name of a profile",
-            examples=[{"arch": "arm64", "memory": "256MiB", "cma": 0}, "mission-phone"],
+            examples=[{"arch": DEFAULT_ARCH, "memory": "256MiB", "cma": 0}, "mission-phone"],
         )
     )
     variants: Annotated[dict[Name, Variant], Field(min_length=1, max_length=limit("variants"))] = Field(
         description="the kernels under test by name, in the order of the report",
-        examples=[{"kcalloc": {"base": "debian-6.1"}}],
+        examples=[{"kcalloc": {"base": DEFAULT_BASE}}],
     )
     fragmentation: Fragmentation | None = Field(
         None,
@@ -184,14 +186,10 @@ def _name_problems(scenario: Scenario) -> list[Cross]:
         if name == "common":
             # Modules that all variants share lie in a directory of this name in the guest.
             found.append(Cross(("variants", name), "the name 'common' is taken; call the variant otherwise"))
-        if variant.base == "debian-6.12-16k" and scenario.device.arch != "arm64":
-            found.append(
-                Cross(
-                    ("variants", name, "base"),
-                    f"'{variant.base}' exists for arm64 only, not for {scenario.device.arch}",
-                    "debian-6.12",
-                )
-            )
+        base, arch = BASES[variant.base], scenario.device.arch
+        if arch not in base.archs:
+            what = f"'{base.name}' exists for {', '.join(base.archs)} only, not for {arch}"
+            found.append(Cross(("variants", name, "base"), what, counterpart(base, arch)))
     found += _twin_problems(scenario)
     strangers = unknown_variants(scenario.expectations, scenario.variants)
     return found + [replace(problem, path=("expectations", *problem.path)) for problem in strangers]

@@ -17,12 +17,12 @@ from orchestrator.bases import find_base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.host.process import run, start
-from orchestrator.kernels.build.module import MODULE_FILE
 from orchestrator.kernels.build.patch import Patch, apply_patch, read_patch
 from orchestrator.kernels.build.tree import read_tree
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.images import GuestImages, prepare_images, prepare_probe
+from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import cache_dir, resource_dir
@@ -64,9 +64,9 @@ def test_the_shipped_patches_build_for_every_base(base: str, arch: str) -> None:
     cache = Cache(cache_dir())
     asked = {}
     for variant in manifest.variants:
-        entry = cache.find_file("module", MODULE_FILE, variant.module_sha256)
+        entry = cache.find_file("module", BINDER.file, variant.module_sha256)
         assert entry is not None
-        asked[variant.name] = any("kvmalloc" in name for name in undefined_symbols(entry.file(MODULE_FILE)))
+        asked[variant.name] = any("kvmalloc" in name for name in undefined_symbols(entry.file(BINDER.file)))
     assert asked == {"plain": base != "debian-6.1", "patched": base == "debian-6.1"}
     assert file_sha256(images["plain"].initramfs) == manifest.initramfs_sha256
 
@@ -109,7 +109,7 @@ def test_the_probe_guest_has_no_variant() -> None:
 def test_the_same_input_gives_the_same_module(bench: Workbench) -> None:
     manifest = prepare("debian-6.1", "arm64")["patched"].manifest
     recorded = {variant.name: variant.module_sha256 for variant in manifest.variants}
-    assert file_sha256(bench.build(shipped("debian-6.1")) / MODULE_FILE) == recorded["patched"]
+    assert file_sha256(bench.build(shipped("debian-6.1")) / BINDER.file) == recorded["patched"]
 
 
 def test_a_patch_that_does_not_apply_shows_the_rejects(bench: Workbench) -> None:

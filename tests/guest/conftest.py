@@ -60,7 +60,7 @@ def _no_guest_is_left() -> Iterator[None]:
 def lay_out_index(cache: Path) -> Path:
     """An index of packages in `cache` that passes for one fetched just now; its directory."""
     base, arch = find_base("debian-6.1", "arm64")
-    apt = open_apt(cache, base.origins[0], arch, host_architecture())
+    apt = open_apt(cache, base.made_from.origins[0], arch, host_architecture())
     apt.root.mkdir(parents=True)
     apt.config.touch()
     configured = sources_text(sources_of(apt.origin, read_archives()), trusted_keys())

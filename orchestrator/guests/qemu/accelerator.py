@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from orchestrator.arch import ArchName
+from orchestrator.arch import ARCHS, ArchName
 from orchestrator.clock import Clock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
@@ -41,7 +41,7 @@ _PROBE_S: dict[Accelerator, float] = {"kvm": 6.0, "tcg": 120.0}
 """A guest under working KVM answers within 2 s; broken KVM must cost seconds only."""
 _TAIL_CHARS = 2000
 _PROBE_MEMORY_BYTES = 256 * MIB
-_HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}
+_HOST_ARCH = {arch.machine: arch.name for arch in ARCHS.values()}
 
 
 def find_accelerator(

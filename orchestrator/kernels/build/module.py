@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.arch import Arch
-from orchestrator.bases import Base, find_scope
+from orchestrator.bases import Base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, InputError, OomlabError
 from orchestrator.host.process import run
@@ -24,8 +24,8 @@ from orchestrator.kernels.build.tree import Tree
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.debian import unpack
 from orchestrator.kernels.debian.fetch import FetchedBase, Progress
+from orchestrator.kernels.modules import BINDER, find_driver
 
-MODULE_FILE = "binder_linux.ko"
 LOG_FILE = "build.log"
 
 _BUILD_S = 300.0
@@ -54,8 +54,8 @@ _BUILD_SCRIPT = " && ".join((
     _MAKE,
     'test -f "$1/$6.ko"',
     'test ! -L "$1/$6.ko"',
-    f'"$4strip" --strip-debug -o /tmp/{MODULE_FILE} "$1/$6.ko"',
-    f"cat /tmp/{MODULE_FILE} >&3",
+    f'"$4strip" --strip-debug -o /tmp/{BINDER.file} "$1/$6.ko"',
+    f"cat /tmp/{BINDER.file} >&3",
 ))  # fmt: skip
 
 
@@ -73,7 +73,7 @@ class ModuleRecipe:
     def what(self) -> str:
         """The module in the words of progress lines and of `images list`."""
         patches = ", ".join(patch.name for patch in self.patches) or "unpatched"
-        return f"{find_scope(self.scope)} for {self.base.name} {self.arch.name}: {patches}"
+        return f"{find_driver(self.scope).module} for {self.base.name} {self.arch.name}: {patches}"
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def build_module(
         patched = patched_tree(fetched, recipe, progress)
         progress(f"building {recipe.what}")
         module, log = _compile(fetched, recipe, compiler, headers, patched)
-        (directory / MODULE_FILE).write_bytes(module)
+        (directory / BINDER.file).write_bytes(module)
         (directory / LOG_FILE).write_bytes(log)
         return {"compiler": compiler.version(), "source": trees.tree_sha256(patched)}
 
@@ -163,7 +163,7 @@ def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, header
     """The sandboxed build: a tar archive of the tree on standard input, the module on standard output."""
     return Sandbox(given={_HEADERS_FILE: headers}).command(
         _BUILD_SCRIPT, recipe.scope, release, recipe.arch.kbuild, compiler.prefix, compiler.command,
-        find_scope(recipe.scope),
+        find_driver(recipe.scope).module,
     )  # fmt: skip
 
 
@@ -187,7 +187,9 @@ def _compile(
 
 
 def _broken(recipe: ModuleRecipe, log: str, excess: str) -> OomlabError:
-    message = f"variant {recipe.variant}: {find_scope(recipe.scope)} does not build for {recipe.base.name}"
+    message = (
+        f"variant {recipe.variant}: {find_driver(recipe.scope).module} does not build for {recipe.base.name}"
+    )
     evidence = first_errors(log.splitlines())
     if recipe.patches:
         return InputError(message, hint=excess or "the patch may need another base", evidence=evidence)

@@ -21,6 +21,7 @@ from orchestrator.kernels.debian.apt import Apt, ArchiveMovedOn, deb_file_name, 
 from orchestrator.kernels.debian.origins import Search
 from orchestrator.kernels.debian.resolve import ResolvedBase, host_libc
 from orchestrator.kernels.manifest import Package
+from orchestrator.kernels.modules import guest_modules
 from orchestrator.kernels.verified import file_sha256
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def parts_of(resolved: ResolvedBase, scope: str | None) -> tuple[Part, ...]:
         {
             "format": _FORMAT,
             "deb": resolved.image.sha256,
-            "modules": [*unpack.COMMON_MODULES, *unpack.DRIVER_MODULES],
+            "modules": guest_modules(),
             **({"bzimage": "unpacked"} if resolved.arch == "x86_64" else {}),
         },
         (resolved.image,),

@@ -46,7 +46,7 @@ class Search:
         looked for and where.
         """
         looked: list[str] = []
-        for origin in self.base.origins:
+        for origin in self.base.made_from.origins:
             try:
                 return self._find_in(origin)
             except SuiteMissing as missing:
@@ -79,5 +79,5 @@ class Search:
 
 
 def _hint(base: Base) -> str:
-    suites = list(dict.fromkeys(origin.suite for origin in base.origins))
+    suites = list(dict.fromkeys(origin.suite for origin in base.made_from.origins))
     return f"{base.name} comes from the suite {' or '.join(suites)}: add it to this host's package sources"

@@ -140,7 +140,7 @@ class Recall:
         """Which index has which of them; HostError that names those that none has."""
         left = list(packages)
         plan: list[tuple[Index, list[Package]]] = []
-        for origin, past in [(origin, past) for past in pasts for origin in self.base.origins]:
+        for origin, past in [(origin, past) for past in pasts for origin in self.base.made_from.origins]:
             index = self.open_index(origin, past) if left else None
             if index is None or not self._updated(index, origin, past):
                 continue

@@ -16,14 +16,13 @@ from orchestrator.errors import HostError
 from orchestrator.host.process import run, start
 from orchestrator.kernels import kmod
 from orchestrator.kernels.debian import bzimage
+from orchestrator.kernels.modules import DRIVERS, guest_modules, module_file
 
-COMMON_MODULES = ("configfs", "null_blk", "zsmalloc", "zram")
-DRIVER_MODULES = ("binder_linux",)
 ORDER_FILE = "common-order"
 
 # Where what these modules depend on usually lives. Anything else costs a second pass over the package.
 _LIKELY = (
-    "drivers/android/", "drivers/block/null_blk/", "drivers/block/zram/",
+    *(f"{scope}/" for scope in DRIVERS), "drivers/block/null_blk/", "drivers/block/zram/",
     "crypto/", "fs/configfs/", "lib/", "mm/",
 )  # fmt: skip
 _UNPACK_S = 300.0
@@ -66,16 +65,17 @@ def unpack_kernel(deb: Path, directory: Path) -> dict[str, str]:
             name = PurePosixPath(path).name.partition("-")[0]
             (directory / name).write_bytes(bzimage.unpacked(content) if name == "vmlinuz" else content)
         elif kmod.module_name(path) in order:
-            (modules / f"{kmod.module_name(path)}.ko").write_bytes(kmod.decompress(path, content))
-    common = [name for name in order if name not in DRIVER_MODULES]
-    (directory / ORDER_FILE).write_text("".join(f"{name}.ko\n" for name in common))
+            (modules / module_file(kmod.module_name(path))).write_bytes(kmod.decompress(path, content))
+    drivers = {driver.module for driver in DRIVERS.values()}
+    common = [name for name in order if name not in drivers]
+    (directory / ORDER_FILE).write_text("".join(f"{module_file(name)}\n" for name in common))
     return {}
 
 
 def _order(contents: dict[str, bytes], builtin: set[str]) -> tuple[list[str], set[str]]:
     modules = {kmod.module_name(path): path for path in contents if kmod.is_module(path)}
     dependencies = _LazyDependencies(modules, contents)
-    return kmod.load_order((*COMMON_MODULES, *DRIVER_MODULES), dependencies, builtin)
+    return kmod.load_order(guest_modules(), dependencies, builtin)
 
 
 class _LazyDependencies(dict[str, tuple[str, ...]]):

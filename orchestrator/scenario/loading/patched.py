@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from orchestrator.kernels.modules import BINDER
 from orchestrator.outcome import Outcome
-from orchestrator.scenario.device import SCOPE
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.expectation import Expectation
 from orchestrator.scenario.loading.overrides import AGAIN
@@ -43,7 +43,7 @@ def replace_variants(data: dict[str, Any], patches: Sequence[Path]) -> dict[str,
     taken = dict(_expectations(data))
     variants = data.get("variants")
     first = next(iter(variants.values()), None) if isinstance(variants, dict) else None
-    built = {"scope": SCOPE}
+    built = {"scope": BINDER.scope}
     if isinstance(first, dict) and "base" in first:
         built["base"] = first["base"]
     files = [str(patch.absolute()) for patch in patches]

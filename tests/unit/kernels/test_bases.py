@@ -3,10 +3,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import get_args
+
 import pytest
 
-from orchestrator.bases import BASES, find_base, find_scope
+from orchestrator.arch import ARCHS, ArchName
+from orchestrator.bases import BASES, counterpart, find_base, peculiarities
 from orchestrator.errors import InputError
+from orchestrator.kernels.modules import BINDER, DRIVERS, find_driver, guest_modules, module_file
+from orchestrator.paths import resource_dir
+from orchestrator.scenario.device import Variant
 
 
 @pytest.mark.parametrize(
@@ -22,12 +29,13 @@ from orchestrator.errors import InputError
 def test_all_promised_bases_exist(base: str, arch: str) -> None:
     found, architecture = find_base(base, arch)
     assert (found.name, architecture.name) == (base, arch)
-    assert all(origin.suite in origin.suites for origin in found.origins)
+    assert all(origin.suite in origin.suites for origin in found.made_from.origins)
 
 
 def test_meta_packages_are_named_as_their_suite_names_them() -> None:
     base, arch = find_base("debian-6.12-16k", "arm64")
-    assert {origin.suite: base.meta_package("image", arch, origin) for origin in base.origins} == {
+    shipped = base.made_from
+    assert {origin.suite: shipped.meta_package("image", arch, origin) for origin in shipped.origins} == {
         "bookworm-security": "linux-image-6.12-arm64-16k",
         "trixie": "linux-image-arm64-16k",
         "bookworm-backports": "linux-image-arm64-16k",
@@ -53,5 +61,50 @@ def test_an_unknown_base_names_the_nearest() -> None:
 
 def test_an_unknown_scope_names_those_that_can_be_built() -> None:
     with pytest.raises(InputError, match="scope 'mm'") as caught:
-        find_scope("mm")
+        find_driver("mm")
     assert "drivers/android" in caught.value.hint
+
+
+def test_the_words_of_records_are_the_keys_of_the_tables() -> None:
+    assert list(ARCHS) == list(get_args(ArchName))
+    schema = Variant.model_json_schema()["properties"]
+    assert schema["base"]["enum"] == list(BASES)
+    scopes = schema["scope"]["anyOf"][0]
+    assert scopes.get("enum", [scopes.get("const")]) == list(DRIVERS)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_variant_takes_its_page_size_from_the_table(name: str) -> None:
+    assert Variant(base=name).page_bytes == BASES[name].page_size_bytes
+
+
+def test_what_a_base_has_of_its_own_is_said_where_bases_are_chosen() -> None:
+    assert peculiarities() == "`debian-6.12-16k` has 16 KiB pages and exists for arm64 only"
+    assert peculiarities() in str(Variant.model_json_schema()["properties"]["base"]["description"])
+
+
+def test_the_nearest_base_of_another_architecture_is_of_the_same_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert counterpart(BASES["debian-6.12-16k"], "x86_64") == "debian-6.12"
+    lacking = BASES["debian-6.12-16k"]
+    monkeypatch.delitem(BASES, "debian-6.12")
+    assert counterpart(lacking, "x86_64") == "debian-6.1"
+    monkeypatch.delitem(BASES, "debian-6.1")
+    assert counterpart(lacking, "x86_64") is None
+
+
+def test_the_guest_agent_asks_for_modules_of_the_table() -> None:
+    guest = resource_dir("images") / "guest"
+    spelt = {
+        name for source in guest.rglob("*.[ch]") for name in re.findall(r"(\w+\.ko)\b", source.read_text())
+    }
+    assert BINDER.file in spelt
+    assert spelt <= {module_file(name) for name in guest_modules()}
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "images/guest/PROTOCOL.md"])
+def test_the_pages_name_modules_of_the_table(page: str) -> None:
+    text = (resource_dir("images").parent / page).read_text()
+    assert set(re.findall(r"\w+\.ko\b", text)) <= {module_file(name) for name in guest_modules()}
+    assert BINDER.module in text

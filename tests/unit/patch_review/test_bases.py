@@ -58,8 +58,8 @@ def test_of_bases_with_one_source_the_first_is_asked(
     monkeypatch.setattr(bases, "_load", load)
     sources, failures = load_sources(cache, arch, quiet)
     own = [base for base in BASES.values() if arch in base.archs]
-    packages = dict.fromkeys(base.source_package for base in own)
-    assert asked == [next(base.name for base in own if base.source_package == name) for name in packages]
+    packages = dict.fromkeys(base.source_name for base in own)
+    assert asked == [next(base.name for base in own if base.source_name == name) for name in packages]
     assert failures == ["debian-6.1: gone"]
     assert [str(source) for source in sources] == [name for name in asked if name != "debian-6.1"]
 

@@ -13,7 +13,7 @@ from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, host_
 from orchestrator.kernels.manifest import Package
 
 BASE, ARCH = find_base("debian-6.1", "arm64")
-ORIGIN = BASE.origins[0]
+ORIGIN = BASE.made_from.origins[0]
 
 
 def record(name: str, version: str, depends: str = "", architecture: str = "arm64") -> IndexRecord:
