@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from orchestrator.arch import ARCHS, Arch, ArchName
 from orchestrator.errors import InputError
@@ -30,6 +30,18 @@ class Origin:
     named: bool = False
 
 
+class MadeFrom(Protocol):
+    """What a base is made from. Its type tells which source of kernels gives it (`kernels.sources`)."""
+
+    @property
+    def archs(self) -> tuple[ArchName, ...]:
+        """The architectures that it gives kernels for."""
+
+    @property
+    def source_name(self) -> str:
+        """The kernel source behind it; bases that are built from one and the same have this in common."""
+
+
 @dataclass(frozen=True)
 class DebianPackages:
     """A kernel as Debian packages it: a series and, by architecture, Debian's name of its flavour.
@@ -43,7 +55,12 @@ class DebianPackages:
     origins: tuple[Origin, ...]
 
     @property
-    def source_package(self) -> str:
+    def archs(self) -> tuple[ArchName, ...]:
+        """The architectures that have a flavour."""
+        return tuple(self.flavours)
+
+    @property
+    def source_name(self) -> str:
         """The package with the kernel's source."""
         return f"linux-source-{self.series}"
 
@@ -55,25 +72,22 @@ class DebianPackages:
 
 @dataclass(frozen=True)
 class Base:
-    """One kernel that variants start from. What it is `made_from` tells which source gives it.
-
-    (`kernels.sources` has the table.) `compiler_major` is the compiler that it was built with.
-    """
+    """One kernel that variants start from. `compiler_major` is the compiler that it was built with."""
 
     name: str
     page_size_bytes: int
-    made_from: DebianPackages
+    made_from: MadeFrom
     compiler_major: int = 12
 
     @property
     def archs(self) -> tuple[ArchName, ...]:
         """The architectures this base exists for."""
-        return tuple(self.made_from.flavours)
+        return self.made_from.archs
 
     @property
     def source_name(self) -> str:
-        """What bases have in common that are built from one source: pages and flavours may differ."""
-        return self.made_from.source_package
+        """What bases of one kernel source have in common: their page sizes may differ."""
+        return self.made_from.source_name
 
 
 _BOOKWORM = ("bookworm", "bookworm-updates", "bookworm-security")

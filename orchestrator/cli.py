@@ -6,7 +6,6 @@ What a command needs is imported when it runs, so that `--help` and `validate` s
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -44,10 +43,9 @@ def _root(
         write_data(f"oomlab {__version__}")
         raise typer.Exit
     if mirror is not None:
-        from orchestrator.kernels.debian.sources import MIRROR_VARIABLE, mirror_archives
+        from orchestrator.kernels.sources import use_mirror
 
-        mirror_archives(mirror)  # told now, not after what needs no archive
-        os.environ[MIRROR_VARIABLE] = mirror
+        use_mirror(mirror)  # told now, not after what needs no archive
 
 
 app.command(epilog=SEARCH_EPILOG)(search)

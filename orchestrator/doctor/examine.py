@@ -12,7 +12,7 @@ from orchestrator.doctor import judge, look
 from orchestrator.doctor.facts import User
 from orchestrator.doctor.finding import Diagnosis, Finding, diagnosis
 from orchestrator.errors import OomlabError
-from orchestrator.kernels.images import Progress
+from orchestrator.kernels.base import Progress
 
 _OTHER_CACHE = "free space, or set OOMLAB_CACHE to another place"
 _OTHER_OUT = "free space, or give `oomlab run` another place with --out"

@@ -49,12 +49,13 @@ from orchestrator.host.facts import qemu_version
 from orchestrator.host.privilege import confinement
 from orchestrator.host.programs import Need, all_needs, host_arch, missing, needs_of
 from orchestrator.kernels import namespaces
+from orchestrator.kernels.base import KernelRequest, Progress
 from orchestrator.kernels.build.sandbox import Sandbox, run_sandboxed
 from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.debian.fetch import find_base, recorded_base
 from orchestrator.kernels.debian.sources import Archive, read_archives
-from orchestrator.kernels.images import Progress, prepare_probe, probe_base
+from orchestrator.kernels.images import prepare_probe, probe_base
+from orchestrator.kernels.sources import source_of
 from orchestrator.scenario.models import Device
 
 _SANDBOX_S = 20.0
@@ -215,9 +216,9 @@ def stored() -> Stored:
 def _bases(cache: Cache) -> Iterator[str]:
     for base in BASES.values():
         for name in base.archs:
-            resolved = recorded_base(cache, base, ARCHS[name])
-            if resolved is not None and find_base(cache, resolved, None) is not None:
-                yield f"{base.name} {name} {resolved.image.version}"
+            kernel = source_of(base).known(cache, KernelRequest(base, ARCHS[name]))
+            if kernel is not None:
+                yield f"{base.name} {name} {kernel.version}"
 
 
 def terminal() -> Terminal:

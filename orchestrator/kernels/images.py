@@ -3,26 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache as memoize
 from pathlib import Path
 
-from orchestrator.arch import ARCHS, Arch
-from orchestrator.bases import BASES, DEFAULT_BASE, Base, find_base
+from orchestrator.bases import DEFAULT_BASE, bases_for, find_base
 from orchestrator.errors import HostError
 from orchestrator.host.programs import Need, Stage, missing, needs_of, require
+from orchestrator.kernels.base import BUSYBOX_FILE, IMAGE_FILE, MODULES, Kernel, KernelRequest, Progress
 from orchestrator.kernels.build import module as modules
 from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.build.module import ModuleRecipe
 from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
-from orchestrator.kernels.debian.fetch import FetchedBase, fetch_base, forget_archive, recorded_base
-from orchestrator.kernels.debian.fetch import find_base as find_fetched
-from orchestrator.kernels.debian.recorded import fetch_recorded, recorded_packages
-from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
@@ -34,10 +30,15 @@ from orchestrator.kernels.pins import (
     require_identical,
     require_same_variants,
 )
-from orchestrator.kernels.variants import CheckedVariant, VariantRecipe, checked_by_base, recorded_variants
+from orchestrator.kernels.sources import forget_choices, source_of
+from orchestrator.kernels.variants import (
+    CheckedVariant,
+    KernelGroup,
+    VariantRecipe,
+    by_kernel,
+    recorded_variants,
+)
 from orchestrator.paths import cache_dir
-
-Progress = Callable[[str], None]
 
 _Modules = dict[str, tuple[CacheEntry, str]]
 """By variant: the entry that holds its module, and the file's name in it."""
@@ -76,19 +77,21 @@ def prepare_images(
     are made from what it names. `refresh` looks for newer distribution kernels. Raises InputError (unknown
     base, bad patch, broken build) and HostError (no archive, no compiler, no space, other files than pinned).
     """
-    checked = checked_by_base(arch, variants)
+    groups = by_kernel(arch, variants)
     if pins is None:
         require(image_needs(arch, variants))
     images: dict[str, GuestImages] = {}
-    for base_name, group in checked.items():
-        base, architecture = find_base(base_name, arch)
+    for group in groups:
         if pins is not None:
-            guest = _pinned(base, architecture, group, pins, progress)
+            guest = _pinned(group, pins, progress)
         elif lock is not None:
-            guest = _locked(base, architecture, group, lock.bases[base_name], progress)
+            guest = _locked(group, lock.bases[group.request.base.name], progress)
         else:
-            guest = _prepare_base(base, architecture, group, progress, refresh=refresh)
-        images |= {item.recipe.name: guest for item in group}
+            kernel = source_of(group.request.base).obtain(
+                _cache(cache_dir()), group.request, progress, refresh=refresh
+            )
+            guest = _make(group, kernel, progress)
+        images |= {item.recipe.name: guest for item in group.variants}
     return images
 
 
@@ -97,40 +100,40 @@ def image_needs(arch: str, variants: Sequence[VariantRecipe]) -> tuple[Need, ...
 
     Raises InputError as it does for names and patch headers.
     """
-    checked = checked_by_base(arch, variants)
-    scopes = [scope for scope in map(_scope_of, checked.values()) if scope]
-    needs = needs_of(arch, *_stages(*scopes[:1]))
-    if missing(needs) and _all_cached(checked, arch):
+    groups = by_kernel(arch, variants)
+    needs = needs_of(arch, *dict.fromkeys(stage for group in groups for stage in _stages(group.request)))
+    if missing(needs) and _all_cached(groups):
         return needs_of(arch, "compiler")
     return needs
 
 
-def _stages(scope: str | None = None) -> tuple[Stage, ...]:
+def _stages(request: KernelRequest) -> tuple[Stage, ...]:
     """What has to be done for guests; with a scope their modules are built here."""
-    made: tuple[Stage, ...] = ("compiler", "agent", "fetch", "pack")
-    return (*made, "build", "patch") if scope else made
+    made: tuple[Stage, ...] = ("compiler", "agent", "pack", *source_of(request.base).stages)
+    return (*made, "build", "patch") if request.scope else made
 
 
-def _all_cached(checked: Mapping[str, Sequence[CheckedVariant]], arch: str) -> bool:
+def _all_cached(groups: Sequence[KernelGroup]) -> bool:
     try:
-        return all(cached_images(*find_base(base, arch), group) for base, group in checked.items())
+        return all(cached_images(group) for group in groups)
     except HostError:  # without a compiler nothing has a name
         return False
 
 
 def prepare_probe(arch: str, *, base: str = DEFAULT_BASE, progress: Progress) -> GuestImages:
     """Kernel and initramfs without any variant, for the guest that proves an accelerator."""
-    found, architecture = find_base(base, arch)
-    return _prepare_base(found, architecture, (), progress)
+    request = KernelRequest(*find_base(base, arch))
+    kernel = source_of(request.base).obtain(_cache(cache_dir()), request, progress)
+    return _make(KernelGroup(request), kernel, progress)
 
 
 def probe_base(arch: str) -> str | None:
     """A base whose kernel is in the cache, so that a probe guest needs no network; None without one."""
-    cache, architecture = _cache(cache_dir()), ARCHS[arch]
-    for base in BASES.values():
-        resolved = recorded_base(cache, base, architecture) if arch in base.archs else None
-        if resolved is not None and find_fetched(cache, resolved, None) is not None:
-            return base.name
+    cache = _cache(cache_dir())
+    for name in bases_for(arch):
+        request = KernelRequest(*find_base(name, arch))
+        if source_of(request.base).known(cache, request) is not None:
+            return name
     return None
 
 
@@ -149,78 +152,63 @@ def prune_images(
     cache = _cache(cache_dir())
     pruned = cache.prune(unused_for_s=unused_for_s, keep_bytes=keep_bytes, everything=everything)
     if everything and not pruned.in_use:
-        forget_archive(cache)
+        forget_choices(cache)
     return pruned
 
 
-def cached_images(base: Base, arch: Arch, variants: Sequence[CheckedVariant]) -> GuestImages | None:
+def cached_images(group: KernelGroup) -> GuestImages | None:
     """The images when all of them are in the cache; starts nothing and makes nothing."""
-    cache = _cache(cache_dir())
-    compiler = find_compiler(arch, base.compiler_major)
-    resolved = recorded_base(cache, base, arch)
-    fetched = find_fetched(cache, resolved, _scope_of(variants)) if resolved else None
+    cache, request = _cache(cache_dir()), group.request
+    compiler = find_compiler(request.arch, request.base.compiler_major)
+    kernel = source_of(request.base).known(cache, request)
     agent = cache.find("agent", agent_key(compiler))
-    if fetched is None or agent is None:
+    if kernel is None or agent is None:
         return None
     built: _Modules = {}
-    for item in variants:
-        found = _find_module(cache, fetched, base, arch, item, compiler)
+    for item in group.variants:
+        found = _find_module(cache, kernel, request, item, compiler)
         if found is None:
             return None
         built[item.recipe.name] = found
-    key = initramfs_key(fetched.kernel, fetched.busybox, agent, _checksums(built))
-    initramfs = cache.find("initramfs", key)
-    return _guest(base, arch, fetched, agent, built, initramfs, variants) if initramfs else None
+    initramfs = cache.find("initramfs", initramfs_key(kernel, agent, _checksums(built)))
+    return _guest(group, kernel, agent, built, initramfs) if initramfs else None
 
 
-def _prepare_base(
-    base: Base,
-    arch: Arch,
-    variants: Sequence[CheckedVariant],
-    progress: Progress,
-    *,
-    refresh: bool = False,
-    recorded: ResolvedBase | None = None,
-) -> GuestImages:
-    cache = _cache(cache_dir())
-    compiler = find_compiler(arch, base.compiler_major)
-    scope = _scope_of(variants)
-    if recorded is not None:
-        fetched = fetch_recorded(cache, base, arch, recorded, scope=scope, progress=progress)
-    else:
-        fetched = fetch_base(cache, base, arch, scope=scope, progress=progress, refresh=refresh)
-    agent = build_agent(cache, arch, compiler, progress)
-    built = _modules(cache, fetched, base, arch, variants, compiler, progress)
+def _make(group: KernelGroup, kernel: Kernel, progress: Progress) -> GuestImages:
+    """All that a kernel's guests boot beside it, from the cache or made now."""
+    cache, request = _cache(cache_dir()), group.request
+    compiler = find_compiler(request.arch, request.base.compiler_major)
+    agent = build_agent(cache, request.arch, compiler, progress)
+    built = _modules(cache, kernel, group, compiler, progress)
     files = {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}
-    initramfs = build_initramfs(cache, fetched.kernel, fetched.busybox, agent, files, progress)
-    return _guest(base, arch, fetched, agent, built, initramfs, variants)
+    initramfs = build_initramfs(cache, kernel, agent, files, progress)
+    return _guest(group, kernel, agent, built, initramfs)
 
 
 def _guest(
-    base: Base,
-    arch: Arch,
-    fetched: FetchedBase,
-    agent: CacheEntry,
-    built: _Modules,
-    initramfs: CacheEntry,
-    variants: Sequence[CheckedVariant],
+    group: KernelGroup, kernel: Kernel, agent: CacheEntry, built: _Modules, initramfs: CacheEntry
 ) -> GuestImages:
-    resolved = fetched.resolved
     manifest = ArtefactManifest(
-        base=base.name,
-        arch=arch.name,
-        release=resolved.release,
-        page_size_bytes=base.page_size_bytes,
-        packages=resolved.packages if _scope_of(variants) else (resolved.image, resolved.busybox),
-        kernel_sha256=fetched.kernel.sha256("vmlinuz"),
-        busybox_sha256=fetched.busybox.sha256("busybox"),
+        base=group.request.base.name,
+        arch=group.request.arch.name,
+        release=kernel.release,
+        page_size_bytes=kernel.page_size_bytes,
+        packages=kernel.packages,
+        kernel_sha256=kernel.image.sha256(IMAGE_FILE),
+        busybox_sha256=kernel.busybox.sha256(BUSYBOX_FILE),
         agent_sha256=agent.sha256(AGENT_FILE),
         agent_compiler=agent.meta.facts["compiler"],
         initramfs_sha256=initramfs.sha256(INITRAMFS_FILE),
-        variants=tuple(_describe(item, *built[item.recipe.name]) for item in variants),
+        variants=tuple(_describe(item, *built[item.recipe.name]) for item in group.variants),
     )
-    kernel, root = fetched.kernel.file("vmlinuz"), initramfs.file(INITRAMFS_FILE)
-    return GuestImages(kernel, root, resolved.release, base.page_size_bytes, manifest, _patches(variants))
+    return GuestImages(
+        kernel.image.file(IMAGE_FILE),
+        initramfs.file(INITRAMFS_FILE),
+        kernel.release,
+        kernel.page_size_bytes,
+        manifest,
+        _patches(group.variants),
+    )
 
 
 def _patches(variants: Sequence[CheckedVariant]) -> tuple[Patch, ...]:
@@ -228,50 +216,41 @@ def _patches(variants: Sequence[CheckedVariant]) -> tuple[Patch, ...]:
 
 
 def _modules(
-    cache: Cache,
-    fetched: FetchedBase,
-    base: Base,
-    arch: Arch,
-    variants: Sequence[CheckedVariant],
-    compiler: Compiler,
-    progress: Progress,
+    cache: Cache, kernel: Kernel, group: KernelGroup, compiler: Compiler, progress: Progress
 ) -> _Modules:
     built: _Modules = {}
     headers: Path | None = None
     with ExitStack() as stack:
-        for item in variants:
-            found = _find_module(cache, fetched, base, arch, item, compiler)
+        for item in group.variants:
+            found = _find_module(cache, kernel, group.request, item, compiler)
             if found is None:
-                headers = headers or stack.enter_context(modules.headers_archive(cache, fetched))
-                recipe = _module_recipe(base, arch, item)
-                entry = modules.build_module(cache, fetched, recipe, compiler, headers, progress)
+                tree = modules.module_tree(kernel)
+                headers = headers or stack.enter_context(modules.headers_archive(cache, tree))
+                recipe = _module_recipe(group.request, item)
+                entry = modules.build_module(cache, kernel, recipe, compiler, headers, progress)
                 found = (entry, BINDER.file)
             built[item.recipe.name] = found
     return built
 
 
 def _find_module(
-    cache: Cache, fetched: FetchedBase, base: Base, arch: Arch, item: CheckedVariant, compiler: Compiler
+    cache: Cache, kernel: Kernel, request: KernelRequest, item: CheckedVariant, compiler: Compiler
 ) -> tuple[CacheEntry, str] | None:
-    """The distribution's module, or one built before; None when it must be built."""
+    """The kernel's own module, or one built before; None when it must be built."""
     if item.build_scope is None:
-        return fetched.kernel, f"modules/{BINDER.file}"
-    recipe = _module_recipe(base, arch, item)
-    entry = cache.find("module", modules.module_key(fetched, recipe, compiler))
+        return kernel.image, f"{MODULES}/{BINDER.file}"
+    recipe = _module_recipe(request, item)
+    entry = cache.find("module", modules.module_key(modules.module_tree(kernel), recipe, compiler))
     return (entry, BINDER.file) if entry else None
 
 
-def _module_recipe(base: Base, arch: Arch, item: CheckedVariant) -> ModuleRecipe:
+def _module_recipe(request: KernelRequest, item: CheckedVariant) -> ModuleRecipe:
     assert item.build_scope is not None
-    return ModuleRecipe(item.recipe.name, base, arch, item.build_scope, item.patches)
+    return ModuleRecipe(item.recipe.name, request.base, request.arch, item.build_scope, item.patches)
 
 
 def _checksums(built: _Modules) -> dict[str, str]:
     return {name: entry.sha256(file) for name, (entry, file) in built.items()}
-
-
-def _scope_of(variants: Sequence[CheckedVariant]) -> str | None:
-    return variants[0].build_scope if variants else None
 
 
 def _describe(item: CheckedVariant, entry: CacheEntry, file: str) -> VariantArtefacts:
@@ -285,31 +264,30 @@ def _describe(item: CheckedVariant, entry: CacheEntry, file: str) -> VariantArte
     )
 
 
-def _pinned(
-    base: Base, arch: Arch, variants: Sequence[CheckedVariant], pins: Pins, progress: Progress
-) -> GuestImages:
+def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:
     """The guests of an earlier run: as they lie in the cache, or made again and found identical."""
+    base, arch = group.request.base, group.request.arch
     record = pins.of(base.name, arch.name)
-    wanted = [WantedVariant(item.recipe.name, item.recipe.scope, item.patch_files) for item in variants]
+    wanted = [WantedVariant(item.recipe.name, item.recipe.scope, item.patch_files) for item in group.variants]
     require_same_variants(record, wanted)
-    found = find_pinned(_cache(cache_dir()), record)
+    cache = _cache(cache_dir())
+    found = find_pinned(cache, record)
     if found is not None:
-        return GuestImages(*found, record.release, record.page_size_bytes, record, _patches(variants))
+        return GuestImages(*found, record.release, record.page_size_bytes, record, _patches(group.variants))
     progress(
         f"{base.name} {arch.name}: not in the cache as it was; making it again from what the run recorded"
     )
-    group = recorded_variants(record, pins, variants)
-    require(needs_of(arch.name, *_stages(_scope_of(group))))
-    packages = recorded_packages(base.name, arch.name, record.release, record.packages)
-    guest = _prepare_base(base, arch, group, progress, recorded=packages)
+    again = recorded_variants(record, pins, group.variants)
+    require(needs_of(arch.name, *_stages(again.request)))
+    kernel = source_of(base).obtain_recorded(cache, again.request, record, progress)
+    guest = _make(again, kernel, progress)
     require_identical(record, guest.manifest)
     return guest
 
 
-def _locked(
-    base: Base, arch: Arch, variants: Sequence[CheckedVariant], locked: LockedBase, progress: Progress
-) -> GuestImages:
-    packages = recorded_packages(base.name, arch.name, locked.release, locked.packages)
-    guest = _prepare_base(base, arch, variants, progress, recorded=packages)
+def _locked(group: KernelGroup, locked: LockedBase, progress: Progress) -> GuestImages:
+    base = group.request.base
+    kernel = source_of(base).obtain_recorded(_cache(cache_dir()), group.request, locked, progress)
+    guest = _make(group, kernel, progress)
     require_locked_files(base.name, locked, guest.manifest)
     return guest

@@ -10,10 +10,9 @@ from typing import Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
+from orchestrator.kernels.base import BUSYBOX_FILE, MODULES, ORDER_FILE, Kernel, Progress
 from orchestrator.kernels.build.guest_agent import AGENT_FILE
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.debian.fetch import Progress
-from orchestrator.kernels.debian.unpack import ORDER_FILE
 from orchestrator.kernels.modules import BINDER
 
 INITRAMFS_FILE = "initramfs.cpio"
@@ -25,32 +24,30 @@ _DIRECTORIES = ("bin", "dev", "proc", "sys", "tmp", "modules", "modules/common")
 CPIO = ("cpio", "-o", "-0", "-H", "newc", "--quiet", "--reproducible", "-R", "0:0")
 
 
-def initramfs_key(
-    kernel: CacheEntry, busybox: CacheEntry, agent: CacheEntry, modules: Mapping[str, str]
-) -> dict[str, Any]:
+def initramfs_key(kernel: Kernel, agent: CacheEntry, modules: Mapping[str, str]) -> dict[str, Any]:
     """Everything the archive depends on; `modules` are the checksums of the variants' modules."""
-    common = {name: fact.sha256 for name, fact in kernel.meta.files.items() if name.startswith("modules/")}
+    files = kernel.image.meta.files
+    common = {name: fact.sha256 for name, fact in files.items() if name.startswith(f"{MODULES}/")}
     return {
         "format": _FORMAT,
         "agent": agent.sha256(AGENT_FILE),
-        "busybox": busybox.sha256("busybox"),
+        "busybox": kernel.busybox.sha256(BUSYBOX_FILE),
         "common": common,
-        "order": kernel.sha256(ORDER_FILE),
+        "order": kernel.image.sha256(ORDER_FILE),
         "variants": dict(modules),
     }
 
 
 def build_initramfs(
     cache: Cache,
-    kernel: CacheEntry,
-    busybox: CacheEntry,
+    kernel: Kernel,
     agent: CacheEntry,
     modules: Mapping[str, tuple[Path, str]],
     progress: Progress,
 ) -> CacheEntry:
     """The archive, from the cache or packed now. `modules`: path and checksum by variant name."""
-    files = _layout(kernel, busybox, agent, {name: path for name, (path, _) in modules.items()})
-    what = f"initramfs for {kernel.meta.what}: {', '.join(modules) or 'no variant'}"
+    files = _layout(kernel, agent, {name: path for name, (path, _) in modules.items()})
+    what = f"initramfs for {kernel.image.meta.what}: {', '.join(modules) or 'no variant'}"
 
     def make(directory: Path) -> dict[str, str]:
         progress(f"packing the {what}")
@@ -65,7 +62,7 @@ def build_initramfs(
         (directory / INITRAMFS_FILE).write_bytes(archive)
         return {}
 
-    key = initramfs_key(kernel, busybox, agent, {name: sha256 for name, (_, sha256) in modules.items()})
+    key = initramfs_key(kernel, agent, {name: sha256 for name, (_, sha256) in modules.items()})
     return cache.obtain(
         "initramfs",
         key,
@@ -76,17 +73,15 @@ def build_initramfs(
     )
 
 
-def _layout(
-    kernel: CacheEntry, busybox: CacheEntry, agent: CacheEntry, modules: Mapping[str, Path]
-) -> dict[str, tuple[Path, int]]:
+def _layout(kernel: Kernel, agent: CacheEntry, modules: Mapping[str, Path]) -> dict[str, tuple[Path, int]]:
     """Where each file goes in the guest, where it comes from, and its mode."""
     files = {
         "init": (agent.file(AGENT_FILE), 0o755),
-        "bin/busybox": (busybox.file("busybox"), 0o755),
-        "modules/common/order": (kernel.file(ORDER_FILE), 0o644),
+        "bin/busybox": (kernel.busybox.file(BUSYBOX_FILE), 0o755),
+        "modules/common/order": (kernel.image.file(ORDER_FILE), 0o644),
     }
-    for name in kernel.file(ORDER_FILE).read_text().split():
-        files[f"modules/common/{name}"] = (kernel.file(f"modules/{name}"), 0o644)
+    for name in kernel.image.file(ORDER_FILE).read_text().split():
+        files[f"modules/common/{name}"] = (kernel.image.file(f"{MODULES}/{name}"), 0o644)
     for variant, path in modules.items():
         files[f"modules/{variant}/{BINDER.file}"] = (path, 0o644)
     return files

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.bases import find_base
 from orchestrator.errors import InputError
+from orchestrator.kernels.base import KernelRequest
 from orchestrator.kernels.build.patch import Patch, check_headers, read_patch
 from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
@@ -76,17 +77,31 @@ def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> N
         raise InputError(f"'{variant.name}' cannot be used as the name of a variant")
 
 
-def checked_by_base(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, list[CheckedVariant]]:
-    """As `check_variants`, for recipes of any bases; by base."""
+@dataclass(frozen=True)
+class KernelGroup:
+    """Variants that run one and the same kernel, each with a driver of its own."""
+
+    request: KernelRequest
+    variants: tuple[CheckedVariant, ...] = ()
+
+
+def by_kernel(arch: str, variants: Sequence[VariantRecipe]) -> list[KernelGroup]:
+    """As `check_variants`, for recipes of any bases: those of one base share its kernel."""
     by_base: dict[str, list[VariantRecipe]] = {}
     for variant in variants:
         by_base.setdefault(variant.base, []).append(variant)
-    return {base: check_variants(arch, recipes) for base, recipes in by_base.items()}
+    checked = {base: check_variants(arch, recipes) for base, recipes in by_base.items()}
+    return [_group(base, arch, group) for base, group in checked.items()]
 
 
-def recorded_variants(
-    record: ArtefactManifest, pins: Pins, given: Sequence[CheckedVariant]
-) -> list[CheckedVariant]:
+def _group(base: str, arch: str, variants: Sequence[CheckedVariant]) -> KernelGroup:
+    return KernelGroup(
+        KernelRequest(*find_base(base, arch), next((item.build_scope for item in variants), None)),
+        tuple(variants),
+    )
+
+
+def recorded_variants(record: ArtefactManifest, pins: Pins, given: Sequence[CheckedVariant]) -> KernelGroup:
     """All variants that a record has: the modules of all of them are in the guest's root.
 
     Their patches are those that the run kept, or that are `given` now. Raises HostError when one is
@@ -103,7 +118,7 @@ def recorded_variants(
         for patch in patches:
             check_headers(patch, variant.scope or "")
         checked.append(CheckedVariant(recipe, patches, build_scope))
-    return checked
+    return _group(record.base, record.arch, checked)
 
 
 def locked_variants(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, LockedVariant]:
@@ -112,6 +127,6 @@ def locked_variants(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, L
         item.recipe.name: LockedVariant(
             base=item.recipe.base, scope=item.recipe.scope, patches=item.patch_files
         )
-        for group in checked_by_base(arch, variants).values()
-        for item in group
+        for group in by_kernel(arch, variants)
+        for item in group.variants
     }

@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.arch import ARCHS, Arch
 from orchestrator.bases import BASES, Base
 from orchestrator.errors import HostError, InputError, OomlabError
 from orchestrator.host.programs import Need, Stage, needs_of, require
+from orchestrator.kernels.base import KernelRequest, Progress, SourceTree
+from orchestrator.kernels.build.module import module_tree
 from orchestrator.kernels.build.patch import Patch, apply_patch
 from orchestrator.kernels.build.tree import Tree, TreeFile, read_tree
-from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.debian import fetch
-from orchestrator.kernels.debian.resolve import ResolvedBase
+from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.modules import BINDER
+from orchestrator.kernels.sources import source_of
 from orchestrator.mail.series import Arranged
 from orchestrator.patch_review.applicability import Files, Kind, Verdict, check
 from orchestrator.patch_review.source_file import SourceFile
@@ -26,15 +27,13 @@ _GOOD = (Kind.APPLIES, Kind.ADAPTED)
 
 _OTHERS_ARE_IN = "not in this base, although others of the series are"
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class BaseSource:
-    """The source of a base below `SCOPE`, and the packages it came from."""
+    """The source of a base below `SCOPE`: its files as patches see them, and where they came from."""
 
     name: str
-    resolved: ResolvedBase
+    tree: SourceTree
     files: Files
 
 
@@ -76,31 +75,26 @@ def _bases(arch_name: str) -> list[Base]:
 
 
 def _needs(cache: Cache, bases: Sequence[Base], arch: Arch) -> tuple[Need, ...]:
-    """What proving patches needs, and what fetching sources does unless all of them are there."""
-    recorded = [fetch.recorded_base(cache, base, arch) for base in bases]
-    fetched = all(resolved and _cached_source(cache, resolved) for resolved in recorded)
-    stages: list[Stage] = ["patch"] if fetched else ["patch", "fetch"]
+    """What proving patches needs, and what having sources does unless all of them are there."""
+    stages: dict[Stage, None] = {"patch": None}
+    for base in bases:
+        source = source_of(base)
+        if source.known_source(cache, KernelRequest(base, arch, SCOPE)) is None:
+            stages |= dict.fromkeys(source.stages)
     return needs_of(arch.name, *stages)
 
 
 def _load(cache: Cache, base: Base, arch: Arch, progress: Progress) -> BaseSource:
-    resolved = fetch.recorded_base(cache, base, arch)
-    entry = _cached_source(cache, resolved) if resolved else None
-    if resolved is None or entry is None:
-        fetched = fetch.fetch_base(cache, base, arch, scope=SCOPE, progress=progress)
-        resolved, entry = fetched.resolved, fetched.source
-    assert entry is not None
-    tree = read_tree(entry.path, SCOPE)
+    request = KernelRequest(base, arch, SCOPE)
+    tree = source_of(base).known_source(cache, request)
+    if tree is None:
+        kernel = source_of(base).obtain(cache, request, progress)
+        tree = module_tree(kernel).source
     files = {
-        path: SourceFile(path, file.content.decode(errors="surrogateescape")) for path, file in tree.items()
+        path: SourceFile(path, file.content.decode(errors="surrogateescape"))
+        for path, file in read_tree(tree.path, SCOPE).items()
     }
-    return BaseSource(base.name, resolved, files)
-
-
-def _cached_source(cache: Cache, resolved: ResolvedBase) -> CacheEntry | None:
-    """Of all parts of a base only this one is needed here."""
-    part = next(part for part in fetch.parts_of(resolved, SCOPE) if part.kind == "source")
-    return cache.find(part.kind, part.recipe)
+    return BaseSource(base.name, tree, files)
 
 
 def check_all(arranged: Arranged, source: BaseSource) -> dict[int, Checked]:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import InputError, OomlabError
+from orchestrator.kernels.base import Progress
 from orchestrator.kernels.cache import Cache
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.mail.series import Arranged, Group, narrowed
 from orchestrator.patch_review.applicability import Kind
-from orchestrator.patch_review.bases import BaseSource, Checked, Progress, check_all, load_sources
-from orchestrator.patch_review.checkpatch import Finding, obtain_checkpatch, run_checkpatch
+from orchestrator.patch_review.bases import BaseSource, Checked, check_all, load_sources
+from orchestrator.patch_review.checkpatch import FILES, Finding, run_checkpatch
 from orchestrator.patch_review.notes import notes
 from orchestrator.paths import cache_dir
 
@@ -75,19 +76,17 @@ def review(
     reviewed = []
     for number, patch in arranged.patches.items():
         checked = [(source, column[number]) for source, column in columns if number in column]
-        styles = tuple(_styles(cache, checked, progress)) if with_checkpatch else ()
+        styles = tuple(_styles(checked, progress)) if with_checkpatch else ()
         doubts = tuple(notes(patch, contents.reports))
         reviewed.append(Reviewed(number, patch, doubts, tuple(item for _, item in checked), styles))
     return Review(tuple(reviewed), tuple(failures), arranged)
 
 
-def _styles(
-    cache: Cache, checked: Sequence[tuple[BaseSource, Checked]], progress: Progress
-) -> Iterator[Style]:
+def _styles(checked: Sequence[tuple[BaseSource, Checked]], progress: Progress) -> Iterator[Style]:
     for source, item in checked:
         if item.verdict.kind in (Kind.APPLIES, Kind.ADAPTED) and item.verdict.text:
             try:
-                entry = obtain_checkpatch(cache, source.resolved, progress)
+                entry = source.tree.scripts(FILES, progress)
                 yield Style(source.name, tuple(run_checkpatch(entry, item.verdict)))
             except OomlabError as error:
                 yield Style(source.name, failure=error.message)

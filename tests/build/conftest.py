@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bases import find_base
+from orchestrator.kernels.base import Kernel, KernelRequest
 from orchestrator.kernels.build import module
 from orchestrator.kernels.build.module import ModuleRecipe
 from orchestrator.kernels.build.patch import read_patch
 from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.build.tree import TreeFile, read_tree
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.debian import fetch
+from orchestrator.kernels.sources import source_of
 from orchestrator.paths import cache_dir
 
 SCOPE = "drivers/android"
@@ -35,7 +36,7 @@ class Workbench:
     """debian-6.1 for arm64, unpacked and ready to build modules."""
 
     cache: Cache
-    fetched: fetch.FetchedBase
+    kernel: Kernel
     headers: Path
     source: dict[str, TreeFile]
     scratch: Path
@@ -71,19 +72,19 @@ class Workbench:
         recipe = ModuleRecipe("test", base, arch, SCOPE, (read_patch(patch),))
         cache = Cache(self.scratch / "cache")
         compiler = find_compiler(arch, base.compiler_major)
-        return module.build_module(cache, self.fetched, recipe, compiler, self.headers, quiet).path
+        return module.build_module(cache, self.kernel, recipe, compiler, self.headers, quiet).path
 
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Workbench]:
     cache = Cache(cache_dir())
     base, arch = find_base("debian-6.1", "arm64")
-    fetched = fetch.fetch_base(cache, base, arch, scope=SCOPE, progress=quiet)
-    assert fetched.source is not None
+    kernel = source_of(base).obtain(cache, KernelRequest(base, arch, SCOPE), quiet)
+    tree = module.module_tree(kernel)
     with ExitStack() as stack:
-        headers = stack.enter_context(module.headers_archive(cache, fetched))
+        headers = stack.enter_context(module.headers_archive(cache, tree))
         scratch = stack.enter_context(cache.scratch())
-        yield Workbench(cache, fetched, headers, read_tree(fetched.source.path, SCOPE), scratch)
+        yield Workbench(cache, kernel, headers, read_tree(tree.source.path, SCOPE), scratch)
 
 
 @pytest.fixture

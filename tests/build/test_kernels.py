@@ -17,12 +17,15 @@ from orchestrator.bases import find_base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.host.process import run, start
+from orchestrator.kernels.base import KernelRequest
+from orchestrator.kernels.build.module import module_tree
 from orchestrator.kernels.build.patch import Patch, apply_patch, read_patch
 from orchestrator.kernels.build.tree import read_tree
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.images import GuestImages, prepare_images, prepare_probe
 from orchestrator.kernels.modules import BINDER
+from orchestrator.kernels.sources import source_of
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import cache_dir, resource_dir
@@ -74,11 +77,9 @@ def test_the_shipped_patches_build_for_every_base(base: str, arch: str) -> None:
 @pytest.mark.parametrize("base", ["debian-6.1", "debian-6.12"])
 def test_the_shipped_patches_apply_without_fuzz(base: str) -> None:
     found, arch = find_base(base, "arm64")
-    fetched = fetch.fetch_base(Cache(cache_dir()), found, arch, scope=SCOPE, progress=quiet)
-    assert fetched.source is not None
-    applied = apply_patch(
-        read_patch(shipped(base)), read_tree(fetched.source.path, SCOPE), SCOPE, target=base
-    )
+    kernel = source_of(found).obtain(Cache(cache_dir()), KernelRequest(found, arch, SCOPE), quiet)
+    source = module_tree(kernel).source
+    applied = apply_patch(read_patch(shipped(base)), read_tree(source.path, SCOPE), SCOPE, target=base)
     assert applied.remarks == ()
 
 
@@ -209,7 +210,9 @@ def test_two_runs_at_once_build_once(bench: Workbench, tmp_path: Path, checkout:
     )
     cache = tmp_path / "cache"
     shutil.copytree(cache_dir() / "bases", cache / "bases")
-    fetched = bench.fetched  # nothing is downloaded for this
+    base, arch = find_base("debian-6.1", "arm64")
+    # Nothing is downloaded for this.
+    fetched = fetch.fetch_base(Cache(cache_dir()), base, arch, scope=SCOPE, progress=quiet)
     for entry in (fetched.kernel, fetched.busybox, fetched.headers, fetched.source):
         assert entry is not None
         shutil.copytree(entry.path, cache / entry.path.relative_to(cache_dir()))

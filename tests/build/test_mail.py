@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from orchestrator.bases import find_base
 from orchestrator.cli import app
+from orchestrator.kernels.base import KernelRequest
+from orchestrator.kernels.build.module import module_tree
 from orchestrator.kernels.build.patch import apply_patch, read_patch
 from orchestrator.kernels.build.tree import TreeFile, read_tree
 from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.debian import fetch
+from orchestrator.kernels.sources import source_of
 from orchestrator.mail.contents import read_contents
 from orchestrator.patch_review.applicability import Kind, unified
 from orchestrator.patch_review.checkpatch import FILES as CHECKPATCH_FILES
@@ -35,11 +37,11 @@ def reviewed() -> Review:
     return review(read_contents(QUOTED.read_bytes()), "arm64", quiet, with_checkpatch=False)
 
 
-def source_of(base: str) -> dict[str, TreeFile]:
+def files_of(base: str) -> dict[str, TreeFile]:
     found, arch = find_base(base, "arm64")
-    fetched = fetch.fetch_base(Cache(cache_dir()), found, arch, scope=SCOPE, progress=quiet)
-    assert fetched.source is not None
-    return read_tree(fetched.source.path, SCOPE)
+    kernel = source_of(found).obtain(Cache(cache_dir()), KernelRequest(found, arch, SCOPE), quiet)
+    source = module_tree(kernel).source
+    return read_tree(source.path, SCOPE)
 
 
 def squeezed(content: bytes) -> bytes:
@@ -72,7 +74,7 @@ def test_restored_patches_make_the_same_source_as_the_shipped_ones(
     }
     file = tmp_path / "restored.patch"
     file.write_text(next(text for name, text in texts.items() if name.endswith(base)))
-    before = source_of(base)
+    before = files_of(base)
     restored = apply_patch(read_patch(file), before, SCOPE, target=base)
     wanted = apply_patch(read_patch(resource_dir("images") / "patches" / shipped), before, SCOPE, target=base)
     assert restored.remarks == ()
@@ -118,7 +120,7 @@ def test_checkpatch_runs_in_the_sandbox(reviewed: Review, tmp_path: Path) -> Non
 
 
 def test_a_patch_of_a_series_may_need_the_one_before(tmp_path: Path) -> None:
-    base = source_of("debian-6.1")[FILE].content.decode()
+    base = files_of("debian-6.1")[FILE].content.decode()
     once = base.replace("alloc->pages = kcalloc(", "alloc->pages = kvcalloc(", 1)
     twice = once.replace("alloc->pages = kvcalloc(", "alloc->pages = vcalloc(", 1)
     diffs = [unified(SourceFile(FILE, a), SourceFile(FILE, b)) for a, b in ((base, once), (once, twice))]

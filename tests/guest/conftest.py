@@ -22,6 +22,7 @@ from orchestrator.guests.qemu.launcher import QemuLauncher
 from orchestrator.guests.qemu.machine import Boot
 from orchestrator.host.process import Child, Completed, run, start
 from orchestrator.kernels.debian.apt import host_architecture, open_apt, sources_of, sources_text
+from orchestrator.kernels.debian.resolve import packages_of
 from orchestrator.kernels.debian.sources import read_archives, trusted_keys
 from orchestrator.plan import PlannedBlock, plan_blocks
 from orchestrator.protocol.records import ControlRecord
@@ -60,7 +61,7 @@ def _no_guest_is_left() -> Iterator[None]:
 def lay_out_index(cache: Path) -> Path:
     """An index of packages in `cache` that passes for one fetched just now; its directory."""
     base, arch = find_base("debian-6.1", "arm64")
-    apt = open_apt(cache, base.made_from.origins[0], arch, host_architecture())
+    apt = open_apt(cache, packages_of(base).origins[0], arch, host_architecture())
     apt.root.mkdir(parents=True)
     apt.config.touch()
     configured = sources_text(sources_of(apt.origin, read_archives()), trusted_keys())

@@ -10,9 +10,9 @@ from orchestrator.arch import Arch
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.host.process import run
+from orchestrator.kernels.base import Progress
 from orchestrator.kernels.build.toolchain import Compiler
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.debian.fetch import Progress
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import resource_dir
 

@@ -16,14 +16,13 @@ from orchestrator.bases import Base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, InputError, OomlabError
 from orchestrator.host.process import run
+from orchestrator.kernels.base import HEADERS_FILE, Kernel, ModuleTree, Progress
 from orchestrator.kernels.build import tree as trees
 from orchestrator.kernels.build.patch import Patch, apply_patch
 from orchestrator.kernels.build.sandbox import GIVEN_DIR, SOURCE_DIR, Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.build.toolchain import Compiler
 from orchestrator.kernels.build.tree import Tree
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.debian import unpack
-from orchestrator.kernels.debian.fetch import FetchedBase, Progress
 from orchestrator.kernels.modules import BINDER, find_driver
 
 LOG_FILE = "build.log"
@@ -33,7 +32,6 @@ _PACK_S = 60.0
 _NEED_BYTES = 10_000_000
 _HEADERS_BYTES = 150_000_000
 _FORMAT = 1
-_HEADERS_FILE = "headers.tar"
 _LOG_BYTES = 1_000_000
 _EVIDENCE_LINES = 30
 _TELLING = re.compile(r"\b(error|undefined|not found|No such file|Error \d+)\b|: \*\*\* ")
@@ -48,8 +46,8 @@ _MAKE = (
 _BUILD_SCRIPT = " && ".join((
     "umask 022",
     "exec 3>&1 >&2",
-    f"tar -C {SOURCE_DIR} -xf {GIVEN_DIR}/{_HEADERS_FILE}",
-    f"rm {GIVEN_DIR}/{_HEADERS_FILE}",
+    f"tar -C {SOURCE_DIR} -xf {GIVEN_DIR}/{HEADERS_FILE}",
+    f"rm {GIVEN_DIR}/{HEADERS_FILE}",
     "tar -xf -",
     _MAKE,
     'test -f "$1/$6.ko"',
@@ -77,27 +75,24 @@ class ModuleRecipe:
 
 
 @contextmanager
-def headers_archive(cache: Cache, fetched: FetchedBase) -> Iterator[Path]:
-    """A tar archive of a `/usr/src` with the headers of a base, for as long as builds need it.
+def headers_archive(cache: Cache, tree: ModuleTree) -> Iterator[Path]:
+    """A tar archive of what modules are built against, for as long as builds need it.
 
     An archive, for the sandbox may not look into the cache, nor into root's directories at all.
     """
-    assert fetched.headers is not None
-    debs = [fetched.headers.file(name) for name in fetched.headers.meta.files]
     with cache.scratch(memory_bytes=_HEADERS_BYTES) as scratch:
-        unpack.unpack_headers(debs, scratch)
-        archive = scratch / _HEADERS_FILE
+        tree.lay_out(scratch)
+        archive = scratch / HEADERS_FILE
         deadline = Deadline.after(_PACK_S, "packing the kernel headers")
         run(["tar", "-C", scratch / "src", "-cf", archive, "."], deadline=deadline)
         shutil.rmtree(scratch / "src")
         yield archive
 
 
-def module_key(fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler) -> dict[str, Any]:
+def module_key(tree: ModuleTree, recipe: ModuleRecipe, compiler: Compiler) -> dict[str, Any]:
     """Everything the module depends on."""
     return {
-        "source": fetched.resolved.source.sha256,
-        "headers": [package.sha256 for package in fetched.resolved.headers],
+        **tree.key,
         "scope": recipe.scope,
         "patches": [patch.sha256 for patch in recipe.patches],
         "compiler": compiler.sha256,
@@ -110,9 +105,15 @@ def build_inputs() -> dict[str, Any]:
     return {"format": _FORMAT, "script": _BUILD_SCRIPT}
 
 
+def module_tree(kernel: Kernel) -> ModuleTree:
+    """What modules are built from; only a kernel that was asked for with a scope has it."""
+    assert kernel.modules is not None
+    return kernel.modules
+
+
 def build_module(
     cache: Cache,
-    fetched: FetchedBase,
+    kernel: Kernel,
     recipe: ModuleRecipe,
     compiler: Compiler,
     headers: Path,
@@ -124,16 +125,16 @@ def build_module(
     """
 
     def make(directory: Path) -> dict[str, str]:
-        patched = patched_tree(fetched, recipe, progress)
+        patched = patched_tree(module_tree(kernel), recipe, progress)
         progress(f"building {recipe.what}")
-        module, log = _compile(fetched, recipe, compiler, headers, patched)
+        module, log = _compile(kernel.release, recipe, compiler, headers, patched)
         (directory / BINDER.file).write_bytes(module)
         (directory / LOG_FILE).write_bytes(log)
         return {"compiler": compiler.version(), "source": trees.tree_sha256(patched)}
 
     return cache.obtain(
         "module",
-        module_key(fetched, recipe, compiler),
+        module_key(module_tree(kernel), recipe, compiler),
         make,
         what=recipe.what,
         need_bytes=_NEED_BYTES,
@@ -141,11 +142,10 @@ def build_module(
     )
 
 
-def patched_tree(fetched: FetchedBase, recipe: ModuleRecipe, progress: Progress) -> Tree:
+def patched_tree(against: ModuleTree, recipe: ModuleRecipe, progress: Progress) -> Tree:
     """The scope's source with all patches of the recipe; InputError as `apply_patch` raises it."""
-    assert fetched.source is not None
-    tree: Tree = trees.read_tree(fetched.source.path, recipe.scope)
-    target = f"{recipe.base.name} ({fetched.resolved.source.name} {fetched.resolved.source.version})"
+    tree: Tree = trees.read_tree(against.source.path, recipe.scope)
+    target = f"{recipe.base.name} ({against.source.name})"
     for patch in recipe.patches:
         try:
             applied = apply_patch(patch, tree, recipe.scope, target=target)
@@ -161,17 +161,17 @@ def patched_tree(fetched: FetchedBase, recipe: ModuleRecipe, progress: Progress)
 
 def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, headers: Path) -> SandboxCommand:
     """The sandboxed build: a tar archive of the tree on standard input, the module on standard output."""
-    return Sandbox(given={_HEADERS_FILE: headers}).command(
+    return Sandbox(given={HEADERS_FILE: headers}).command(
         _BUILD_SCRIPT, recipe.scope, release, recipe.arch.kbuild, compiler.prefix, compiler.command,
         find_driver(recipe.scope).module,
     )  # fmt: skip
 
 
 def _compile(
-    fetched: FetchedBase, recipe: ModuleRecipe, compiler: Compiler, headers: Path, tree: Tree
+    release: str, recipe: ModuleRecipe, compiler: Compiler, headers: Path, tree: Tree
 ) -> tuple[bytes, bytes]:
     """The module and the build log."""
-    command = build_command(recipe, fetched.resolved.release, compiler, headers)
+    command = build_command(recipe, release, compiler, headers)
     deadline = Deadline.after(_BUILD_S, f"building {recipe.what}")
     try:
         done = run_sandboxed(command, input_bytes=trees.pack(tree), deadline=deadline)

@@ -15,6 +15,7 @@ from orchestrator.arch import ARCHS, Arch
 from orchestrator.bases import Base, Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
+from orchestrator.kernels.base import Progress
 from orchestrator.kernels.cache import Cache, CacheEntry, Make
 from orchestrator.kernels.debian import unpack
 from orchestrator.kernels.debian.apt import Apt, ArchiveMovedOn, deb_file_name, host_architecture, open_apt
@@ -26,8 +27,6 @@ from orchestrator.kernels.verified import file_sha256
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
-
-Progress = Callable[[str], None]
 
 FETCH_S = 1800.0
 _FORMAT = 1  # goes into every key: change it when an entry's files change their names or meaning
@@ -108,6 +107,12 @@ def find_base(cache: Cache, resolved: ResolvedBase, scope: str | None) -> Fetche
         headers=entries.get("headers"),
         source=entries.get("source"),
     )
+
+
+def find_source(cache: Cache, resolved: ResolvedBase, scope: str) -> CacheEntry | None:
+    """The source of a scope alone, whatever else of the base is in the cache."""
+    part = next(part for part in parts_of(resolved, scope) if part.kind == "source")
+    return cache.find(part.kind, part.recipe)
 
 
 def recorded_base(cache: Cache, base: Base, arch: Arch) -> ResolvedBase | None:
@@ -244,13 +249,13 @@ def fetch_parts(
 
 def _unpack(cache: Cache, part: Part, downloads: Path, progress: Progress, deadline: Deadline) -> None:
     progress(f"unpacking {part.what}")
-    debs = [_verified(downloads, package) for package in part.packages]
+    debs = [verified(downloads, package) for package in part.packages]
     size_bytes = sum(package.size_bytes for package in part.packages)
     make: Make = partial(part.make, debs)
     cache.obtain(part.kind, part.recipe, make, what=part.what, need_bytes=size_bytes, deadline=deadline)
 
 
-def _verified(directory: Path, package: Package) -> Path:
+def verified(directory: Path, package: Package) -> Path:
     """The downloaded file; apt has verified it, this makes sure that it is the one in the record."""
     deb = directory / deb_file_name(package)
     if not deb.exists() or file_sha256(deb) != package.sha256:

@@ -11,7 +11,7 @@ from orchestrator.arch import Arch
 from orchestrator.bases import Base, Origin
 from orchestrator.errors import HostError
 from orchestrator.kernels.debian.apt import INDEX_MAX_AGE_S, IndexRecord, Source, SuiteMissing
-from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, Version, resolve
+from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, Version, packages_of, resolve
 from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 
 
@@ -46,7 +46,7 @@ class Search:
         looked for and where.
         """
         looked: list[str] = []
-        for origin in self.base.made_from.origins:
+        for origin in packages_of(self.base).origins:
             try:
                 return self._find_in(origin)
             except SuiteMissing as missing:
@@ -79,5 +79,5 @@ class Search:
 
 
 def _hint(base: Base) -> str:
-    suites = list(dict.fromkeys(origin.suite for origin in base.made_from.origins))
+    suites = list(dict.fromkeys(origin.suite for origin in packages_of(base).origins))
     return f"{base.name} comes from the suite {' or '.join(suites)}: add it to this host's package sources"

@@ -17,6 +17,7 @@ from orchestrator.bases import Base, Origin
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.programs import host_arch
+from orchestrator.kernels.base import Progress
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian.apt import (
     INDEX_MAX_AGE_S,
@@ -29,13 +30,12 @@ from orchestrator.kernels.debian.apt import (
 from orchestrator.kernels.debian.fetch import (
     FETCH_S,
     FetchedBase,
-    Progress,
     downloading,
     fetch_lock,
     fetch_parts,
     find_base,
 )
-from orchestrator.kernels.debian.resolve import BUSYBOX, ResolvedBase
+from orchestrator.kernels.debian.resolve import BUSYBOX, ResolvedBase, packages_of
 from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 from orchestrator.kernels.manifest import Package
 
@@ -140,7 +140,7 @@ class Recall:
         """Which index has which of them; HostError that names those that none has."""
         left = list(packages)
         plan: list[tuple[Index, list[Package]]] = []
-        for origin, past in [(origin, past) for past in pasts for origin in self.base.made_from.origins]:
+        for origin, past in [(origin, past) for past in pasts for origin in packages_of(self.base).origins]:
             index = self.open_index(origin, past) if left else None
             if index is None or not self._updated(index, origin, past):
                 continue

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.arch import Arch
-from orchestrator.bases import Base, Origin
+from orchestrator.bases import Base, DebianPackages, Origin
 from orchestrator.errors import HostError
 from orchestrator.kernels.debian.apt import IndexRecord
 from orchestrator.kernels.manifest import Package
@@ -49,8 +49,14 @@ class ResolvedBase(BaseModel):
 
     def origin(self, base: Base) -> Origin:
         """The origin of `base` that these packages come from; records of older versions name none."""
-        known = (origin for origin in base.made_from.origins if origin.suite == self.suite)
-        return next(known, base.made_from.origins[0])
+        known = (origin for origin in packages_of(base).origins if origin.suite == self.suite)
+        return next(known, packages_of(base).origins[0])
+
+
+def packages_of(base: Base) -> DebianPackages:
+    """What a base that Debian ships is made from."""
+    assert isinstance(base.made_from, DebianPackages)
+    return base.made_from
 
 
 def host_libc() -> Version:
@@ -67,10 +73,10 @@ def resolve(
     source need not match: then an older pair that does is taken. The build tools have to run on this
     host: with its `libc` (empty takes any). Raises BaseMissing when there is no such version.
     """
-    name = f"{base.made_from.meta_package('image', arch, origin)}:{arch.debian}"
+    name = f"{packages_of(base).meta_package('image', arch, origin)}:{arch.debian}"
     lacks: list[str] = []
     for meta in show([name]):
-        image_name, version = _exact_dependency(meta.depends, f"linux-image-{base.made_from.series}.")
+        image_name, version = _exact_dependency(meta.depends, f"linux-image-{packages_of(base).series}.")
         if not image_name:
             continue
         release = image_name.removeprefix("linux-image-")
@@ -80,7 +86,7 @@ def resolve(
         lacks.append(f"{image_name} {version} is there, {found}")
     raise BaseMissing(
         f"no complete set of packages of {base.name} for {arch.name}",
-        evidence=lacks or [f"no {name} of {base.made_from.series}"],
+        evidence=lacks or [f"no {name} of {packages_of(base).series}"],
     )
 
 
@@ -90,16 +96,16 @@ def _resolve_version(
     """The packages of one version, or what stands against it."""
     headers_name = f"linux-headers-{release}"
     guest = [f"{name}:{arch.debian}" for name in (f"linux-image-{release}", headers_name, BUSYBOX)]
-    records = show([*guest, base.made_from.source_package])
+    records = show([*guest, packages_of(base).source_name])
     image = _pick(records, f"linux-image-{release}", version)
     headers = _pick(records, headers_name, version)
-    source = _pick(records, base.made_from.source_package, version)
+    source = _pick(records, packages_of(base).source_name, version)
     busybox = _pick(records, BUSYBOX, None)
     if image is None or headers is None or source is None or busybox is None:
         found = {
             "image": image,
             headers_name: headers,
-            base.made_from.source_package: source,
+            packages_of(base).source_name: source,
             BUSYBOX: busybox,
         }
         return f"but not its {', '.join(name for name, record in found.items() if record is None)}"

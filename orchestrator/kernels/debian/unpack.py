@@ -15,10 +15,9 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.host.process import run, start
 from orchestrator.kernels import kmod
+from orchestrator.kernels.base import MODULES, ORDER_FILE
 from orchestrator.kernels.debian import bzimage
 from orchestrator.kernels.modules import DRIVERS, guest_modules, module_file
-
-ORDER_FILE = "common-order"
 
 # Where what these modules depend on usually lives. Anything else costs a second pass over the package.
 _LIKELY = (
@@ -58,7 +57,7 @@ def unpack_kernel(deb: Path, directory: Path) -> dict[str, str]:
         order, missing = _order(contents, builtin)
     if missing:
         raise HostError(f"{deb.name} has no module {', '.join(sorted(missing))}")
-    modules = directory / "modules"
+    modules = directory / MODULES
     modules.mkdir()
     for path, content in contents.items():
         if not kmod.is_module(path):
@@ -120,15 +119,23 @@ def unpack_source(deb: Path, scope: str, directory: Path) -> dict[str, str]:
 
     The tarball is sorted, so reading ends behind the directory: a third of it for drivers/android.
     """
+    with source_archive(deb) as archive:
+        found = _copy_scope(archive, scope, directory)
+    if not found:
+        raise HostError(f"{deb.name} has no {scope}")
+    return {}
+
+
+@contextmanager
+def source_archive(deb: Path) -> Iterator[tarfile.TarFile]:
+    """The tarball in a linux-source package, as a stream; HostError for a package without one."""
     with deb_members(deb) as outer:
         for member in outer:
             if member.name.endswith((".tar.xz", ".tar.gz", ".tar.zst")):
                 inner = cast(IO[bytes], outer.extractfile(member))
                 with tarfile.open(fileobj=inner, mode="r|xz") as archive:
-                    found = _copy_scope(archive, scope, directory)
-                if not found:
-                    raise HostError(f"{deb.name} has no {scope}")
-                return {}
+                    yield archive
+                return
     raise HostError(f"{deb.name} holds no source tarball")
 
 

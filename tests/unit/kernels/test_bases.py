@@ -11,6 +11,7 @@ import pytest
 from orchestrator.arch import ARCHS, ArchName
 from orchestrator.bases import BASES, counterpart, find_base, peculiarities
 from orchestrator.errors import InputError
+from orchestrator.kernels.debian.resolve import packages_of
 from orchestrator.kernels.modules import BINDER, DRIVERS, find_driver, guest_modules, module_file
 from orchestrator.paths import resource_dir
 from orchestrator.scenario.device import Variant
@@ -29,12 +30,12 @@ from orchestrator.scenario.device import Variant
 def test_all_promised_bases_exist(base: str, arch: str) -> None:
     found, architecture = find_base(base, arch)
     assert (found.name, architecture.name) == (base, arch)
-    assert all(origin.suite in origin.suites for origin in found.made_from.origins)
+    assert all(origin.suite in origin.suites for origin in packages_of(found).origins)
 
 
 def test_meta_packages_are_named_as_their_suite_names_them() -> None:
     base, arch = find_base("debian-6.12-16k", "arm64")
-    shipped = base.made_from
+    shipped = packages_of(base)
     assert {origin.suite: shipped.meta_package("image", arch, origin) for origin in shipped.origins} == {
         "bookworm-security": "linux-image-6.12-arm64-16k",
         "trixie": "linux-image-arm64-16k",

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -18,11 +16,11 @@ from orchestrator.arch import ARCHS, Arch
 from orchestrator.bases import BASES, Base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
+from orchestrator.host.programs import Stage
+from orchestrator.kernels.base import KernelRequest, SourceTree
 from orchestrator.kernels.build.patch import Applied, Patch
 from orchestrator.kernels.build.tree import TreeFile
-from orchestrator.kernels.cache import Cache
-from orchestrator.kernels.debian import fetch
-from orchestrator.kernels.verified import file_sha256
+from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.patch_review import bases, checkpatch
 from orchestrator.patch_review.applicability import Kind, Verdict
 from orchestrator.patch_review.bases import SCOPE, load_sources
@@ -77,15 +75,35 @@ def test_an_unknown_architecture_and_a_host_that_lacks_programs(
     assert load_sources(cache, "arm64", quiet) == ([], ["patch is missing: install it"])
 
 
-@pytest.mark.parametrize(
-    ("recorded", "cached", "stages"),
-    [(True, True, ("patch",)), (True, False, ("patch", "fetch")), (False, True, ("patch", "fetch"))],
-)
-def test_the_archive_s_programs_are_needed_only_for_what_is_not_there(
-    recorded: bool, cached: bool, stages: tuple[str, ...], cache: Cache, monkeypatch: pytest.MonkeyPatch
+@dataclass
+class OneSource:
+    """A source of kernels that has, or can have, the source of one scope; asked for nothing else."""
+
+    tree: SourceTree
+    cached: bool
+    stages: tuple[Stage, ...] = ("fetch", "build")
+    obtained: list[KernelRequest] = field(default_factory=list)
+
+    def known_source(self, _cache: Cache, request: KernelRequest) -> SourceTree | None:
+        assert request.scope == SCOPE
+        return self.tree if self.cached else None
+
+    def obtain(self, _cache: Cache, request: KernelRequest, progress: object) -> object:
+        assert progress is quiet
+        self.obtained.append(request)
+        return SimpleNamespace(modules=SimpleNamespace(source=self.tree))
+
+
+def no_scripts(_names: object, _progress: object) -> CacheEntry:
+    raise AssertionError("nobody asked for scripts")
+
+
+@pytest.mark.parametrize(("cached", "stages"), [(True, ("patch",)), (False, ("patch", "fetch", "build"))])
+def test_a_source_s_programs_are_needed_only_for_what_is_not_there(
+    cached: bool, stages: tuple[str, ...], cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "recorded_base", lambda *_: "resolved" if recorded else None)
-    monkeypatch.setattr(bases, "_cached_source", lambda *_: "entry" if cached else None)
+    source = OneSource(SourceTree(cache.root, "x", no_scripts), cached)
+    monkeypatch.setattr(bases, "source_of", lambda _base: source)
     monkeypatch.setattr(bases, "needs_of", lambda *words: words)
     base = BASES["debian-6.1"]
     found: object = bases._needs(cache, [base, base], ARCHS["arm64"])
@@ -98,26 +116,12 @@ def test_a_source_is_taken_from_the_cache_or_fetched(
 ) -> None:
     (tmp_path / SCOPE).mkdir(parents=True)
     (tmp_path / PATH).write_bytes(b"int x\xff;\n")
-    entry = SimpleNamespace(path=tmp_path)
-    fetched: list[str] = []
-
-    def fetch_base(_cache: Cache, base: Base, _arch: Arch, *, scope: str, progress: object) -> object:
-        assert (scope, progress) == (SCOPE, quiet)
-        fetched.append(base.name)
-        return SimpleNamespace(resolved="fetched", source=entry)
-
-    def cached_source(_cache: Cache, resolved: str) -> object:
-        assert resolved == "recorded"
-        return entry if cached else None
-
-    monkeypatch.setattr(fetch, "recorded_base", lambda *_: "recorded")
-    monkeypatch.setattr(fetch, "fetch_base", fetch_base)
-    monkeypatch.setattr(bases, "_cached_source", cached_source)
-    source = bases._load(cache, BASES["debian-6.1"], ARCHS["arm64"], quiet)
-    assert source.name == "debian-6.1"
-    assert str(source.resolved) == ("recorded" if cached else "fetched")
-    assert source.files[PATH].text.encode(errors="surrogateescape") == b"int x\xff;\n"
-    assert fetched == ([] if cached else ["debian-6.1"])
+    source = OneSource(SourceTree(tmp_path, "x", no_scripts), cached)
+    monkeypatch.setattr(bases, "source_of", lambda _base: source)
+    found = bases._load(cache, BASES["debian-6.1"], ARCHS["arm64"], quiet)
+    assert (found.name, found.tree) == ("debian-6.1", source.tree)
+    assert found.files[PATH].text.encode(errors="surrogateescape") == b"int x\xff;\n"
+    assert source.obtained == ([] if cached else [KernelRequest(BASES["debian-6.1"], ARCHS["arm64"], SCOPE)])
 
 
 BEFORE = {PATH: SourceFile(PATH, "a\n")}
@@ -149,135 +153,6 @@ def test_a_verdict_is_proven_by_patch(
         assert found == VERDICT
     else:
         assert (found.kind, found.remarks, found.text) == (Kind.REFUSED, ("odd", refused), "")
-
-
-def tar_of(files: Mapping[str, bytes], mode: str = "w") -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-SCRIPTS = {f"linux-source-6.1/scripts/{name}": name.encode() for name in FILES}
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, bytes]], Path]:
-    """Makes what a package holds; `deb_members` needs dpkg-deb."""
-
-    def of(files: Mapping[str, bytes]) -> Path:
-        (tmp_path / "x.deb").write_bytes(tar_of(files))
-        return tmp_path / "x.deb"
-
-    @contextmanager
-    def members(deb: Path) -> Iterator[tarfile.TarFile]:
-        with tarfile.open(deb) as archive:
-            yield archive
-
-    monkeypatch.setattr(checkpatch, "deb_members", members)
-    return of
-
-
-def test_the_scripts_are_picked_out_of_the_source(
-    tmp_path: Path, package: Callable[[Mapping[str, bytes]], Path]
-) -> None:
-    inner = {"linux-source-6.1/scripts/other.pl": b"-", "linux-source-6.1/x/spelling.txt": b"-", **SCRIPTS}
-    deb = package({"./usr/share/doc/x": b"-", "./usr/src/linux-source-6.1.tar.xz": tar_of(inner, "w:xz")})
-    (tmp_path / "out").mkdir()
-    checkpatch._unpack(deb, tmp_path / "out")
-    assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
-        name: name for name in FILES
-    }
-
-
-def test_a_package_without_them_is_a_host_error(
-    tmp_path: Path, package: Callable[[Mapping[str, bytes]], Path]
-) -> None:
-    with pytest.raises(HostError, match=r"x\.deb holds no source tarball"):
-        checkpatch._unpack(package({"./usr/share/doc/x": b"-"}), tmp_path)
-    two = tar_of(dict(list(SCRIPTS.items())[:2]), "w:xz")
-    with pytest.raises(HostError, match=r"has no scripts/spelling\.txt"):
-        checkpatch._unpack(package({"./usr/src/x.tar.xz": two}), tmp_path)
-
-
-@dataclass
-class Store:
-    """A cache that holds one entry, or makes it."""
-
-    directory: Path
-    entry: str | None
-    asked: list[Any] = field(default_factory=list)
-
-    def find(self, kind: str, recipe: Mapping[str, Any]) -> str | None:
-        assert (kind, recipe["deb"], recipe["files"]) == ("checkpatch", "5" * 64, list(FILES))
-        return self.entry
-
-    def obtain(
-        self, kind: str, recipe: object, make: Callable[[Path], object], *, what: str, need_bytes: int,
-        deadline: Deadline,
-    ) -> str:  # fmt: skip
-        assert (kind, what) == ("checkpatch", "checkpatch of linux-source-6.1 6.1.2")
-        assert need_bytes > 140_000_000, "the package, and what comes out of it"
-        assert 1700 < deadline.remaining() <= 1800
-        make(self.directory)
-        return "made"
-
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        yield self.directory
-
-
-def test_checkpatch_comes_from_the_cache_or_out_of_the_source_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = SimpleNamespace(
-        name="linux-source-6.1", version="6.1.2", sha256="5" * 64, size_bytes=140_000_000
-    )
-    resolved: Any = SimpleNamespace(source=source)
-    steps: list[object] = []
-    monkeypatch.setattr(checkpatch, "_download", lambda _cache, _resolved, scratch: scratch / "x.deb")
-    monkeypatch.setattr(checkpatch, "_unpack", lambda *paths: steps.append(paths))
-    there: Any = Store(tmp_path, "there")
-    assert checkpatch.obtain_checkpatch(there, resolved, steps.append) == "there"  # type: ignore[comparison-overlap]
-    assert steps == []
-    missing: Any = Store(tmp_path, None)
-    assert checkpatch.obtain_checkpatch(missing, resolved, steps.append) == "made"  # type: ignore[comparison-overlap]
-    what = "checkpatch of linux-source-6.1 6.1.2"
-    assert steps == [
-        f"downloading 140 MB: linux-source-6.1 6.1.2 for {what}",
-        f"unpacking {what}",
-        (tmp_path / "x.deb", tmp_path),
-    ]
-
-
-@pytest.mark.parametrize(("given", "good"), [(b"right", True), (b"wrong", False), (None, False)])
-def test_a_download_is_what_the_index_says(
-    given: bytes | None, good: bool, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    right = tmp_path / "right"
-    right.write_bytes(b"right")
-    package = SimpleNamespace(name="p", version="1", sha256=file_sha256(right))
-    resolved: Any = SimpleNamespace(source=package, arch="arm64", base="debian-6.1", origin=lambda _base: "o")
-    calls: list[str] = []
-
-    def download(packages: list[object], scratch: Path) -> None:
-        assert packages == [package]
-        calls.append("download")
-        if given is not None:
-            (scratch / "p.deb").write_bytes(given)
-
-    apt = SimpleNamespace(update=lambda: calls.append("update"), download=download)
-    monkeypatch.setattr(checkpatch, "open_apt", lambda *_words: apt)
-    monkeypatch.setattr(checkpatch, "deb_file_name", lambda _package: "p.deb")
-    if good:
-        assert checkpatch._download(cache, resolved, tmp_path) == tmp_path / "p.deb"
-    else:
-        with pytest.raises(HostError, match="another p 1 than its index says"):
-            checkpatch._download(cache, resolved, tmp_path)
-    assert calls == ["update", "download"]
 
 
 @pytest.mark.parametrize("status", [0, 1])

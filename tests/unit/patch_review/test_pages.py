@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ class Bases:
         assert isinstance(cache, Cache)
         assert arch == "arm64"
         progress("loading")
-        return [BaseSource(name, None, files) for name, files in self.files.items()], self.failures  # type: ignore[arg-type]
+        tree: Any = SimpleNamespace(scripts=lambda _names, _progress: "scripts")
+        return [BaseSource(name, tree, files) for name, files in self.files.items()], self.failures
 
     def checkpatch(self, scripts: object, verdict: Verdict) -> list[Finding]:
         assert scripts == "scripts"
@@ -59,7 +61,6 @@ class Bases:
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> Bases:
     made = Bases()
     monkeypatch.setattr(review, "load_sources", made.load)
-    monkeypatch.setattr(review, "obtain_checkpatch", lambda _cache, _resolved, _progress: "scripts")
     monkeypatch.setattr(review, "run_checkpatch", made.checkpatch)
     monkeypatch.setattr(bases, "_proven", lambda verdict, _files, _target: verdict)
     return made

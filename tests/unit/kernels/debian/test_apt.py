@@ -22,6 +22,7 @@ from orchestrator.kernels.debian.apt import (
     sources_of,
     sources_text,
 )
+from orchestrator.kernels.debian.resolve import packages_of
 from orchestrator.kernels.debian.sources import KEYRING, Archive
 from orchestrator.kernels.manifest import Package
 
@@ -32,8 +33,8 @@ LTS = Archive(SECURITY, frozenset({"security"}), "a.sources:7", str(KEYRING))
 
 FINGERPRINT = "4CB50190207B4758A3F73A796ED0E7B82643E131!"
 
-OF_6_1 = BASES["debian-6.1"].made_from.origins[0]
-LATER, TRIXIE, BACKPORTS = BASES["debian-6.12"].made_from.origins
+OF_6_1 = packages_of(BASES["debian-6.1"]).origins[0]
+LATER, TRIXIE, BACKPORTS = packages_of(BASES["debian-6.12"]).origins
 
 
 def suites(origin: Origin, *archives: Archive) -> list[tuple[str, str]]:

@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator.bases import find_base
 from orchestrator.kernels.debian.apt import IndexRecord
-from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, host_libc, resolve
+from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, host_libc, packages_of, resolve
 from orchestrator.kernels.manifest import Package
 
 BASE, ARCH = find_base("debian-6.1", "arm64")
-ORIGIN = BASE.made_from.origins[0]
+ORIGIN = packages_of(BASE).origins[0]
 
 
 def record(name: str, version: str, depends: str = "", architecture: str = "arm64") -> IndexRecord:

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What any source of kernels gives, wherever its kernels come from: packages, a source tree, a file.
+
+The run, the builds of modules, the review of patches and the dry run know no more than this. Which source
+gives a base is in the table of `kernels.sources`; docs/how-to-kernel-source.md tells how to add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator.arch import Arch
+from orchestrator.bases import Base
+from orchestrator.host.programs import Stage
+from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.manifest import Package
+
+Progress = Callable[[str], None]
+
+IMAGE_FILE = "vmlinuz"
+CONFIG_FILE = "config"
+MODULES = "modules"
+ORDER_FILE = "common-order"
+BUSYBOX_FILE = "busybox"
+HEADERS_FILE = "headers.tar"
+
+
+@dataclass(frozen=True)
+class KernelRequest:
+    """The kernel that some variants run; with a `scope`, modules are built from that directory of it."""
+
+    base: Base
+    arch: Arch
+    scope: str | None = None
+
+    @property
+    def what(self) -> str:
+        """In messages."""
+        return f"{self.base.name} for {self.arch.name}"
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """A directory of a kernel's source as it is, below `path`; `name` is that of the source, in messages.
+
+    `scripts(names, progress)` gives files of the same source's scripts/ (checkpatch.pl is one), fetched if
+    need be: HostError when they cannot be had.
+    """
+
+    path: Path
+    name: str
+    scripts: Callable[[Sequence[str], Progress], CacheEntry]
+
+
+@dataclass(frozen=True)
+class ModuleTree:
+    """What modules of a kernel are built from, and against. `key`: everything of it that they depend on.
+
+    `lay_out(directory)` makes `directory/src/linux-headers-RELEASE`, in which `make M=DIR modules` works,
+    with all that it links to beside it: nothing outside of `src` is there during a build.
+    """
+
+    source: SourceTree
+    key: Mapping[str, Any]
+    lay_out: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel whose parts are in the cache.
+
+    `image` holds `IMAGE_FILE` as the emulator starts it, `CONFIG_FILE`, the modules of `kernels.modules` as
+    `MODULES/NAME.ko`, and in `ORDER_FILE` the file names of all but the drivers, each behind what it depends
+    on; what is built in is missing from both. `busybox` holds the static `BUSYBOX_FILE` of the guest's
+    architecture. `packages` are what it was made from, for the record. `modules`: None unless the request
+    had a scope.
+    """
+
+    release: str
+    version: str
+    page_size_bytes: int
+    image: CacheEntry
+    busybox: CacheEntry
+    packages: tuple[Package, ...]
+    modules: ModuleTree | None
+
+
+class KernelRecord(Protocol):
+    """What a run (`ArtefactManifest`) or a lock (`LockedBase`) keeps of a kernel, to have it again."""
+
+    @property
+    def release(self) -> str:
+        """`uname -r`."""
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """What it was made from."""
+
+
+@dataclass(frozen=True)
+class KernelPlan:
+    """Commands for a dry run, each one line to paste, and what they make below one directory.
+
+    `kernel` makes `IMAGE_FILE`, `root/bin/busybox`, and in `root/modules/common` the common modules and
+    their `order`; `headers` makes `HEADERS_FILE`, a tar archive of what `ModuleTree.lay_out` makes in `src`.
+    `driver(file)` copies the kernel's own driver to a place, `source(directory)` the scope's source below
+    one; both are there once `kernel` has been run.
+    """
+
+    release: str
+    kernel: tuple[str, ...]
+    headers: tuple[str, ...]
+    driver: Callable[[Path], str]
+    source: Callable[[Path], str]
+
+
+class KernelSource(Protocol):
+    """One way to come by kernels. All of it lies in the cache once it is there.
+
+    `stages`: for which stages of `host.programs` it needs programs, unless its work is done.
+    """
+
+    stages: tuple[Stage, ...]
+
+    def known(self, cache: Cache, request: KernelRequest) -> Kernel | None:
+        """The kernel as it was last taken, if all parts are in the cache; no process, no network."""
+
+    def obtain(
+        self, cache: Cache, request: KernelRequest, progress: Progress, *, refresh: bool = False
+    ) -> Kernel:
+        """The kernel from the cache, or made now. What is known stays in use until `refresh`.
+
+        HostError when it cannot be had here, InputError when what the user named is no such kernel.
+        """
+
+    def obtain_recorded(
+        self, cache: Cache, request: KernelRequest, record: KernelRecord, progress: Progress
+    ) -> Kernel:
+        """Exactly the kernel of a record; what `known` gives stays as it is.
+
+        HostError when it cannot be had any more, InputError for a record of which none can be made.
+        """
+
+    def known_source(self, cache: Cache, request: KernelRequest) -> SourceTree | None:
+        """The source of the scope if that is in the cache, whatever else is not; no process, no network."""
+
+    def plan(self, cache: Cache, request: KernelRequest, directory: Path) -> KernelPlan:
+        """What `obtain` would do, as commands below `directory`; starts nothing."""
+
+    def forget(self, cache: Cache) -> None:
+        """Remove what is remembered beside the cache's entries: the next `obtain` looks for the newest."""
