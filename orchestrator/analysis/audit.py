@@ -7,20 +7,17 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.clock import ICOUNT_SHIFT, Clock
+from orchestrator.frozen import Frozen
 from orchestrator.record.result import AuditPhase, AuditRow, TrialResult
 from orchestrator.stage import AuditedPhase
 
 _PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AuditTotal(_Frozen):
+class AuditTotal(Frozen):
     """Everything that one variant asked for in one phase, over all its traced forks."""
 
     variant: str = Field(description="its name")
@@ -47,7 +44,7 @@ class AuditTotal(_Frozen):
     oom_kills: int = Field(description="processes that the OOM killer chose on behalf of these requests")
 
 
-class Disturbance(_Frozen):
+class Disturbance(Frozen):
     """What tracing did to one variant's trigger: traced forks against untraced ones of the same blocks."""
 
     variant: str = Field(description="its name")
@@ -63,7 +60,7 @@ class Disturbance(_Frozen):
     taken_kb: int = Field(description="memory of the guest that the tracing took, at most")
 
 
-class AuditSummary(_Frozen):
+class AuditSummary(Frozen):
     """The allocation audit of a run under one clock."""
 
     totals: tuple[AuditTotal, ...] = Field(description="by phase, then variant")

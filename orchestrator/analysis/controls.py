@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.clock import Clock
 from orchestrator.files.folder import Folder
+from orchestrator.frozen import Frozen
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Stage
@@ -38,10 +39,8 @@ TranscriptCheck = Callable[[TrialResult, TrialResult], str | None]
 """The first difference between what two trials' guests said, None when there is none."""
 
 
-class ControlGroup(BaseModel):
+class ControlGroup(Frozen):
     """A variant and its twin under one clock."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     first: str = Field(description="name of the variant")
     second: str = Field(description="name of its twin")

@@ -5,17 +5,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from orchestrator.frozen import Frozen
 
 LEAST_BLOCKS_FOR_A_CLAIM = 6
 """With fewer distinct blocks an exact sign-flip test cannot reach p < 0.05: 2 / 2^5 = 0.0625."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Share(_Frozen):
+class Share(Frozen):
     """In how many blocks a variant had an outcome, with an interval for the share."""
 
     count: int = Field(description="blocks with the outcome (in more than half of the forks)")
@@ -24,7 +22,7 @@ class Share(_Frozen):
     high: float = Field(description="upper end of it")
 
 
-class OutcomeComparison(_Frozen):
+class OutcomeComparison(Frozen):
     """How often the two variants died of the trigger, block against block."""
 
     outcome: str = Field(description="the outcome that is counted, `oom` as a rule")
@@ -42,7 +40,7 @@ class OutcomeComparison(_Frozen):
 When = Literal["relaxed", "target", "trigger", "after"]
 
 
-class TimingComparison(_Frozen):
+class TimingComparison(Frozen):
     """One measured time of two variants. Ratios are candidate / baseline: below 1 is faster."""
 
     name: str = Field(description="`BM_sendVec_binder/4096` and the like, or the trigger's request: `mmap`")
@@ -80,7 +78,7 @@ class TimingComparison(_Frozen):
     words: str = Field(description="one sentence that claims no more than the numbers")
 
 
-class Noise(_Frozen):
+class Noise(Frozen):
     """What chance alone does on this machine."""
 
     quiet: bool | None = Field(description="the machine was quiet enough; null: nothing to judge it from")
@@ -93,7 +91,7 @@ class Noise(_Frozen):
     warnings: tuple[str, ...] = Field((), description="sentences, each with the figure behind it")
 
 
-class Comparison(_Frozen):
+class Comparison(Frozen):
     """A candidate against the baseline under one clock.
 
     Every figure is of blocks, never of forks: one number a block and variant.
@@ -112,7 +110,7 @@ class Comparison(_Frozen):
     noise: Noise = Field(description="A/A and spread")
 
 
-class Answer(_Frozen):
+class Answer(Frozen):
     """One of the reviewer's four questions, answered from the run's evidence."""
 
     question: str = Field(description="in the reviewer's words")

@@ -6,17 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.errors import ExitCode
+from orchestrator.frozen import Frozen
 
 State = Literal["ok", "warning", "fault"]
 
 
-class Finding(BaseModel):
+class Finding(Frozen):
     """One thing that a run needs, and how it stands."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     what: str = Field(description="the thing in a word or two")
     state: State = Field(
@@ -27,10 +26,8 @@ class Finding(BaseModel):
     remedy: str = Field("", description="the command, or the words, that mend it; empty: nothing is to do")
 
 
-class Diagnosis(BaseModel):
+class Diagnosis(Frozen):
     """All findings of one look at a machine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     ready: bool = Field(description="a run can be made here: there is no fault")
     findings: tuple[Finding, ...]

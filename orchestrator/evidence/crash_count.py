@@ -5,18 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from orchestrator.frozen import Frozen
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import KernelCrash
 from orchestrator.record.result import TrialResult
 from orchestrator.text.amounts import count_of
 
 
-class CrashCount(BaseModel):
+class CrashCount(Frozen):
     """One crash of one variant, in all its trials."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     variant: str = Field(description="name of the variant")
     crash: KernelCrash = Field(description="as it was reported first; below")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from orchestrator.frozen import Frozen
 
 Accelerator = Literal["tcg", "kvm"]
 
@@ -19,10 +19,8 @@ KVM_BROKEN = "KVM does not work here"
 """How the reason for TCG begins where KVM was there and no guest booted with it."""
 
 
-class AcceleratorReport(BaseModel):
+class AcceleratorReport(Frozen):
     """What the probe found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     accelerator: Accelerator
     reason: str

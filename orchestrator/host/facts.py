@@ -9,19 +9,16 @@ import re
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
+from orchestrator.frozen import Frozen
 
 OLDEST_QEMU = (7, 2)
 _VERSION_S = 10.0
 
 
-class HostFacts(BaseModel):
+class HostFacts(Frozen):
     """The machine a run was made on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     system: str
     kernel: str

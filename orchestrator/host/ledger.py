@@ -19,10 +19,11 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from orchestrator.errors import HostError
 from orchestrator.files.folder import Folder
+from orchestrator.frozen import Frozen
 from orchestrator.host.privilege import UNUSED_IDS
 from orchestrator.host.process import witnessed
 
@@ -36,10 +37,8 @@ _PID_MAX = 4 << 20
 """PID_MAX_LIMIT of include/linux/threads.h; 0 and negative numbers mean whole groups of processes."""
 
 
-class StartedProcess(BaseModel):
+class StartedProcess(Frozen):
     """One line of `ledger.jsonl`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     time: datetime = Field(default_factory=lambda: datetime.now(UTC))
     pid: int = Field(gt=0, le=_PID_MAX, strict=True)

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.errors import HostError
+from orchestrator.frozen import Frozen
 from orchestrator.kernels.build.guest_agent import agent_inputs
 from orchestrator.kernels.build.module import build_inputs
 from orchestrator.kernels.manifest import ArtefactManifest, Package, PatchFile, Sha256
@@ -23,11 +24,7 @@ from orchestrator.kernels.manifest import ArtefactManifest, Package, PatchFile, 
 Key = tuple[str | int, ...]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LockedBase(_Frozen):
+class LockedBase(Frozen):
     """A base kernel by its packages, and what is taken out of two of them."""
 
     release: str
@@ -36,7 +33,7 @@ class LockedBase(_Frozen):
     packages: tuple[Package, ...]
 
 
-class LockedVariant(_Frozen):
+class LockedVariant(Frozen):
     """What a variant's module is made from, beside its base."""
 
     base: str
@@ -44,7 +41,7 @@ class LockedVariant(_Frozen):
     patches: tuple[PatchFile, ...] = ()
 
 
-class Lock(_Frozen):
+class Lock(Frozen):
     """A lock file. `agent_inputs` and `build_inputs` stand for what this program brings itself."""
 
     lock: Literal[1] = Field(1, description="version of the format")

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from orchestrator.frozen import Frozen
 
 Sha256 = str
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Package(_Frozen):
+class Package(Frozen):
     """One binary package of the distribution, exactly."""
 
     name: str
@@ -24,14 +22,14 @@ class Package(_Frozen):
     size_bytes: int
 
 
-class PatchFile(_Frozen):
+class PatchFile(Frozen):
     """A patch by content; the name is what the user called it."""
 
     name: str
     sha256: Sha256
 
 
-class VariantArtefacts(_Frozen):
+class VariantArtefacts(Frozen):
     """The module one variant runs, and where it came from."""
 
     name: str
@@ -45,7 +43,7 @@ class VariantArtefacts(_Frozen):
     compiler: str | None = Field(default=None, description="first line of the compiler's --version")
 
 
-class ArtefactManifest(_Frozen):
+class ArtefactManifest(Frozen):
     """Everything the guests of one base kernel are made of."""
 
     base: str

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from orchestrator.errors import InputError
+from orchestrator.frozen import Frozen
 
 # Zones that a kernel allocation such as GFP_KERNEL never uses (gfp_zone in include/linux/gfp.h).
 NOT_FOR_KERNEL = frozenset({"Movable", "HighMem", "Device"})
 
 
-class Table(BaseModel):
+class Table(Frozen):
     """Base of the parsed files: frozen, unknown fields refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def zone_counts(zone: str) -> bool:

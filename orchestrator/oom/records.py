@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from orchestrator.frozen import Frozen
 
 EventType = Literal["oom", "memcg-oom", "alloc-failure", "lmk-kill", "show-mem"]
 
 
-class Record(BaseModel):
+class Record(Frozen):
     """Base of all records: frozen, unknown fields refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready dictionary without the fields that were not in the text."""

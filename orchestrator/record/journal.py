@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.files.folder import Folder
 from orchestrator.files.json_numbers import HugeNumberError, require_64_bits
+from orchestrator.frozen import Frozen
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.record.fallback import settled
 from orchestrator.record.result import BlockResult, TrialResult
@@ -35,9 +36,7 @@ _MOST_BYTES = 1024 * MIB
 _STEP_BYTES = 64 * KIB
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Entry(Frozen):
     time: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 

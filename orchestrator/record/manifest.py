@@ -5,19 +5,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.clock import Clock
+from orchestrator.frozen import Frozen
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.scenario.models import Scenario
 
 
-class RunManifest(BaseModel):
+class RunManifest(Frozen):
     """`manifest.json` of a run directory."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     oomlab_version: str
     python_version: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from orchestrator.clock import Clock
+from orchestrator.frozen import Frozen
 from orchestrator.memory.sample import MemorySample
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
@@ -16,11 +17,7 @@ from orchestrator.stage import AuditedPhase, Stage
 from orchestrator.text.amounts import count_of
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TargetState(_Frozen):
+class TargetState(Frozen):
     """The memory state that pressure ended in; units are indexed by order."""
 
     reached: bool
@@ -31,7 +28,7 @@ class TargetState(_Frozen):
     elapsed_ms: int = Field(description="guest time from the first stressor to the verified target")
 
 
-class LatencySummary(_Frozen):
+class LatencySummary(Frozen):
     """Distribution of the time that one request took, in guest nanoseconds."""
 
     count: int
@@ -40,7 +37,7 @@ class LatencySummary(_Frozen):
     max_ns: int
 
 
-class RequestSummary(_Frozen):
+class RequestSummary(Frozen):
     """What the requests came to that the trigger makes and counts."""
 
     noun: str = Field("mmap", description="what one of them is, in the singular: `mmap`, `fork`")
@@ -61,7 +58,7 @@ class RequestSummary(_Frozen):
         return count_of(self.noun, number)
 
 
-class RequestPaths(_Frozen):
+class RequestPaths(Frozen):
     """How the trigger's page-array requests were made and served: proof of the variant.
 
     Counts are requests: those of the trigger's rows of the audit, added up.
@@ -76,7 +73,7 @@ class RequestPaths(_Frozen):
     page_orders: dict[str, int] = Field(description="page requests: 'order N' or 'order N noretry'")
 
 
-class BenchmarkRow(_Frozen):
+class BenchmarkRow(Frozen):
     """One benchmark of one fork, in Google Benchmark's terms. Times are the guest's nanoseconds.
 
     Under the deterministic clock 4 ns are one instruction.
@@ -102,7 +99,7 @@ class BenchmarkRow(_Frozen):
     )
 
 
-class AuditRow(_Frozen):
+class AuditRow(Frozen):
     """Page-array requests of one kind in one phase, and what the kernel did to serve them.
 
     From histograms of trace events, of the processes alone that make the requests. Reclaim and
@@ -125,7 +122,7 @@ class AuditRow(_Frozen):
     deferred: int = Field(0, description="compactions that the kernel put off, because others had failed")
 
 
-class AuditPhase(_Frozen):
+class AuditPhase(Frozen):
     """One traced phase as a whole: what page arrays do not account for."""
 
     phase: AuditedPhase = Field(description="which")
@@ -152,7 +149,7 @@ class AuditPhase(_Frozen):
         return renamed(data, {"mmaps": "made"})
 
 
-class Victim(_Frozen):
+class Victim(Frozen):
     """A process of ours that the kernel killed."""
 
     role: str
@@ -160,7 +157,7 @@ class Victim(_Frozen):
     signal: int
 
 
-class ProcessEnd(_Frozen):
+class ProcessEnd(Frozen):
     """How a process of the trigger ended, by itself or by a signal; those that the agent ended have none."""
 
     process: int = Field(description="its number within the trigger, from 0")
@@ -172,7 +169,7 @@ class ProcessEnd(_Frozen):
     )
 
 
-class CommandOutput(_Frozen):
+class CommandOutput(Frozen):
     """What the trigger's command wrote to stdout and stderr; `output.log` holds it."""
 
     bytes: int = Field(description="how much it wrote, as far as the guest told")
@@ -180,7 +177,7 @@ class CommandOutput(_Frozen):
     end: str = Field(description="the end of it, at most 2000 bytes; others than UTF-8 as `\\xNN`")
 
 
-class BlockResult(_Frozen):
+class BlockResult(Frozen):
     """One boot brought (or not) to its target."""
 
     block: int = Field(description="its number in the scenario; 0 for the proof boot of `hard: forbidden`")
@@ -200,7 +197,7 @@ class BlockResult(_Frozen):
     memory: tuple[MemorySample, ...] = Field(description="the guest's memory before and at the target")
 
 
-class TrialResult(_Frozen):
+class TrialResult(Frozen):
     """One trial, judged."""
 
     trial: int = Field(description="its place in the plan")

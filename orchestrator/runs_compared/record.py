@@ -6,18 +6,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.analysis.records import Comparison
 from orchestrator.clock import Clock
+from orchestrator.frozen import Frozen
 from orchestrator.verdict.judgement import Conclusion
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ComparedRun(_Frozen):
+class ComparedRun(Frozen):
     """One of the two runs."""
 
     label: Literal["A", "B"] = Field(description="how the comparisons call it: `NAME (A)`")
@@ -30,7 +27,7 @@ class ComparedRun(_Frozen):
     )
 
 
-class Difference(_Frozen):
+class Difference(Frozen):
     """Something that is not the same in both runs, apart from their results."""
 
     what: str = Field(description="`device.memory`, `realtime.accelerator` and the like")
@@ -38,7 +35,7 @@ class Difference(_Frozen):
     second: str = Field(description="what it was in the second")
 
 
-class ComparedPass(_Frozen):
+class ComparedPass(Frozen):
     """Both runs under one clock."""
 
     clock: Clock = Field(description="what time passed in the guests")
@@ -49,7 +46,7 @@ class ComparedPass(_Frozen):
     times_left_out: str | None = Field(description="why times are not compared; null: they are")
 
 
-class RunsCompared(_Frozen):
+class RunsCompared(Frozen):
     """Two separate runs side by side."""
 
     runs: tuple[ComparedRun, ComparedRun]

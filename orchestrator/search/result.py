@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.errors import ExitCode
+from orchestrator.frozen import Frozen
 from orchestrator.outcome import Outcome
 from orchestrator.search.bisection import Direction, Seen
 
@@ -16,11 +17,7 @@ SEARCH_FILE = "search.json"
 Ended = Literal["running", "finished", "budget", "interrupted", "failed"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Tried(_Frozen):
+class Tried(Frozen):
     """One variant at one value."""
 
     trials: int = Field(description="trials that say something about the kernel")
@@ -33,7 +30,7 @@ class Tried(_Frozen):
         return Seen(self.trials, self.ooms)
 
 
-class Point(_Frozen):
+class Point(Frozen):
     """One value, tried: a whole run of its own."""
 
     value: int = Field(description="in units: see `unit_bytes`")
@@ -44,7 +41,7 @@ class Point(_Frozen):
     variants: dict[str, Tried] = Field(description="by name")
 
 
-class VariantTipping(_Frozen):
+class VariantTipping(Frozen):
     """Where OOM begins with one variant."""
 
     direction: Direction = Field(
@@ -58,7 +55,7 @@ class VariantTipping(_Frozen):
     text: str = Field(description="the same in a sentence")
 
 
-class Margin(_Frozen):
+class Margin(Frozen):
     """What one variant buys against the first."""
 
     variant: str = Field(description="which variant")
@@ -68,7 +65,7 @@ class Margin(_Frozen):
     text: str = Field(description="the same in a sentence")
 
 
-class SearchResult(_Frozen):
+class SearchResult(Frozen):
     """`search.json`: what was varied, what was tried, and where OOM begins."""
 
     oomlab_version: str = Field(description="version of this program")

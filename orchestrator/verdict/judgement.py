@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.clock import Clock
 from orchestrator.errors import ExitCode
+from orchestrator.frozen import Frozen
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Expectation
@@ -57,10 +58,8 @@ class Judgement(StrEnum):
     NO_EVIDENCE = "no-evidence"
 
 
-class JudgedTrial(BaseModel):
+class JudgedTrial(Frozen):
     """One trial beside what was expected of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trial: int = Field(description="its place in the plan")
     clock: Clock = Field(description="what time passed in the guest")

@@ -9,21 +9,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.evidence.process_end import short_words
+from orchestrator.frozen import Frozen
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import ProcessEnd, TrialResult
 from orchestrator.scenario.models import Expectation
 from orchestrator.verdict.expectations import BUG_REPORTED, unmet_by_all, untraced
 from orchestrator.verdict.judgement import Judgement, judge_trial
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
 
 LatencyUnit = Literal["us", "instructions"]
 
@@ -34,7 +30,7 @@ _LATENCY_UNITS: dict[Clock, tuple[LatencyUnit, float]] = {
 }
 
 
-class RequestTotals(_Frozen):
+class RequestTotals(Frozen):
     """The trigger's requests in all of a variant's trials."""
 
     noun: str = Field("request", description="what one of them is, in the singular: `mmap`, `fork`")
@@ -50,7 +46,7 @@ class RequestTotals(_Frozen):
     max: float | None = Field(None, description="the slowest request of all")
 
 
-class FailedOutput(_Frozen):
+class FailedOutput(Frozen):
     """What the command of a trial wrote before it failed."""
 
     trial: int
@@ -60,7 +56,7 @@ class FailedOutput(_Frozen):
     end: str = Field(description="the end of it")
 
 
-class VariantVerdict(_Frozen):
+class VariantVerdict(Frozen):
     """What all trials of one variant came to."""
 
     trials: int

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from orchestrator.analysis.answers import answer_questions
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
@@ -18,6 +18,7 @@ from orchestrator.analysis.variants import compare_variants
 from orchestrator.clock import Clock
 from orchestrator.errors import ExitCode
 from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines
+from orchestrator.frozen import Frozen
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.outcome import Outcome
 from orchestrator.plan import forks_of, shares_kernel
@@ -30,11 +31,7 @@ from orchestrator.verdict.judgement import Conclusion, JudgedTrial, judge_trial
 from orchestrator.verdict.variant import VariantVerdict, variant_verdict
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PassVerdict(_Frozen):
+class PassVerdict(Frozen):
     """All trials under one clock: figures of different clocks never meet in one comparison."""
 
     clock: Clock = Field(description="what time passed in the guests")
@@ -70,7 +67,7 @@ class PassVerdict(_Frozen):
     )
 
 
-class Verdict(_Frozen):
+class Verdict(Frozen):
     """The whole run in one object; every report is made from it.
 
     `clock`, `accelerator`, `cpu_model` and `variants` repeat those of the first pass.

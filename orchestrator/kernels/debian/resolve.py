@@ -7,11 +7,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from orchestrator.arch import Arch
 from orchestrator.bases import Base, DebianPackages, Origin
 from orchestrator.errors import HostError
+from orchestrator.frozen import Frozen
 from orchestrator.kernels.debian.apt import IndexRecord
 from orchestrator.kernels.manifest import Package
 
@@ -25,13 +24,11 @@ class BaseMissing(HostError):
     """The index has no complete set of packages of a base; the evidence names what it lacks."""
 
 
-class ResolvedBase(BaseModel):
+class ResolvedBase(Frozen):
     """The packages of one base kernel, all of the same version where they must be.
 
     `suite` says by which of the base's origins they were found.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str
     arch: str
