@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis import inference
+from orchestrator.analysis.comparison import compare
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
-from orchestrator.analysis.outcomes import compare_outcomes
-from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, Noise, TimingComparison
-from orchestrator.analysis.rounding import rounded
-from orchestrator.analysis.samples import block_of, evident, timed
+from orchestrator.analysis.records import Comparison, Noise, TimingComparison
+from orchestrator.analysis.samples import evident, timed
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
 from orchestrator.clock import Clock
 from orchestrator.record.result import TrialResult
@@ -26,7 +24,11 @@ def compare_variants(
     A/A controls say under the deterministic clock.
     """
     own = [trial for trial in trials if trial.clock == clock]
-    twins = [timing for pair in _twins(scenario) for timing in _timings(scenario, clock, own, pair)[1]]
+    twins = [
+        timing
+        for pair in _twins(scenario)
+        for timing in compare_timings(pair, _timed_pairs(scenario, clock, own, pair), clock)
+    ]
     names = list(scenario.variants)
     others = [name for name in names[1:] if scenario.variants[name].twin_of is None] or names[1:]
     return tuple(
@@ -48,20 +50,13 @@ def _comparison(
     twins: Sequence[TimingComparison],
     twins_identical: bool | None,
 ) -> Comparison:
-    baseline, candidate = (evident(trials, name) for name in names)
-    paired = _paired(scenario, names)
-    blocks = [{block_of(trial) for trial in each} for each in (baseline, candidate)]
-    count = len(blocks[0] & blocks[1]) if paired else min(map(len, blocks))
-    found, timings = _timings(scenario, clock, trials, names)
-    return Comparison(
-        baseline=names[0],
-        candidate=names[1],
-        paired=paired,
-        blocks=count,
-        claims=count >= LEAST_BLOCKS_FOR_A_CLAIM,
-        smallest_p=_smallest_p(len(blocks[0]), len(blocks[1]), count, paired=paired),
-        outcome=compare_outcomes(names, baseline, candidate, paired=paired),
-        timings=timings,
+    found = _timed_pairs(scenario, clock, trials, names)
+    return compare(
+        names,
+        (evident(trials, names[0]), evident(trials, names[1])),
+        found,
+        clock=clock,
+        paired=_paired(scenario, names),
         noise=_noise(clock, found, twins, twins_identical),
     )
 
@@ -70,26 +65,17 @@ def _paired(scenario: Scenario, names: tuple[str, str]) -> bool:
     return len({scenario.variants[name].base for name in names}) == 1
 
 
-def _timings(
+def _timed_pairs(
     scenario: Scenario, clock: Clock, trials: Sequence[TrialResult], names: tuple[str, str]
-) -> tuple[list[Pair], tuple[TimingComparison, ...]]:
+) -> list[Pair]:
     """None where guests disturbed one another."""
     if clock == "realtime" and not scenario.trials.timing:
-        return [], ()
+        return []
     baseline, candidate = (timed(evident(trials, name)) for name in names)
-    found = pairs(baseline, candidate, paired=_paired(scenario, names))
-    return found, compare_timings(names, found, clock)
+    return pairs(baseline, candidate, paired=_paired(scenario, names))
 
 
 def _noise(
     clock: Clock, found: Sequence[Pair], twins: Sequence[TimingComparison], twins_identical: bool | None
 ) -> Noise:
     return deterministic_noise(twins_identical) if clock == "deterministic" else realtime_noise(found, twins)
-
-
-def _smallest_p(baseline: int, candidate: int, blocks: int, *, paired: bool) -> float | None:
-    if blocks == 0:
-        return None
-    if paired:
-        return rounded(inference.smallest_paired_p(blocks))
-    return rounded(inference.smallest_unpaired_p(baseline, candidate))

@@ -143,14 +143,14 @@ def judge_memory(facts: Memory) -> Finding:
 
 def judge_processors(facts: Processors) -> Finding:
     """Cores and what they are doing."""
-    noun = "core" if facts.cores == 1 else "cores"
+    cores = count_of("core", facts.cores)
     if facts.load is None:
-        return Finding(what="processors", state="ok", detail=f"{facts.cores} {noun}")
+        return Finding(what="processors", state="ok", detail=f"{cores}")
     busy = facts.load > facts.cores
     return Finding(
         what="processors",
         state="warning" if busy else "ok",
-        detail=f"{facts.cores} {noun}, load {facts.load:.1f}" + ("; runs take longer" if busy else ""),
+        detail=f"{cores}, load {facts.load:.1f}" + ("; runs take longer" if busy else ""),
         remedy="measure latencies when less is running here" if busy else "",
     )
 

@@ -20,6 +20,7 @@ from orchestrator.frozen import Frozen
 from orchestrator.kernels.build.guest_agent import agent_inputs
 from orchestrator.kernels.build.module import build_inputs
 from orchestrator.kernels.manifest import ArtefactManifest, Package, PatchFile, Sha256
+from orchestrator.text.amounts import count_of
 
 Key = tuple[str | int, ...]
 
@@ -130,8 +131,7 @@ def _patches(locked: Sequence[PatchFile], wanted: Sequence[PatchFile]) -> str:
             return f"the content of {now.name} is another"
         if before.sha256 != now.sha256:
             return f"the patch {before.name} is {now.name} in the scenario"
-    noun = "patch" if len(locked) == 1 else "patches"
-    return f"{len(locked)} {noun} in the lock, {len(wanted)} in the scenario"
+    return f"{count_of('patch', len(locked))} in the lock, {len(wanted)} in the scenario"
 
 
 def require_same_program(lock: Lock, version: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.errors import InputError
 from orchestrator.mail.diff import FoundPatch
+from orchestrator.text.amounts import noun_for
 
 MOST_PARTS = 999
 
@@ -222,5 +223,5 @@ def missing_words(group: Group) -> str:
     """Which parts of a series are in no text; empty where it is whole."""
     if not group.missing:
         return ""
-    plural = "s" if len(group.missing) > 1 else ""
-    return f"part{plural} {listed(group.missing)} of {group.name} missing"
+    parts = noun_for("part", len(group.missing))
+    return f"{parts} {listed(group.missing)} of {group.name} missing"

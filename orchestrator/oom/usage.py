@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-NAMES = (
+COMPOSITION = (
     "active_anon",
     "inactive_anon",
     "active_file",
@@ -23,9 +23,11 @@ NAMES = (
     "shadow_call_stack",
     "mapped",
     "shmem",
-    "free_cma",
 )
-"""The lines that are gathered, by their names in the dump."""
+"""The lines that say what memory is used for, by their names in the dump and in its order."""
+
+NAMES = (*COMPOSITION, "free_cma")
+"""All lines that are gathered."""
 
 _FIELD = re.compile(rf"(?<![\w(])({'|'.join(NAMES)}):\s?(\d{{1,15}})(?!\d)(kB)?", re.IGNORECASE)
 _MAX_NODES = 512

@@ -27,37 +27,49 @@ _encoded = json.JSONEncoder(ensure_ascii=False).encode
 """json.dumps() would make an encoder for every line of a console."""
 
 
-class ConsoleRecorder:
-    """Sink of the console pump: writes `console.log` and `console.jsonl`, reads OOM events.
+class _Recorder:
+    """Files in a folder that close together, each capped and with a mark of its own where it was cut."""
 
-    Events are read to the last one, also where the files are full.
-    """
-
-    def __init__(
-        self,
-        folder: Folder,
-        on_event: Callable[[ConsoleEvent], None],
-        *,
-        most_bytes: int = MOST_BYTES,
-    ) -> None:
+    def __init__(self, folder: Folder, *, most_bytes: int = MOST_BYTES) -> None:
         self._folder = folder
-        self._on_event = on_event
         self._most_bytes = most_bytes
-        self._reader = OomReader()
         self._lines = LineSplitter()
         self._files = ExitStack()
 
     def __enter__(self) -> Self:
-        self._raw = CappedFile(self._folder, "console.log", most_bytes=self._most_bytes)
-        self._files.callback(self._raw.close, lambda text: f"\n[{text}]\n".encode())
-        self._stamped = CappedFile(self._folder, "console.jsonl", most_bytes=self._most_bytes)
-        self._files.callback(self._stamped.close, _stamped)
+        self._open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._files.close()
+
+    def _open(self) -> None:
+        raise NotImplementedError
+
+    def _capped(self, name: str, mark: Callable[[str], bytes]) -> CappedFile:
+        file = CappedFile(self._folder, name, most_bytes=self._most_bytes)
+        self._files.callback(file.close, mark)
+        return file
+
+
+class ConsoleRecorder(_Recorder):
+    """Sink of the console pump: writes `console.log` and `console.jsonl`, reads OOM events.
+
+    Events are read to the last one, also where the files are full.
+    """
+
+    def __init__(
+        self, folder: Folder, on_event: Callable[[ConsoleEvent], None], *, most_bytes: int = MOST_BYTES
+    ) -> None:
+        super().__init__(folder, most_bytes=most_bytes)
+        self._on_event = on_event
+        self._reader = OomReader()
+
+    def _open(self) -> None:
+        self._raw = self._capped("console.log", lambda text: f"\n[{text}]\n".encode())
+        self._stamped = self._capped("console.jsonl", _stamped)
 
     def __call__(self, chunk: bytes) -> None:
         """Record one chunk (b"" at the end) and pass on the events it completes."""
@@ -76,7 +88,7 @@ def _stamped(line: str) -> bytes:
     return _encoded(record).encode() + b"\n"
 
 
-class ControlRecorder:
+class ControlRecorder(_Recorder):
     """Sink of the control pump: writes `control.jsonl`, `samples.jsonl` and, of a command, `output.log`."""
 
     def __init__(
@@ -86,22 +98,13 @@ class ControlRecorder:
         *,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, most_bytes=most_bytes)
         self._on_record = on_record
-        self._most_bytes = most_bytes
-        self._lines = LineSplitter()
-        self._files = ExitStack()
 
-    def __enter__(self) -> Self:
-        self._control = self._capped("control.jsonl")
-        self._samples = self._capped("samples.jsonl")
+    def _open(self) -> None:
+        self._control = self._capped("control.jsonl", _marked)
+        self._samples = self._capped("samples.jsonl", _marked)
         self._output: OutputLog | None = None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._files.close()
 
     def __call__(self, chunk: bytes) -> None:
         """Record one chunk (b"" at the end); a line that is no record is passed on as ValueError."""
@@ -121,10 +124,9 @@ class ControlRecorder:
         if self._output is not None and isinstance(record, Output):
             self._output.add(record)
 
-    def _capped(self, name: str) -> CappedFile:
-        file = CappedFile(self._folder, name, most_bytes=self._most_bytes)
-        self._files.callback(file.close, lambda text: f"{text}\n".encode())
-        return file
+
+def _marked(text: str) -> bytes:
+    return f"{text}\n".encode()
 
 
 def _parse(line: bytes) -> ControlRecord | ValueError:

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrator.analysis import inference
+from orchestrator.analysis.comparison import compare
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
-from orchestrator.analysis.outcomes import compare_outcomes
-from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison
-from orchestrator.analysis.rounding import rounded
-from orchestrator.analysis.samples import block_of, evident, timed
-from orchestrator.analysis.timings import compare_timings, pairs
+from orchestrator.analysis.records import Comparison
+from orchestrator.analysis.samples import evident, timed
+from orchestrator.analysis.timings import pairs
 from orchestrator.clock import Clock
 from orchestrator.errors import InputError
 from orchestrator.record.result import TrialResult
@@ -122,26 +120,10 @@ def _comparison(
     timed_too: bool,
 ) -> Comparison:
     """`paired`: under the deterministic clock, blocks with the same memory in both runs are one block."""
-    names = (f"{pair[0]} (A)", f"{pair[1]} (B)")
-    blocks = [{block_of(result) for result in each} for each in results]
-    count = len(blocks[0] & blocks[1]) if paired else min(map(len, blocks))
     found = pairs(timed(results[0]), timed(results[1]), paired=paired) if timed_too else []
-    smallest = (
-        inference.smallest_paired_p(count)
-        if paired
-        else inference.smallest_unpaired_p(len(blocks[0]), len(blocks[1]))
-    )
-    return Comparison(
-        baseline=names[0],
-        candidate=names[1],
-        paired=paired,
-        blocks=count,
-        claims=count >= LEAST_BLOCKS_FOR_A_CLAIM,
-        smallest_p=rounded(smallest) if count else None,
-        outcome=compare_outcomes(names, results[0], results[1], paired=paired),
-        timings=compare_timings(names, found, clock),
-        noise=deterministic_noise(None) if clock == "deterministic" else realtime_noise(found, ()),
-    )
+    noise = deterministic_noise(None) if clock == "deterministic" else realtime_noise(found, ())
+    names = (f"{pair[0]} (A)", f"{pair[1]} (B)")
+    return compare(names, results, found, clock=clock, paired=paired, noise=noise)
 
 
 def _cannot(

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from orchestrator.oom.usage import COMPOSITION
 from orchestrator.scenario.fields import Cross, Model, Number, Size, refuse, size_between
 from orchestrator.units import KIB, MIB, format_size
 
@@ -150,23 +151,6 @@ class Picture(Model):
         if self.shmem is not None and self.shmem > anonymous:
             found.append(Cross(("shmem",), "more than the anonymous memory that counts it"))
         return found
-
-
-COMPOSITION = (
-    "active_anon",
-    "inactive_anon",
-    "active_file",
-    "inactive_file",
-    "unevictable",
-    "slab_reclaimable",
-    "slab_unreclaimable",
-    "pagetables",
-    "kernel_stack",
-    "shadow_call_stack",
-    "mapped",
-    "shmem",
-)
-"""The lines that a scale divides, in the order of a report."""
 
 
 def picture_problems(picture: Picture, *, memory: int, cma: int, page_bytes: int) -> list[Cross]:

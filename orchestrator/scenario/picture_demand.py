@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from pydantic import ByteSize
 
+from orchestrator.oom.usage import COMPOSITION
 from orchestrator.scenario.fragmentation import UsableUnits
-from orchestrator.scenario.picture import COMPOSITION, Picture
+from orchestrator.scenario.picture import Picture
 from orchestrator.units import KIB
 
 _LARGEST_ORDER = 10

@@ -18,7 +18,12 @@ _SIBILANTS = ("s", "x", "z", "ch", "sh")
 
 def count_of(noun: str, count: int) -> str:
     """A count with its noun, in the plural where it has to be: `1 block`, `2 tries`, `0 passes`."""
-    return f"{count} {noun if count == 1 else plural(noun)}"
+    return f"{count} {noun_for(noun, count)}"
+
+
+def noun_for(noun: str, count: int) -> str:
+    """The noun alone, in the plural where so many ask for it."""
+    return noun if count == 1 else plural(noun)
 
 
 def plural(noun: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -18,6 +18,7 @@ from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import ProcessEnd, TrialResult
 from orchestrator.scenario.models import Expectation
+from orchestrator.text.amounts import noun_for
 from orchestrator.verdict.expectations import BUG_REPORTED, unmet_by_all, untraced
 from orchestrator.verdict.judgement import Judgement, judge_trial
 
@@ -88,37 +89,45 @@ class VariantVerdict(Frozen):
 def variant_verdict(
     results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock, *, timed: bool
 ) -> VariantVerdict:
-    """`results` are the last attempts of one variant under `clock`; only those of the trigger count.
+    """`results` are the last attempts of one variant under `clock`.
 
-    How its page arrays were asked for and got is known from the traced forks of the same blocks.
+    Counted are the trials of the trigger; how its page arrays were asked for and got is known from the traced
+    forks of the same blocks. Expectations hold for all of them.
     `timed` is False where guests disturbed one another: then there are no latencies.
     """
-    audits = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
-    everything, results = results, [result for result in results if result.stage == "trigger"]
-    arrays = [result.page_arrays for result in audits if result.page_arrays is not None]
-    targets = [result.target for result in results if result.target is not None]
+    loaded = [result for result in results if result.stage == "trigger"]
+    traced = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
+    arrays = [result.page_arrays for result in traced if result.page_arrays is not None]
+    targets = [result.target for result in loaded if result.target is not None]
     return VariantVerdict(
-        trials=len(results),
-        outcomes=dict(Counter(result.outcome for result in results)),
-        oom_events=sum(result.oom_events for result in results),
-        requests=_request_totals(results, clock, timed=timed),
+        trials=len(loaded),
+        outcomes=dict(Counter(result.outcome for result in loaded)),
+        oom_events=sum(result.oom_events for result in loaded),
+        requests=_request_totals(loaded, clock, timed=timed),
         contiguous=sum(each.contiguous for each in arrays),
         fell_back=sum(each.fell_back for each in arrays),
         refused=sum(each.refused for each in arrays),
         gfp_flags=tuple(sorted({flags for each in arrays for flags in each.gfp_flags})),
-        killed=dict(Counter(victim.role for result in results for victim in result.victims)),
-        ends=dict(Counter(short_words(end) for result in results for end in _own_ends(result))),
-        failed_output=next(map(_failed_output, filter(_command_failed, results)), None),
+        killed=dict(Counter(victim.role for result in loaded for victim in result.victims)),
+        ends=dict(Counter(short_words(end) for result in loaded for end in _own_ends(result))),
+        failed_output=next(map(_failed_output, filter(_command_failed, loaded)), None),
         free_kb=tuple(target.free_kb for target in targets),
         usable_units=tuple(target.usable_units for target in targets),
-        first_oom=next((result.first_oom for result in results if result.first_oom), None),
+        first_oom=next((result.first_oom for result in loaded if result.first_oom), None),
         expected=expectation is not None,
-        unmet=(
-            *_unmet(expectation, everything),
-            *(() if audits else untraced(expectation)),
-            *(unmet_by_all(expectation, everything) if everything else ()),
-        ),
+        unmet=tuple(_all_unmet(expectation, results, is_traced=bool(traced))),
     )
+
+
+def _all_unmet(
+    expectation: Expectation | None, results: Sequence[TrialResult], *, is_traced: bool
+) -> Iterator[str]:
+    """What single trials do not meet, what nothing proves without a trace, and what all of them miss."""
+    yield from _unmet(expectation, results)
+    if not is_traced:
+        yield from untraced(expectation)
+    if results:
+        yield from unmet_by_all(expectation, results)
 
 
 def _own_ends(result: TrialResult) -> list[ProcessEnd]:
@@ -152,7 +161,7 @@ def _unmet(expectation: Expectation | None, results: Sequence[TrialResult]) -> l
                 key = sentence if sentence.startswith(BUG_REPORTED) else f"{each.trial} {sentence}"
                 found.setdefault(key, [sentence]).append(str(each.trial))
     return [
-        f"trial{'s' * (len(trials) > 1)} {', '.join(trials)}: {sentence}"
+        f"{noun_for('trial', len(trials))} {', '.join(trials)}: {sentence}"
         for sentence, *trials in found.values()
     ]
 

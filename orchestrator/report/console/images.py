@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.kernels.cache import CacheEntry, Pruned
+from orchestrator.text.amounts import count_of
 
 
 def print_images(entries: Sequence[CacheEntry], console: Console) -> None:
@@ -38,5 +39,4 @@ def print_pruned(pruned: Pruned, console: Console) -> None:
 
 
 def _sum(prefix: str, entries: Sequence[CacheEntry]) -> str:
-    noun = "entry" if len(entries) == 1 else "entries"
-    return f"{prefix}{len(entries)} {noun}, {decimal(sum(entry.size_bytes for entry in entries))}"
+    return f"{prefix}{count_of('entry', len(entries))}, {decimal(sum(entry.size_bytes for entry in entries))}"
