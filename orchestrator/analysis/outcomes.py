@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from orchestrator.analysis.inference import LEVEL, clopper_pearson, fisher_p, mcnemar_p
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, OutcomeComparison, Share
@@ -26,48 +27,72 @@ def compare_outcomes(
     paired: bool,
 ) -> OutcomeComparison | None:
     """The trigger's outcomes of both variants' evidence; None when there are none to compare."""
-    outcome = _counted([*baseline, *candidate])
-    ours, theirs = outcome_shares(baseline, outcome), outcome_shares(candidate, outcome)
+    outcome = _commonest_failure([*baseline, *candidate])
+    ours, theirs = _blocks_of(baseline, outcome), _blocks_of(candidate, outcome)
     if paired:
-        both = [block for block in ours if block in theirs]
-        ours, theirs = {block: ours[block] for block in both}, {block: theirs[block] for block in both}
-    if not ours or not theirs:
+        common = ours.every & theirs.every
+        ours, theirs = ours.among(common), theirs.among(common)
+    if not ours.every or not theirs.every:
         return None
-    had, has = _having(ours), _having(theirs)
-    only_baseline, only_candidate = (len(had - has), len(has - had)) if paired else (0, 0)
-    p = None
-    if min(len(ours), len(theirs)) >= LEAST_BLOCKS_FOR_A_CLAIM:
-        without = (len(ours) - len(had), len(theirs) - len(has))
-        p = mcnemar_p(only_baseline, only_candidate) if paired else (
-            fisher_p((len(had), without[0]), (len(has), without[1]))
-        )  # fmt: skip
-    shares = _share(len(had), len(ours)), _share(len(has), len(theirs))
+    p = _p_value(ours, theirs, paired=paired)
+    shares = ours.share, theirs.share
     return OutcomeComparison(
         outcome=outcome,
         baseline=shares[0],
         candidate=shares[1],
-        only_baseline=only_baseline,
-        only_candidate=only_candidate,
+        only_baseline=len(ours.having - theirs.having) if paired else 0,
+        only_candidate=len(theirs.having - ours.having) if paired else 0,
         p=rounded(p),
         words=_words(outcome, names, shares, p),
     )
 
 
-def _counted(trials: Sequence[TrialResult]) -> Outcome:
+@dataclass(frozen=True)
+class _Blocks:
+    """A variant's blocks by name: every one, and those `having` the outcome in most of their trials."""
+
+    every: frozenset[str]
+    having: frozenset[str]
+
+    def among(self, names: frozenset[str]) -> _Blocks:
+        """Of these blocks alone."""
+        return _Blocks(self.every & names, self.having & names)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many have the outcome, and how many have not."""
+        return len(self.having), len(self.every - self.having)
+
+    @property
+    def share(self) -> Share:
+        """Those having it among all, with its interval."""
+        count, blocks = len(self.having), len(self.every)
+        interval = clopper_pearson(count, blocks)
+        return Share(count=count, blocks=blocks, low=rounded(interval.low), high=rounded(interval.high))
+
+
+def _blocks_of(trials: Sequence[TrialResult], outcome: Outcome) -> _Blocks:
+    shares = outcome_shares(trials, outcome)
+    return _Blocks(
+        frozenset(shares), frozenset(block for block, share in shares.items() if share > _MAJORITY)
+    )
+
+
+def _p_value(ours: _Blocks, theirs: _Blocks, *, paired: bool) -> float | None:
+    """That chance alone makes such a difference; None where there are too few blocks to say."""
+    if min(len(ours.every), len(theirs.every)) < LEAST_BLOCKS_FOR_A_CLAIM:
+        return None
+    if paired:
+        return mcnemar_p(len(ours.having - theirs.having), len(theirs.having - ours.having))
+    return fisher_p(ours.counts, theirs.counts)
+
+
+def _commonest_failure(trials: Sequence[TrialResult]) -> Outcome:
     """The failure that occurred most; `oom` when nothing failed."""
     failures = Counter(
         trial.outcome for trial in trials if trial.stage == "trigger" and trial.outcome is not Outcome.PASSED
     )
     return failures.most_common(1)[0][0] if failures else Outcome.OOM
-
-
-def _having(shares: Mapping[str, float]) -> set[str]:
-    return {block for block, share in shares.items() if share > _MAJORITY}
-
-
-def _share(count: int, blocks: int) -> Share:
-    interval = clopper_pearson(count, blocks)
-    return Share(count=count, blocks=blocks, low=rounded(interval.low), high=rounded(interval.high))
 
 
 def _words(outcome: str, names: tuple[str, str], shares: tuple[Share, Share], p: float | None) -> str:

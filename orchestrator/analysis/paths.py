@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.clock import ICOUNT_SHIFT, Clock
-from orchestrator.record.result import TrialResult
+from orchestrator.record.result import AuditRow, RequestPaths, RequestSummary, TrialResult
 from orchestrator.stage import AuditedPhase
 from orchestrator.text.amounts import count_of, time_text
 
@@ -17,14 +17,14 @@ _US_PER_MS = 1000
 _NS_PER_US = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PathShare:
     """Page-array requests of all of one variant's trials in one phase."""
 
-    requests: int
-    contiguous: int
-    fell_back: int
-    refused: int
+    requests: int = 0
+    contiguous: int = 0
+    fell_back: int = 0
+    refused: int = 0
     reclaims: int = 0
     compactions: int = 0
     spent_us: int = 0
@@ -39,15 +39,15 @@ class PathShare:
 
     def __add__(self, other: PathShare) -> PathShare:
         return PathShare(
-            self.requests + other.requests,
-            self.contiguous + other.contiguous,
-            self.fell_back + other.fell_back,
-            self.refused + other.refused,
-            self.reclaims + other.reclaims,
-            self.compactions + other.compactions,
-            self.spent_us + other.spent_us,
-            tuple(sorted({*self.orders, *other.orders})),
-            self.oom_kills + other.oom_kills,
+            requests=self.requests + other.requests,
+            contiguous=self.contiguous + other.contiguous,
+            fell_back=self.fell_back + other.fell_back,
+            refused=self.refused + other.refused,
+            reclaims=self.reclaims + other.reclaims,
+            compactions=self.compactions + other.compactions,
+            spent_us=self.spent_us + other.spent_us,
+            orders=tuple(sorted({*self.orders, *other.orders})),
+            oom_kills=self.oom_kills + other.oom_kills,
         )
 
     def words(self, clock: Clock) -> str:
@@ -83,20 +83,36 @@ def paths_of(trials: Sequence[TrialResult]) -> Paths:
 def _shares(trials: Iterable[TrialResult]) -> Iterator[tuple[AuditedPhase, PathShare]]:
     for trial in trials:
         for row in trial.audit:
-            yield row.phase, PathShare(
-                row.requests, row.contiguous, row.fell_back, row.refused, row.reclaims, row.compactions,
-                row.reclaim_us + row.compact_us, (row.order,),
-            )  # fmt: skip
+            yield row.phase, _traced(row)
         for whole in trial.audit_phases:
-            yield whole.phase, PathShare(0, 0, 0, 0, oom_kills=whole.oom_kills)
-        paths = trial.page_arrays
-        if paths is not None and not trial.audit_phases:
-            count = paths.contiguous + paths.fell_back + paths.refused
-            killed = trial.requests.in_flight if trial.requests is not None else 0
-            yield (
-                "trigger",
-                PathShare(count, paths.contiguous, paths.fell_back, paths.refused, oom_kills=killed),
-            )
+            yield whole.phase, PathShare(oom_kills=whole.oom_kills)
+        if trial.page_arrays is not None and not trial.audit_phases:
+            yield "trigger", _untraced(trial.page_arrays, trial.requests)
+
+
+def _traced(row: AuditRow) -> PathShare:
+    """Requests of one order and kind of flags, as the audit counted them."""
+    return PathShare(
+        requests=row.requests,
+        contiguous=row.contiguous,
+        fell_back=row.fell_back,
+        refused=row.refused,
+        reclaims=row.reclaims,
+        compactions=row.compactions,
+        spent_us=row.reclaim_us + row.compact_us,
+        orders=(row.order,),
+    )
+
+
+def _untraced(arrays: RequestPaths, requests: RequestSummary | None) -> PathShare:
+    """The trigger's, where no audit saw them: a request that was in flight stands for an OOM kill."""
+    return PathShare(
+        requests=arrays.contiguous + arrays.fell_back + arrays.refused,
+        contiguous=arrays.contiguous,
+        fell_back=arrays.fell_back,
+        refused=arrays.refused,
+        oom_kills=requests.in_flight if requests is not None else 0,
+    )
 
 
 def path_lines(names: Sequence[str], paths: Sequence[Paths], clock: Clock) -> Iterator[str]:

@@ -3,21 +3,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from orchestrator.commands.shared import SetOption, load, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import write_json
-
-if TYPE_CHECKING:
-    from orchestrator.reproduce.draft import Draft
-
-_SCALE = re.compile(r"(?:1/)?([1-9][0-9]{0,3})")
 
 
 def reproduce(
@@ -95,6 +89,8 @@ def reproduce(
     """
     from orchestrator.record.directory import require_unused
     from orchestrator.report.console.reproduce import print_facts
+    from orchestrator.reproduce.draft import Wishes
+    from orchestrator.reproduce.planning import Selection, check_wishes, plan_draft, scale_divisor
     from orchestrator.reproduce.source import load_source
     from orchestrator.reproduce.writing import write_draft
 
@@ -102,8 +98,11 @@ def reproduce(
         raise InputError("--set, --out and --jobs are for the run, which --write-only leaves out")
     require_unused(out)
     source = load_source(file)
-    draft = _draft(
-        source, event, patch, _wishes(base, arch, scale, blocks, picture=picture), to_run=not write_only
+    wishes = Wishes(None if scale is None else scale_divisor(scale), blocks, picture, arch, base)
+    check_wishes(wishes)
+    selection = Selection(event, patch or ())
+    draft = plan_draft(
+        source, selection, wishes, lambda text: people.print(text, markup=False), to_run=not write_only
     )
     print_facts(draft.facts, people)
     path = write_draft(draft, source.name, source.title, write or Path(source.name), force=force)
@@ -114,65 +113,6 @@ def reproduce(
             write_json(result)
         return
     _run(path, override, out, jobs, result if as_json else None)
-
-
-def _wishes(
-    base: str | None, arch: str | None, scale: str | None, blocks: int, *, picture: bool | None
-) -> Any:
-    from orchestrator.arch import DEFAULT_ARCH
-    from orchestrator.bases import DEFAULT_BASE, find_base
-    from orchestrator.reproduce.draft import Wishes
-
-    found = None if scale is None else _SCALE.fullmatch(scale)
-    if scale is not None and found is None:
-        raise InputError(f"--scale {scale!r} is no scale", hint="such as 1/8, or 1 for the whole device")
-    if base is not None or arch is not None:
-        find_base(base or DEFAULT_BASE, arch or DEFAULT_ARCH)
-    return Wishes(int(found[1]) if found else None, blocks, picture, arch, base)
-
-
-def _draft(source: Any, event: int | None, patch: list[str] | None, wishes: Any, *, to_run: bool) -> Draft:
-    from orchestrator.host.programs import needs_of, require
-    from orchestrator.mail.series import narrowed, numbers_of
-    from orchestrator.patch_review.review import Review, review
-    from orchestrator.reproduce.draft import arch_of, make_draft
-    from orchestrator.reproduce.fact import Fact, unknown
-    from orchestrator.reproduce.patches import choose_patch, refusal_facts
-    from orchestrator.reproduce.source import choose_event, headline, why_not
-
-    wanted = numbers_of(patch or ())
-    chosen = choose_event(source.contents, event)
-    beside: list[Fact] = []
-    arch = arch_of(chosen.event if chosen else None, wishes.arch)
-    obstacle = why_not(chosen.event) if chosen is not None else None
-    if chosen is not None and obstacle is not None:
-        if event is not None or not source.contents.patches:
-            raise InputError(
-                f"report {chosen.number} ({headline(chosen)}) {obstacle}",
-                hint="`oomlab oom FILE` lists the reports; --event N takes another",
-            )
-        beside.append(unknown("report", f"{headline(chosen)} left out", f"it {obstacle}"))
-        chosen = None
-    if wanted:
-        narrowed(source.contents.arranged, wanted)  # a wrong number is told before sources are fetched
-    found = Review()
-    if source.contents.patches:
-        if to_run:  # told at once, and before a download
-            require(needs_of(arch[0], "boot", "compiler", "build", "patch"))
-        found = review(
-            source.contents, arch[0], lambda text: people.print(text, markup=False),
-            with_checkpatch=False, wanted=wanted,
-        )  # fmt: skip
-    chosen_patch = choose_patch(found, wanted, wishes.base)
-    if chosen_patch is None:
-        if chosen is None:
-            raise InputError(
-                "no report that could be reproduced, and no patch that goes on a base kernel",
-                evidence=[fact.why for fact in [*beside, *refusal_facts(found)]],
-                hint="`oomlab mail FILE` says more",
-            )
-        beside += refusal_facts(found)
-    return make_draft(source, chosen, chosen_patch, arch, wishes, beside)
 
 
 def _run(

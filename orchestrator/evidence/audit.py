@@ -172,38 +172,64 @@ def _fallbacks(
 def _rows(
     phase: _Phase, name: AuditedPhase, shares: Mapping[Request, int], alone: Mapping[Request, int]
 ) -> Iterator[AuditRow]:
-    """Histogram by order and flags. `shares` of the failed ones fell back to vmalloc; `alone` never tried."""
-    claimed: set[_Kind] = set()
-    for request in sorted(dict.fromkeys((*phase.served, *phase.failed, *alone))):
-        (order, flags), tried = request, request in phase.served or request in phase.failed
-        contiguous, failed = phase.served.get(request, 0), phase.failed.get(request, 0)
-        fell_back = shares.get(request, 0) + alone.get(request, 0)
-        requests = contiguous + failed + alone.get(request, 0)
-        kind = phase.kind(order, flags)
-        # Two kinds of flags that differ in nothing that a reclaim shows: the first is given it all.
-        own = tried and order > 0 and kind not in claimed
-        # A deferral does not say for which flags: the first kind of the order is given all of them.
-        first = own and order not in {each for each, _ in claimed}
-        if own:
-            claimed.add(kind)
-        reclaim = phase.reclaims.get(kind, _Effort()) if own else _Effort()
-        compact = phase.compactions.get(kind, _Effort()) if own else _Effort()
+    """Requests by order and flags. `shares` of the failed ones fell back to vmalloc; `alone` never tried."""
+    requests = sorted(dict.fromkeys((*phase.served, *phase.failed, *alone)))
+    attributed = _attributed(phase, requests)
+    for request in requests:
+        order, flags = request
+        contiguous, unasked = phase.served.get(request, 0), alone.get(request, 0)
+        fell_back = shares.get(request, 0) + unasked
+        count = contiguous + phase.failed.get(request, 0) + unasked
+        work = attributed.get(request, _Work())
         yield AuditRow(
             phase=name,
             order=order,
             gfp_flags=decode(flags, phase.series),
-            requests=requests,
+            requests=count,
             contiguous=contiguous,
             fell_back=fell_back,
-            refused=requests - contiguous - fell_back,
-            reclaims=reclaim.count,
-            reclaim_us=reclaim.us,
-            reclaimed_pages=reclaim.pages,
-            compactions=compact.count,
-            compact_us=compact.us,
-            compacted=compact.successes,
-            deferred=phase.deferred.get(order, 0) if first else 0,
+            refused=count - contiguous - fell_back,
+            reclaims=work.reclaim.count,
+            reclaim_us=work.reclaim.us,
+            reclaimed_pages=work.reclaim.pages,
+            compactions=work.compact.count,
+            compact_us=work.compact.us,
+            compacted=work.compact.successes,
+            deferred=work.deferred,
         )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the kernel did on the way to serving requests."""
+
+    reclaim: _Effort = field(default_factory=_Effort)
+    compact: _Effort = field(default_factory=_Effort)
+    deferred: int = 0
+
+
+def _attributed(phase: _Phase, requests: Sequence[Request]) -> dict[Request, _Work]:
+    """Which request the traced work was for; order 0 is everybody's.
+
+    Of requests that differ in nothing that a reclaim shows, the first is given all of it; a deferral does
+    not say for which flags, so that the first request of its order is given all of them.
+    """
+    found: dict[Request, _Work] = {}
+    kinds: set[_Kind] = set()
+    for request in requests:
+        order, flags = request
+        kind = phase.kind(order, flags)
+        tried = request in phase.served or request in phase.failed
+        if order == 0 or not tried or kind in kinds:
+            continue
+        is_first = order not in {each for each, _ in kinds}
+        kinds.add(kind)
+        found[request] = _Work(
+            phase.reclaims.get(kind, _Effort()),
+            phase.compactions.get(kind, _Effort()),
+            phase.deferred.get(order, 0) if is_first else 0,
+        )
+    return found
 
 
 def _whole(

@@ -51,7 +51,12 @@ def margin(first: tuple[str, Tipping], other: tuple[str, Tipping], varied: Varie
         at_least, at_most = _gain(_interval(a, varied), _interval(b, varied))
     elif directions == {Direction.LOW}:
         at_least, at_most = _gain(_interval(b, varied, low=True), _interval(a, varied, low=True))
-    text = _margin_text(a, b, directions, at_least, at_most, varied)
+    if a.direction == b.direction and not directions:
+        text = "shows no difference to"
+    elif directions not in ({Direction.HIGH}, {Direction.LOW}):
+        text = "cannot be compared with"
+    else:
+        text = _gain_in_words((at_least, at_most), varied, high=directions == {Direction.HIGH})
     return Margin(
         variant=variant,
         against=against,
@@ -81,27 +86,20 @@ def _gain(smaller: _Interval, larger: _Interval) -> _Interval:
     return at_least, at_most
 
 
-def _margin_text(
-    a: Tipping,
-    b: Tipping,
-    directions: set[Direction],
-    at_least: int | None,
-    at_most: int | None,
-    varied: Varied,
-) -> str:
-    if a.direction == b.direction and not directions:
-        return "shows no difference to"
-    if directions not in ({Direction.HIGH}, {Direction.LOW}):
-        return "cannot be compared with"
-    bears = directions == {Direction.HIGH}
-    if at_least is not None and at_least <= 0 and at_most is not None and at_most >= 0:
+def _gain_in_words(gain: _Interval, varied: Varied, *, high: bool) -> str:
+    """The verb of a margin's sentence, up to the other's name. `high`: OOM lies at the high values."""
+    at_least, at_most = gain
+    verb, more, fewer = ("bears", "more", "less") if high else ("needs", "less", "more")
+    if at_least is not None and at_most is not None and at_least <= 0 <= at_most:
         return "shows no difference beyond the intervals to"
-    verb, more, fewer = ("bears", "more", "less") if bears else ("needs", "less", "more")
     if at_most is not None and at_most < 0:
-        low, high, word = -at_most, None if at_least is None else -at_least, fewer
+        bounds, word = (-at_most, None if at_least is None else -at_least), fewer
     elif at_least is not None and at_least > 0:
-        low, high, word = at_least, at_most, more
+        bounds, word = (at_least, at_most), more
     else:
         return f"has no known margin in {varied.field} against"
-    bounds = f"at least {varied.text(low)}" if high is None else f"{varied.text(low)} to {varied.text(high)}"
-    return f"{verb} {bounds} {word} {varied.field} than"
+    return f"{verb} {_span(*bounds, varied)} {word} {varied.field} than"
+
+
+def _span(low: int, high: int | None, varied: Varied) -> str:
+    return f"at least {varied.text(low)}" if high is None else f"{varied.text(low)} to {varied.text(high)}"

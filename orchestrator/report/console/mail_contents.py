@@ -17,6 +17,8 @@ from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
 
 _MAX_SHOWN = 50
+_MEAN = "geometric mean"
+_NAME_WIDTH = 60
 
 
 def page(contents: Contents, result: Review) -> Iterator[str]:
@@ -60,25 +62,30 @@ def _table(table: Table) -> Iterator[str]:
 
 def _comparison(item: Comparison) -> Iterator[str]:
     yield f"  {item.changed} against {item.base} ({item.how}); above 1 means that {item.changed} is faster"
-    width = max(len(pair.name) for pair in item.pairs)
-    width = min(max(width, len("geometric mean")), 60)
+    width = min(max(len(name) for name in [_MEAN, *(pair.name for pair in item.pairs)]), _NAME_WIDTH)
     yield f"  {'':{width}}   Time    CPU  Iterations  printed  one way MB/s {item.changed} / {item.base}"
     for pair in item.pairs[:_MAX_SHOWN]:
-        yield _pair(pair, width)
-    printed = f"{item.printed_mean:8.3f}" if item.printed_mean else f"{'-':>8}"
-    yield f"  {'geometric mean':{width}}  {item.time_mean:5.3f}  {item.cpu_mean:5.3f}  {'':10} {printed}"
+        yield _row_compared(pair, width)
+    yield (
+        f"  {_MEAN:{width}}  {item.time_mean:5.3f}  {item.cpu_mean:5.3f}  {'':10} {_ratio(item.printed_mean)}"
+    )
     for warning in item.warnings:
         yield f"  warning: {warning}"
 
 
-def _pair(pair: RowPair, width: int) -> str:
-    printed = f"{pair.printed_ratio:8.3f}" if pair.printed_ratio else f"{'-':>8}"
+def _row_compared(pair: RowPair, width: int) -> str:
+    """One benchmark of both tables: how many times faster by each column, and the throughput of each."""
     rates = [one_way_mb_s(row) for row in (pair.changed, pair.base)]
-    shown = " / ".join(f"{rate:.1f}" if rate else "-" for rate in rates)
+    throughput = " / ".join(f"{rate:.1f}" if rate else "-" for rate in rates)
     return (
         f"  {pair.name[:width]:{width}}  {pair.time_ratio:5.3f}  {pair.cpu_ratio:5.3f}  "
-        f"{pair.iterations_ratio:10.3f} {printed}  {shown}"
+        f"{pair.iterations_ratio:10.3f} {_ratio(pair.printed_ratio)}  {throughput}"
     )
+
+
+def _ratio(value: float | None) -> str:
+    """The column of what the table itself prints, which not every table has."""
+    return f"{value:8.3f}" if value else f"{'-':>8}"
 
 
 def _patches(result: Review) -> Iterator[str]:

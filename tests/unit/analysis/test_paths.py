@@ -13,22 +13,55 @@ from orchestrator.record.result import AuditPhase, AuditRow, RequestPaths
 from orchestrator.stage import AuditedPhase
 from tests.unit.analysis.trials import trial
 
-ONE = PathShare(10, 4, 3, 2, reclaims=1, compactions=5, spent_us=700, orders=(3,), oom_kills=6)
-OTHER = PathShare(100, 40, 30, 20, reclaims=10, compactions=50, spent_us=7000, orders=(1, 3), oom_kills=60)
+ONE = PathShare(
+    requests=10,
+    contiguous=4,
+    fell_back=3,
+    refused=2,
+    reclaims=1,
+    compactions=5,
+    spent_us=700,
+    orders=(3,),
+    oom_kills=6,
+)
+OTHER = PathShare(
+    requests=100,
+    contiguous=40,
+    fell_back=30,
+    refused=20,
+    reclaims=10,
+    compactions=50,
+    spent_us=7000,
+    orders=(1, 3),
+    oom_kills=60,
+)
 
 
 def test_every_count_is_added() -> None:
-    assert PathShare(110, 44, 33, 22, 11, 55, 7700, (1, 3), 66) == ONE + OTHER
+    assert (
+        PathShare(
+            requests=110,
+            contiguous=44,
+            fell_back=33,
+            refused=22,
+            reclaims=11,
+            compactions=55,
+            spent_us=7700,
+            orders=(1, 3),
+            oom_kills=66,
+        )
+        == ONE + OTHER
+    )
 
 
 @pytest.mark.parametrize(
     ("share", "whole"),
     [
-        (PathShare(5, 5, 0, 0), True),
-        (PathShare(5, 4, 1, 0), False),
-        (PathShare(0, 0, 0, 0), False),
-        (PathShare(1, 1, 0, 0), True),
-        (PathShare(5, 5, 0, 0, oom_kills=1), False),
+        (PathShare(requests=5, contiguous=5, fell_back=0, refused=0), True),
+        (PathShare(requests=5, contiguous=4, fell_back=1, refused=0), False),
+        (PathShare(requests=0, contiguous=0, fell_back=0, refused=0), False),
+        (PathShare(requests=1, contiguous=1, fell_back=0, refused=0), True),
+        (PathShare(requests=5, contiguous=5, fell_back=0, refused=0, oom_kills=1), False),
     ],
 )
 def test_memory_was_there_where_all_was_contiguous_and_nobody_died(share: PathShare, whole: bool) -> None:
@@ -39,17 +72,19 @@ def test_memory_was_there_where_all_was_contiguous_and_nobody_died(share: PathSh
     ("share", "clock", "words"),
     [
         (
-            PathShare(600, 160, 440, 0),
+            PathShare(requests=600, contiguous=160, fell_back=440, refused=0),
             "realtime",
             "600 page arrays, 26.7 % contiguous, 73.3 % by vmalloc, 0 failed",
         ),
         (
-            PathShare(1, 0, 0, 1, orders=(3,), oom_kills=1),
+            PathShare(requests=1, contiguous=0, fell_back=0, refused=1, orders=(3,), oom_kills=1),
             "realtime",
             "1 page array of order 3, 0 % contiguous, 0 % by vmalloc, 1 failed, 1 OOM kill",
         ),
         (
-            PathShare(2, 2, 0, 0, reclaims=1, spent_us=1500, orders=(1, 3)),
+            PathShare(
+                requests=2, contiguous=2, fell_back=0, refused=0, reclaims=1, spent_us=1500, orders=(1, 3)
+            ),
             "realtime",
             (
                 "2 page arrays of order 1 and 3, 100 % contiguous, 0 % by vmalloc, 0 failed;"
@@ -57,7 +92,7 @@ def test_memory_was_there_where_all_was_contiguous_and_nobody_died(share: PathSh
             ),
         ),
         (
-            PathShare(2, 2, 0, 0, compactions=2, spent_us=8),
+            PathShare(requests=2, contiguous=2, fell_back=0, refused=0, compactions=2, spent_us=8),
             "deterministic",
             (
                 "2 page arrays, 100 % contiguous, 0 % by vmalloc, 0 failed;"
@@ -93,7 +128,19 @@ def test_an_audit_is_added_up_by_phase() -> None:
     phases = whole("trigger", 2), whole("relaxed", 7)
     traced: dict[str, Any] = {"audit": (audited("trigger"),), "audit_phases": phases, "page_arrays": PATHS}
     found = paths_of([trial("first", block, **traced) for block in (1, 2)])
-    assert found == {"trigger": PathShare(20, 14, 4, 2, 8, 10, 200, (3,), 4)}
+    assert found == {
+        "trigger": PathShare(
+            requests=20,
+            contiguous=14,
+            fell_back=4,
+            refused=2,
+            reclaims=8,
+            compactions=10,
+            spent_us=200,
+            orders=(3,),
+            oom_kills=4,
+        )
+    }
 
 
 def test_phases_come_in_the_order_of_a_trial() -> None:
@@ -113,7 +160,7 @@ def test_phases_come_in_the_order_of_a_trial() -> None:
 
 def test_without_an_audit_the_triggers_requests_tell() -> None:
     assert paths_of([trial("first", 1, page_arrays=PATHS, in_flight=3)]) == {
-        "trigger": PathShare(19, 10, 7, 2, oom_kills=3)
+        "trigger": PathShare(requests=19, contiguous=10, fell_back=7, refused=2, oom_kills=3)
     }
     unseen = trial("first", 1, page_arrays=PATHS).model_copy(update={"requests": None})
     assert paths_of([unseen])["trigger"].oom_kills == 0

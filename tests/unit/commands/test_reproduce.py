@@ -21,7 +21,7 @@ from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.units import MIB
 from tests.unit.reproduce.texts import CONSOLE, DIFF, MAIL, corpus_paths, report, reviewer, write
 
-REVIEW = "orchestrator.patch_review.review.review"
+REVIEW = "orchestrator.reproduce.planning.review"
 GOES_ON = (Kind.ADAPTED, Kind.ALREADY)
 
 

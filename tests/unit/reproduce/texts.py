@@ -57,7 +57,7 @@ def reviewer(
     elsewhere: tuple[int, ...] = (),
     refused: tuple[int, ...] = (),
 ) -> Callable[..., Review]:
-    """Instead of `orchestrator.patch_review.review.review`: every patch has these verdicts for 6.1, 6.12.
+    """Instead of `patch_review.review.review`: every patch has these verdicts for 6.1, 6.12.
 
     Some touch nothing that is built (`elsewhere`) or do not apply (`refused`).
     """

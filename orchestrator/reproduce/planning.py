@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a text and the user's wishes to a drafted scenario: which report, which patch, and what is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.arch import DEFAULT_ARCH
+from orchestrator.bases import DEFAULT_BASE, find_base
+from orchestrator.errors import InputError
+from orchestrator.host.programs import needs_of, require
+from orchestrator.kernels.base import Progress
+from orchestrator.mail.series import narrowed, numbers_of
+from orchestrator.patch_review.review import Review, review
+from orchestrator.reproduce.draft import Draft, Wishes, arch_of, make_draft
+from orchestrator.reproduce.fact import Fact, unknown
+from orchestrator.reproduce.patches import choose_patch, refusal_facts
+from orchestrator.reproduce.source import Chosen, Source, choose_event, headline, why_not
+
+_SCALE = re.compile(r"(?:1/)?([1-9][0-9]{0,3})")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of the text the user named: a report by its number, patches as `2`, `1-2` or `1,3`."""
+
+    event: int | None = None
+    patches: Sequence[str] = ()
+
+
+def scale_divisor(text: str) -> int:
+    """The number by which a device is divided: 8 for `1/8` and for `8`; InputError for other texts."""
+    found = _SCALE.fullmatch(text)
+    if found is None:
+        raise InputError(f"--scale {text!r} is no scale", hint="such as 1/8, or 1 for the whole device")
+    return int(found[1])
+
+
+def check_wishes(wishes: Wishes) -> None:
+    """InputError for a base or an architecture that there is not, before anything is read."""
+    if wishes.base is not None or wishes.arch is not None:
+        find_base(wishes.base or DEFAULT_BASE, wishes.arch or DEFAULT_ARCH)
+
+
+def plan_draft(
+    source: Source, selection: Selection, wishes: Wishes, progress: Progress, *, to_run: bool
+) -> Draft:
+    """The scenario that repeats a report, tries a patch, or both.
+
+    Patches are held against every base, whose sources are fetched if need be. With `to_run`, programs that
+    the run lacks are told before that. Raises InputError where there is neither a report that a guest can
+    repeat nor a patch that goes on a base, and HostError.
+    """
+    wanted = numbers_of(selection.patches)
+    found = choose_event(source.contents, selection.event)
+    arch = arch_of(found.event if found else None, wishes.arch)
+    chosen, beside = _repeatable(found, asked=selection.event is not None, source=source)
+    if wanted:
+        narrowed(source.contents.arranged, wanted)  # a wrong number is told before sources are fetched
+    if to_run and source.contents.patches:  # told at once, and before a download
+        require(needs_of(arch[0], "boot", "compiler", "build", "patch"))
+    reviewed = review(source.contents, arch[0], progress, with_checkpatch=False, wanted=wanted)
+    patched = choose_patch(reviewed, wanted, wishes.base)
+    if patched is None:
+        beside += _without_patch(reviewed, chosen, beside)
+    return make_draft(source, chosen, patched, arch, wishes, beside)
+
+
+def _repeatable(found: Chosen | None, *, asked: bool, source: Source) -> tuple[Chosen | None, list[Fact]]:
+    """The report if a guest can repeat it; else none, and what is to be told.
+
+    InputError where it was asked for, or where there is no patch to be tried without it.
+    """
+    obstacle = why_not(found.event) if found is not None else None
+    if found is None or obstacle is None:
+        return found, []
+    if asked or not source.contents.patches:
+        raise InputError(
+            f"report {found.number} ({headline(found)}) {obstacle}",
+            hint="`oomlab oom FILE` lists the reports; --event N takes another",
+        )
+    return None, [unknown("report", f"{headline(found)} left out", f"it {obstacle}")]
+
+
+def _without_patch(reviewed: Review, chosen: Chosen | None, beside: Sequence[Fact]) -> list[Fact]:
+    """Why no patch is tried; InputError where there is no report either."""
+    refusals = refusal_facts(reviewed)
+    if chosen is None:
+        raise InputError(
+            "no report that could be reproduced, and no patch that goes on a base kernel",
+            evidence=[fact.why for fact in [*beside, *refusals]],
+            hint="`oomlab mail FILE` says more",
+        )
+    return refusals
