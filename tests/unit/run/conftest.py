@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs without a guest: the in-memory backend in QEMU's place, and images that nobody has to build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.guests.registry import BACKENDS
+from orchestrator.kernels.images import GuestImages
+from orchestrator.kernels.variants import VariantRecipe
+from tests.unit.report.factory import artefacts_of
+from tests.unit.run.memory_backend import ALL, MemoryBackend, Story
+
+Put = Callable[..., MemoryBackend]
+
+
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
+    """`put(story)` has `backend: qemu` mean a backend whose guests say that."""
+    for name in ("kernel", "initramfs"):
+        (tmp_path / name).write_bytes(b"")
+
+    def prepare(arch: str, recipes: Sequence[VariantRecipe], **_: Any) -> dict[str, GuestImages]:
+        return {
+            recipe.name: GuestImages(
+                tmp_path / "kernel", tmp_path / "initramfs", "6.1.0", 4096, artefacts_of(recipe.base, arch)
+            )
+            for recipe in recipes
+        }
+
+    monkeypatch.setattr("orchestrator.run.environment.prepare_images", prepare)
+    monkeypatch.setattr("orchestrator.run.environment.image_needs", lambda *_: ())
+    monkeypatch.chdir(tmp_path)
+
+    def backend(story: Story, capabilities: Any = ALL) -> MemoryBackend:
+        made = MemoryBackend(story, capabilities)
+        monkeypatch.setitem(BACKENDS, "qemu", lambda: made)
+        return made
+
+    return backend
