@@ -66,8 +66,8 @@ def measured(condition: str, clock: Clock, iterations: int, console: Console) ->
     loaded = load_text(text.replace("ITERATIONS", str(iterations)), Path("transactions.yaml"))
     with tempfile.TemporaryDirectory() as directory:
         options = RunOptions(command="benchmarks.transactions", out=Path(directory) / "run")
-        run, _ = run_scenario(loaded, PlainObserver(console), options)
-        (result,) = trial_results(read_journal(run.journal))
+        judged = run_scenario(loaded, PlainObserver(console), options)
+        (result,) = trial_results(read_journal(judged.directory.journal))
     return {row.name: row.real_ns for row in result.benchmarks}
 
 

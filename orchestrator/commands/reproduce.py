@@ -128,9 +128,9 @@ def _run(
         command=paste_ready(["oomlab", *sys.argv[1:]]), out=out, overrides=override or (), jobs=jobs
     )
     with live_observer(people) as observer:
-        directory, verdict = run_scenario(loaded, observer, options)
-    show_report(directory.path, verdict)
+        judged = run_scenario(loaded, observer, options)
+    show_report(judged)
     if result is not None:
-        result |= {"run": str(directory.path), "verdict": verdict.model_dump(mode="json")}
+        result |= {"run": str(judged.directory.path), "verdict": judged.verdict.model_dump(mode="json")}
         write_json(result)
-    raise typer.Exit(verdict.exit_code)
+    raise typer.Exit(judged.verdict.exit_code)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from orchestrator.commands.shared import (
@@ -26,7 +25,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
 
 if TYPE_CHECKING:
-    from orchestrator.verdict.verdict import Verdict
+    from orchestrator.verdict.judged_run import RunReport
 
 
 @app.command(epilog=EPILOG)
@@ -89,8 +88,8 @@ def run(
                  "--lock": lock, "--dry-run": dry_run}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         with live_observer(people) as observer:
-            directory, verdict = resume_run(resume, observer, jobs=jobs)
-        _conclude(directory.path, verdict, as_json=as_json)
+            judged = resume_run(resume, observer, jobs=jobs)
+        _conclude(judged, as_json=as_json)
     if scenario is None:
         raise InputError(
             "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
@@ -117,8 +116,8 @@ def run(
         jobs=jobs,
     )
     with live_observer(people) as observer:
-        directory, verdict = run_scenario(loaded, observer, options)
-    _conclude(directory.path, verdict, as_json=as_json)
+        judged = run_scenario(loaded, observer, options)
+    _conclude(judged, as_json=as_json)
 
 
 @app.command()
@@ -161,31 +160,18 @@ def _refuse_with_resume(given: Iterable[str]) -> None:
         )
 
 
-def show_report(run_directory: Path, verdict: Verdict) -> None:
+def show_report(judged: RunReport) -> None:
     """The report of a run that has just ended, for people."""
-    _report(run_directory, verdict, people)
-    people.print(Text(f"Everything is in {run_directory}"), soft_wrap=True)
-
-
-def _conclude(run_directory: Path, verdict: Verdict, *, as_json: bool) -> NoReturn:
-    from orchestrator.files.atomic import json_text
-
-    show_report(run_directory, verdict)
-    if as_json:
-        write_data(json_text(verdict))
-    raise typer.Exit(verdict.exit_code)
-
-
-def _report(run_directory: Path, verdict: Verdict, console: Console) -> None:
-    from orchestrator.record.directory import open_run_directory
-    from orchestrator.record.manifest import RunManifest
     from orchestrator.report.console.terminal import print_report
 
-    directory = open_run_directory(run_directory)
-    manifest = directory.load(directory.manifest, RunManifest)
-    page_sizes = {
-        name: manifest.artefacts[variant.base].page_size_bytes
-        for name, variant in manifest.scenario.variants.items()
-        if variant.base in manifest.artefacts
-    }
-    print_report(verdict, console, page_sizes=page_sizes)
+    print_report(judged.verdict, people, page_sizes=judged.page_sizes)
+    people.print(Text(f"Everything is in {judged.directory.path}"), soft_wrap=True)
+
+
+def _conclude(judged: RunReport, *, as_json: bool) -> NoReturn:
+    from orchestrator.files.atomic import json_text
+
+    show_report(judged)
+    if as_json:
+        write_data(json_text(judged.verdict))
+    raise typer.Exit(judged.verdict.exit_code)

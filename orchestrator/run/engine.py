@@ -45,8 +45,7 @@ from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 from orchestrator.text.plain import named
-from orchestrator.verdict.judged_run import load_run_report
-from orchestrator.verdict.verdict import Verdict
+from orchestrator.verdict.judged_run import RunReport, load_run_report
 
 
 def recorded_artefacts(run: Path) -> Pins:
@@ -68,9 +67,7 @@ class RunOptions:
     jobs: int | None = None
 
 
-def run_scenario(
-    loaded: LoadedScenario, observer: Observer, options: RunOptions
-) -> tuple[RunDirectory, Verdict]:
+def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions) -> RunReport:
     """Run a scenario to its verdict.
 
     Raises OomlabError when it cannot be run, KeyboardInterrupt when the user stops it; the run
@@ -86,7 +83,7 @@ def run_scenario(
     directory.save(directory.manifest, _manifest(loaded, environment, blocks, options))
     with open_journal(directory.journal) as journal:
         journal.append(RunStarted(scenario=loaded.scenario.name, planned=count_trials(blocks)))
-        return directory, _execute(directory, journal, environment, blocks, capacity, observer)
+        return _execute(directory, journal, environment, blocks, capacity, observer)
 
 
 def _open(scenario: Scenario, observer: Observer, pins: Pins | None, lock: Path | None) -> Environment:
@@ -110,7 +107,7 @@ def _open(scenario: Scenario, observer: Observer, pins: Pins | None, lock: Path 
     return environment
 
 
-def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tuple[RunDirectory, Verdict]:
+def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> RunReport:
     """Make the missing trials of a run that was cut short, and come to the verdict.
 
     A run that is finished is left as it is. Raises as run_scenario, and InputError when the run
@@ -123,14 +120,14 @@ def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> tu
         blocks = remaining_blocks(manifest.scenario, entries)
         if is_finished(entries) and not blocks:
             observer.progress(f"{path} is finished: there is nothing to resume")
-            return directory, _conclude(directory)
+            return _conclude(directory)
         kept = kept_patches(directory, manifest.artefacts.values())
         environment = reopen_environment(manifest, kept, observer)
         capacity = find_capacity(manifest.scenario.device.memory, jobs=jobs)
         if not entries:
             journal.append(RunStarted(scenario=manifest.scenario.name, planned=count_trials(blocks)))
         journal.append(RunResumed(oomlab_version=__version__, missing=count_trials(blocks)))
-        return directory, _execute(directory, journal, environment, blocks, capacity, observer)
+        return _execute(directory, journal, environment, blocks, capacity, observer)
 
 
 def _execute(
@@ -140,7 +137,7 @@ def _execute(
     blocks: Sequence[PlannedBlock],
     capacity: Capacity,
     observer: Observer,
-) -> Verdict:
+) -> RunReport:
     """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
     observer.run_planned(len(blocks), count_trials(blocks))
     execution = Execution(environment, directory, journal, observer)
@@ -163,10 +160,10 @@ def _execute(
     return _conclude(directory)
 
 
-def _conclude(directory: RunDirectory) -> Verdict:
-    verdict = judge_run(directory)
-    directory.save(directory.verdict, verdict)
-    return verdict
+def _conclude(directory: RunDirectory) -> RunReport:
+    judged = load_run_report(directory.path)
+    directory.save(directory.verdict, judged.verdict)
+    return judged
 
 
 def _execute_pass(
@@ -183,11 +180,6 @@ def _execute_pass(
         exclusive_trials=exclusive_trials,
     )
     execution.run(schedule, workers=capacity.workers)
-
-
-def judge_run(directory: RunDirectory) -> Verdict:
-    """The verdict from the run directory alone; no guest is started."""
-    return load_run_report(directory.path).verdict
 
 
 def _manifest(

@@ -108,7 +108,7 @@ class Search:
             overrides=self._overrides(value),
             jobs=self._options.jobs,
         )
-        _, verdict = run_scenario(loaded, observer, options)
+        verdict = run_scenario(loaded, observer, options).verdict
         point = _point(value, text, out.relative_to(directory.path), time.monotonic() - started, verdict)
         self._points.append(point)
         directory.save(directory.path / SEARCH_FILE, self._result("running"))

@@ -19,7 +19,6 @@ from orchestrator.stage import Mode
 from orchestrator.verdict.attempts import last_attempts
 from orchestrator.verdict.verdict import Verdict, compute_verdict
 
-DEFAULT_PAGE_BYTES = 4096
 _CONSOLE_TAIL_BYTES = 16 * 1024
 
 
@@ -43,7 +42,7 @@ class RunReport:
         """Page size of every variant's kernel in bytes."""
         artefacts = self.manifest.artefacts
         return {
-            name: artefacts[variant.base].page_size_bytes if variant.base in artefacts else DEFAULT_PAGE_BYTES
+            name: artefacts[variant.base].page_size_bytes if variant.base in artefacts else variant.page_bytes
             for name, variant in self.manifest.scenario.variants.items()
         }
 

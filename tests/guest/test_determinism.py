@@ -104,11 +104,11 @@ def disturbed(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Run:
 
 def finished(directory: Path, checkout: Path) -> Run:
     loaded = load_text(TEXT, checkout / "tests" / "data" / "determinism.yaml")
-    run, verdict = run_scenario(loaded, Quiet(), RunOptions(command="test", out=directory))
-    entries = read_journal(run.journal)
+    judged = run_scenario(loaded, Quiet(), RunOptions(command="test", out=directory))
+    entries = read_journal(judged.directory.journal)
     return Run(
-        run,
-        verdict,
+        judged.directory,
+        judged.verdict,
         {entry.number: entry.result for entry in entries if isinstance(entry, BlockEnded)},
         *(
             {(trial.block, trial.variant): trial for trial in trial_results(entries) if trial.stage == stage}

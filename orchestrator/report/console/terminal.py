@@ -27,7 +27,6 @@ from orchestrator.text.plain import one_line
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
-_DEFAULT_PAGE_BYTES = 4096
 _STYLES = {
     Conclusion.MET: "bold green",
     Conclusion.NOT_MET: "bold red",
@@ -62,7 +61,7 @@ def _print_ends(verdict: Verdict, console: Console, page_sizes: Mapping[str, int
     for name, variant in verdict.variants.items():
         if variant.first_oom is not None:
             console.print(Text(f"First OOM of {name}:", style="bold"))
-            page_bytes = page_sizes.get(name, _DEFAULT_PAGE_BYTES)
+            page_bytes = page_sizes[name]
             for line in explain(variant.first_oom, page_size_bytes=page_bytes):
                 console.print(Text(f"  {line}"), soft_wrap=True)
         if variant.failed_output is not None:

@@ -156,7 +156,7 @@ def evidence_of(report: RunReport, case: Case) -> list[str]:
         return lines
     lines.append(summary_of(result))
     if result.first_oom is not None:
-        lines += explain(result.first_oom, report.page_sizes.get(result.variant, 4096))
+        lines += explain(result.first_oom, report.page_sizes[result.variant])
     lines += (f"kernel bug: {bug}" for bug in result.kernel_bugs)
     lines += (f"note: {note}" for note in result.notes)
     if result.output is not None and result.output.end:

@@ -96,7 +96,7 @@ def _first_ooms(report: RunReport) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.first_oom is not None:
             yield from heading(f"First OOM of {name}")
-            for line in explain(variant.first_oom, report.page_sizes.get(name, 4096)):
+            for line in explain(variant.first_oom, report.page_sizes[name]):
                 yield from item(line)
 
 

@@ -113,7 +113,7 @@ def _answer(answer: Answer) -> Iterator[str]:
 def _first_ooms(report: RunReport) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.first_oom is not None:
-            lines = explain(variant.first_oom, report.page_sizes.get(name, 4096))
+            lines = explain(variant.first_oom, report.page_sizes[name])
             yield from _details(f"First OOM of {name}", bullets(lines))
 
 

@@ -71,7 +71,7 @@ class Hang:
 class Call:
     """Something happens on the host at this point of the guest's life, such as the user's Ctrl-C."""
 
-    what: Callable[[], None]
+    what: Callable[[], object]
 
 
 Step = Console | Control | Garbage | Hang | Call

@@ -19,8 +19,8 @@ from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.run.asked import load_runnable
-from orchestrator.run.engine import RunOptions, judge_run, resume_run, run_scenario
-from orchestrator.scenario.models import BinderMmap
+from orchestrator.run.engine import RunOptions, resume_run, run_scenario
+from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
 from orchestrator.verdict.judged_run import load_run_report
@@ -51,7 +51,8 @@ class Quiet:
 
 def run(out: Path, *overrides: str, jobs: int | None = None) -> tuple[RunDirectory, Verdict]:
     loaded = load_runnable(Path("binder-order3"), ["audit=false", "trials.blocks=2", *overrides])
-    return run_scenario(loaded, Quiet(), RunOptions(command="oomlab run", out=out, jobs=jobs))
+    judged = run_scenario(loaded, Quiet(), RunOptions(command="oomlab run", out=out, jobs=jobs))
+    return judged.directory, judged.verdict
 
 
 def results(directory: RunDirectory) -> list[TrialResult]:
@@ -72,7 +73,7 @@ def test_a_run_comes_to_its_verdict(put: Put, tmp_path: Path) -> None:
         ("kvcalloc", 1): Outcome.PASSED, ("kvcalloc", 2): Outcome.PASSED,
     }  # fmt: skip
     assert (backend.started, backend.running) == (2 + 4, 0)
-    assert judge_run(directory) == verdict
+    assert load_run_report(directory.path).verdict == verdict
     manifest = directory.load(directory.manifest, RunManifest)
     assert manifest.accelerators["realtime"] == backend.report
     assert manifest.qemu_commands == {"kcalloc": "imagine kcalloc", "kvcalloc": "imagine kvcalloc"}
@@ -212,14 +213,14 @@ def test_an_interrupted_run_goes_on_where_it_was(put: Put, tmp_path: Path) -> No
     assert Outcome.INTERRUPTED in {each.outcome for each in trial_results(before)}
 
     backend = put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
-    directory, verdict = resume_run(out, Quiet())
+    judged = resume_run(out, Quiet())
+    directory, verdict = judged.directory, judged.verdict
     assert verdict.conclusion is Conclusion.MET
     assert set(outcomes(directory).values()) == {Outcome.OOM, Outcome.PASSED}
     kept = [each for each in trial_results(before) if each.outcome is not Outcome.INTERRUPTED]
     assert results(directory)[: len(trial_results(before))] == trial_results(before)
     assert backend.started == 1 + 4 - len(kept)
-    _, again = resume_run(out, Quiet())
-    assert again == verdict
+    assert resume_run(out, Quiet()).verdict == verdict
     assert backend.started == 1 + 4 - len(kept)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -25,6 +26,7 @@ from orchestrator.search.bisection import Direction
 from orchestrator.search.result import SEARCH_FILE, SearchResult
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
+from orchestrator.verdict.judged_run import RunReport
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.variant import RequestTotals, VariantVerdict
 from orchestrator.verdict.verdict import PassVerdict, Verdict
@@ -40,7 +42,7 @@ class Engine:
         self.before: Callable[[int], None] = lambda _: None
         self.counts: list[int] = []
 
-    def run(self, loaded: LoadedScenario, _: Observer, options: RunOptions) -> tuple[RunDirectory, Verdict]:
+    def run(self, loaded: LoadedScenario, _: Observer, options: RunOptions) -> RunReport:
         scenario = loaded.scenario
         assert not scenario.expectations
         assert not scenario.trials.timing
@@ -53,7 +55,9 @@ class Engine:
             "kcalloc": Outcome.OOM if count >= self.threshold else Outcome.PASSED,
             "kvcalloc": Outcome.PASSED,
         }
-        return create_run_directory(options.out, scenario.name), _verdict(outcomes, scenario.trials.blocks)
+        run = create_run_directory(options.out, scenario.name)
+        manifest: Any = None  # no search looks at it
+        return RunReport(run, manifest, _verdict(outcomes, scenario.trials.blocks))
 
 
 def _verdict(outcomes: dict[str, Outcome], blocks: int) -> Verdict:

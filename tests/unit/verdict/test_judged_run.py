@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,13 @@ def test_the_end_of_a_console_is_there_or_empty(tmp_path: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run directory"):
         load_run_report(tmp_path)
+
+
+def test_a_kernel_that_the_manifest_does_not_describe_has_the_pages_of_its_base(tmp_path: Path) -> None:
+    report = load_run_report(run_directory(tmp_path / "run").path)
+    kcalloc = report.manifest.scenario.variants["kcalloc"].model_copy(update={"base": "debian-6.12-16k"})
+    scenario = report.manifest.scenario.model_copy(
+        update={"variants": {**report.manifest.scenario.variants, "kcalloc": kcalloc}}
+    )
+    manifest = report.manifest.model_copy(update={"scenario": scenario})
+    assert replace(report, manifest=manifest).page_sizes == {"kcalloc": 16384, "kvcalloc": 4096}

@@ -15,7 +15,7 @@ from orchestrator.report.formats.html.latency import distribution
 from orchestrator.report.formats.html.plots import Plot
 from orchestrator.report.formats.html.series import block_series, latencies_ns, spread
 from orchestrator.text.amounts import count_of, plural
-from orchestrator.verdict.judged_run import DEFAULT_PAGE_BYTES, RunReport
+from orchestrator.verdict.judged_run import RunReport
 
 _MOST_BLOCKS = 40
 """Lines that one figure can hold, and files that are read for it."""
@@ -46,7 +46,7 @@ def memory_section(report: RunReport, clock: Clock) -> MemorySection:
     blocks = _frozen_blocks(report, clock)
     trials = [each for each in _trigger_trials(report, clock) if each.memory]
     columns = list(_moments(report, blocks, trials))
-    page_bytes = min(report.page_sizes.values(), default=DEFAULT_PAGE_BYTES)
+    page_bytes = min(report.page_sizes.values())
     bars = at_moments(columns, name=f"moments-{clock}")
     return MemorySection(
         plots=[*_block_plots(report, blocks, clock, page_bytes), *([bars] if bars else [])],

@@ -12,7 +12,7 @@ from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.html.series import console_text
 from orchestrator.report.formats.html.trials import stage_words
 from orchestrator.report.oom import event_page
-from orchestrator.verdict.judged_run import DEFAULT_PAGE_BYTES, RunReport
+from orchestrator.verdict.judged_run import RunReport
 
 MOST_EVENTS = 2_000
 MOST_PAGES = 60
@@ -67,7 +67,7 @@ def _views(report: RunReport, entries: Sequence[EventRecorded]) -> Iterator[Even
         event = entry.event
         first = (variant, event.type) not in seen
         seen.add((variant, event.type))
-        page_bytes = report.page_sizes.get(variant, DEFAULT_PAGE_BYTES)
+        page_bytes = report.page_sizes.get(variant) or min(report.page_sizes.values())
         yield EventView(
             title=_TITLES[event.type] + ("" if event.order is None else f", order {event.order}"),
             where=_where(entry, trial),
