@@ -7,6 +7,7 @@ RUN is a finished run with a variant and its twin (`oomlab run benchmarks/calibr
 an earlier call wrote with `--pool`. Blocks are redrawn from it without replacement, and in each block the
 labels of the twins are permuted, so that no difference can be there: whatever the comparison of a
 verdict then claims is a false alarm. With the other variants it counts how often their differences are found.
+What is not paired (cold trials, different kernels) is drawn from blocks of which no two are the same.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class Alarms:
     claim: float
     family: float
     unpaired: float
+    unpaired_interval: float
+    unpaired_claim: float
     outcome: float
     outcome_unpaired: float
 
@@ -102,6 +105,7 @@ class Found:
 
     variant: str
     timing: TimingKey
+    paired: bool
     blocks: int
     whole_percent: float
     median_percent: float
@@ -149,14 +153,15 @@ def _pairs(pool: Pool, variant: str, chosen: Sequence[int], turned: Sequence[boo
         yield Pair(key, one, other, (1.0, 1.0), paired=True)
 
 
-def unpaired(pool: Pool, blocks: int, dice: random.Random) -> list[Pair]:
-    """Two draws of the baseline that share no block: what variants with different kernels are."""
+def unpaired(pool: Pool, variant: str, blocks: int, dice: random.Random) -> list[Pair]:
+    """Draws of the baseline and `variant` without a block in common, as of cold trials or other kernels."""
     chosen = dice.sample(range(pool.blocks), 2 * blocks)
+    theirs = pool.logs(variant)
     return [
         Pair(
             key,
             tuple(logs[block] for block in chosen[:blocks]),
-            tuple(logs[block] for block in chosen[blocks:]),
+            tuple(theirs[key][block] for block in chosen[blocks:]),
             (1.0, 1.0),
             paired=False,
         )
@@ -185,13 +190,15 @@ def _alarm(pool: Pool, blocks: int, dice: random.Random) -> tuple[bool, ...]:
     found = redrawn(pool, pool.twin, blocks, dice, permute=True)
     first = compare_timings(_NAMES, found[:1], "realtime")[0]
     family = compare_timings(_NAMES, _largest_family(found), "realtime")
-    apart = compare_timings(_NAMES, unpaired(pool, blocks, dice)[:1], "realtime")[0]
+    apart = compare_timings(_NAMES, unpaired(pool, pool.baseline, blocks, dice)[:1], "realtime")[0]
     return (
         first.p is not None and first.p <= LEVEL,
         _outside(first),
         claims(first, first.p),
         any(claims(timing, timing.p_holm) for timing in family),
         apart.p is not None and apart.p <= LEVEL,
+        _outside(apart),
+        claims(apart, apart.p),
         _outcome_alarm(found[0]),
         _unpaired_outcome_alarm(pool, blocks, dice),
     )
@@ -212,24 +219,30 @@ def _outcome_alarm(pair: Pair) -> bool:
 
 
 def _unpaired_outcome_alarm(pool: Pool, blocks: int, dice: random.Random) -> bool:
-    pair = unpaired(pool, blocks, dice)[0]
+    pair = unpaired(pool, pool.baseline, blocks, dice)[0]
     limit = statistics.median(pool.logs(pool.baseline)[pair.key])
     one, other = (sum(log > limit for log in side) for side in (pair.baseline, pair.candidate))
     return fisher_p((one, blocks - one), (other, blocks - other)) <= LEVEL
 
 
-def found_differences(pool: Pool, variant: str, blocks: int, redraws: int, seed: int) -> Found:
+def found_differences(
+    pool: Pool, variant: str, blocks: int, redraws: int, seed: int, *, paired: bool = True
+) -> Found:
     """How often a difference that is there is claimed, and how large it is said to be (first timing)."""
     dice = random.Random(seed)
-    timings = [
-        compare_timings(_NAMES, redrawn(pool, variant, blocks, dice, permute=False)[:1], "realtime")[0]
+    drawn = (
+        redrawn(pool, variant, blocks, dice, permute=False)
+        if paired
+        else unpaired(pool, variant, blocks, dice)
         for _ in range(redraws)
-    ]
+    )
+    timings = [compare_timings(_NAMES, found[:1], "realtime")[0] for found in drawn]
     whole = redrawn(pool, variant, pool.blocks, dice, permute=False)[0]
     truth = math.exp(statistics.fmean(whole.log_ratios))
     return Found(
         variant=variant,
         timing=whole.key,
+        paired=paired,
         blocks=blocks,
         whole_percent=(truth - 1) * _PERCENT,
         median_percent=(statistics.median(timing.ratio for timing in timings) - 1) * _PERCENT,
@@ -246,21 +259,25 @@ def _share(share: float) -> str:
 
 
 def _alarm_table(rows: Sequence[Alarms]) -> Table:
-    table = Table("blocks", "sign flips", "interval", "claim", "family, Holm", "Welch", "McNemar", "Fisher",
+    table = Table("blocks", "sign flips", "interval", "claim", "family, Holm", "labels", "Welch",
+                  "claim, not paired", "McNemar", "Fisher",
                   title=f"False alarms at {LEVEL:.0%}, {rows[0].redraws} redraws")  # fmt: skip
     for row in rows:
-        shares = (row.test, row.interval, row.claim, row.family, row.unpaired, row.outcome,
-                  row.outcome_unpaired)  # fmt: skip
+        shares = (row.test, row.interval, row.claim, row.family, row.unpaired, row.unpaired_interval,
+                  row.unpaired_claim, row.outcome, row.outcome_unpaired)  # fmt: skip
         table.add_row(str(row.blocks), *map(_share, shares))
     return table
 
 
 def _found_table(rows: Sequence[Found]) -> Table:
-    table = Table("variant", "timing", "blocks", "whole pool", "median", "claimed", "in the interval")
+    table = Table(
+        "variant", "timing", "paired", "blocks", "whole pool", "median", "claimed", "in the interval"
+    )
     for row in rows:
         table.add_row(
-            row.variant, " ".join(row.timing), str(row.blocks), f"{row.whole_percent:+.1f} %",
-            f"{row.median_percent:+.1f} %", _share(row.claimed), _share(row.covered),
+            row.variant, " ".join(row.timing), "yes" if row.paired else "no", str(row.blocks),
+            f"{row.whole_percent:+.1f} %", f"{row.median_percent:+.1f} %", _share(row.claimed),
+            _share(row.covered),
         )  # fmt: skip
     return table
 
@@ -288,8 +305,9 @@ def main() -> None:
     console.print(_alarm_table(alarms))
     redraws = max(1, options.redraws // 4)
     found = [
-        found_differences(pool, variant, blocks, redraws, options.seed)
+        found_differences(pool, variant, blocks, redraws, options.seed, paired=paired)
         for variant in pool.others
+        for paired in (True, False)
         for blocks in sizes
     ]
     console.print(_found_table(found))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a scenario to what is run: blocks, each one boot, and the trials that fork from it."""
+"""From a scenario to what is run: blocks, each one boot, and the trials that fork from it.
+
+Cold trials (`trials.fork: false`) have a boot each: a block of one trial that nothing forks from.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ PROOF_BLOCK = 0
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One fork of a block: `fork` counts the forks of one variant from 1.
+    """One fork of a block, or a boot of its own: `fork` counts the forks of one variant from 1.
 
     `number` is its place in the plan: its name in the run directory, whatever runs first.
     `module` is the place of its module among those that its block's guest was told of. `stage` is
-    what the fork is for: the trigger, or benchmarks alone (orchestrator/record/result.py).
+    what it is for: the trigger, or benchmarks alone (orchestrator/record/result.py).
     """
 
     block: int
@@ -39,6 +42,8 @@ class PlannedTrial:
     number: int = 1
     module: int = 0
     stage: Stage = "trigger"
+    cold: bool = False
+    """It boots a guest of its own."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class PlannedBlock:
 
     Its variants share one kernel image and differ in a module: their trials continue from the very
     same memory. Variants with other images have blocks of their own, with the same number and seed.
+    In mode TRIAL nothing forks: the guest goes straight through, as its one trial.
     """
 
     number: int
@@ -58,7 +64,12 @@ class PlannedBlock:
     index: int = 1
     """Its place in the plan: its name in the run directory."""
     stage: Stage = "trigger"
-    """Of a boot by hand, which goes straight through; a block's forks have their own."""
+    """Of a boot that goes straight through; a block's forks have their own."""
+
+    @property
+    def is_cold(self) -> bool:
+        """Its one trial is this very boot."""
+        return any(trial.cold for trial in self.trials)
 
 
 def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
@@ -66,7 +77,8 @@ def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
 
     Each clock is a pass of its own, one after the other. Within a block the trials come in a
     seeded random order, never all of one variant first: no variant always meets the warmer (or
-    busier) machine. `hard: forbidden` puts one throw-away boot first.
+    busier) machine. `hard: forbidden` puts one throw-away boot first. Cold trials have the numbers
+    and seeds that forks would have: trial 7 is of the same variant, stage and seed either way.
     """
     order = random.Random(scenario.trials.seed)
     blocks = [block for clock in scenario.trials.clock for block in _pass(scenario, clock, order)]
@@ -94,6 +106,16 @@ def shares_kernel(scenario: Scenario) -> list[tuple[str, ...]]:
     ]
 
 
+def are_paired(scenario: Scenario, variants: Iterable[str]) -> bool:
+    """The trials of these variants fork from the same memory: never those of cold runs.
+
+    Equal seeds do not make pairs: two boots by one recipe come to other memory, because time passes
+    otherwise in them; under the deterministic clock, too, where another variant's name is another word on
+    the kernel's command line, and where no snapshot is there whose checksum could show that it made none.
+    """
+    return scenario.trials.fork and len({scenario.variants[name].base for name in variants}) == 1
+
+
 def modules_of(scenario: Scenario, variants: Iterable[str]) -> tuple[str, ...]:
     """The driver modules of `variants` by the names that guests know, each once.
 
@@ -106,22 +128,37 @@ def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[Pl
     groups = shares_kernel(scenario)
     fragmentation = scenario.fragmentation
     if fragmentation is not None and fragmentation.target.hard == "forbidden":
-        yield _proof(groups[0][0], block_seed(scenario, 1), clock)
+        yield _proof(groups[0][0], block_seed(scenario, 1), clock, cold=not scenario.trials.fork)
     for number in range(1, scenario.trials.blocks + 1):
         seed = block_seed(scenario, number)
-        order.shuffle(groups)
-        for group in groups:
-            modules = modules_of(scenario, group)
-            trials = [
-                PlannedTrial(
-                    number, name, seed, Mode.TRIAL, fork, clock,
-                    module=modules.index(scenario.variants[name].twin_of or name), stage=stage,
-                )
-                for name in group
-                for stage, fork in _forks(scenario, name, number, clock)
-            ]  # fmt: skip
+        # Nothing is shared by cold trials: those of all variants are one lot to draw the order from.
+        lots = groups if scenario.trials.fork else [tuple(scenario.variants)]
+        order.shuffle(lots)
+        for variants in lots:
+            trials = list(_trials(scenario, variants, number, clock))
             order.shuffle(trials)
-            yield PlannedBlock(number, seed, Mode.BLOCK, clock, group, tuple(trials))
+            if scenario.trials.fork:
+                yield PlannedBlock(number, seed, Mode.BLOCK, clock, variants, tuple(trials))
+            else:
+                yield from map(_cold, trials)
+
+
+def _trials(scenario: Scenario, variants: Sequence[str], number: int, clock: Clock) -> Iterator[PlannedTrial]:
+    seed, modules = block_seed(scenario, number), modules_of(scenario, variants)
+    for name in variants:
+        module = modules.index(scenario.variants[name].twin_of or name) if scenario.trials.fork else 0
+        for stage, fork in _forks(scenario, name, number, clock):
+            yield PlannedTrial(
+                number, name, seed, Mode.TRIAL, fork, clock, module=module, stage=stage,
+                cold=not scenario.trials.fork,
+            )  # fmt: skip
+
+
+def _cold(trial: PlannedTrial) -> PlannedBlock:
+    """The boot that is this trial."""
+    return PlannedBlock(
+        trial.block, trial.seed, Mode.TRIAL, trial.clock, (trial.variant,), (trial,), stage=trial.stage
+    )
 
 
 def forks_of(scenario: Scenario, clock: Clock) -> int:
@@ -153,8 +190,8 @@ def _forks(scenario: Scenario, name: str, block: int, clock: Clock) -> Iterator[
         yield from ((stage, fork) for fork in range(1, count + 1))
 
 
-def _proof(variant: str, seed: int, clock: Clock) -> PlannedBlock:
-    trial = PlannedTrial(PROOF_BLOCK, variant, seed, Mode.PROOF, 1, clock)
+def _proof(variant: str, seed: int, clock: Clock, *, cold: bool) -> PlannedBlock:
+    trial = PlannedTrial(PROOF_BLOCK, variant, seed, Mode.PROOF, 1, clock, cold=cold)
     return PlannedBlock(PROOF_BLOCK, seed, Mode.PROOF, clock, (variant,), (trial,))
 
 
@@ -172,6 +209,11 @@ def by_hand(blocks: Sequence[PlannedBlock]) -> list[PlannedBlock]:
         for stage in _STAGES
         if not stage.startswith("audit-") and any(trial.stage == stage for trial in block.trials)
     ]
+
+
+def count_blocks(blocks: Sequence[PlannedBlock]) -> int:
+    """How many boots a plan has, the proof's among them; 0 of cold trials, which are boots themselves."""
+    return 0 if any(block.is_cold for block in blocks) else len(blocks)
 
 
 def count_trials(blocks: Sequence[PlannedBlock]) -> int:

@@ -95,7 +95,7 @@ def _of(candidate: str, answer: Answer) -> Answer:
 
 
 def _explanation(case: Case) -> Answer:
-    evidence = list(path_lines(case.names, case.paths, case.clock))
+    evidence = [*path_lines(case.names, case.paths, case.clock), *_traced_elsewhere(case)]
     if case.comparison.outcome is not None:
         evidence.insert(0, case.comparison.outcome.words)
     allocating, others = _by_allocation(case)
@@ -114,6 +114,14 @@ def _explanation(case: Case) -> Answer:
     return Answer(question=EXPLANATION, answer=" ".join(sentences), evidence=tuple(evidence), open=missing)
 
 
+def _traced_elsewhere(case: Case) -> tuple[str, ...]:
+    """Forks are traced in the memory that others are timed in; cold trials are not."""
+    traced = any(trial.audit_phases for trial in case.trials)
+    if case.comparison.sample == "block" or not traced or not case.timings:
+        return ()
+    return ("traced were other boots than the timed ones, by the same recipes and with memory of their own",)
+
+
 def _difference(case: Case) -> str:
     """What there is to explain."""
     outcome, timings = case.comparison.outcome, case.timings
@@ -127,7 +135,7 @@ def _difference(case: Case) -> str:
     if any(finding(timing) is Finding.EXACT for timing in timings):
         return "Instructions differ by as much as is counted below."
     if not case.comparison.claims:
-        return "Too few blocks to say that there is a difference."
+        return f"Too few {case.comparison.sample}s to say that there is a difference."
     return "No difference was shown that needs one."
 
 
@@ -248,6 +256,7 @@ def _contiguous(case: Case) -> Answer:
     whole, short = _phases(case, all_contiguous=True), _phases(case, all_contiguous=False)
     evidence = [f"{WHEN[phase]} (contiguous for both): {summary(case.timed(phase))}" for phase in whole]
     evidence += [f"{WHEN[phase]} (not always contiguous): {summary(case.timed(phase))}" for phase in short]
+    evidence += _traced_elsewhere(case) if whole or short else ()
     missing = None
     if whole:
         where = " and ".join(WHEN[phase] for phase in whole)

@@ -22,7 +22,7 @@ class AuditTotal(Frozen):
 
     variant: str = Field(description="its name")
     phase: AuditedPhase = Field(description="when")
-    forks: int = Field(description="traced forks")
+    forks: int = Field(description="traced forks; in a cold run traced boots")
     made: int | None = Field(description="requests that their processes say they made; null: they do not say")
     requests: int = Field(description="page arrays that were traced: as many, or the audit is not whole")
     orders: tuple[int, ...] = Field(description="their orders")
@@ -45,18 +45,26 @@ class AuditTotal(Frozen):
 
 
 class Disturbance(Frozen):
-    """What tracing did to one variant's trigger: traced forks against untraced ones of the same blocks."""
+    """What tracing did to one variant's trigger: traced forks against untraced ones of the same blocks.
+
+    In a cold run these are boots of their own, and what is compared are the medians over them.
+    """
 
     variant: str = Field(description="its name")
     noun: str = Field("request", description="what one request of the trigger is: `mmap`, `fork`")
-    pairs: int = Field(description="blocks with both")
+    pairs: int = Field(description="blocks with both; 0 in a cold run")
+    boots: int = Field(0, description="in a cold run: traced boots, beside untraced ones")
     unit: Literal["ns", "instructions"] = Field(description="of the two medians")
     untraced: float | None = Field(description="p50 of the requests without tracing: median over the blocks")
     traced: float | None = Field(description="the same with tracing")
     percent: tuple[float, float, float] | None = Field(
-        description="least, median and most of the blocks' differences, in percent of the untraced p50"
+        description="least, median and most of the blocks' differences, in percent of the untraced p50; null"
+        " in a cold run, which has but the two medians"
     )
-    same_outcome: int = Field(description="blocks in which tracing did not change the outcome")
+    same_outcome: int = Field(
+        description="blocks in which tracing did not change the outcome; in a cold run traced boots with an"
+        " outcome that untraced ones had, too"
+    )
     taken_kb: int = Field(description="memory of the guest that the tracing took, at most")
 
 
@@ -129,6 +137,7 @@ def _sum(records: Sequence[AuditRow | AuditPhase], name: str) -> int:
 
 
 def _disturbance(variant: str, trials: Sequence[TrialResult], clock: Clock, *, timed: bool) -> Disturbance:
+    cold = any(trial.cold for trial in trials)
     pairs = list(_pairs(trials))
     per_ns = 1.0 if clock == "realtime" else 1 / (1 << ICOUNT_SHIFT)
     p50s = [
@@ -142,11 +151,14 @@ def _disturbance(variant: str, trials: Sequence[TrialResult], clock: Clock, *, t
     return Disturbance(
         variant=variant,
         noun=next((trial.requests.noun for trial in trials if trial.requests is not None), "request"),
-        pairs=len(pairs),
+        pairs=0 if cold else len(pairs),
+        boots=len(pairs) if cold else 0,
         unit="ns" if clock == "realtime" else "instructions",
         untraced=statistics.median(untraced for untraced, _ in p50s) if p50s else None,
         traced=statistics.median(traced for _, traced in p50s) if p50s else None,
-        percent=(differences[0], statistics.median(differences), differences[-1]) if differences else None,
+        percent=(differences[0], statistics.median(differences), differences[-1])
+        if differences and not cold
+        else None,
         same_outcome=sum(
             any(traced.outcome is one.outcome for one in untraced) for untraced, traced in pairs
         ),
@@ -155,11 +167,13 @@ def _disturbance(variant: str, trials: Sequence[TrialResult], clock: Clock, *, t
 
 
 def _pairs(trials: Sequence[TrialResult]) -> Iterator[tuple[list[TrialResult], TrialResult]]:
-    """Each traced trigger with the untraced ones of its block."""
+    """Each traced trigger with the untraced ones of its block; a cold one with all, for it has no block."""
     for traced in trials:
         if traced.stage != "audit-trigger":
             continue
-        untraced = [one for one in trials if (one.stage, one.block) == ("trigger", traced.block)]
+        untraced = [
+            one for one in trials if one.stage == "trigger" and (traced.cold or one.block == traced.block)
+        ]
         if untraced:
             yield untraced, traced
 

@@ -9,7 +9,7 @@ from orchestrator.analysis import inference
 from orchestrator.analysis.outcomes import compare_outcomes
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, Noise
 from orchestrator.analysis.rounding import rounded
-from orchestrator.analysis.samples import block_of
+from orchestrator.analysis.samples import blocks_of, sample_of
 from orchestrator.analysis.timings import Pair, compare_timings
 from orchestrator.clock import Clock
 from orchestrator.record.result import TrialResult
@@ -30,16 +30,18 @@ def compare(
 
     `timings` are what of it may be compared in time. `paired`: blocks of one name have one memory.
     """
-    baseline, candidate = ({block_of(result) for result in each} for each in results)
+    baseline, candidate = map(blocks_of, results)
+    sample = sample_of([*results[0], *results[1]])
     blocks = len(baseline & candidate) if paired else min(len(baseline), len(candidate))
     return Comparison(
         baseline=names[0],
         candidate=names[1],
         paired=paired,
+        sample=sample,
         blocks=blocks,
         claims=blocks >= LEAST_BLOCKS_FOR_A_CLAIM,
         smallest_p=_smallest_p(len(baseline), len(candidate), blocks, paired=paired),
-        outcome=compare_outcomes(names, *results, paired=paired),
+        outcome=compare_outcomes(names, *results, paired=paired, sample=sample),
         timings=compare_timings(names, timings, clock),
         noise=noise,
     )

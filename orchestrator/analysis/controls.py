@@ -44,7 +44,12 @@ class ControlGroup(Frozen):
 
     first: str = Field(description="name of the variant")
     second: str = Field(description="name of its twin")
-    pairs: int = Field(description="trials of the two that forked from the same memory")
+    pairs: int = Field(description="trials of the two that forked from the same memory; 0 in a cold run")
+    repeats: int = Field(
+        0,
+        description="in a cold run: trials of either that were booted by one and the same recipe. Under the"
+        " deterministic clock the one is to repeat the other; in real time each comes to memory of its own",
+    )
     identical: bool | None = Field(
         description="under the deterministic clock: transcripts and figures are the same; null in real time"
     )
@@ -53,6 +58,11 @@ class ControlGroup(Frozen):
         None,
         description="in real time: by how much the twin's median latency differs from the variant's over the"
         " pairs; least, median, most",
+    )
+    p50_percent_unpaired: float | None = Field(
+        None,
+        description="in real time, of a cold run: by how much the median over the twin's boots differs from"
+        " that over the variant's",
     )
 
 
@@ -72,16 +82,22 @@ def _control_group(
 ) -> ControlGroup:
     # Tracing disturbs the figures that this is about.
     undisturbed = [trial for trial in trials if not trial.stage.startswith("audit-")]
-    pairs = _pairs(first, second, [trial for trial in undisturbed if trial.clock == clock])
+    own = [trial for trial in undisturbed if trial.clock == clock]
+    repeated = _pairs(first, second, own)
+    cold = any(trial.cold for trial in own)
+    pairs = 0 if cold else len(repeated)
+    repeats = len(repeated) - pairs
     if clock == "realtime":
         return ControlGroup(
-            first=first, second=second, pairs=len(pairs), identical=None, p50_percent=_spread(pairs)
-        )
-    found = (_difference(*pair, check) for pair in pairs)
+            first=first, second=second, pairs=pairs, repeats=repeats, identical=None,
+            p50_percent=None if cold else _spread(repeated),
+            p50_percent_unpaired=_apart(first, second, own) if cold else None,
+        )  # fmt: skip
+    found = (_difference(*pair, check) for pair in repeated)
     difference = next((text for text in found if text is not None), None)
-    identical = difference is None if pairs else None
+    identical = difference is None if repeated else None
     return ControlGroup(
-        first=first, second=second, pairs=len(pairs), identical=identical, difference=difference
+        first=first, second=second, pairs=pairs, repeats=repeats, identical=identical, difference=difference
     )
 
 
@@ -124,6 +140,16 @@ def _spread(pairs: Sequence[tuple[TrialResult, TrialResult]]) -> tuple[float, fl
     if not percent:
         return None
     return round(min(percent), 1), round(statistics.median(percent), 1), round(max(percent), 1)
+
+
+def _apart(first: str, second: str, trials: Sequence[TrialResult]) -> float | None:
+    """How far the medians over either's trials are apart, in percent."""
+    medians = [
+        statistics.median(p50s)
+        for name in (first, second)
+        if (p50s := [p50 for trial in trials if trial.variant == name and (p50 := _p50_ns(trial))])
+    ]
+    return round((medians[1] / medians[0] - 1) * _PERCENT, 1) if len(medians) == 2 else None
 
 
 def _p50_ns(trial: TrialResult) -> int | None:

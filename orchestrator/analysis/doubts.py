@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.findings import Finding, finding
-from orchestrator.analysis.inference import LEVEL, smallest_paired_p
+from orchestrator.analysis.inference import LEVEL, smallest_paired_p, smallest_unpaired_p
 from orchestrator.analysis.noise import NOISY_PERCENT
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Answer, Comparison, TimingComparison
 from orchestrator.analysis.samples import TimingKey
@@ -24,21 +24,23 @@ def is_it_noise(
     controls: Sequence[ControlGroup],
 ) -> Answer:
     """From the spread, the A/A control, and what so many blocks can show at all."""
-    if clock == "deterministic":
+    if clock == "deterministic" and comparison.paired:
         return _exact(question, comparison, controls)
     evidence = [*_basis(comparison, timings), *_machine(comparison), *comparison.noise.warnings]
-    return Answer(
-        question=question,
-        answer=_realtime(comparison, timings),
-        evidence=tuple(evidence),
-        open=_missing(comparison, timings, controls),
-    )
+    text, missing = _by_tests(comparison, timings), _missing(comparison, timings, controls)
+    if clock == "deterministic":
+        text, evidence = f"{_COUNTED} {text}", [*_identical(controls), *evidence]
+    return Answer(question=question, answer=text, evidence=tuple(evidence), open=missing)
+
+
+_COUNTED = (
+    "Measuring adds none: guest time is a count of instructions. But nothing is paired, so each variant was"
+    " counted in memory of its own, and the luck of that draw is what the tests are about."
+)
 
 
 def _exact(question: str, comparison: Comparison, controls: Sequence[ControlGroup]) -> Answer:
-    pairs = sum(control.pairs for control in controls if control.identical)
-    evidence = [f"A/A twins: identical to the last figure in {count_of('pair', pairs)}"] if pairs else []
-    evidence += comparison.noise.warnings
+    evidence = [*_identical(controls), *comparison.noise.warnings]
     text = (
         "No: guest time is a count of instructions, and a repetition gives the same figures bit for bit."
         " What differs between memory states is the memory, not chance in measuring."
@@ -50,17 +52,26 @@ def _exact(question: str, comparison: Comparison, controls: Sequence[ControlGrou
     return Answer(question=question, answer=text, evidence=tuple(evidence), open=missing)
 
 
-def _realtime(comparison: Comparison, timings: Sequence[TimingComparison]) -> str:
+def _identical(controls: Sequence[ControlGroup]) -> Iterator[str]:
+    same = [control for control in controls if control.identical]
+    if pairs := sum(control.pairs for control in same):
+        yield f"A/A twins: identical to the last figure in {count_of('pair', pairs)}"
+    if repeats := sum(control.repeats for control in same):
+        yield f"A/A twins: {count_of('boot', repeats)} of each by one recipe, identical to the last figure"
+
+
+def _by_tests(comparison: Comparison, timings: Sequence[TimingComparison]) -> str:
     if not timings:
         return "Nothing was timed, so there is no noise in times; outcomes have an exact test."
     if not comparison.claims:
         allow = "allows" if comparison.blocks == 1 else "allow"
         return (
-            f"It might: {count_of('block', comparison.blocks)} {allow} no claim about times,"
+            f"It might: {count_of(comparison.sample, comparison.blocks)} {allow} no claim about times,"
             f" for no exact test of so few gives p below {comparison.smallest_p or 1:.2g}."
         )
     if comparison.noise.quiet is False:
-        return "Small ones might: the machine was noisy. What is claimed has passed tests that allow for it."
+        cause = "the machine was noisy" if comparison.paired else "boots differ much from one another"
+        return f"Small ones might: {cause}. What is claimed has passed tests that allow for it."
     found = sum(finding(timing) is Finding.DIFFERENT for timing in timings)
     return (
         f"{found} of {count_of('timing', len(timings))} {'differs' if found == 1 else 'differ'}"
@@ -70,10 +81,9 @@ def _realtime(comparison: Comparison, timings: Sequence[TimingComparison]) -> st
 
 
 def _basis(comparison: Comparison, timings: Sequence[TimingComparison]) -> Iterator[str]:
-    how = "paired: both variants fork from the same memory" if comparison.paired else "NOT paired"
-    yield f"{count_of('distinct block', comparison.blocks)}, {how}"
+    yield f"{comparison.basis}: {_how(comparison)}"
     if comparison.smallest_p is not None:
-        yield f"the smallest p that so many blocks can give is {comparison.smallest_p:.2g}"
+        yield f"the smallest p that so many {comparison.sample}s can give is {comparison.smallest_p:.2g}"
     effects = [
         timing.smallest_effect_percent for timing in timings if timing.smallest_effect_percent is not None
     ]
@@ -82,11 +92,22 @@ def _basis(comparison: Comparison, timings: Sequence[TimingComparison]) -> Itera
         yield f"a difference of {seen}, by timing, would have been seen in 80 % of such runs"
 
 
+def _how(comparison: Comparison) -> str:
+    if comparison.paired:
+        return "both variants fork from the same memory"
+    if comparison.sample == "boot":
+        return "each trial has the memory of its own boot"
+    return "the variants have different kernels"
+
+
 def _machine(comparison: Comparison) -> Iterator[str]:
     """What is quiet; what is not has its warning."""
     noise = comparison.noise
     if noise.spread_percent is not None and noise.spread_percent <= NOISY_PERCENT:
-        yield f"ratios of single blocks spread by {spread_text(noise.spread_percent)} (standard deviation)"
+        what = "ratios of single blocks spread"
+        if not comparison.paired:
+            what = "times of one variant spread from boot to boot"
+        yield f"{what} by {spread_text(noise.spread_percent)} (standard deviation)"
     if noise.control_percent is not None and noise.control_percent <= NOISY_PERCENT:
         most = spread_text(noise.control_percent)
         yield f"A/A: one and the same module differs from itself by {most} at most"
@@ -97,22 +118,28 @@ def _missing(
 ) -> str | None:
     found = []
     if not comparison.claims:
-        found.append(f"claims take {LEAST_BLOCKS_FOR_A_CLAIM} distinct blocks (`trials.blocks`)")
-    elif comparison.paired and (needed := _blocks_for_holm(timings)) > comparison.blocks:
+        found.append(
+            f"claims take {LEAST_BLOCKS_FOR_A_CLAIM} distinct {comparison.sample}s (`trials.blocks`)"
+        )
+    elif (needed := _blocks_for_holm(comparison, timings)) > comparison.blocks:
         found.append(
             "Holm's correction over so many sizes leaves no p below 5 % with fewer than"
-            f" {count_of('block', needed)}"
+            f" {count_of(comparison.sample, needed)}"
         )
     if not controls:
         found.append("no A/A twin ran beside; a variant with `twin_of` shows what chance does")
     return "; ".join(found) or None
 
 
-def _blocks_for_holm(timings: Sequence[TimingComparison]) -> int:
+def _blocks_for_holm(comparison: Comparison, timings: Sequence[TimingComparison]) -> int:
     """How many blocks let the largest family's smallest p survive its correction."""
     families = Counter(TimingKey(each.name, each.when, each.statistic).family for each in timings)
     largest = max(families.values(), default=1)
     blocks = LEAST_BLOCKS_FOR_A_CLAIM
-    while smallest_paired_p(blocks) * largest > LEVEL:
+    while _smallest_p(blocks, paired=comparison.paired) * largest > LEVEL:
         blocks += 1
     return blocks
+
+
+def _smallest_p(blocks: int, *, paired: bool) -> float:
+    return smallest_paired_p(blocks) if paired else smallest_unpaired_p(blocks, blocks)

@@ -97,7 +97,7 @@ def _undecided(timings: Sequence[TimingComparison]) -> str:
 def _few(timings: Sequence[TimingComparison]) -> str:
     return (
         f"{change_range(timing.ratio for timing in timings)} in {_count(timings)},"
-        f" with fewer than {LEAST_BLOCKS_FOR_A_CLAIM} blocks and so without a claim"
+        f" with fewer than {LEAST_BLOCKS_FOR_A_CLAIM} {timings[0].sample}s and so without a claim"
     )
 
 

@@ -9,6 +9,7 @@ Tests hold every function here against its namesake in `scipy.stats`.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ LEAST_BLOCKS_FOR_A_BOOTSTRAP = 20
 """With few blocks a bootstrap is too narrow: its false alarms are far above their level."""
 LARGEST_EXACT_BLOCKS = 15
 """Up to here the permutation test goes through all 2^n signs; beyond, it draws from them."""
+LARGEST_EXACT_LABELLINGS = 2**LARGEST_EXACT_BLOCKS
+"""So many ways to label two samples are gone through (8 and 8 have 12,870); beyond, they are drawn."""
 ROUNDING = 1e-9
 """Logarithms of nanoseconds that are closer than this are of one time."""
 _RESAMPLES = 9_999
@@ -117,20 +120,74 @@ def _drawn_p_values(rows: NDArray[np.float64]) -> list[float]:
     return [float(p) for p in found.pvalue]
 
 
-def welch(candidate: Sequence[float], baseline: Sequence[float]) -> tuple[Interval, float]:
-    """Interval of the difference of two independent means, and p (Welch 1947); two of each at least."""
+def label_p_values(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> list[float]:
+    """Two-sided permutation tests on the difference of the means of independent samples (Pitman 1937).
+
+    Under the null hypothesis a boot says nothing of its variant, so every labelling is as likely. A row
+    of each is a test; all have as many figures. Exact up to LARGEST_EXACT_LABELLINGS.
+    """
+    import numpy as np
+
+    ours, theirs = np.asarray(baseline), np.asarray(candidate)
+    if math.comb(ours.shape[1] + theirs.shape[1], ours.shape[1]) > LARGEST_EXACT_LABELLINGS:
+        return _drawn_label_p_values(ours, theirs)
+    pooled = np.concatenate((theirs, ours), axis=1)
+    apart = _apart(theirs, ours)
+    least = np.where(apart <= ROUNDING, 0, apart - _SAME_MEAN * np.abs(pooled).mean(axis=-1))
+    labels = _all_labellings(theirs.shape[1], pooled.shape[1])
+    as_large = np.zeros(len(pooled))
+    for batch in range(0, len(labels), _BATCH):
+        means_apart = np.abs(pooled @ labels[batch : batch + _BATCH].T)
+        as_large += np.count_nonzero(means_apart >= least[:, np.newaxis], axis=-1)
+    return [float(p) for p in as_large / len(labels)]
+
+
+def _apart(one: NDArray[np.float64], other: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.asarray(np.abs(one.mean(axis=axis) - other.mean(axis=axis)))
+
+
+def _all_labellings(chosen: int, total: int) -> NDArray[np.float64]:
+    """Every way to take so many figures for the candidate's, one a row: weights of a difference of means."""
+    import numpy as np
+
+    rows = np.array(list(itertools.combinations(range(total), chosen)))
+    weights = np.full((len(rows), total), -1 / (total - chosen))
+    np.put_along_axis(weights, rows, 1 / chosen, axis=1)
+    return weights
+
+
+def _drawn_label_p_values(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> list[float]:
+    import numpy as np
+    from scipy import stats
+
+    found = stats.permutation_test(
+        (theirs, ours), _apart, permutation_type="independent", alternative="greater", vectorized=True,
+        axis=-1, n_resamples=_RESAMPLES, batch=_BATCH, rng=np.random.default_rng(_SEED),
+    )  # fmt: skip
+    return [float(p) for p in found.pvalue]
+
+
+def welch(candidate: Sequence[float], baseline: Sequence[float]) -> Interval:
+    """Of the difference of two independent means (Welch 1947); two of each at least.
+
+    Figures that are all the same up to rounding leave an interval without a width.
+    """
     if max(candidate) - min(candidate) <= ROUNDING and max(baseline) - min(baseline) <= ROUNDING:
         apart = candidate[0] - baseline[0]
-        p = 1.0 if abs(apart) <= ROUNDING else smallest_unpaired_p(len(baseline), len(candidate))
-        return Interval(apart, apart), p
-    from scipy import special
-
+        return Interval(apart, apart)
     (mean, variance), (base, base_variance) = _mean_and_variance(candidate), _mean_and_variance(baseline)
     ours, theirs = variance / len(candidate), base_variance / len(baseline)
-    error = math.sqrt(ours + theirs)
     freedom = (ours + theirs) ** 2 / (ours**2 / (len(candidate) - 1) + theirs**2 / (len(baseline) - 1))
-    p = 2 * float(special.stdtr(freedom, -abs(mean - base) / error))
-    return _t_interval(mean - base, error, freedom), p
+    return _t_interval(mean - base, math.sqrt(ours + theirs), freedom)
+
+
+def pooled_spread(baseline: Sequence[float], candidate: Sequence[float]) -> float:
+    """Standard deviation within two independent samples together; two of each at least."""
+    sides = (baseline, candidate)
+    squares = sum(_mean_and_variance(each)[1] * (len(each) - 1) for each in sides)
+    return math.sqrt(squares / (len(baseline) + len(candidate) - 2))
 
 
 def _mean_and_variance(values: Sequence[float]) -> tuple[float, float]:
@@ -207,8 +264,14 @@ def smallest_paired_p(blocks: int) -> float:
 
 
 def smallest_unpaired_p(baseline: int, candidate: int) -> float:
-    """The least p that Fisher's test can give: all blocks of one variant, none of the other."""
-    return fisher_p((baseline, 0), (0, candidate))
+    """The least p that labellings of two samples (and Fisher's test) can give: one of all of them.
+
+    Two where both are of one size: then the mirror image, both exchanged, is as far from chance.
+    """
+    labellings = math.comb(baseline + candidate, baseline)
+    if labellings > LARGEST_EXACT_LABELLINGS:
+        return 1 / (_RESAMPLES + 1)
+    return min(1.0, (2 if baseline == candidate else 1) / labellings)
 
 
 def smallest_effect(spread: float, blocks: int) -> float | None:
@@ -219,15 +282,21 @@ def smallest_effect(spread: float, blocks: int) -> float | None:
     """
     if blocks < LEAST_BLOCKS_FOR_A_CLAIM:
         return None
-    return _smallest_shift(blocks) * spread / math.sqrt(blocks)
+    return _smallest_shift(blocks - 1) * spread / math.sqrt(blocks)
+
+
+def smallest_unpaired_effect(spread: float, baseline: int, candidate: int) -> float | None:
+    """The same for a t test of two independent samples of these sizes; `spread` is that within them."""
+    if min(baseline, candidate) < LEAST_BLOCKS_FOR_A_CLAIM:
+        return None
+    return _smallest_shift(baseline + candidate - 2) * spread * math.sqrt(1 / baseline + 1 / candidate)
 
 
 @cache
-def _smallest_shift(blocks: int) -> float:
+def _smallest_shift(freedom: int) -> float:
     """The same in standard errors, which is one number for all timings of a run."""
     from scipy import special
 
-    freedom = blocks - 1
     critical = float(special.stdtrit(freedom, 1 - LEVEL / 2))
 
     def short_of_power(shift: float) -> float:

@@ -22,18 +22,13 @@ _STATISTICS = ("real_time", "cpu_time", "p50")
 
 def realtime_noise(found: Sequence[Pair], twins: Sequence[TimingComparison]) -> Noise:
     """Of a comparison under the realtime clock; `twins` are the A/A timings under the same clock."""
-    spreads = [
-        (math.exp(pair.spread) - 1) * _PERCENT
-        for pair in found
-        if pair.key.statistic in _STATISTICS and pair.spread is not None and pair.same_work
-    ]
     controls = [
         abs(twin.candidate / twin.baseline - 1) * _PERCENT
         for twin in twins
         if twin.statistic in _STATISTICS and twin.comparable
     ]
-    spread, control = statistics.median(spreads) if spreads else None, max(controls, default=None)
-    warnings = _warnings(spread, control, twins)
+    spread, control = _spread(found), max(controls, default=None)
+    warnings = [*_spread_warnings(spread, found), *_control_warnings(control, twins)]
     judged = spread is not None or control is not None
     return Noise(
         quiet=not warnings if judged else None,
@@ -43,21 +38,42 @@ def realtime_noise(found: Sequence[Pair], twins: Sequence[TimingComparison]) -> 
     )
 
 
-def deterministic_noise(twins_identical: bool | None) -> Noise:
-    """Instructions are counted: nothing is chance there, if the A/A control holds."""
-    warnings: tuple[str, ...] = ()
+def deterministic_noise(twins_identical: bool | None, found: Sequence[Pair] = ()) -> Noise:
+    """Instructions are counted: nothing is chance in that, if the A/A control holds.
+
+    Where nothing is paired, chance is in the memory that each variant's boots came to.
+    """
+    unpaired = [pair for pair in found if not pair.paired]
+    spread = _spread(unpaired)
+    warnings = _spread_warnings(spread, unpaired)
     if twins_identical is False:
-        warnings = ("A/A twins are not identical, so instruction counts of this run are not exact",)
-    return Noise(quiet=not warnings, spread_percent=None, control_percent=None, warnings=warnings)
+        warnings.append("A/A twins are not identical, so instruction counts of this run are not exact")
+    return Noise(
+        quiet=not warnings, spread_percent=rounded(spread), control_percent=None, warnings=tuple(warnings)
+    )
 
 
-def _warnings(spread: float | None, control: float | None, twins: Sequence[TimingComparison]) -> list[str]:
+def _spread(found: Sequence[Pair]) -> float | None:
+    spreads = [
+        (math.exp(pair.spread) - 1) * _PERCENT
+        for pair in found
+        if pair.key.statistic in _STATISTICS and pair.spread is not None and pair.same_work
+    ]
+    return statistics.median(spreads) if spreads else None
+
+
+def _spread_warnings(spread: float | None, found: Sequence[Pair]) -> list[str]:
+    if spread is None or spread <= NOISY_PERCENT:
+        return []
+    figures = f"{spread_text(spread, 0)} (standard deviation, median over the timings)"
+    if any(not pair.paired for pair in found):
+        text = f"times of one variant spread by {figures} from boot to boot: with nothing paired,"
+        return [f"{text} small differences cannot be seen"]
+    return [f"ratios of single blocks spread by {figures}: too noisy a machine for small differences"]
+
+
+def _control_warnings(control: float | None, twins: Sequence[TimingComparison]) -> list[str]:
     found = []
-    if spread is not None and spread > NOISY_PERCENT:
-        found.append(
-            f"ratios of single blocks spread by {spread_text(spread, 0)} (standard deviation, median over the"
-            " timings): too noisy a machine for small differences"
-        )
     if control is not None and control > NOISY_PERCENT:
         found.append(f"A/A: one and the same module differed from itself by up to {spread_text(control, 0)}")
     alarms = [twin for twin in twins if twin.p_holm is not None and twin.p_holm <= LEVEL]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.inference import LEVEL, clopper_pearson, fisher_p, mcnemar_p
-from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, OutcomeComparison, Share
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, OutcomeComparison, Sample, Share
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import outcome_shares
 from orchestrator.outcome import Outcome
@@ -25,6 +25,7 @@ def compare_outcomes(
     candidate: Sequence[TrialResult],
     *,
     paired: bool,
+    sample: Sample = "block",
 ) -> OutcomeComparison | None:
     """The trigger's outcomes of both variants' evidence; None when there are none to compare."""
     outcome = _commonest_failure([*baseline, *candidate])
@@ -43,7 +44,8 @@ def compare_outcomes(
         only_baseline=len(ours.having - theirs.having) if paired else 0,
         only_candidate=len(theirs.having - ours.having) if paired else 0,
         p=rounded(p),
-        words=_words(outcome, names, shares, p),
+        sample=sample,
+        words=_words(outcome, names, shares, p, sample),
     )
 
 
@@ -95,18 +97,20 @@ def _commonest_failure(trials: Sequence[TrialResult]) -> Outcome:
     return failures.most_common(1)[0][0] if failures else Outcome.OOM
 
 
-def _words(outcome: str, names: tuple[str, str], shares: tuple[Share, Share], p: float | None) -> str:
+def _words(
+    outcome: str, names: tuple[str, str], shares: tuple[Share, Share], p: float | None, sample: Sample
+) -> str:
     first, second = (share.count for share in shares)
     blocks, others = (share.blocks for share in shares)
     seen = (
-        f"{outcome} in {first} of {count_of('block', blocks)} with {names[0]},"
+        f"{outcome} in {first} of {count_of(sample, blocks)} with {names[0]},"
         f" in {second} of {others} with {names[1]}"
     )
     if p is None:
-        return f"{seen}; too few blocks for a claim"
+        return f"{seen}; too few {sample}s for a claim"
     if p <= LEVEL:
         return f"{seen}: a difference beyond chance (p = {p:.2g})"
     if not any(share.count for share in shares):
         most = max(share.high for share in shares) * _PERCENT
-        return f"{seen}; it may still happen in up to {most:.0f} % of blocks"
+        return f"{seen}; it may still happen in up to {most:.0f} % of {sample}s"
     return f"{seen}: no difference shown (p = {p:.2g})"

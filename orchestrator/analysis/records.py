@@ -8,16 +8,21 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.frozen import Frozen
+from orchestrator.text.amounts import count_of
 
 LEAST_BLOCKS_FOR_A_CLAIM = 6
 """With fewer distinct blocks an exact sign-flip test cannot reach p < 0.05: 2 / 2^5 = 0.0625."""
 
 
+Sample = Literal["block", "boot"]
+"""What one observation is: a block from which both variants fork, or a boot of one variant alone."""
+
+
 class Share(Frozen):
-    """In how many blocks a variant had an outcome, with an interval for the share."""
+    """In how many blocks (of a cold run: boots) a variant had an outcome, with an interval for the share."""
 
     count: int = Field(description="blocks with the outcome (in more than half of the forks)")
-    blocks: int = Field(description="distinct blocks")
+    blocks: int = Field(description="distinct blocks; in a cold run boots")
     low: float = Field(description="lower end of the 95 % Clopper-Pearson interval of the share, 0 to 1")
     high: float = Field(description="upper end of it")
 
@@ -34,6 +39,7 @@ class OutcomeComparison(Frozen):
         description="exact paired test (McNemar's, two-sided binomial), Fisher's exact test when not paired;"
         " null below the least number of blocks"
     )
+    sample: Sample = Field("block", description="what was counted; `boot` in a cold run")
     words: str = Field(description="one sentence that claims no more than the numbers")
 
 
@@ -51,24 +57,33 @@ class TimingComparison(Frozen):
     )
     statistic: str = Field(description="`real_time`, `cpu_time`, `p50`, `p99` or `max`: what a fork gave")
     unit: Literal["ns", "instructions"] = Field(description="of the two medians")
-    blocks: int = Field(description="distinct blocks that have a figure of both variants")
+    sample: Sample = Field(
+        "block", description="what one observation is; `boot` in a cold run, where every figure is of its own"
+    )
+    blocks: int = Field(
+        description="distinct blocks that have a figure of both variants; not paired: the fewer of the two"
+    )
     baseline: float = Field(description="median over the blocks")
     candidate: float = Field(description="median over the blocks")
     baseline_mean: float | None = Field(None, description="geometric mean over the blocks: reports show it")
     candidate_mean: float | None = Field(
         None, description="geometric mean over the blocks; divided by that of the baseline it is `ratio`"
     )
-    ratio: float = Field(description="geometric mean over the blocks of candidate / baseline")
+    ratio: float = Field(
+        description="geometric mean over the blocks of candidate / baseline; not paired: ratio of the two"
+        " geometric means, which is the same number"
+    )
     low: float | None = Field(description="lower end of the 95 % interval of the ratio; null: too few blocks")
     high: float | None = Field(description="upper end of it")
     interval: Literal["paired t", "bootstrap", "Welch", "exact", "none"] = Field(
         description="how the interval was made: `paired t`, from 20 blocks on `bootstrap` where that is"
-        " wider, `Welch` for variants with different kernels; `exact`: instructions, least and largest ratio"
-        " over the blocks"
+        " wider, `Welch` where nothing is paired (different kernels, cold trials, two runs); `exact`:"
+        " instructions of pairs, least and largest ratio over the blocks"
     )
     p: float | None = Field(
-        description="sign-flip permutation test on the blocks' log-ratios, exact up to 15 blocks (Welch's t"
-        " test for variants with different kernels); null: too few blocks, or exact instructions"
+        description="sign-flip permutation test on the blocks' log-ratios, exact up to 15 blocks; where"
+        " nothing is paired permutation of the labels, exact up to 8 of each; null: too few blocks, or exact"
+        " instructions"
     )
     p_holm: float | None = Field(description="the same after Holm's correction over the sizes of a family")
     smallest_effect_percent: float | None = Field(
@@ -83,10 +98,11 @@ class Noise(Frozen):
 
     quiet: bool | None = Field(description="the machine was quiet enough; null: nothing to judge it from")
     spread_percent: float | None = Field(
-        description="median over the timings of the standard deviation of the blocks' log-ratios, in percent"
+        description="median over the timings of the standard deviation of the blocks' log-ratios, in percent;"
+        " where nothing is paired, of the logarithms within the variants"
     )
     control_percent: float | None = Field(
-        description="largest difference of an A/A pair's medians, in percent; null: no twins in the scenario"
+        description="largest difference of twins' medians (A/A), in percent; null: no twins in the scenario"
     )
     warnings: tuple[str, ...] = Field((), description="sentences, each with the figure behind it")
 
@@ -99,8 +115,11 @@ class Comparison(Frozen):
 
     baseline: str = Field(description="name of the variant that comes first in the scenario")
     candidate: str = Field(description="name of the other")
-    paired: bool = Field(description="both fork from the same blocks")
-    blocks: int = Field(description="distinct blocks with evidence of both")
+    paired: bool = Field(description="both fork from the same blocks; never so in a cold run")
+    sample: Sample = Field("block", description="what one observation is; `boot` in a cold run")
+    blocks: int = Field(
+        description="distinct blocks with evidence of both; not paired: the fewer blocks (boots) of the two"
+    )
     claims: bool = Field(description="enough blocks for a claim; otherwise only counts and figures")
     smallest_p: float | None = Field(description="the smallest p that this many blocks could give")
     outcome: OutcomeComparison | None = Field(description="of the trigger")
@@ -108,6 +127,15 @@ class Comparison(Frozen):
         description="benchmarks and latencies of the trigger's requests"
     )
     noise: Noise = Field(description="A/A and spread")
+
+    @property
+    def basis(self) -> str:
+        """How many independent observations of either variant there are, and whether they are pairs."""
+        if self.paired:
+            return f"{count_of('distinct block', self.blocks)}, paired"
+        if self.sample == "boot":
+            return f"{count_of('distinct boot', self.blocks)} of each, NOT paired"
+        return f"{count_of('distinct block', self.blocks)}, NOT paired"
 
 
 class Answer(Frozen):

@@ -3,7 +3,7 @@
 
 Forks of a block share its memory, its random state and the machine's mood of that minute: they are
 no independent observations. A block's number is the median over them, and blocks with equal
-fingerprints are one block.
+fingerprints are one block. A cold trial, which boots for itself, is a block of one variant alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchestrator.analysis.records import When
+from orchestrator.analysis.records import Sample, When
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import BenchmarkRow, TrialResult
 
@@ -49,8 +49,24 @@ class Timed:
 
 
 def block_of(trial: TrialResult) -> str:
-    """Names the state of memory that a trial went on from, its block where that is not known."""
+    """Names the state of memory that a trial went on from, its block where that is not known.
+
+    Of one variant's cold trials of one stage: those that came to the same memory are one observation.
+    """
     return trial.fingerprint or f"block {trial.block}"
+
+
+def blocks_of(trials: Iterable[TrialResult]) -> set[str]:
+    """What one variant's evidence rests on: blocks; of cold trials the boots in which the trigger ran.
+
+    A cold trial for benchmarks or the audit is a boot of its own, and no further observation of the trigger.
+    """
+    return {block_of(trial) for trial in trials if not trial.cold or trial.stage == "trigger"}
+
+
+def sample_of(trials: Iterable[TrialResult]) -> Sample:
+    """What one observation is. A block is one boot, too: among cold trials all are called so."""
+    return "boot" if any(trial.cold for trial in trials) else "block"
 
 
 def evident(trials: Iterable[TrialResult], variant: str) -> list[TrialResult]:

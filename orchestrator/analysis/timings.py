@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times of two variants, block against block: ratios, intervals, tests, and words for them."""
+"""Times of two variants: ratios, intervals, tests, and words for them.
+
+Block against block where both fork from the same ones; else the blocks (of cold trials: the boots) of one
+against those of the other, as two independent samples.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import Literal
 
 from orchestrator.analysis import inference
 from orchestrator.analysis.phrases import WHEN
-from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Sample, TimingComparison
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import Timed, TimingKey
 from orchestrator.analysis.wording import Seen, timing_words
@@ -35,8 +39,8 @@ class _Inferred:
     p: float | None = None
     spread: float | None = None
     smallest: float | None = None
-    logs: tuple[float, ...] = ()
-    """Log-ratios by block, where the sign-flip test is to be made of them."""
+    samples: tuple[tuple[float, ...], ...] = ()
+    """What a test is made of: log-ratios by block for sign flips, or two samples to be labelled anew."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Pair:
     candidate: tuple[float, ...]
     succeeded: tuple[float, float]
     paired: bool
+    sample: Sample = "block"
 
     @property
     def blocks(self) -> int:
@@ -61,9 +66,12 @@ class Pair:
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation of the log-ratios; of the candidate's logarithms where nothing is paired."""
-        values = self.log_ratios if self.paired else self.candidate
-        return statistics.stdev(values) if len(values) > 1 else None
+        """Standard deviation of the log-ratios; within both samples where nothing is paired."""
+        if self.blocks < 2:
+            return None
+        if self.paired:
+            return statistics.stdev(self.log_ratios)
+        return inference.pooled_spread(self.baseline, self.candidate)
 
     @property
     def same_work(self) -> bool:
@@ -72,7 +80,11 @@ class Pair:
 
 
 def pairs(
-    baseline: Mapping[TimingKey, Timed], candidate: Mapping[TimingKey, Timed], *, paired: bool
+    baseline: Mapping[TimingKey, Timed],
+    candidate: Mapping[TimingKey, Timed],
+    *,
+    paired: bool,
+    sample: Sample = "block",
 ) -> list[Pair]:
     """All timings that both variants have figures of; blocks sorted, whatever order they ran in."""
     found = []
@@ -92,6 +104,7 @@ def pairs(
                     tuple(theirs.log_ns[block] for block in other),
                     (own, others),
                     paired,
+                    sample,
                 )
             )
     return found
@@ -115,14 +128,26 @@ def _inferred(pair: Pair, clock: Clock) -> _Inferred:
     plain = _Inferred(ratio, spread=pair.spread)
     if not pair.same_work:
         return plain
-    if clock == "deterministic":
-        return replace(plain, kind="exact", low=min(logs), high=max(logs)) if logs else plain
+    if clock == "deterministic" and logs:
+        return replace(plain, kind="exact", low=min(logs), high=max(logs))
     if pair.blocks < LEAST_BLOCKS_FOR_A_CLAIM:
         return plain
-    if not pair.paired:
-        interval, p = inference.welch(pair.candidate, pair.baseline)
-        return replace(plain, kind="Welch", low=interval.low, high=interval.high, p=p)
-    return _paired(plain, logs)
+    return _paired(plain, logs) if pair.paired else _unpaired(plain, pair)
+
+
+def _unpaired(plain: _Inferred, pair: Pair) -> _Inferred:
+    """Under the deterministic clock, too: there chance is not in the measuring but in the memory states."""
+    interval = inference.welch(pair.candidate, pair.baseline)
+    return replace(
+        plain,
+        kind="Welch",
+        low=interval.low,
+        high=interval.high,
+        samples=(pair.baseline, pair.candidate),
+        smallest=inference.smallest_unpaired_effect(
+            plain.spread or 0.0, len(pair.baseline), len(pair.candidate)
+        ),
+    )
 
 
 def _paired(plain: _Inferred, logs: Sequence[float]) -> _Inferred:
@@ -138,19 +163,26 @@ def _paired(plain: _Inferred, logs: Sequence[float]) -> _Inferred:
         kind=kind,
         low=interval.low,
         high=interval.high,
-        logs=tuple(logs),
+        samples=(tuple(logs),),
         smallest=inference.smallest_effect(plain.spread or 0.0, len(logs)),
     )
 
 
 def _with_p(inferred: Sequence[_Inferred]) -> list[_Inferred]:
-    """With the sign-flip tests: all of as many blocks at once, which takes a fortieth of the time."""
+    """With the permutation tests: all of as many blocks at once, which takes a fortieth of the time."""
     p_values: dict[int, float] = {}
-    for count in {len(each.logs) for each in inferred if each.logs}:
-        indexes = [index for index, each in enumerate(inferred) if len(each.logs) == count]
-        values = inference.sign_flip_p_values([inferred[index].logs for index in indexes])
+    for sizes in {_sizes(each) for each in inferred if each.samples}:
+        indexes = [index for index, each in enumerate(inferred) if _sizes(each) == sizes]
+        columns = list(zip(*(inferred[index].samples for index in indexes), strict=True))
+        values = (
+            inference.sign_flip_p_values(*columns) if len(sizes) == 1 else inference.label_p_values(*columns)
+        )
         p_values |= dict(zip(indexes, values, strict=True))
-    return [replace(each, p=p_values.get(index, each.p)) for index, each in enumerate(inferred)]
+    return [replace(each, p=p_values.get(index)) for index, each in enumerate(inferred)]
+
+
+def _sizes(each: _Inferred) -> tuple[int, ...]:
+    return tuple(map(len, each.samples))
 
 
 def _corrected(found: Sequence[Pair], inferred: Sequence[_Inferred]) -> list[float | None]:
@@ -175,13 +207,16 @@ def _comparison(
     low, high = (None if log is None else rounded(math.exp(log)) for log in (each.low, each.high))
     assert ratio is not None
     smallest = None if each.smallest is None else (math.exp(each.smallest) - 1) * _PERCENT
-    seen = Seen(names, pair.key, pair.blocks, ratio, low, high, p_holm, each.kind, pair.succeeded)
+    seen = Seen(
+        names, pair.key, pair.blocks, ratio, low, high, p_holm, each.kind, pair.succeeded, pair.sample
+    )
     return TimingComparison(
         name=pair.key.name,
         when=pair.key.when,
         statistic=pair.key.statistic,
         comparable=pair.same_work,
         unit="instructions" if exact else "ns",
+        sample=pair.sample,
         blocks=pair.blocks,
         baseline=rounded(math.exp(statistics.median(pair.baseline)) / unit_ns),
         candidate=rounded(math.exp(statistics.median(pair.candidate)) / unit_ns),

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from orchestrator.analysis.comparison import compare
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
-from orchestrator.analysis.samples import evident, timed
+from orchestrator.analysis.samples import evident, sample_of, timed
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
 from orchestrator.clock import Clock
+from orchestrator.plan import are_paired
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
 
@@ -56,13 +57,9 @@ def _comparison(
         (evident(trials, names[0]), evident(trials, names[1])),
         found,
         clock=clock,
-        paired=_paired(scenario, names),
+        paired=are_paired(scenario, names),
         noise=_noise(clock, found, twins, twins_identical),
     )
-
-
-def _paired(scenario: Scenario, names: tuple[str, str]) -> bool:
-    return len({scenario.variants[name].base for name in names}) == 1
 
 
 def _timed_pairs(
@@ -72,10 +69,12 @@ def _timed_pairs(
     if clock == "realtime" and not scenario.trials.timing:
         return []
     baseline, candidate = (timed(evident(trials, name)) for name in names)
-    return pairs(baseline, candidate, paired=_paired(scenario, names))
+    return pairs(baseline, candidate, paired=are_paired(scenario, names), sample=sample_of(trials))
 
 
 def _noise(
     clock: Clock, found: Sequence[Pair], twins: Sequence[TimingComparison], twins_identical: bool | None
 ) -> Noise:
-    return deterministic_noise(twins_identical) if clock == "deterministic" else realtime_noise(found, twins)
+    if clock == "deterministic":
+        return deterministic_noise(twins_identical, found)
+    return realtime_noise(found, twins)

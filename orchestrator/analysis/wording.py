@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.analysis.findings import Finding, bound, judge
 from orchestrator.analysis.phrases import change, subject, upwards
-from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Sample
 from orchestrator.analysis.samples import TimingKey
 from orchestrator.text.amounts import change_range, change_text, count_of, plural
 
@@ -25,6 +25,7 @@ class Seen:
     p_holm: float | None
     interval: str
     succeeded: tuple[float, float]
+    sample: Sample = "block"
 
 
 def timing_words(seen: Seen, *, same_work: bool) -> str:
@@ -50,7 +51,7 @@ def timing_words(seen: Seen, *, same_work: bool) -> str:
             return f"{what} undecided ({inside})"
         case _:
             return (
-                f"{what} {second} {change(seen.ratio)} in {count_of('block', seen.blocks)};"
+                f"{what} {second} {change(seen.ratio)} in {count_of(seen.sample, seen.blocks)};"
                 f" below {LEAST_BLOCKS_FOR_A_CLAIM} no claim is made"
             )
 

@@ -108,6 +108,7 @@ def judge(
         block=planned.block,
         attempt=attempt,
         variant=planned.variant,
+        cold=planned.cold,
         fork=planned.fork,
         clock=planned.clock,
         mode=planned.mode,

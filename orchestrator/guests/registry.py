@@ -37,6 +37,6 @@ def _beyond(scenario: Scenario, backend: Backend) -> Iterator[Cross]:
     if "deterministic" in scenario.trials.clock and not can.deterministic_clock:
         why = can.deterministic_clock.why_not
         yield Cross(("trials", "clock"), f"backend '{name}' has no deterministic clock: {why}", "realtime")
-    if scenario.trials.forks > 1 and not can.snapshots:
-        what = f"backend '{name}' takes no snapshots to fork from: {can.snapshots.why_not}"
-        yield Cross(("trials", "forks"), what, "1")
+    if scenario.trials.fork and not can.snapshots:
+        what = f"backend '{name}' takes no snapshots to fork trials from: {can.snapshots.why_not}"
+        yield Cross(("trials", "fork"), f"{what}; cold trials boot for themselves", "false")

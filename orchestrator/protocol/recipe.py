@@ -41,7 +41,7 @@ def block_recipe(
     """The words for one boot of `scenario`.
 
     A block is told all the variants that its forks may choose from, any other boot its only one, and
-    what it is for; forks are told that by the fork command.
+    what it is for (a stage of the audit: to trace it); forks are told that by the fork command.
 
     `slowdown` (>= 1) is how much slower this machine's guests are than the reference; it
     stretches the guest's own deadlines.
@@ -58,7 +58,8 @@ def block_recipe(
         "trigger_ms": round(deadlines.trigger * slowdown * _MS_PER_S),
     }
     # A block's forks are told by the fork command whether to trace; here it is to get ready for it.
-    values["trace"] = int(scenario.audit and mode is Mode.BLOCK)
+    traced = stage.startswith("audit-")
+    values["trace"] = int(traced if mode is Mode.TRIAL else scenario.audit and mode is Mode.BLOCK)
     if device.sysctls:
         values["sysctl"] = ",".join(f"{name}:{value}" for name, value in device.sysctls.items())
     if device.zram:
@@ -72,8 +73,8 @@ def block_recipe(
     if scenario.benchmarks and mode in (Mode.TRIAL, Mode.BLOCK):
         values["benchmarks"] = ",".join(_benchmark(benchmark) for benchmark in scenario.benchmarks)
         values["benchmark_ms"] = round(deadlines.benchmarks * slowdown * _MS_PER_S)
-        if stage != "trigger":
-            values["stage"] = stage
+        if (kind := stage.removeprefix("audit-")) != "trigger":
+            values["stage"] = kind
     return _words(values)
 
 

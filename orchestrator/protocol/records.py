@@ -100,6 +100,13 @@ class Parked(_Record):
     fingerprint: str
 
 
+class Fingerprint(_Record):
+    """Where free memory lies in a guest that reached its target and goes straight on."""
+
+    event: Literal["fingerprint"]
+    fingerprint: str
+
+
 class Woken(_Record):
     """A fork runs on, and has understood which variant it is and what it is for."""
 
@@ -305,7 +312,7 @@ class End(_Record):
 
 
 ControlRecord = Annotated[
-    Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Woken | ModuleLoaded
+    Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Fingerprint | Woken | ModuleLoaded
     | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
     | BenchmarkRecord

@@ -205,22 +205,27 @@ class TrialResult(Frozen):
     block: int
     attempt: int
     variant: str
+    cold: bool = Field(
+        False,
+        description="it booted a guest of its own (`trials.fork: false`) and shares its memory with no other"
+        " trial",
+    )
     fork: int = Field(1, description="which of the variant's forks of this block, from 1")
     clock: Clock = Field("realtime", description="what time passed in the guest")
     mode: str
     stage: Stage = Field(
         "trigger",
-        description="what the fork was for: the trigger, benchmarks alone (`relaxed`, `target`), or one of"
+        description="what it was for: the trigger, benchmarks alone (`relaxed`, `target`), or one of"
         " them again with tracing (`audit-`)",
     )
     seed: int
-    fingerprint: str | None = Field(None, description="of the block's memory at the target")
+    fingerprint: str | None = Field(None, description="of where free memory lay at the target")
     outcome: Outcome
     panicked: bool = False
     why: str = Field(description="one sentence: what decided the outcome")
     host_seconds: float = Field(description="from the start of its QEMU to its end, on the host's clock")
     private_memory_kb: int | None = Field(
-        None, description="memory of the host that was this fork's alone when its trigger ended"
+        None, description="memory of the host that was this guest's alone when its trigger ended"
     )
     guest_release: str | None = None
     target: TargetState | None = None

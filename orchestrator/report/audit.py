@@ -61,7 +61,9 @@ def audit_lines(each: PassVerdict) -> Iterator[str]:
         return
     disturbances = [line for one in each.audit.disturbances if (line := _disturbance(one)) is not None]
     if disturbances:
-        yield "Traced in forks of their own, for tracing disturbs: with it, " + "; ".join(disturbances) + "."
+        where = "boots" if each.cold else "forks"
+        told = "; ".join(disturbances)
+        yield f"Traced in {where} of their own, for tracing disturbs: with it, {told}."
     taken_kb = max((one.taken_kb for one in each.audit.disturbances), default=0)
     if taken_kb:
         yield f"Its histograms took {taken_kb} kB of a guest's memory."
@@ -78,20 +80,24 @@ def audit_warnings(each: PassVerdict) -> Iterator[str]:
                 f" {count_of('page array', total.requests)} traced"
             )
     for one in each.audit.disturbances:
-        if one.same_outcome < one.pairs:
-            changed = one.pairs - one.same_outcome
-            yield f"{one.variant}: tracing changed the outcome in {changed} of {count_of('block', one.pairs)}"
+        if one.same_outcome < one.pairs + one.boots:
+            changed = one.pairs + one.boots - one.same_outcome
+            where = count_of("traced boot", one.boots) if one.boots else count_of("block", one.pairs)
+            yield f"{one.variant}: tracing changed the outcome in {changed} of {where}"
     if each.audit.dropped:
         dropped = count_of("traced event", each.audit.dropped)
         yield f"{dropped} not in the audit: its histograms were full"
 
 
 def _disturbance(one: Disturbance) -> str | None:
-    if one.percent is None or one.untraced is None or one.traced is None:
+    if one.untraced is None or one.traced is None:
         return None
-    least, median, most = (change_text(1 + percent / 100) for percent in one.percent)
-    blocks = count_of("block", one.pairs)
-    spread = median if one.pairs == 1 else f"{median} ({least} to {most})"
+    if one.percent is None:
+        spread, blocks = change_text(one.traced / one.untraced), f"{count_of('boot', one.boots)}, NOT paired"
+    else:
+        least, median, most = (change_text(1 + percent / 100) for percent in one.percent)
+        spread = median if one.pairs == 1 else f"{median} ({least} to {most})"
+        blocks = count_of("block", one.pairs)
     if one.unit == "instructions":
         figures = f"{one.traced - one.untraced:+.0f} instructions on {one.untraced:.0f}"
     else:

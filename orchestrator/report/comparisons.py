@@ -16,13 +16,11 @@ from orchestrator.analysis.records import (
     LEAST_BLOCKS_FOR_A_CLAIM,
     Answer,
     Comparison,
+    Sample,
     TimingComparison,
 )
-from orchestrator.text.amounts import change_text, count_of, time_text
+from orchestrator.text.amounts import change_text, time_text
 from orchestrator.text.plain import one_line
-
-MEANS = "mean of blocks"
-"""What the two figures of a row are: geometric means, of which the change is the ratio."""
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -53,11 +51,14 @@ def _answer_lines(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "yellow", f"open: {answer.open}"
 
 
+def means(sample: Sample) -> str:
+    """What the two figures of a row are: geometric means, of which the change is the ratio."""
+    return f"mean of {sample}s"
+
+
 def basis(comparison: Comparison) -> str:
     """How many blocks a comparison rests on, and what they allow."""
-    text = (
-        f"{count_of('distinct block', comparison.blocks)}, {'paired' if comparison.paired else 'NOT paired'}"
-    )
+    text = comparison.basis
     if not comparison.claims:
         return f"{text}; below {LEAST_BLOCKS_FOR_A_CLAIM} only counts and figures"
     return text if comparison.smallest_p is None else f"{text}; smallest p {comparison.smallest_p:.2g}"
@@ -65,11 +66,11 @@ def basis(comparison: Comparison) -> str:
 
 def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
     rows = list(rows)
-    exact = all(timing.unit == "instructions" for timing in rows)
+    counted = all(timing.unit == "instructions" for timing in rows)
+    what = means(comparison.sample)
     table = Table(box=None, padding=(0, 1, 0, 1))
-    table.add_column(f"instructions, {MEANS}" if exact else MEANS)
-    interval = "range, exact" if exact else "95 % interval"
-    for heading in (comparison.baseline, comparison.candidate, "change", interval, "p"):
+    table.add_column(f"instructions, {what}" if counted else what)
+    for heading in (comparison.baseline, comparison.candidate, "change", interval_heading(rows), "p"):
         table.add_column(Text(one_line(heading)), justify="right")
     when = None
     for timing in rows:
@@ -78,6 +79,12 @@ def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
             table.add_row(Text(WHEN[when], style="italic"))
         table.add_row(*(Text(cell) for cell in cells(timing)))
     return table
+
+
+def interval_heading(timings: Iterable[TimingComparison]) -> str:
+    """What both ends beside a change are: among pairs whose instructions are counted nothing is chance."""
+    exact = {timing.interval for timing in timings} - {"none"} == {"exact"}
+    return "range, exact" if exact else "95 % interval"
 
 
 def cells(timing: TimingComparison) -> tuple[str, ...]:

@@ -16,6 +16,20 @@ _SHOWN_ORDERS = 5
 
 def sample_line(each: PassVerdict) -> str:
     """How many independent samples the table stands for."""
+    return (_cold_line(each) if each.cold else _block_line(each)) + _memory_line(each)
+
+
+def _cold_line(each: PassVerdict) -> str:
+    line = f"{count_of('boot', each.boots)}, one for each trial"
+    if each.distinct_states is not None:
+        line += f", with {count_of('distinct memory state', each.distinct_states)}"
+    line += "; cold trials (`trials.fork: false`)"
+    if len(each.variants) > 1:
+        line += ": each has the memory of its own boot, so the variants are NOT paired"
+    return line
+
+
+def _block_line(each: PassVerdict) -> str:
     line = count_of("block", each.blocks)
     if each.distinct_states is not None:
         line += f" with {count_of('distinct memory state', each.distinct_states)}"
@@ -27,30 +41,40 @@ def sample_line(each: PassVerdict) -> str:
         )
     if each.clock == "deterministic":
         line += "; one fork each, for a second would repeat it bit for bit"
-    if each.private_memory_median_kb and each.private_memory_largest_kb:
-        line += (
-            f"\na fork took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own (median), "
-            f"{each.private_memory_largest_kb / 1024:.0f} MiB at most"
-        )
-        if each.private_memory_missing:
-            line += f"; {count_of('fork', each.private_memory_missing)} had ended before it could be read"
+    return line
+
+
+def _memory_line(each: PassVerdict) -> str:
+    if not each.private_memory_median_kb or not each.private_memory_largest_kb:
+        return ""
+    what = "guest" if each.cold else "fork"
+    line = (
+        f"\na {what} took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own (median), "
+        f"{each.private_memory_largest_kb / 1024:.0f} MiB at most"
+    )
+    if each.private_memory_missing:
+        line += f"; {count_of(what, each.private_memory_missing)} had ended before it could be read"
     return line
 
 
 def control_line(control: ControlGroup) -> str:
     """What the same module twice says about all other differences in the table."""
-    name, pairs = f"A/A {control.first}, {control.second}", count_of("pair", control.pairs)
+    name, what = f"A/A {control.first}, {control.second}", "p50 of the trigger's requests"
+    much = "with one and the same module: that much is chance"
     if control.difference is not None:
         return f"{name}: NOT identical: {control.difference}"
     if control.identical:
-        return f"{name}: identical ({pairs}: console, control records, samples, figures)"
+        made = f"{count_of('boot', control.repeats)} of each by one recipe"
+        amount = made if control.repeats else count_of("pair", control.pairs)
+        return f"{name}: identical ({amount}: console, control records, samples, figures)"
+    if (apart := control.p50_percent_unpaired) is not None:
+        boots = f"{count_of('boot', control.repeats)} of each, NOT paired"
+        return f"{name}: the median {what} differs by {change_text(1 + apart / 100)} ({boots}) {much}"
     if control.p50_percent is None:
         return f"{name}: nothing to compare"
     least, median, most = (change_text(1 + percent / 100) for percent in control.p50_percent)
-    return (
-        f"{name}: p50 of the trigger's requests differs by {least} to {most} (median {median}, {pairs})"
-        " with one and the same module: that much is chance"
-    )
+    pairs = count_of("pair", control.pairs)
+    return f"{name}: {what} differs by {least} to {most} (median {median}, {pairs}) {much}"
 
 
 def _outcomes(variant: VariantVerdict) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.analysis.findings import headline
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.analysis.records import Comparison, OutcomeComparison, Share, TimingComparison
-from orchestrator.report.comparisons import MEANS, basis, cells
+from orchestrator.report.comparisons import basis, cells, interval_heading, means
 from orchestrator.text.amounts import count_of
 
 _FEW_SENTENCES = 6
@@ -33,10 +33,10 @@ def timing_tables(comparison: Comparison) -> Iterator[TimingTable]:
     for timing in headline(comparison.timings):
         groups.setdefault((_split(timing)[0], timing.when, timing.unit), []).append(timing)
     for (family, when, unit), timings in groups.items():
-        interval = "range, exact" if unit == "instructions" else "95 % interval"
+        what = means(comparison.sample) + (", instructions" if unit == "instructions" else "")
         yield TimingTable(
-            f"{family}, {_WHEN[when]}, {MEANS}" + (", instructions" if unit == "instructions" else ""),
-            ("size", comparison.baseline, comparison.candidate, "change", interval, "p"),
+            f"{family}, {_WHEN[when]}, {what}",
+            ("size", comparison.baseline, comparison.candidate, "change", interval_heading(timings), "p"),
             tuple((_split(timing)[1], *cells(timing)[1:]) for timing in timings),
         )
 
@@ -66,8 +66,8 @@ def sentences(comparison: Comparison) -> Iterator[str]:
 
 
 def _share(name: str, outcome: OutcomeComparison, share: Share) -> str:
-    """How many blocks of a variant had the outcome."""
+    """In how many blocks or boots a variant had the outcome."""
     return (
-        f"{name}: {outcome.outcome} in {share.count} of {count_of('block', share.blocks)}"
+        f"{name}: {outcome.outcome} in {share.count} of {count_of(outcome.sample, share.blocks)}"
         f" (95 % interval {share.low * _PERCENT:.0f} to {share.high * _PERCENT:.0f} %)"
     )

@@ -18,7 +18,7 @@ from orchestrator.host.ledger import kept_ledger
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
-from orchestrator.plan import PlannedBlock, by_hand, count_trials, plan_blocks
+from orchestrator.plan import PlannedBlock, by_hand, count_blocks, count_trials, plan_blocks
 from orchestrator.record.directory import (
     RunDirectory,
     create_run_directory,
@@ -139,7 +139,7 @@ def _execute(
     observer: Observer,
 ) -> RunReport:
     """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
-    observer.run_planned(len(blocks), count_trials(blocks))
+    observer.run_planned(count_blocks(blocks), count_trials(blocks))
     execution = Execution(environment, directory, journal, observer)
     try:
         with kept_ledger(directory.ledger):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries out a plan: workers that raise blocks and run their forks, each step in the journal."""
+"""Carries out a plan: workers that raise blocks and run forks or cold trials, each step in the journal."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import TrialResult
 from orchestrator.run.environment import Environment
 from orchestrator.run.observer import GuestLabel, Observer
-from orchestrator.run.schedule import BlockJob, ForkJob, Schedule
-from orchestrator.run.trial import Block, Observers, RunContext, prepare_block, run_trial
+from orchestrator.run.schedule import BlockJob, ColdJob, ForkJob, Schedule
+from orchestrator.run.trial import Block, Observers, RunContext, prepare_block, run_cold_trial, run_trial
 from orchestrator.run.watch import StopSwitch
 
 _HEED_SIGNALS_S = 0.2
@@ -64,6 +64,8 @@ class Execution:
 
     def prove(self, planned: PlannedBlock) -> bool:
         """The throw-away boot of `hard: forbidden`: True when compaction does repair the state."""
+        if planned.is_cold:
+            return self._cold(planned).outcome is Outcome.PASSED
         attempt = 1
         while True:
             with self._ready(BlockJob(planned, attempt)) as block:
@@ -97,10 +99,13 @@ class Execution:
     def _work(self, schedule: Schedule) -> None:
         try:
             while (job := schedule.next()) is not None:
-                if isinstance(job, BlockJob):
-                    self._raise(schedule, job)
-                else:
-                    self._fork(schedule, job)
+                match job:
+                    case BlockJob():
+                        self._raise(schedule, job)
+                    case ForkJob():
+                        self._fork(schedule, job)
+                    case ColdJob():
+                        self._boot(schedule, job)
         except BaseException as error:  # noqa: BLE001 - a dead worker must not leave the others waiting
             self._failure = self._failure or error
             self.interrupt(schedule)
@@ -144,13 +149,34 @@ class Execution:
             _require_understood(block.evidence)
             yield block
 
-    def _trial(self, block: Block, planned: PlannedTrial, attempt: int) -> TrialResult:
-        label = GuestLabel(planned, planned.number, attempt)
-        entry = TrialStarted(
-            trial=label.number, block=planned.block, variant=planned.variant, attempt=attempt
+    def _boot(self, schedule: Schedule, job: ColdJob) -> None:
+        try:
+            self._cold(job.boot)
+        finally:
+            schedule.cold_ended()
+
+    def _cold(self, boot: PlannedBlock) -> TrialResult:
+        """A trial that is a boot of its own, made again while it gives no evidence."""
+        (planned,) = boot.trials
+        result = self._cold_trial(boot, planned, 1)
+        for attempt in range(2, MAX_ATTEMPTS + 1):
+            if not result.outcome.is_repeatable:
+                break
+            result = self._cold_trial(boot, planned, attempt)
+        return result
+
+    def _cold_trial(self, boot: PlannedBlock, planned: PlannedTrial, attempt: int) -> TrialResult:
+        label = self._trial_started(planned, attempt)
+        folder = self._directory.make("trials", label.number)
+        result, evidence = run_cold_trial(
+            self._environment.launcher(boot), planned, attempt, folder, self._common, self._observers(label)
         )
-        with self._told(entry):
-            self._observer.guest_started(label)
+        self._trial_ended(label, result)
+        _require_understood(evidence)
+        return result
+
+    def _trial(self, block: Block, planned: PlannedTrial, attempt: int) -> TrialResult:
+        label = self._trial_started(planned, attempt)
         forks = block.snapshot is not None
         folder = (
             self._directory.make("trials", label.number)
@@ -158,9 +184,21 @@ class Execution:
             else self._directory.link_trial(label.number, block.folder)
         )
         result = run_trial(block, planned, attempt, folder, self._common, self._observers(label))
+        self._trial_ended(label, result)
+        return result
+
+    def _trial_started(self, planned: PlannedTrial, attempt: int) -> GuestLabel:
+        label = GuestLabel(planned, planned.number, attempt)
+        entry = TrialStarted(
+            trial=label.number, block=planned.block, variant=planned.variant, attempt=attempt
+        )
+        with self._told(entry):
+            self._observer.guest_started(label)
+        return label
+
+    def _trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
         with self._told(TrialEnded(result=result)):
             self._observer.trial_ended(label, result)
-        return result
 
     def _observers(self, label: GuestLabel) -> Observers:
         def on_record(record: ControlRecord) -> None:

@@ -32,7 +32,8 @@ class GuestLabel:
         else:
             fork = f", fork {planned.fork}" if planned.fork > 1 else ""
             stage = f", {planned.stage}" if planned.stage != "trigger" else ""
-            name = f"trial {self.number}: {planned.variant}, block {planned.block}{fork}{stage}"
+            place = f"round {planned.block}" if planned.cold else f"block {planned.block}"
+            name = f"trial {self.number}: {planned.variant}, {place}{fork}{stage}"
         clock = ", deterministic" if planned.clock == "deterministic" else ""
         attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
         return name + clock + attempt
@@ -45,7 +46,7 @@ class Observer(Protocol):
         """A line about preparation (downloads, builds, probes)."""
 
     def run_planned(self, blocks: int, trials: int) -> None:
-        """So many blocks and trials are planned."""
+        """So many blocks and trials are planned; no blocks: each trial boots a guest of its own."""
 
     def guest_started(self, label: GuestLabel) -> None:
         """A guest is being powered on, or forked."""

@@ -2,7 +2,8 @@
 """Which guest runs next: blocks and their forks over several workers, within the host's memory.
 
 Forks come before new blocks, so that few snapshots are held at a time. A job that takes timing
-figures runs alone: nothing else starts, and it waits for the others to end.
+figures runs alone: nothing else starts, and it waits for the others to end. A cold trial is such a
+job from its boot on, for nobody could hold it up at its target.
 """
 
 from __future__ import annotations
@@ -49,7 +50,15 @@ class ForkJob:
     planned: PlannedTrial
 
 
-Job = BlockJob | ForkJob
+@dataclass(frozen=True)
+class ColdJob:
+    """Boot a guest that goes straight through, as one trial."""
+
+    planned: PlannedTrial
+    boot: PlannedBlock
+
+
+Job = BlockJob | ForkJob | ColdJob
 
 
 class Schedule:
@@ -61,7 +70,9 @@ class Schedule:
 
     def __init__(self, blocks: Iterable[PlannedBlock], *, slots: int, exclusive_trials: bool) -> None:
         self._changed = threading.Condition()
-        self._blocks = deque(BlockJob(block) for block in blocks)
+        self._blocks = deque[BlockJob | ColdJob](
+            ColdJob(block.trials[0], block) if block.is_cold else BlockJob(block) for block in blocks
+        )
         self._ready: list[ReadyBlock] = []
         self._slots = slots
         self._exclusive_trials = exclusive_trials
@@ -116,6 +127,12 @@ class Schedule:
             self._retire(job.ready)
             self._changed.notify_all()
 
+    def cold_ended(self) -> None:
+        """A cold trial has ended."""
+        with self._changed:
+            self._guests -= 1
+            self._changed.notify_all()
+
     def _retire(self, ready: ReadyBlock) -> None:
         if ready in self._ready and not ready.waiting and not ready.running:
             self._ready.remove(ready)
@@ -137,6 +154,8 @@ class Schedule:
         """Blocks are ready side by side, some at a time; then all their trials, one by one."""
         if ready is None:
             self._draining = False
+        if self._blocks and isinstance(self._blocks[0], ColdJob):
+            return None if self._guests else self._blocks.popleft()
         full = not room or self._guests + len(self._ready) >= _MOST_READY
         if ready is not None and (full or not self._blocks):
             self._draining = True

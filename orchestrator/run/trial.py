@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A block from power-on to its frozen target, and the trials that fork from it."""
+"""A block from power-on to its frozen target, the trials that fork from it, and those that boot alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Capabilities, Guest, Launcher, Lines, Template
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.fork_command import fork_command
-from orchestrator.protocol.records import Parked
+from orchestrator.protocol.records import Fingerprint, Parked
 from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
@@ -124,6 +124,35 @@ def run_trial(
         fingerprint=block.result.fingerprint,
         evidence=evidence,
     )
+
+
+def run_cold_trial(
+    launcher: Launcher,
+    planned: PlannedTrial,
+    attempt: int,
+    folder: Folder,
+    common: RunContext,
+    observers: Observers,
+) -> tuple[TrialResult, Evidence]:
+    """Boot a guest that goes straight through, watch, judge. Never raises for what a guest does.
+
+    It needs nothing of its backend but a power-on: after that the host says nothing to the guest.
+    """
+    evidence = Evidence()
+    started = time.monotonic()
+    first = Deadline.after(common.budgets.boot_s, "the guest's agent speaks")
+    _observe(evidence, folder, first, common, observers, launcher.power_on, Watch.until_the_end)
+    evidence.host_seconds = time.monotonic() - started
+    at_target = evidence.last(Fingerprint)
+    result = judge(
+        planned,
+        attempt=attempt,
+        directory=folder.name,
+        trigger=common.trigger,
+        fingerprint=at_target.fingerprint if at_target else None,
+        evidence=evidence,
+    )
+    return result, evidence
 
 
 def _observe(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from orchestrator.analysis.comparison import compare
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
 from orchestrator.analysis.records import Comparison
-from orchestrator.analysis.samples import evident, timed
+from orchestrator.analysis.samples import evident, sample_of, timed
 from orchestrator.analysis.timings import pairs
 from orchestrator.clock import Clock
 from orchestrator.errors import InputError
@@ -94,8 +94,10 @@ def _pass(
     first: RunReport, second: RunReport, clock: Clock, names: Sequence[Names], left_out: str | None
 ) -> ComparedPass:
     ours, theirs = ([each for each in run.results if each.clock == clock] for run in (first, second))
-    same = _states(ours) & _states(theirs)
-    if clock == "deterministic" and not same and left_out is None:
+    # A cold trial's memory is its own, whatever it looks like: only blocks can be the same ones.
+    cold = any(each.cold for each in [*ours, *theirs])
+    same = set[str]() if cold else _states(ours) & _states(theirs)
+    if clock == "deterministic" and not cold and not same and left_out is None:
         left_out = "no block of one run has the memory of a block of the other"
     comparisons = tuple(
         _comparison(
@@ -120,8 +122,11 @@ def _comparison(
     timed_too: bool,
 ) -> Comparison:
     """`paired`: under the deterministic clock, blocks with the same memory in both runs are one block."""
-    found = pairs(timed(results[0]), timed(results[1]), paired=paired) if timed_too else []
-    noise = deterministic_noise(None) if clock == "deterministic" else realtime_noise(found, ())
+    found = []
+    if timed_too:
+        sample = sample_of([*results[0], *results[1]])
+        found = pairs(timed(results[0]), timed(results[1]), paired=paired, sample=sample)
+    noise = deterministic_noise(None, found) if clock == "deterministic" else realtime_noise(found, ())
     names = (f"{pair[0]} (A)", f"{pair[1]} (B)")
     return compare(names, results, found, clock=clock, paired=paired, noise=noise)
 
@@ -133,9 +138,15 @@ def _cannot(
     apart = _apart(abs((second.manifest.started - first.manifest.started).total_seconds()))
     if any(each.clock == "realtime" for each in passes):
         yield (
-            f"The blocks of the two runs are different boots with different memory, begun {apart} apart: a"
+            f"The guests of the two runs are different boots with different memory, begun {apart} apart: a"
             " difference between them may be the machine's mood or the luck of the draw, which pairs within"
             " one run cancel and these do not."
+        )
+    cold = [label for label, run in (("A", first), ("B", second)) if not run.manifest.scenario.trials.fork]
+    if cold:
+        yield (
+            f"The trials of {' and '.join(cold)} are cold: each booted a guest of its own, so not even the"
+            " variants of one run were seen in one memory."
         )
     if differing:
         yield (

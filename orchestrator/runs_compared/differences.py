@@ -31,11 +31,13 @@ def differences(first: RunManifest, second: RunManifest) -> tuple[Difference, ..
 def times_differ_by(found: tuple[Difference, ...], clock: Clock) -> str | None:
     """Why times of the two runs are of different machines; None when they are not.
 
-    Instructions depend on the guest's CPU alone, seconds on everything that runs the guest.
+    Instructions depend on the guest's CPU alone, seconds on everything that runs the guest: under emulation
+    also on whether it was forked, for a fork starts with an empty translation cache.
     """
     decisive = {"device.arch", "device.cpus", f"{clock}.cpu_model"}
     if clock == "realtime":
-        decisive |= {"realtime.accelerator", "realtime.qemu_version", "host.cpu_model", "trials.timing"}
+        decisive |= {"realtime.accelerator", "realtime.qemu_version", "host.cpu_model", "trials.timing",
+                     "trials.fork"}  # fmt: skip
     names = [difference.what for difference in found if difference.what in decisive]
     return f"not the same in both runs: {', '.join(names)}" if names else None
 

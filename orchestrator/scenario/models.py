@@ -71,7 +71,17 @@ class Trials(Model):
     """How often everything is done."""
 
     blocks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
-        1, description="number of blocks; a block is one boot of every variant", examples=[3]
+        1,
+        description="number of blocks; a block is one boot, from which the trials of every variant fork. With"
+        " `fork: false` how often each trial is booted, with another seed each time",
+        examples=[3],
+    )
+    fork: Annotated[bool, Field(strict=True)] = Field(
+        True,
+        description="the variants' trials fork from one frozen boot, and are pairs. false, cold trials: each"
+        " boots a guest of its own, brings its memory to the target and goes straight on. Its memory is that"
+        " boot's, so nothing is paired, and the same claims take more blocks and more time",
+        examples=[False],
     )
     forks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
         1,
@@ -173,6 +183,7 @@ class Scenario(Model):
                 *_size_problems(self),
                 *_trigger_problems(self),
                 *_clock_problems(self),
+                *_fork_problems(self.trials),
                 *benchmark_problems(self.benchmarks),
                 *_timing_problems(self),
             ]
@@ -320,6 +331,13 @@ def _clock_problems(scenario: Scenario) -> list[Cross]:
         " with several, which of them runs next would be the host's doing"
     )
     return [Cross(("device", "cpus"), what, "1")]
+
+
+def _fork_problems(trials: Trials) -> list[Cross]:
+    if trials.fork or trials.forks == 1:
+        return []
+    what = "with 'fork: false' each trial boots for itself, and none forks: ask for more 'blocks' instead"
+    return [Cross(("trials", "forks"), what, "1")]
 
 
 def _timing_problems(scenario: Scenario) -> list[Cross]:

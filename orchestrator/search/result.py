@@ -37,7 +37,7 @@ class Point(Frozen):
     text: str = Field(description="the value as it stands in a scenario")
     run: str = Field(description="its run directory, below that of the search")
     host_seconds: float = Field(description="what it took, on the host's clock")
-    distinct_states: int | None = Field(description="different memory states among its blocks")
+    distinct_states: int | None = Field(description="different memory states among its blocks or cold trials")
     variants: dict[str, Tried] = Field(description="by name")
 
 
@@ -78,7 +78,8 @@ class SearchResult(Frozen):
     high: int = Field(description="highest value")
     unit_bytes: int | None = Field(description="bytes in a unit of a size; null for plain numbers")
     step: int = Field(description="an interval is not searched for closer than that")
-    blocks: int = Field(description="blocks at every value")
+    blocks: int = Field(description="blocks at every value; of cold trials so many of each variant")
+    cold: bool = Field(False, description="each trial booted a guest of its own (`trials.fork: false`)")
     points: tuple[Point, ...] = Field(description="the values in the order in which they were tried")
     variants: dict[str, VariantTipping] = Field(description="by name, in the order of the scenario")
     margins: tuple[Margin, ...] = Field(description="of every variant but the first")

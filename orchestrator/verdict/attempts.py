@@ -38,7 +38,12 @@ def last_attempts(results: Sequence[TrialResult]) -> dict[TrialKey, TrialResult]
 
 
 def inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator[str]:
-    """Blocks that were raised again when the run was resumed, and came out otherwise."""
+    """Blocks that were raised again when the run was resumed, and came out otherwise.
+
+    A cold run has no pairs that could have become inexact.
+    """
+    if not scenario.trials.fork:
+        return
     bases = {name: variant.base for name, variant in scenario.variants.items()}
     states: dict[tuple[Clock, int, str], set[str]] = {}
     for result in trials:
@@ -76,7 +81,7 @@ def missing_evidence(scenario: Scenario, final: Mapping[TrialKey, TrialResult]) 
 
 
 def _trial_name(scenario: Scenario, key: TrialKey) -> str:
-    name = f"block {key.block} of {key.variant}"
+    name = f"{'block' if scenario.trials.fork else 'round'} {key.block} of {key.variant}"
     name += f", fork {key.fork}" if scenario.trials.forks > 1 else ""
     name += f", {key.stage}" if key.stage != "trigger" else ""
     return name + (f" ({key.clock})" if len(scenario.trials.clock) > 1 else "")

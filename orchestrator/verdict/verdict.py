@@ -21,7 +21,7 @@ from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_l
 from orchestrator.frozen import Frozen
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.outcome import Outcome
-from orchestrator.plan import forks_of, shares_kernel
+from orchestrator.plan import are_paired, forks_of
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
@@ -38,14 +38,21 @@ class PassVerdict(Frozen):
     accelerator: str = Field(description="what ran the guests")
     cpu_model: str = Field(description="CPU that QEMU gave the guests")
     variants: dict[str, VariantVerdict] = Field(description="by name, in the order of the scenario")
-    blocks: int = Field(description="blocks that reached their target")
-    distinct_states: int | None = Field(
-        description="different places of free memory among them: blocks with equal ones are one sample"
+    cold: bool = Field(
+        False,
+        description="`trials.fork: false`: each trial booted a guest of its own. There are no blocks and no"
+        " pairs, whatever else is the same",
     )
-    paired: bool = Field(description="all variants fork from the same blocks")
+    blocks: int = Field(description="blocks that reached their target; 0 in a cold run, which has none")
+    boots: int = Field(0, description="in a cold run: trials whose guest reached its target")
+    distinct_states: int | None = Field(
+        description="different places of free memory among them: blocks with equal ones are one sample, and"
+        " so are cold trials of one variant"
+    )
+    paired: bool = Field(description="all variants fork from the same blocks; never so in a cold run")
     forks: int = Field(
         description="trials of each variant from a block; one under the deterministic clock, whatever the"
-        " scenario says: a second would repeat the first"
+        " scenario says: a second would repeat the first. 1 in a cold run, where none forks"
     )
     controls: tuple[ControlGroup, ...] = Field((), description="variants and their twins: A/A; below")
     comparisons: tuple[Comparison, ...] = Field(
@@ -59,11 +66,13 @@ class PassVerdict(Frozen):
     )
     audit: AuditSummary | None = Field(None, description="allocation audit; null: nothing was traced; below")
     private_memory_median_kb: int | None = Field(
-        None, description="memory of the host that was one fork's alone when its trigger ended: the median"
+        None,
+        description="memory of the host that was one fork's alone when its trigger ended, or all of a cold"
+        " trial's: the median",
     )
-    private_memory_largest_kb: int | None = Field(None, description="the same of the fork that took most")
+    private_memory_largest_kb: int | None = Field(None, description="the same of the trial that took most")
     private_memory_missing: int = Field(
-        0, description="forks that are not in these figures: their QEMU had ended before it could be asked"
+        0, description="trials that are not in these figures: their QEMU had ended before it could be asked"
     )
 
 
@@ -207,6 +216,8 @@ def _pass(
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
     # A block that was raised again for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
+    cold = _cold_at_target(clock, trials)
+    prints += [result.fingerprint for result in cold]
     timed = clock == "deterministic" or scenario.trials.timing
     median_kb, largest_kb, missing = _private_memory([result for result in trials if result.clock == clock])
     controls = control_groups(scenario, clock, trials, check_transcripts)
@@ -224,9 +235,11 @@ def _pass(
             )
             for name in scenario.variants
         },
+        cold=not scenario.trials.fork,
         blocks=len({block.block for block in frozen}),
+        boots=len(cold),
         distinct_states=None if None in prints else len(set(prints)),
-        paired=len(shares_kernel(scenario)) == 1,
+        paired=are_paired(scenario, scenario.variants),
         forks=forks_of(scenario, clock),
         audit=summarise_audit(scenario.variants, trials, clock, timed=timed),
         controls=controls,
@@ -237,6 +250,11 @@ def _pass(
         private_memory_largest_kb=largest_kb,
         private_memory_missing=missing,
     )
+
+
+def _cold_at_target(clock: Clock, trials: Sequence[TrialResult]) -> list[TrialResult]:
+    own = (result for result in trials if result.cold and result.clock == clock)
+    return [result for result in own if result.target is not None and result.target.reached]
 
 
 def _picture(scenario: Scenario, trials: Sequence[TrialResult]) -> PictureTable | None:

@@ -9,6 +9,7 @@
 #include "agent/clock.h"
 #include "agent/emit.h"
 #include "agent/file.h"
+#include "agent/fingerprint.h"
 #include "agent/guest.h"
 #include "agent/memory.h"
 #include "agent/module.h"
@@ -186,9 +187,19 @@ static void set_watermarks(const struct recipe *recipe)
 		emit_note("watermarks: %s", strerror(errno));
 }
 
+/* Of a guest that does not park, which is where a block tells it. */
+static void tell_fingerprint(void)
+{
+	emit_begin("fingerprint");
+	emit_text("fingerprint", fingerprint_free_memory());
+	emit_end();
+}
+
 /* The part that a fork goes through: everything from the parked target on. */
 static void run_stage(struct recipe *recipe)
 {
+	if (recipe->mode == MODE_TRIAL)
+		tell_fingerprint();
 	if (recipe->mode == MODE_BLOCK && !park(recipe)) {
 		after();
 	} else if (recipe->stage == STAGE_TRIGGER) {

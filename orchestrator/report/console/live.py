@@ -116,11 +116,14 @@ class PlainObserver:
 
     def run_planned(self, blocks: int, trials: int) -> None:
         """Print what is to come."""
-        self._print(f"planned: {count_of('trial', trials)} from {count_of('block', blocks)}")
+        if blocks:
+            self._print(f"planned: {count_of('trial', trials)} from {count_of('block', blocks)}")
+        else:
+            self._print(f"planned: {count_of('cold trial', trials)}, each with a boot of its own")
 
     def guest_started(self, label: GuestLabel) -> None:
         """Print that a guest boots; forks start too often for a line."""
-        if isinstance(label.planned, PlannedBlock):
+        if isinstance(label.planned, PlannedBlock) or label.planned.cold:
             self._print(f"{label.name}: booting")
 
     def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:

@@ -36,8 +36,10 @@ def print_search(result: SearchResult, console: Console) -> None:
 
 def _table(result: SearchResult) -> Table:
     """Values in order, OOMs of all trials for each variant."""
-    blocks = count_of("block", result.blocks)
-    table = Table(title=f"{result.scenario}: OOM by {result.field}, {blocks} a value", title_justify="left")
+    how = f"{count_of('block', result.blocks)} a value"
+    if result.cold:
+        how = f"{count_of('cold trial', result.blocks)} of each variant a value, NOT paired"
+    table = Table(title=f"{result.scenario}: OOM by {result.field}, {how}", title_justify="left")
     table.add_column(Text(result.field), justify="right")
     for name in result.variants:
         table.add_column(Text(f"{name} OOM"))

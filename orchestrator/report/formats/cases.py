@@ -98,7 +98,9 @@ def _planned(report: RunReport) -> Iterator[TrialKey]:
 
 
 def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> Case:
-    name = f"block {key.block}, fork {key.fork}" + ("" if key.stage == "trigger" else f", {key.stage}")
+    cold = not report.manifest.scenario.trials.fork
+    name = f"round {key.block}, cold" if cold else f"block {key.block}, fork {key.fork}"
+    name += "" if key.stage == "trigger" else f", {key.stage}"
     if result is None:
         return Case(name, error="was not run")
     judged = judge_trial(report.manifest.scenario.expectations.get(key.variant), result)

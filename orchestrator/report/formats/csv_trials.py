@@ -73,6 +73,7 @@ _COLUMNS: dict[str, Callable[[TrialResult], _Cell]] = {
     "trial": lambda result: result.trial,
     "clock": lambda result: result.clock,
     "block": lambda result: result.block,
+    "cold": lambda result: int(result.cold),
     "variant": lambda result: result.variant,
     "fork": lambda result: result.fork,
     "stage": lambda result: result.stage,

@@ -2,7 +2,8 @@
 """The benchmarks of a run as Google Benchmark's JSON, so that its compare.py reads them.
 
 Field names and aggregates are those of release 1.7 (src/json_reporter.cc, src/statistics.cc). A
-repetition is a block, never a fork or an iteration: those share a boot and are no samples.
+repetition is a block, never a fork or an iteration: those share a boot and are no samples. Of cold
+trials it is a boot.
 """
 
 from __future__ import annotations
@@ -78,7 +79,11 @@ def _context(report: RunReport, variant: str | None) -> dict[str, Any]:
         "oomlab_conclusion": report.verdict.conclusion.value,
         "oomlab_foremost": "; ".join(map(one_line, report.verdict.foremost)),
         "oomlab_accelerator": ", ".join(each.accelerator for each in report.verdict.passes),
-        "oomlab_repetition": "a block (one boot); the median over its forks",
+        "oomlab_repetition": (
+            "a block (one boot); the median over its forks"
+            if manifest.scenario.trials.fork
+            else "a boot of the variant's own (cold trials): repetitions of two variants are NOT paired"
+        ),
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from orchestrator.report.formats.cases import Case, Suite, evidence_of, suites_of, summary_of
-from orchestrator.report.rows import headline
+from orchestrator.report.rows import headline, sample_line
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import RunReport
 
@@ -46,6 +46,7 @@ def _properties(report: RunReport, suite: Suite) -> Iterator[tuple[str, str]]:
         yield f"{each.clock}.accelerator", each.accelerator
         yield f"{each.clock}.cpu_model", each.cpu_model
         yield f"{each.clock}.blocks", str(each.blocks)
+        yield f"{each.clock}.sample", sample_line(each).partition("\n")[0]
     if suite.variant is None:
         yield "conclusion", verdict.conclusion
         yield "verdict", headline(verdict)

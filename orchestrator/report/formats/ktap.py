@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.report.formats.cases import Case, Suite, evidence_of, suites_of, summary_of
-from orchestrator.report.rows import headline
+from orchestrator.report.rows import headline, sample_line
 from orchestrator.text.plain import ascii_line
 from orchestrator.verdict.judged_run import RunReport
 
@@ -24,6 +24,9 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield f"1..{len(suites)}"
     yield from map(_diagnostic, report.verdict.foremost)
     yield _diagnostic(f"oomlab {report.manifest.oomlab_version}, scenario {report.verdict.scenario}")
+    for each in report.verdict.passes:
+        sample = sample_line(each).partition("\n")[0]
+        yield _diagnostic(f"{each.clock} clock: {sample}")
     yield _diagnostic(f"repeat with: {report.repeat_commands[0]}")
     for number, suite in enumerate(suites, start=1):
         yield from (_INDENT + line for line in _suite(report, suite))

@@ -40,7 +40,8 @@ def test_the_pool_has_enough_blocks(pool: Pool) -> None:
 def test_false_alarms_come_no_more_often_than_they_should(pool: Pool, blocks: int) -> None:
     few = pool.model_copy(update={"figures": {name: pool.figures[name] for name in _TIMINGS}})
     alarms = false_alarms(few, blocks, _REDRAWS, seed=1)
-    for share in (alarms.test, alarms.claim, alarms.family, alarms.outcome, alarms.outcome_unpaired):
+    paired = (alarms.test, alarms.claim, alarms.family, alarms.outcome)
+    for share in (*paired, alarms.unpaired, alarms.unpaired_claim, alarms.outcome_unpaired):
         count = round(share * _REDRAWS)
         assert stats.binomtest(count, _REDRAWS, LEVEL, alternative="greater").pvalue > 0.01
 
@@ -52,6 +53,13 @@ def test_a_known_delay_is_found_with_about_its_size(pool: Pool) -> None:
     found = found_differences(pool, "delay-20us", 20, 20, seed=1)
     assert 15 < found.median_percent < 40
     assert found.claimed > 0.5
+
+
+def test_a_known_delay_is_found_without_pairs_too(pool: Pool) -> None:
+    found = found_differences(pool, "delay-20us", 20, 40, seed=1, paired=False)
+    assert 15 < found.median_percent < 45
+    assert found.claimed > 0.5
+    assert found.covered >= 0.85
 
 
 def test_pools_survive_their_file(pool: Pool) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 
 import pytest
@@ -45,10 +46,10 @@ def test_shares_have_exact_intervals() -> None:
     assert inference.clopper_pearson(0, 0) == inference.Interval(0, 1)
 
 
-def test_welchs_interval_and_p() -> None:
+def test_welchs_interval() -> None:
     # Welch (1947) by hand: means 3 and 6, variances 2.5 and 3.5 / 6 elements.
     one, other = [1.0, 2, 3, 4, 5], [3.5, 5.0, 6.0, 6.5, 7.0, 8.0]
-    interval, p = inference.welch(other, one)
+    interval = inference.welch(other, one)
     difference = statistics.fmean(other) - statistics.fmean(one)
     assert statistics.fmean((interval.low, interval.high)) == pytest.approx(difference)
     error = math.sqrt(statistics.variance(one) / 5 + statistics.variance(other) / 6)
@@ -56,19 +57,59 @@ def test_welchs_interval_and_p() -> None:
     assert 8 < freedom < 9
     # 97.5 % quantiles of t: 2.306 for 8 degrees of freedom, 2.262 for 9.
     assert 2.262 < (interval.high - difference) / error < 2.306
-    assert 0.01 < p < 0.02
+
+
+def test_labels_are_exchanged_in_every_way() -> None:
+    """Two samples of three have 20 labellings; two of them are as far apart as these."""
+    assert inference.label_p_values([[1.0, 2, 3]], [[4.0, 5, 6]]) == [pytest.approx(2 / 20)]
+    assert inference.label_p_values([[1.0, 2, 4]], [[3.0, 5, 6]]) == [pytest.approx(4 / 20)]
+    assert inference.label_p_values([[1.0, 2, 3]], [[9.0, 8]]) == [pytest.approx(1 / 10)]
+
+
+def test_exchanging_the_samples_changes_no_p() -> None:
+    one, other = [[1.0, 2, 5], [3.0, 3, 3]], [[4.0, 2, 7], [3.0, 1, 2]]
+    assert inference.label_p_values(one, other) == inference.label_p_values(other, one)
+
+
+def test_many_labellings_are_drawn() -> None:
+    """17 of 34 are more than two thousand million; what is far apart has the least p that draws can give."""
+    one, other = [float(block) for block in range(17)], [float(block) for block in range(100, 117)]
+    assert inference.label_p_values([one], [other]) == [inference.smallest_unpaired_p(17, 17)]
+    assert inference.label_p_values([one], [one])[0] > 0.9
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+def test_labelling_keeps_its_level(correlated: bool) -> None:
+    """Equal seeds may make boots of both variants alike: that makes false alarms fewer, never more."""
+    dice = random.Random(7)
+    tests = 1_000
+    seeds = [[dice.gauss(0, 1) if correlated else 0.0 for _ in range(6)] for _ in range(tests)]
+    one, other = ([[seed + dice.gauss(0, 1) for seed in row] for row in seeds] for _ in range(2))
+    alarms = sum(p <= inference.LEVEL for p in inference.label_p_values(one, other)) / tests
+    assert alarms < (0.015 if correlated else 0.065)
+    assert correlated or alarms > 0.035
+
+
+def test_the_spread_within_two_samples() -> None:
+    """Variances 2.5 of five and 0.5 of two: (4 * 2.5 + 0.5) / 5."""
+    assert inference.pooled_spread([1.0, 2, 3, 4, 5], [7.0, 8]) == pytest.approx(math.sqrt(10.5 / 5))
+
+
+def test_the_smallest_unpaired_effect_is_that_of_cohens_tables() -> None:
+    """Cohen (1988), table 2.4.1: d = 0.8 takes 26 of each for a power of 80 % at 5 %, two-sided."""
+    assert inference.smallest_unpaired_effect(1.0, 26, 26) == pytest.approx(0.8, abs=0.01)
+    assert inference.smallest_unpaired_effect(2.0, 26, 26) == pytest.approx(1.6, abs=0.02)
+    assert inference.smallest_unpaired_effect(1.0, 26, 5) is None
 
 
 def test_figures_without_a_spread_have_intervals_and_no_warnings() -> None:
     same = [0.3] * 6
     assert inference.paired_t_interval(same) == inference.Interval(0.3, 0.3)
-    assert inference.welch(same, same) == (inference.Interval(0.0, 0.0), 1.0)
-    interval, p = inference.welch(same, [0.1, 0.1, 0.1, 0.1, 0.1, 0.11])
+    assert inference.welch(same, same) == inference.Interval(0.0, 0.0)
+    interval = inference.welch(same, [0.1, 0.1, 0.1, 0.1, 0.1, 0.11])
     assert interval.low < 0.2 < interval.high
-    assert p < 0.001
-    apart, least = inference.welch(same, [0.1] * 6)
-    assert apart.low == pytest.approx(0.2)
-    assert least == pytest.approx(2 / math.comb(12, 6))
+    assert inference.welch(same, [0.1] * 6).low == pytest.approx(0.2)
+    assert inference.label_p_values([same, same], [same, [0.1] * 6]) == [1, pytest.approx(2 / 924)]
 
 
 def test_holm_steps_down() -> None:
@@ -142,6 +183,9 @@ def test_the_limits_of_the_tests_are_those_that_are_documented() -> None:
     assert [inference.smallest_paired_p(blocks) for blocks in (0, 1, 2)] == [1, 1, 0.5]
     assert [inference.smallest_unpaired_p(*blocks) for blocks in ((0, 0), (3, 0), (0, 3))] == [1, 1, 1]
     assert inference.smallest_unpaired_p(3, 2) == pytest.approx(0.1)
+    assert math.comb(16, 8) <= inference.LARGEST_EXACT_LABELLINGS < math.comb(18, 9)
+    assert inference.smallest_unpaired_p(8, 8) == 2 / math.comb(16, 8)
+    assert inference.smallest_unpaired_p(9, 9) == 1 / 10_000
 
 
 def test_what_is_drawn_is_drawn_alike_in_every_version_of_the_tool() -> None:
@@ -158,6 +202,5 @@ def test_times_that_differ_by_rounding_alone_are_one_time() -> None:
     assert inference.paired_t_interval(same) == inference.Interval(0.3, 0.3)
     spread = inference.paired_t_interval([0.3, 0.3 + 4 * tiny, 0.3])
     assert spread.low < 0.3 < spread.high
-    assert inference.welch(same, [0.3 + tiny] * 3)[1] == 1
-    assert inference.welch(same, [0.3 + 4 * tiny] * 3)[1] == pytest.approx(0.1)
-    assert inference.welch([0.3, 0.4, 0.5], same)[1] > 0.1
+    apart = inference.label_p_values([same] * 2, [[0.3 + tiny] * 3, [0.3 + 4 * tiny] * 3])
+    assert apart == [1, pytest.approx(0.1)]

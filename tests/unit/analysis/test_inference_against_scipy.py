@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,12 +72,37 @@ def test_sums_that_are_nothing_but_rounding_are_nothing() -> None:
 @pytest.mark.parametrize(("one", "other"), list(itertools.product(SIZES, repeat=2)))
 def test_unpaired_intervals(one: int, other: int) -> None:
     for candidate, baseline in zip(samples(one), samples(other + 100), strict=True):
-        interval, p = inference.welch(candidate, baseline)
+        interval = inference.welch(candidate, baseline)
         known = stats.ttest_ind(candidate, baseline, equal_var=False)
         expected = known.confidence_interval(inference.CONFIDENCE)
-        assert (interval.low, interval.high, p) == (
-            almost(expected.low), almost(expected.high), almost(known.pvalue)
-        )  # fmt: skip
+        assert (interval.low, interval.high) == (almost(expected.low), almost(expected.high))
+
+
+def _apart(one: Any, other: Any, axis: int) -> Any:
+    return np.abs(one.mean(axis=axis) - other.mean(axis=axis))
+
+
+@pytest.mark.parametrize(("one", "other"), [(2, 2), (2, 6), (3, 5), (6, 6), (8, 8)])
+def test_labellings(one: int, other: int) -> None:
+    candidate, baseline = samples(one), samples(other + 100)
+    candidate, baseline = [each[:one] for each in candidate], [each[:other] for each in baseline]
+    known = stats.permutation_test(
+        (np.asarray(candidate), np.asarray(baseline)), _apart, permutation_type="independent",
+        alternative="greater", vectorized=True, axis=-1, n_resamples=math.comb(one + other, one),
+    )  # fmt: skip
+    assert inference.label_p_values(baseline, candidate) == [almost(p) for p in known.pvalue]
+
+
+@pytest.mark.parametrize(("one", "other"), [(6, 6), (6, 9), (15, 34)])
+def test_the_power_of_unpaired_tests(one: int, other: int) -> None:
+    freedom, error = one + other - 2, (1 / one + 1 / other) ** 0.5
+    critical = stats.t.ppf(0.975, freedom)
+
+    def power(shift: float) -> float:
+        return float(stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift))
+
+    known = optimize.brentq(lambda shift: power(shift) - inference.POWER, 0, 4) * error
+    assert inference.smallest_unpaired_effect(1.0, one, other) == pytest.approx(known, rel=1e-10)
 
 
 @pytest.mark.parametrize("blocks", [6, 8, 15, 34, 200])

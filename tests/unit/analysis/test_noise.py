@@ -149,7 +149,7 @@ def test_variants_of_different_kernels_are_not_paired_aloud() -> None:
     evidence = asked(comparison(compared_time(smallest_effect_percent=None), paired=False, smallest_p=None))[
         1
     ]
-    assert evidence[0] == "8 distinct blocks, NOT paired"
+    assert evidence[0] == "8 distinct blocks, NOT paired: the variants have different kernels"
     assert not any("smallest p" in line or "80 %" in line for line in evidence)
 
 

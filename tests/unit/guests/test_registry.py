@@ -63,8 +63,11 @@ def test_no_deterministic_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_no_forks_without_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = problems(tmp_path / "x.yaml", replace(ALL, snapshots=Ability("none yet")), monkeypatch)
-    assert problem.line == 7
-    assert "takes no snapshots to fork from: none yet" in problem.what
+    assert problem.line == 6
+    assert "takes no snapshots to fork trials from: none yet; cold trials boot" in problem.what
+    cold = SCENARIO.replace("forks: 2", "fork: false")
+    (tmp_path / "x.yaml").write_text(cold)
+    assert not load_runnable(tmp_path / "x.yaml").scenario.trials.fork
 
 
 def test_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:

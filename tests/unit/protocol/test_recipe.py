@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from orchestrator.plan import block_seed, plan_blocks
 from orchestrator.protocol.recipe import block_recipe, probe_recipe
 from orchestrator.scenario.loading.loader import load_text
-from orchestrator.scenario.models import Scenario
-from orchestrator.stage import Mode
+from orchestrator.scenario.models import BinderMapCycle, Scenario
+from orchestrator.stage import Mode, Stage
 
 TEXT = """
 name: example
@@ -180,3 +182,27 @@ def test_stressors_for_single_lines_have_their_amounts() -> None:
     text = text.replace("[high_order, pipes, ", "[{kind: slab, size: 8MiB}, {kind: threads, size: 1MiB}, ")
     told = recipe(load_text(text, Path("example.yaml")).scenario)
     assert told["stressors"] == "slab:8192,threads:1024,ballast:32768"
+
+
+@pytest.mark.parametrize(
+    ("stage", "told", "traced"),
+    [
+        ("trigger", None, "0"),
+        ("relaxed", "relaxed", "0"),
+        ("target", "target", "0"),
+        ("audit-trigger", None, "1"),
+        ("audit-relaxed", "relaxed", "1"),
+        ("audit-target", "target", "1"),
+    ],
+)
+def test_a_boot_that_goes_straight_through_is_told_its_stage(
+    stage: Stage, told: str | None, traced: str
+) -> None:
+    maps = BinderMapCycle.model_validate({"kind": "binder-mmap", "sizes": ["4MiB"]})
+    benchmarks = scenario().model_copy(update={"benchmarks": (maps,)})
+    found = words(
+        block_recipe(
+            benchmarks, mode=Mode.TRIAL, variants=["b"], seed=1, control_tty="ttyS0", slowdown=1, stage=stage
+        )
+    )
+    assert (found.get("stage"), found["trace"]) == (told, traced)

@@ -79,6 +79,8 @@ class Made:
     seed: int = 1
     expected: bool = True
     """Whether the scenario expects anything."""
+    cold: bool = False
+    """Each trial booted a guest of its own."""
     spoil: Outcome | None = None
     """The outcome of the last trial, where it is not to be the expected one."""
 
@@ -90,7 +92,9 @@ class Made:
 def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
     """A finished run in `path`, which must not exist."""
     settings = [f"trials.blocks={made.blocks}", f"trials.forks={made.forks}", f"trials.seed={made.seed}"]
-    settings.append("audit=false")
+    settings += ["audit=false", f"trials.fork={'false' if made.cold else 'true'}"]
+    if made.cold:
+        settings.append("description=null")  # speaks of blocks, as its author may
     settings.append(f"trials.clock=[{', '.join(made.clocks)}]")
     if not made.expected:
         settings.append("expectations={}")
@@ -101,7 +105,7 @@ def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
     results = list(_spoilt(_trials(scenario, made), made))
     with open_journal(directory.journal) as journal:
         journal.append(RunStarted(scenario=scenario.name, planned=len(results)))
-        for number, block in enumerate(_blocks(scenario, made), start=1):
+        for number, block in enumerate([] if made.cold else _blocks(scenario, made), start=1):
             journal.append(BlockEnded(number=number, result=block))
         for result in results:
             if result.first_oom is not None:
@@ -200,7 +204,8 @@ def _trial(
     triggered = stage == "trigger"
     return TrialResult(
         trial=number, directory=f"{number:04d}", block=block, attempt=1, variant=variant, fork=fork,
-        clock=clock, mode="trial", stage=stage, seed=block_seed(scenario, block), fingerprint=f"{block:016x}",
+        clock=clock, mode="trial", stage=stage, seed=block_seed(scenario, block), cold=made.cold,
+        fingerprint=f"{number if made.cold else block:016x}",
         outcome=Outcome.OOM if dies else Outcome.PASSED,
         why=made.word("the kernel called the OOM killer" if dies else "the trigger ran to its end"),
         host_seconds=round(dice.uniform(0.5, 1.0), 3), private_memory_kb=70_000 + dice.randrange(9_000),

@@ -14,7 +14,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.plan import PlannedBlock, PlannedTrial, plan_blocks
-from orchestrator.run.schedule import BlockJob, ForkJob, Schedule
+from orchestrator.run.schedule import BlockJob, ColdJob, ForkJob, Job, Schedule
 from orchestrator.run.trial import Block
 from orchestrator.scenario.loading.loader import load_text
 from tests.unit.verdict.test_verdict import TEXT, raised
@@ -54,20 +54,27 @@ class Host:
             with self._lock:
                 self._running.append(job)
                 self.most_guests = max(self.most_guests, len(self._running))
-                if any(isinstance(other, ForkJob) for other in self._running) and len(self._running) > 1:
+                if (
+                    any(isinstance(other, ForkJob | ColdJob) for other in self._running)
+                    and len(self._running) > 1
+                ):
                     self.alone = False
             self.run(job)
 
-    def _ended(self, job: BlockJob | ForkJob) -> None:
+    def _ended(self, job: Job) -> None:
         with self._lock:
             if job in self._running:
                 self._running.remove(job)
 
-    def run(self, job: BlockJob | ForkJob) -> None:
+    def run(self, job: Job) -> None:
         if isinstance(job, ForkJob):
             self.ran.append(job.planned)
             self._ended(job)
             self.schedule.fork_ended(job)
+        elif isinstance(job, ColdJob):
+            self.ran.append(job.planned)
+            self._ended(job)
+            self.schedule.cold_ended()
         elif self.failures:
             self.failures -= 1
             self._ended(job)
@@ -95,6 +102,28 @@ def test_everything_runs_once_and_every_snapshot_is_given_back(
     assert sorted(trial.number for trial in host.ran) == list(range(1, 121))
     assert host.closed == 20
     assert host.most_guests <= min(workers, slots)
+
+
+def cold_plan(rounds: int) -> list[PlannedBlock]:
+    text = TEXT + f"audit: false\ntrials: {{blocks: {rounds}, fork: false}}"
+    return plan_blocks(load_text(text, Path("x")).scenario)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_cold_trials_run_once_each_and_side_by_side_within_the_slots(slots: int, workers: int) -> None:
+    host = Host(Schedule(cold_plan(20), slots=slots, exclusive_trials=False))
+    host.work(workers)
+    assert sorted(trial.number for trial in host.ran) == list(range(1, 41))
+    assert host.most_guests <= min(workers, slots)
+
+
+def test_cold_trials_whose_times_count_run_alone_from_their_boot_on() -> None:
+    host = Host(Schedule(cold_plan(20), slots=64, exclusive_trials=True))
+    host.work(4)
+    assert len(host.ran) == 40
+    assert host.alone
+    assert host.most_guests == 1
 
 
 def test_timing_is_taken_with_one_guest_running() -> None:

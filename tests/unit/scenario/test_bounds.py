@@ -230,7 +230,7 @@ def test_what_is_left_out_has_its_default() -> None:
             },
             {**benchmark, "kind": "binder-mmap", "sizes": ["4MiB"]},
         ],
-        "trials": {"blocks": 1, "forks": 1, "seed": 1, "clock": ["realtime"], "timing": True},
+        "trials": {"blocks": 1, "fork": True, "forks": 1, "seed": 1, "clock": ["realtime"], "timing": True},
         "deadlines": {"boot": "1min", "target": "2min", "trigger": "2min", "benchmarks": "2min"},
         "expectations": {},
     }  # fmt: skip

@@ -12,7 +12,7 @@ from orchestrator.report.formats.html.plots import Grid
 from orchestrator.verdict.judged_run import RunReport
 
 _MEMORY = {"relaxed": "relaxed", "target": "at the target", "after": "after the trigger"}
-_HEADER = ("benchmark", "memory", "variant", "forks", "killed in", "iterations failed", "why no figures")
+_HEADER = ("benchmark", "memory", "variant", "trials", "killed in", "iterations failed", "why no figures")
 
 
 def casualties(report: RunReport, clock: Clock) -> Grid | None:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from orchestrator.memory.sample import MemorySample
 from orchestrator.report.formats.html.drawing import INK, LAYERS, SURFACE, Margins, draw, name_axes
 from orchestrator.report.formats.html.plots import Grid, Key, Plot
-from orchestrator.report.formats.html.series import BlockSeries
+from orchestrator.report.formats.html.series import BootSeries
 from orchestrator.text.plain import named
 
 _KB_PER_MIB = 1024
@@ -37,7 +37,7 @@ _PART_LAYERS: Final = (0, 2, 3, 4, 5, 7, 6)
 _REST_LAYER: Final = 1
 
 
-def over_time(series: BlockSeries, *, name: str) -> Plot:
+def over_time(series: BootSeries, *, name: str) -> Plot:
     """Free, held by stressors, and the rest, from boot to target."""
     stack = [_split(moment.free_kb, moment.held_kb, series.total_kb) for moment in series.moments]
     times = [moment.t_s for moment in series.moments]
@@ -45,11 +45,9 @@ def over_time(series: BlockSeries, *, name: str) -> Plot:
     last = ", ".join(f"{size:.0f} MiB {word}" for (word, _), size in zip(_OVER_TIME, stack[-1], strict=True))
     return Plot(
         title="Memory over time",
-        caption=f"Block {series.block}: {series.total_kb / _KB_PER_MIB:.0f} MiB in all."
+        caption=f"{series.name.capitalize()}: {series.total_kb / _KB_PER_MIB:.0f} MiB in all."
         f" At the target: {last}.",
-        svg=draw(
-            paint, name=name, label=f"Stacked areas: memory of block {series.block}; in the end {last}."
-        ),
+        svg=draw(paint, name=name, label=f"Stacked areas: memory of {series.name}; in the end {last}."),
         numbers=Grid(
             header=("time", *(f"{word}, MiB" for word, _ in _OVER_TIME)),
             rows=[
@@ -88,7 +86,7 @@ def at_moments(columns: Sequence[tuple[str, Sequence[MemorySample]]], *, name: s
     height_pt = 66 + 40 * len(bars)
     return Plot(
         title="What memory was used for",
-        caption="Medians of all blocks and trials, from /proc/meminfo. Pages of pipes and sockets, of vmalloc"
+        caption="Medians of all guests, from /proc/meminfo. Pages of pipes and sockets, of vmalloc"
         " and drivers have no line of their own there.",
         svg=draw(
             partial(_paint_bars, bars=bars, layers=layers),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which figures a run has: of one block in full, of all others in summary."""
+"""Which figures a run has: of one block (or cold trial) in full, of all others in summary."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from orchestrator.report.formats.html.composition import at_moments, over_time
 from orchestrator.report.formats.html.free_lists import MomentTable, heat_map, moment_table, ways_to_target
 from orchestrator.report.formats.html.latency import distribution
 from orchestrator.report.formats.html.plots import Plot
-from orchestrator.report.formats.html.series import block_series, latencies_ns, spread
+from orchestrator.report.formats.html.series import block_series, latencies_ns, spread, trial_series
 from orchestrator.text.amounts import count_of, plural
 from orchestrator.verdict.judged_run import RunReport
 
-_MOST_BLOCKS = 40
+_Guest = BlockResult | TrialResult
+_MOST_GUESTS = 40
 """Lines that one figure can hold, and files that are read for it."""
 _BEFORE_AND_TARGET = 2
 _MOST_TRIALS = 200
@@ -43,17 +44,16 @@ class MemorySection:
 
 def memory_section(report: RunReport, clock: Clock) -> MemorySection:
     """Free blocks and composition, over time and at the moments that count."""
-    blocks = _frozen_blocks(report, clock)
+    guests = _at_target(report, clock)
     trials = [each for each in _trigger_trials(report, clock) if each.memory]
-    columns = list(_moments(report, blocks, trials))
+    columns = list(_moments(report, guests, trials))
     page_bytes = min(report.page_sizes.values())
     bars = at_moments(columns, name=f"moments-{clock}")
     return MemorySection(
-        plots=[*_block_plots(report, blocks, clock, page_bytes), *([bars] if bars else [])],
+        plots=[*_boot_plots(report, guests, clock, page_bytes), *([bars] if bars else [])],
         moments=moment_table(columns, page_bytes),
         moments_caption="Blocks that a kernel request may use (unmovable, reclaimable and movable lists;"
-        f" no CMA, no reserve), medians of {count_of('block', len(blocks))}"
-        f" and {count_of('trial', len(trials))}."
+        f" no CMA, no reserve), medians of {_amount(report, guests, trials)}."
         " After: when the trigger had ended.",
     )
 
@@ -85,10 +85,19 @@ def latency_plot(report: RunReport, clock: Clock, places: Mapping[str, int]) -> 
     )  # fmt: skip
 
 
-def _block_plots(
-    report: RunReport, blocks: Sequence[BlockResult], clock: Clock, page_bytes: int
-) -> Iterator[Plot]:
-    series = block_series(report, spread(blocks, _MOST_BLOCKS))
+def _amount(report: RunReport, guests: Sequence[_Guest], trials: Sequence[TrialResult]) -> str:
+    if not report.manifest.scenario.trials.fork:
+        return count_of("cold trial", len(trials))
+    return f"{count_of('block', len(guests))} and {count_of('trial', len(trials))}"
+
+
+def _boot_plots(report: RunReport, guests: Sequence[_Guest], clock: Clock, page_bytes: int) -> Iterator[Plot]:
+    shown = spread(guests, _MOST_GUESTS)
+    blocks = [each for each in shown if isinstance(each, BlockResult)]
+    series = [
+        *block_series(report, blocks),
+        *trial_series(report, [each for each in shown if isinstance(each, TrialResult)]),
+    ]
     if not series:
         return
     if len(series[0].moments) > _BEFORE_AND_TARGET:  # without stressors there was nothing on the way
@@ -101,16 +110,16 @@ def _block_plots(
         known = [each for each in series if bound.order < len(each.moments[0].units)]
         if known:
             yield ways_to_target(
-                known, bound, name=f"ways-{clock}", page_bytes=page_bytes, blocks=len(blocks)
+                known, bound, name=f"ways-{clock}", page_bytes=page_bytes, guests=len(guests)
             )
 
 
 def _moments(
-    report: RunReport, blocks: Sequence[BlockResult], trials: Sequence[TrialResult]
+    report: RunReport, guests: Sequence[_Guest], trials: Sequence[TrialResult]
 ) -> Iterator[tuple[str, Sequence[MemorySample]]]:
     """A title and the samples of each moment."""
     for title, when in (("before pressure", "before"), ("at the target", "target")):
-        yield title, [sample for block in blocks for sample in block.memory if sample.when == when]
+        yield title, [sample for guest in guests for sample in guest.memory if sample.when == when]
     for name in report.manifest.scenario.variants:
         own = [trial for trial in trials if trial.variant == name]
         yield (
@@ -119,8 +128,11 @@ def _moments(
         )
 
 
-def _frozen_blocks(report: RunReport, clock: Clock) -> list[BlockResult]:
-    """Blocks that reached their target; the last attempt of each."""
+def _at_target(report: RunReport, clock: Clock) -> Sequence[_Guest]:
+    """Blocks that reached their target, the last attempt of each; of a cold run the trigger's trials."""
+    if not report.manifest.scenario.trials.fork:
+        trials = _trigger_trials(report, clock)
+        return [each for each in trials if each.target is not None and each.target.reached]
     last = {
         (block.block, block.variants): block
         for block in report.blocks

@@ -18,7 +18,7 @@ from orchestrator.memory.fragmentation import USABLE_TYPES
 from orchestrator.memory.sample import MemorySample
 from orchestrator.report.formats.html.drawing import GRID, INK, MUTED, SURFACE, Margins, draw, name_axes
 from orchestrator.report.formats.html.plots import Grid, Key, Plot, brief, decades, order_name, spaced_size
-from orchestrator.report.formats.html.series import BlockSeries, spread
+from orchestrator.report.formats.html.series import BootSeries, spread
 from orchestrator.scenario.models import UsableUnits
 from orchestrator.text.amounts import count_of
 
@@ -42,19 +42,20 @@ def _colour_scale() -> LogNorm:
     return LogNorm(1, _MOST_COUNTED)
 
 
-def heat_map(series: BlockSeries, *, name: str, page_bytes: int) -> Plot:
+def heat_map(series: BootSeries, *, name: str, page_bytes: int) -> Plot:
     """How the free lists of one block came to be what they are."""
     orders = len(series.moments[0].units)
     end_s = series.target_s + _TARGET_SHARE * (series.target_s - series.moments[0].t_s)
     paint = partial(_paint_heat, series=series, end_s=end_s, page_bytes=page_bytes)
     label = (
-        f"Heat map: free blocks of orders 0 to {orders - 1} in block {series.block} from boot to target. "
+        f"Heat map: free blocks of orders 0 to {orders - 1} in {series.name} from boot to target. "
         f"At the target: {_counts(series.moments[-1].free_blocks)}."
     )
     return Plot(
         title="Free blocks per order over time",
-        caption=f"Block {series.block}, from the first look at its memory to the target. Colour counts free"
-        " blocks; where there is no colour, there are none. Dotted lines: pressure begins, target reached.",
+        caption=f"{series.name.capitalize()}, from the first look at its memory to the target. Colour counts"
+        " free blocks; where there is no colour, there are none. Dotted lines: pressure begins, target"
+        " reached.",
         svg=draw(paint, name=name, label=label, height_pt=280, margins=_ROOM),
         numbers=Grid(
             header=("time", *(f"order {order}" for order in range(orders))),
@@ -68,7 +69,7 @@ def heat_map(series: BlockSeries, *, name: str, page_bytes: int) -> Plot:
     )  # fmt: skip
 
 
-def _paint_heat(axes: Axes, *, series: BlockSeries, end_s: float, page_bytes: int) -> None:
+def _paint_heat(axes: Axes, *, series: BootSeries, end_s: float, page_bytes: int) -> None:
     """Columns of equal width on a raster; each shows the last state that was known by then."""
     times = [moment.t_s for moment in series.moments]
     grid_s = np.linspace(times[0], end_s, _COLUMNS, endpoint=False)
@@ -103,10 +104,10 @@ def _paint_heat(axes: Axes, *, series: BlockSeries, end_s: float, page_bytes: in
 
 
 def ways_to_target(
-    all_series: Sequence[BlockSeries], bound: UsableUnits, *, name: str, page_bytes: int, blocks: int
+    all_series: Sequence[BootSeries], bound: UsableUnits, *, name: str, page_bytes: int, guests: int
 ) -> Plot:
-    """Usable units at the target's order in every block: the summary of what the heat map shows of one."""
-    order = bound.order
+    """Usable units at the target's order in every guest: the summary of what the heat map shows of one."""
+    order, kind = bound.order, all_series[0].kind
     paint = partial(_paint_ways, all_series=all_series, bound=bound)
     ends = sorted(series.moments[-1].units[order] for series in all_series)
     limits = " and ".join(
@@ -115,12 +116,12 @@ def ways_to_target(
         if value is not None
     )
     shown = (
-        f"all of {count_of('block', blocks)}"
-        if len(all_series) == blocks
-        else f"{len(all_series)} of {count_of('block', blocks)}"
+        f"all of {count_of(kind, guests)}"
+        if len(all_series) == guests
+        else f"{len(all_series)} of {count_of(kind, guests)}"
     )
     return Plot(
-        title="The way to the target, block by block",
+        title=f"The way to the target, {kind} by {kind}",
         caption=f"Usable units of order {order} ({spaced_size(page_bytes << order)} in one piece), {shown};"
         f" wanted: {limits} (dashed). At the target: {ends[0]} to {ends[-1]}.",
         svg=draw(
@@ -130,10 +131,10 @@ def ways_to_target(
             " at the target.",
         ),
         numbers=Grid(
-            header=("block", "pressure took", f"units of order {order}", "free"),
+            header=(kind, "pressure took", f"units of order {order}", "free"),
             rows=[
                 (
-                    str(series.block),
+                    str(series.number),
                     f"{series.target_s - series.pressure_s:.2f} s",
                     str(series.moments[-1].units[order]),
                     f"{series.moments[-1].free_kb / 1024:.1f} MiB",
@@ -141,11 +142,11 @@ def ways_to_target(
                 for series in all_series
             ],
         ),
-        keys=[Key(f"block {all_series[0].block}", "ink"), Key("other blocks", "muted")][:blocks],
+        keys=[Key(all_series[0].name, "ink"), Key(f"other {kind}s", "muted")][:guests],
     )
 
 
-def _paint_ways(axes: Axes, *, all_series: Sequence[BlockSeries], bound: UsableUnits) -> None:
+def _paint_ways(axes: Axes, *, all_series: Sequence[BootSeries], bound: UsableUnits) -> None:
     shown = [value for value in (bound.min, bound.max) if value is not None]
     for value in shown:
         axes.axhline(max(value, _ZERO), color=INK, linewidth=1, linestyle=(0, (4, 3)))

@@ -81,4 +81,5 @@ def _where(entry: EventRecorded, trial: TrialResult | None) -> str:
     if trial is None:
         return f"{entry.where} {entry.number}, before the trigger"
     stage = "" if trial.stage == "trigger" else f", {stage_words(trial.stage)}"
-    return f"trial {trial.trial}, {trial.variant}{stage}, block {trial.block}, {trial.clock} clock"
+    place = f"cold, round {trial.block}" if trial.cold else f"block {trial.block}"
+    return f"trial {trial.trial}, {trial.variant}{stage}, {place}, {trial.clock} clock"

@@ -34,7 +34,7 @@ _DRAWN: Final[Mapping[When, Sequence[str]]] = {
 }
 """Statistics that a figure has room for; its numbers have all."""
 _LONGEST_SIZE = 16
-_COLUMNS: Final = ("ratio of means", "interval", "p (Holm)", "blocks", "in words")
+_COLUMNS: Final = ("ratio of means", "interval", "p (Holm)")
 _LEAST_SHARE = 0.3
 """Of the way from 1 to the end of the axis, for a number to have room."""
 _ROW_PT = 19
@@ -88,7 +88,14 @@ def _plot(
             margins=_ROOM,
         ),
         numbers=Grid(
-            header=("benchmark", comparison.baseline, comparison.candidate, *_COLUMNS),
+            header=(
+                "benchmark",
+                comparison.baseline,
+                comparison.candidate,
+                *_COLUMNS,
+                f"{comparison.sample}s",
+                "in words",
+            ),
             rows=[_numbers(timing) for timing in timings],
         ),
     )
@@ -99,8 +106,9 @@ def _how_sure(timings: Sequence[TimingComparison]) -> str:
     if kinds == ["exact"]:
         return "Instructions are counted exactly: bars reach from the least to the largest ratio of a block."
     if not kinds:
-        return "Too few blocks for intervals."
-    hollow = " Hollow: too few blocks for one." if any(timing.low is None for timing in timings) else ""
+        return f"Too few {timings[0].sample}s for intervals."
+    missing = any(timing.low is None for timing in timings)
+    hollow = f" Hollow: too few {timings[0].sample}s for one." if missing else ""
     return (
         f"Bars are 95 % intervals ({', '.join(kinds)}), each for itself: one in twenty misses the truth by"
         f" chance, and p in the numbers allows for that.{hollow}"

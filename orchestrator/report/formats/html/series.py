@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from orchestrator.files.folder import Folder
+from orchestrator.memory.sample import MemorySample
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.records import Hello, Latencies, Phase, State, TargetRecord, parse_record
 from orchestrator.record.result import BlockResult, TrialResult
@@ -26,7 +27,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Moment:
-    """Free memory at one moment of a block; `units` is indexed by order."""
+    """Free memory at one moment before the target; `units` is indexed by order."""
 
     t_s: float
     free_kb: int
@@ -41,10 +42,12 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class BlockSeries:
-    """The way of one block's memory from its boot to the target, in guest seconds."""
+class BootSeries:
+    """The way of one guest's memory from its boot to the target, in guest seconds."""
 
-    block: int
+    kind: Literal["block", "trial"]
+    """A block, from which trials fork, or a cold trial, whose boot is its own."""
+    number: int
     total_kb: int
     pressure_s: float
     """When pressure began."""
@@ -52,12 +55,26 @@ class BlockSeries:
     """When the target was verified: the last of the moments."""
     moments: tuple[Moment, ...]
 
+    @property
+    def name(self) -> str:
+        """How people call the guest."""
+        return f"{self.kind} {self.number}"
 
-def block_series(report: RunReport, results: Sequence[BlockResult]) -> list[BlockSeries]:
+
+def trial_series(report: RunReport, results: Sequence[TrialResult]) -> list[BootSeries]:
+    """The series of these cold trials, without those whose files do not tell."""
+    series = (
+        _series("trial", result.trial, result.memory, report.directory.trial(result.directory))
+        for result in results
+    )
+    return [each for each in series if each is not None]
+
+
+def block_series(report: RunReport, results: Sequence[BlockResult]) -> list[BootSeries]:
     """The series of these blocks, without those whose files do not tell."""
     folders = _block_folders(report)
     series = (
-        _series(result, folder)
+        _series("block", result.block, result.memory, folder)
         for result in results
         if (folder := folders.get((result.block, result.clock, result.variants))) is not None
     )
@@ -93,7 +110,9 @@ def spread(items: Sequence[_T], most: int) -> list[_T]:
     return [items[index * len(items) // most] for index in range(most)]
 
 
-def _series(result: BlockResult, folder: Folder) -> BlockSeries | None:
+def _series(
+    kind: Literal["block", "trial"], number: int, memory: Sequence[MemorySample], folder: Folder
+) -> BootSeries | None:
     records = list(_records(folder, ("hello", "phase", "state", "target")))
     hello = next((each for each in records if isinstance(each, Hello)), None)
     target = next((each for each in records if isinstance(each, TargetRecord)), None)
@@ -103,7 +122,7 @@ def _series(result: BlockResult, folder: Folder) -> BlockSeries | None:
         (each.t_us for each in records if isinstance(each, Phase) and each.name == "pressure"), hello.t_us
     )
     states = [each for each in records if isinstance(each, State)]
-    moments = [*_before(result), *(_moment(each, each.held_kb) for each in states)]
+    moments = [*_before(memory), *(_moment(each, each.held_kb) for each in states)]
     moments.append(_moment(target, _held_at_target_kb(states, target)))
     whole = sorted(
         (moment for moment in moments if len(moment.units) == len(target.units)),
@@ -111,8 +130,9 @@ def _series(result: BlockResult, folder: Folder) -> BlockSeries | None:
     )
     if whole[0].t_s >= _sane(target.t_us) / _US_PER_S:
         return None
-    return BlockSeries(
-        block=result.block,
+    return BootSeries(
+        kind=kind,
+        number=number,
         total_kb=_sane(hello.mem_total_kb),
         pressure_s=_sane(pressure_us) / _US_PER_S,
         target_s=_sane(target.t_us) / _US_PER_S,
@@ -132,8 +152,8 @@ def _sane(number: int) -> int:
     return max(0, min(number, _LARGEST_NUMBER))
 
 
-def _before(result: BlockResult) -> Iterator[Moment]:
-    for sample in result.memory:
+def _before(memory: Sequence[MemorySample]) -> Iterator[Moment]:
+    for sample in memory:
         if sample.when == "before" and sample.usable_units and sample.free_kb is not None:
             yield Moment(sample.t_us / _US_PER_S, sample.free_kb, sample.usable_units, 0)
 

@@ -37,14 +37,19 @@ def trial_table(report: RunReport) -> TrialTable:
     shown = report.results[:MOST_TRIALS]
     noun = report.manifest.scenario.trigger.request
     return TrialTable(
-        header=("trial", "block", "variant", "outcome", "judged", plural(noun or "request"), "why"),
+        header=("trial", _place(report), "variant", "outcome", "judged", plural(noun or "request"), "why"),
         rows=[_row(report, result) for result in shown],
         left_out=len(report.results) - len(shown),
     )
 
 
+def _place(report: RunReport) -> str:
+    """What the trials of a run belong to."""
+    return "block" if report.manifest.scenario.trials.fork else "round (cold)"
+
+
 def stage_words(stage: Stage) -> str:
-    """What a fork was for."""
+    """What a trial was for."""
     kind = stage.removeprefix("audit-")
     words = {"trigger": "trigger", "relaxed": "benchmarks, relaxed", "target": "benchmarks at the target"}[
         kind

@@ -210,8 +210,8 @@ def test_the_message_is_what_editors_and_people_can_follow(load: Load, tmp_path:
         load(GOOD.replace("blocks", "bloks"))
     file = tmp_path / "example.yaml"
     assert str(caught.value) == (
-        f"{file}:10:10: unknown key 'bloks' in trials; the keys are blocks, forks, seed, clock, timing"
-        " (did you mean 'blocks'?)"
+        f"{file}:10:10: unknown key 'bloks' in trials; the keys are blocks, fork, forks, seed, clock,"
+        " timing (did you mean 'blocks'?)"
     )
     assert caught.value.exit_code is ExitCode.BAD_INPUT
 
