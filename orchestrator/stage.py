@@ -13,7 +13,7 @@ the same once more with tracing, which disturbs times and therefore has forks of
 TRIGGERED: frozenset[Stage] = frozenset({"trigger", "audit-trigger"})
 """Stages in which the trigger runs."""
 
-AuditedPhase = Literal["relaxed", "target", "trigger", "after"]
+TrialPhase = Literal["relaxed", "target", "trigger", "after"]
 
 
 class Mode(StrEnum):

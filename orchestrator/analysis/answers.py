@@ -23,7 +23,7 @@ from orchestrator.analysis.samples import evident
 from orchestrator.clock import Clock
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 from orchestrator.text.amounts import count_of, is_factor, short
 
 EXPLANATION = "Is there an explanation for the difference?"
@@ -33,7 +33,7 @@ NOISE = "Might the results be noise?"
 TRANSACTIONS = "BM_sendVec_binder"
 """Benchmarks of transactions begin with this, whatever their mode and size."""
 _KIB_PER_MIB = 1024
-_BY_WEIGHT: tuple[AuditedPhase, ...] = ("trigger", "target", "after", "relaxed")
+_BY_WEIGHT: tuple[TrialPhase, ...] = ("trigger", "target", "after", "relaxed")
 """Where a path is told of first: the trigger is what the scenario is about."""
 
 
@@ -272,7 +272,7 @@ def _contiguous(case: Case) -> Answer:
     return Answer(question=CONTIGUOUS, answer=text, evidence=tuple(evidence), open=missing)
 
 
-def _phases(case: Case, *, all_contiguous: bool) -> list[AuditedPhase]:
+def _phases(case: Case, *, all_contiguous: bool) -> list[TrialPhase]:
     """Phases in which both asked for page arrays and were, or were not, served contiguous ones throughout."""
     both = [phase for phase in PHASES if all(phase in paths for paths in case.paths)]
     return [

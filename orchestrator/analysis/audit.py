@@ -12,16 +12,16 @@ from pydantic import Field
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.frozen import Frozen
 from orchestrator.record.result import AuditPhase, AuditRow, TrialResult
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 
-_PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")
+_PHASES: tuple[TrialPhase, ...] = ("relaxed", "target", "trigger", "after")
 
 
 class AuditTotal(Frozen):
     """Everything that one variant asked for in one phase, over all its traced forks."""
 
     variant: str = Field(description="its name")
-    phase: AuditedPhase = Field(description="when")
+    phase: TrialPhase = Field(description="when")
     forks: int = Field(description="traced forks; in a cold run traced boots")
     made: int | None = Field(description="requests that their processes say they made; null: they do not say")
     requests: int = Field(description="page arrays that were traced: as many, or the audit is not whole")
@@ -102,7 +102,7 @@ def summarise_audit(
     )
 
 
-def _total(variant: str, phase: AuditedPhase, trials: Sequence[TrialResult]) -> AuditTotal | None:
+def _total(variant: str, phase: TrialPhase, trials: Sequence[TrialResult]) -> AuditTotal | None:
     rows = [row for trial in trials for row in trial.audit if row.phase == phase]
     wholes = [whole for trial in trials for whole in trial.audit_phases if whole.phase == phase]
     if not wholes:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.record.result import AuditRow, RequestPaths, RequestSummary, TrialResult
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 from orchestrator.text.amounts import count_of, time_text
 
-PHASES: tuple[AuditedPhase, ...] = ("relaxed", "target", "trigger", "after")
+PHASES: tuple[TrialPhase, ...] = ("relaxed", "target", "trigger", "after")
 _US_PER_MS = 1000
 _NS_PER_US = 1000
 
@@ -69,18 +69,18 @@ class PathShare:
         return text
 
 
-Paths = Mapping[AuditedPhase, PathShare]
+Paths = Mapping[TrialPhase, PathShare]
 
 
 def paths_of(trials: Sequence[TrialResult]) -> Paths:
     """One variant's requests by phase: from the audit, or else from what is known of the trigger's."""
-    found: dict[AuditedPhase, PathShare] = {}
+    found: dict[TrialPhase, PathShare] = {}
     for phase, share in _shares(trials):
         found[phase] = found[phase] + share if phase in found else share
     return {phase: found[phase] for phase in PHASES if phase in found and found[phase].requests}
 
 
-def _shares(trials: Iterable[TrialResult]) -> Iterator[tuple[AuditedPhase, PathShare]]:
+def _shares(trials: Iterable[TrialResult]) -> Iterator[tuple[TrialPhase, PathShare]]:
     for trial in trials:
         for row in trial.audit:
             yield row.phase, _traced(row)

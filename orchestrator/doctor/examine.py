@@ -9,8 +9,8 @@ from pathlib import Path
 
 from orchestrator.arch import ArchName
 from orchestrator.doctor import judge, look
-from orchestrator.doctor.facts import User
-from orchestrator.doctor.finding import Diagnosis, Finding, diagnosis
+from orchestrator.doctor.condition import Condition, Examination, diagnosis
+from orchestrator.doctor.machine import User
 from orchestrator.errors import OomlabError
 from orchestrator.kernels.base import Progress
 
@@ -20,10 +20,10 @@ _OTHER_OUT = "free space, or give `oomlab run` another place with --out"
 _NEEDLESS = frozenset({"processors", "run directories", "terminal", "Python"})
 """What a run can do without, or have elsewhere: not to know of it is no fault."""
 
-Check = tuple[str, Callable[[], Iterable[Finding]]]
+Check = tuple[str, Callable[[], Iterable[Condition]]]
 
 
-def examine(archs: Sequence[ArchName], progress: Progress, *, probe: bool) -> Diagnosis:
+def examine(archs: Sequence[ArchName], progress: Progress, *, probe: bool) -> Examination:
     """Looks at everything that runs with guests of these architectures need."""
     user = look.user()
     checks = _checks(archs, user, progress, probe=probe)
@@ -31,7 +31,7 @@ def examine(archs: Sequence[ArchName], progress: Progress, *, probe: bool) -> Di
     return diagnosis(found, judge.install(look.programs(archs).missing, user))
 
 
-def _safe(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def _safe(name: str, check: Callable[[], Iterable[Condition]]) -> list[Condition]:
     """A check's findings. What keeps it from looking would keep a run from going on, too."""
     try:
         return list(check())
@@ -58,11 +58,11 @@ def _checks(archs: Sequence[ArchName], user: User, progress: Progress, *, probe:
         yield f"accelerator for {arch}", partial(_accelerator, arch, user, progress, probe=probe)
 
 
-def _accelerator(arch: ArchName, user: User, progress: Progress, *, probe: bool) -> Iterator[Finding]:
+def _accelerator(arch: ArchName, user: User, progress: Progress, *, probe: bool) -> Iterator[Condition]:
     yield judge.judge_accelerator(look.accelerator(arch, progress, probe=probe), user)
 
 
-def _versions(arch: ArchName) -> Iterator[Finding]:
+def _versions(arch: ArchName) -> Iterator[Condition]:
     """What is not installed at all has a line of its own already."""
     absent = {need.name for need in look.programs([arch]).missing}
     versions = {f"QEMU for {arch}": look.emulator(arch), f"compiler for {arch}": look.compiler(arch)}
@@ -71,7 +71,7 @@ def _versions(arch: ArchName) -> Iterator[Finding]:
             yield judge.judge_version(what, version)
 
 
-def _cache() -> Iterator[Finding]:
+def _cache() -> Iterator[Condition]:
     place = look.cache_place()
     if place.error:
         yield judge.judge_place("cache", place, need_bytes=0, remedy=_OTHER_CACHE)
@@ -87,6 +87,6 @@ def _cache() -> Iterator[Finding]:
     yield judge.judge_stored(stored)
 
 
-def _runs() -> Iterator[Finding]:
+def _runs() -> Iterator[Condition]:
     place = look.place(Path.cwd() / "runs")
     yield judge.judge_place("run directories", place, need_bytes=judge.RUN_BYTES, remedy=_OTHER_OUT)

@@ -7,22 +7,22 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 
-from orchestrator.doctor.facts import (
+from orchestrator.doctor.condition import Condition
+from orchestrator.doctor.machine import (
     Accelerator,
     Archives,
     Interpreter,
     Library,
     Memory,
-    Place,
     Processors,
     Programs,
     SandboxTrial,
+    StderrTerminal,
     Stored,
-    Terminal,
     User,
     Version,
+    WritablePlace,
 )
-from orchestrator.doctor.finding import Finding
 from orchestrator.guests.accelerator_report import KVM_BROKEN
 from orchestrator.host.programs import Need, install_command
 from orchestrator.kernels import namespaces
@@ -48,10 +48,10 @@ def install(needs: Iterable[Need], user: User) -> str:
     )
 
 
-def judge_programs(facts: Programs, user: User) -> Iterator[Finding]:
+def judge_programs(facts: Programs, user: User) -> Iterator[Condition]:
     """A line for each that is missing, and one for all that are there."""
     for need in facts.missing:
-        yield Finding(
+        yield Condition(
             what=need.name,
             state="warning" if need.stage == "review" else "fault",
             detail=f"is not installed: {need.purpose}",
@@ -61,28 +61,28 @@ def judge_programs(facts: Programs, user: User) -> Iterator[Finding]:
         )
     there = [need.name for need in facts.needs if need not in facts.missing]
     if there:
-        yield Finding(what="programs", state="ok", detail=", ".join(there))
+        yield Condition(what="programs", state="ok", detail=", ".join(there))
 
 
-def judge_version(what: str, facts: Version, remedy: str = "") -> Finding:
+def judge_version(what: str, facts: Version, remedy: str = "") -> Condition:
     """QEMU or a compiler, by the version that it tells."""
     if facts.error:
-        return Finding(what=what, state="fault", detail=facts.error, remedy=remedy)
-    return Finding(what=what, state="ok", detail=f"{facts.program}: {facts.text}")
+        return Condition(what=what, state="fault", detail=facts.error, remedy=remedy)
+    return Condition(what=what, state="ok", detail=f"{facts.program}: {facts.text}")
 
 
-def judge_accelerator(facts: Accelerator, user: User) -> Finding:
+def judge_accelerator(facts: Accelerator, user: User) -> Condition:
     """How guests of one architecture run here, by a guest that did."""
     what = f"accelerator for {facts.arch}"
     if facts.error:
-        return Finding(what=what, state="fault", detail=facts.error)
+        return Condition(what=what, state="fault", detail=facts.error)
     join = f"usermod --append --groups kvm {shlex.quote(user.name)}, then log in again"
     if user.is_root:
         join = "chgrp kvm /dev/kvm && chmod 0660 /dev/kvm"
     as_root = "" if user.is_root else "sudo " if user.has_sudo else "as root: "
     remedy = f"{as_root}{join}" if facts.kvm_forbidden else ""
     if facts.report is None:
-        return Finding(
+        return Condition(
             what=what,
             state="warning",
             detail=f"not probed: {facts.not_probed}",
@@ -94,21 +94,21 @@ def judge_accelerator(facts: Accelerator, user: User) -> Finding:
         f" QEMU {report.qemu_version}, {report.cpu_model}"
     )
     slower = bool(remedy) or report.reason.startswith(KVM_BROKEN)
-    return Finding(what=what, state="warning" if slower else "ok", detail=detail, remedy=remedy)
+    return Condition(what=what, state="warning" if slower else "ok", detail=detail, remedy=remedy)
 
 
-def judge_sandbox(facts: SandboxTrial, user: User) -> Iterator[Finding]:
+def judge_sandbox(facts: SandboxTrial, user: User) -> Iterator[Condition]:
     """Whether patches can be applied and built apart from the host, and held down there."""
     if facts.error:
         yield _broken_sandbox(facts, user)
         return
     detail = f"a command ran in it (user namespaces work), its rights: {facts.identity}"
-    yield Finding(what="sandbox", state="ok", detail=detail)
+    yield Condition(what="sandbox", state="ok", detail=detail)
     if facts.group:
         detail = f"memory and processes of a whole build, by a control group below {facts.group}"
-        yield Finding(what="sandbox limits", state="ok", detail=detail)
+        yield Condition(what="sandbox limits", state="ok", detail=detail)
     else:
-        yield Finding(
+        yield Condition(
             what="sandbox limits",
             state="warning",
             detail="for each process alone: this user can make no control group for a whole build",
@@ -116,38 +116,38 @@ def judge_sandbox(facts: SandboxTrial, user: User) -> Iterator[Finding]:
         )
 
 
-def _broken_sandbox(facts: SandboxTrial, user: User) -> Finding:
+def _broken_sandbox(facts: SandboxTrial, user: User) -> Condition:
     sudo = "sudo " if user.has_sudo and not user.is_root else ""
     remedy = namespaces.remedy(facts.host, facts.error, sudo=sudo)
     if "not installed" in facts.error:
         remedy = ""  # a line of its own says how
-    return Finding(what="sandbox", state="fault", detail=f"cannot be set up: {facts.error}", remedy=remedy)
+    return Condition(what="sandbox", state="fault", detail=f"cannot be set up: {facts.error}", remedy=remedy)
 
 
-def judge_archives(facts: Archives) -> Finding:
+def judge_archives(facts: Archives) -> Condition:
     """Whether there is an archive to fetch kernels from. What it has is seen when one is fetched."""
     if facts.error:
-        return Finding(what="package archives", state="fault", detail=facts.error, remedy=facts.hint)
-    return Finding(what="package archives", state="ok", detail="; ".join(facts.places))
+        return Condition(what="package archives", state="fault", detail=facts.error, remedy=facts.hint)
+    return Condition(what="package archives", state="ok", detail="; ".join(facts.places))
 
 
-def judge_memory(facts: Memory) -> Finding:
+def judge_memory(facts: Memory) -> Condition:
     """Whether the smallest shipped guests fit."""
     available = f"{facts.available_bytes // MIB} MiB can be given"
     if facts.error:
         remedy = "free memory, or raise the limit of this cgroup"
-        return Finding(what="memory", state="fault", detail=facts.error, remedy=remedy)
+        return Condition(what="memory", state="fault", detail=facts.error, remedy=remedy)
     detail = f"{available}, enough for {count_of('guest', facts.guests)} of 256 MiB at once"
-    return Finding(what="memory", state="ok", detail=detail)
+    return Condition(what="memory", state="ok", detail=detail)
 
 
-def judge_processors(facts: Processors) -> Finding:
+def judge_processors(facts: Processors) -> Condition:
     """Cores and what they are doing."""
     cores = count_of("core", facts.cores)
     if facts.load is None:
-        return Finding(what="processors", state="ok", detail=f"{cores}")
+        return Condition(what="processors", state="ok", detail=f"{cores}")
     busy = facts.load > facts.cores
-    return Finding(
+    return Condition(
         what="processors",
         state="warning" if busy else "ok",
         detail=f"{cores}, load {facts.load:.1f}" + ("; runs take longer" if busy else ""),
@@ -156,50 +156,50 @@ def judge_processors(facts: Processors) -> Finding:
 
 
 def judge_place(
-    what: str, facts: Place, *, need_bytes: int, remedy: str, needed_now: bool = False
-) -> Finding:
+    what: str, facts: WritablePlace, *, need_bytes: int, remedy: str, needed_now: bool = False
+) -> Condition:
     """A directory that a run writes to. Less space than `need_bytes` is a fault if it is `needed_now`."""
     if facts.error:
-        return Finding(what=what, state="fault", detail=f"{facts.path}: {facts.error}", remedy=remedy)
+        return Condition(what=what, state="fault", detail=f"{facts.path}: {facts.error}", remedy=remedy)
     free = f"{facts.path}: {facts.free_bytes // 1_000_000} MB free"
     if facts.free_bytes < need_bytes:
         detail = f"{free}, up to {need_bytes // 1_000_000} MB may be needed"
-        return Finding(what=what, state="fault" if needed_now else "warning", detail=detail, remedy=remedy)
-    return Finding(what=what, state="ok", detail=free)
+        return Condition(what=what, state="fault" if needed_now else "warning", detail=detail, remedy=remedy)
+    return Condition(what=what, state="ok", detail=free)
 
 
-def judge_stored(facts: Stored) -> Finding:
+def judge_stored(facts: Stored) -> Condition:
     """What needs no download any more."""
     if not facts.bases:
         detail = "no kernel yet: the first run downloads up to 214 MB"
     else:
         size = f"{count_of('entry', facts.entries)}, {facts.size_bytes // 1_000_000} MB"
         detail = f"{', '.join(facts.bases)}; {size}"
-    return Finding(what="cached kernels", state="ok", detail=detail)
+    return Condition(what="cached kernels", state="ok", detail=detail)
 
 
-def judge_terminal(facts: Terminal) -> Finding:
+def judge_terminal(facts: StderrTerminal) -> Condition:
     """What people will see of a run."""
     if not facts.is_terminal:
-        return Finding(what="terminal", state="ok", detail="none: progress is plain lines")
+        return Condition(what="terminal", state="ok", detail="none: progress is plain lines")
     detail = f"{facts.kind or 'unknown'}, {count_of('column', facts.columns)}, {facts.encoding}"
     if facts.columns < _NARROW_COLUMNS:
-        return Finding(
+        return Condition(
             what="terminal",
             state="warning",
             detail=f"{detail}: tables wrap below {_NARROW_COLUMNS} columns",
             remedy="widen it, or oomlab report RUN --format html",
         )
-    return Finding(what="terminal", state="ok", detail=detail)
+    return Condition(what="terminal", state="ok", detail=detail)
 
 
-def judge_interpreter(facts: Interpreter) -> Iterator[Finding]:
+def judge_interpreter(facts: Interpreter) -> Iterator[Condition]:
     """Python, and a line for each library that is missing or too old."""
     # An older Python than is needed would not have come this far.
-    yield Finding(what="Python", state="ok", detail=f"{facts.program} {facts.version}")
+    yield Condition(what="Python", state="ok", detail=f"{facts.program} {facts.version}")
     poor = [library for library in facts.libraries if not _is_new_enough(library)]
     for library in poor:
-        yield Finding(
+        yield Condition(
             what=library.name,
             state="fault",
             detail=f"{library.found or 'not installed'}: {library.wanted} or newer is needed",
@@ -207,12 +207,12 @@ def judge_interpreter(facts: Interpreter) -> Iterator[Finding]:
         )
     if facts.libraries and not poor:
         detail = ", ".join(f"{library.name} {library.found}" for library in facts.libraries)
-        yield Finding(what="Python libraries", state="ok", detail=detail)
+        yield Condition(what="Python libraries", state="ok", detail=detail)
 
 
-def unknown(what: str, why: str, remedy: str, *, needed: bool) -> Finding:
+def unknown(what: str, why: str, remedy: str, *, needed: bool) -> Condition:
     """Something that could not be found out; a fault if a run needs it."""
-    return Finding(
+    return Condition(
         what=what,
         state="fault" if needed else "warning",
         detail=f"could not be found out: {why}",

@@ -19,20 +19,20 @@ from orchestrator import paths
 from orchestrator.arch import ARCHS, DEFAULT_ARCH, ArchName
 from orchestrator.bases import BASES, DEFAULT_BASE
 from orchestrator.deadline import Deadline
-from orchestrator.doctor.facts import (
+from orchestrator.doctor.machine import (
     Accelerator,
     Archives,
     Interpreter,
     Library,
     Memory,
-    Place,
     Processors,
     Programs,
     SandboxTrial,
+    StderrTerminal,
     Stored,
-    Terminal,
     User,
     Version,
+    WritablePlace,
 )
 from orchestrator.errors import HostError, OomlabError
 from orchestrator.guests.accelerator_report import AcceleratorReport
@@ -186,24 +186,24 @@ def processors(root: Path = _ROOT) -> Processors:
     return Processors(available_cores(root), load)
 
 
-def cache_place() -> Place:
+def cache_place() -> WritablePlace:
     """The cache, or the nearest directory above where it will be made."""
     try:
         return place(paths.cache_dir())
     except HostError as error:
-        return Place("the cache", error=f"{error.message}; {error.hint}")
+        return WritablePlace("the cache", error=f"{error.message}; {error.hint}")
 
 
-def place(wanted: Path) -> Place:
+def place(wanted: Path) -> WritablePlace:
     """Whether something can be written there; nothing is left behind."""
     directory = next((path for path in (wanted, *wanted.parents) if path.exists()), wanted)
     try:
         with tempfile.TemporaryFile(dir=directory) as file:
             file.write(bytes(_WRITTEN_BYTES))
             file.flush()
-        return Place(str(wanted), shutil.disk_usage(directory).free)
+        return WritablePlace(str(wanted), shutil.disk_usage(directory).free)
     except OSError as error:
-        return Place(str(wanted), error=error.strerror or str(error))
+        return WritablePlace(str(wanted), error=error.strerror or str(error))
 
 
 def stored() -> Stored:
@@ -221,16 +221,16 @@ def _bases(cache: Cache) -> Iterator[str]:
                 yield f"{base.name} {name} {kernel.version}"
 
 
-def terminal() -> Terminal:
+def terminal() -> StderrTerminal:
     """Standard error's terminal."""
     stream: TextIO | None = sys.stderr  # None when it was closed before the start
     if stream is None:
-        return Terminal(is_terminal=False, kind="", columns=0, encoding="")
+        return StderrTerminal(is_terminal=False, kind="", columns=0, encoding="")
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
-        return Terminal(is_terminal=False, kind="", columns=0, encoding="")
-    return Terminal(
+        return StderrTerminal(is_terminal=False, kind="", columns=0, encoding="")
+    return StderrTerminal(
         is_terminal=True, kind=os.environ.get("TERM", ""), columns=columns, encoding=stream.encoding
     )
 

@@ -20,7 +20,7 @@ from orchestrator.oom.gfp import KernelSeries, decode, mask_of, series_of
 from orchestrator.protocol.records import AuditEnd, Histogram
 from orchestrator.record.fallback import Request, concluded_fallbacks, seen_fallbacks
 from orchestrator.record.result import AuditPhase, AuditRow
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 
 _COMPACT_SUCCESS = 8
 """enum compact_result (include/linux/compaction.h), from 5.9 on."""
@@ -39,7 +39,7 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class PhaseFacts:
+class PhaseContext:
     """What the host knows of a phase besides its histograms."""
 
     array_sizes: Collection[int] = ()
@@ -97,7 +97,7 @@ class _Phase:
 
 
 def audit_trial(
-    records: Sequence[Histogram], ends: Sequence[AuditEnd], facts: Mapping[AuditedPhase, PhaseFacts],
+    records: Sequence[Histogram], ends: Sequence[AuditEnd], facts: Mapping[TrialPhase, PhaseContext],
     *, release: str, page_bytes: int,
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:  # fmt: skip
     """Rows and phases of one trial, in the order in which they were traced.
@@ -110,7 +110,7 @@ def audit_trial(
     rows: list[AuditRow] = []
     phases: list[AuditPhase] = []
     for name in dict.fromkeys(record.phase for record in records):
-        phase, known = _Phase(series), facts.get(name, PhaseFacts())
+        phase, known = _Phase(series), facts.get(name, PhaseContext())
         for record in records:
             if record.phase == name:
                 _take(phase, record, page_bytes, known.array_sizes)
@@ -170,7 +170,7 @@ def _fallbacks(
 
 
 def _rows(
-    phase: _Phase, name: AuditedPhase, shares: Mapping[Request, int], alone: Mapping[Request, int]
+    phase: _Phase, name: TrialPhase, shares: Mapping[Request, int], alone: Mapping[Request, int]
 ) -> Iterator[AuditRow]:
     """Requests by order and flags. `shares` of the failed ones fell back to vmalloc; `alone` never tried."""
     requests = sorted(dict.fromkeys((*phase.served, *phase.failed, *alone)))
@@ -233,7 +233,7 @@ def _attributed(phase: _Phase, requests: Sequence[Request]) -> dict[Request, _Wo
 
 
 def _whole(
-    phase: _Phase, name: AuditedPhase, rows: Sequence[AuditRow], made: int | None, taken_kb: int
+    phase: _Phase, name: TrialPhase, rows: Sequence[AuditRow], made: int | None, taken_kb: int
 ) -> AuditPhase:
     reclaims, compactions = phase.reclaims.values(), phase.compactions.values()
     return AuditPhase(

@@ -7,11 +7,11 @@ import errno
 from collections.abc import Iterator, Sequence
 
 from orchestrator.binder import page_array_bytes
-from orchestrator.evidence.audit import PhaseFacts
+from orchestrator.evidence.audit import PhaseContext
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.protocol.records import BenchmarkRecord
 from orchestrator.record.result import BenchmarkRow
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 from orchestrator.units import MIB
 
 _NO_ROOM = "no room for it in the receiver's map"
@@ -60,13 +60,13 @@ def mapping_bytes_of(name: str, page_bytes: int) -> int:
 
 def benchmark_facts(
     records: Sequence[BenchmarkRecord], page_bytes: int
-) -> Iterator[tuple[AuditedPhase, PhaseFacts]]:
+) -> Iterator[tuple[TrialPhase, PhaseContext]]:
     """What an allocation audit has to know of the benchmarks of each phase."""
     for when in dict.fromkeys(record.when for record in records):
         own = [record for record in records if record.when == when]
         sizes = {size for record in own if (size := _array_bytes(record.name, page_bytes)) is not None}
         unserved = sum(record.failed for record in own if record.errno == errno.ENOMEM)
-        yield when, PhaseFacts(tuple(sorted(sizes)), unserved)
+        yield when, PhaseContext(tuple(sorted(sizes)), unserved)
 
 
 def _array_bytes(name: str, page_bytes: int) -> int | None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from orchestrator.evidence.benchmarks import benchmark_rows
 from orchestrator.evidence.crash_count import fatal_crash, grouped
 from orchestrator.evidence.evidence import Ending, Evidence
-from orchestrator.evidence.figures import (
+from orchestrator.evidence.measurements import (
     audited,
     errno_name,
     memory_samples,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from orchestrator.evidence.figures import errno_name
+from orchestrator.evidence.measurements import errno_name
 from orchestrator.protocol.records import ProcessEnded
 from orchestrator.record.result import ProcessEnd
 

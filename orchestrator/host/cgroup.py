@@ -29,7 +29,7 @@ Exceeded = Literal["", "memory", "processes"]
 
 
 @dataclass(frozen=True)
-class Place:
+class CgroupPlace:
     """Where a group can be made: one directory of the unified hierarchy, or one for each controller."""
 
     version: Literal[1, 2]
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Group:
+class ControlGroup:
     """A group of ours. `entrances` are descriptors of its `cgroup.procs`: "0" enters the writer."""
 
     memory: Path
@@ -58,7 +58,7 @@ class Group:
         return "processes" if _field(self.pids / "pids.events", "max") > 0 else ""
 
 
-def find_place(root: Path = _ROOT) -> Place | None:
+def find_place(root: Path = _ROOT) -> CgroupPlace | None:
     """The nearest group below which this process may make one and enter it; None when there is none.
 
     Under version 2 that takes a group that hands both controllers on to its children, and leave to
@@ -68,14 +68,14 @@ def find_place(root: Path = _ROOT) -> Place | None:
         with suppress(OSError):
             handed_on = (group / "cgroup.subtree_control").read_text().split()
             if set(_CONTROLLERS) <= set(handed_on) and _is_open(group) and _is_open(group / "cgroup.procs"):
-                return Place(2, group, group)
+                return CgroupPlace(2, group, group)
     found = [next(filter(_is_open, groups_v1(root, name)), None) for name in _CONTROLLERS]
     memory, pids = found
-    return Place(1, memory, pids) if memory and pids else None
+    return CgroupPlace(1, memory, pids) if memory and pids else None
 
 
 @contextmanager
-def limited_group(place: Place, *, memory_bytes: int, processes: int) -> Iterator[Group | None]:
+def limited_group(place: CgroupPlace, *, memory_bytes: int, processes: int) -> Iterator[ControlGroup | None]:
     """A group with limits for everything in it together; None when it cannot be made here after all.
 
     Whatever is still in it at the end is killed.
@@ -94,7 +94,7 @@ def limited_group(place: Place, *, memory_bytes: int, processes: int) -> Iterato
         except OSError:
             yield None
             return
-        yield Group(place.memory / name, place.pids / name, tuple(entrances))
+        yield ControlGroup(place.memory / name, place.pids / name, tuple(entrances))
     finally:
         for descriptor in entrances:
             os.close(descriptor)
@@ -102,7 +102,7 @@ def limited_group(place: Place, *, memory_bytes: int, processes: int) -> Iterato
             _remove(path)
 
 
-def _limit(place: Place, name: str, memory_bytes: int, processes: int) -> None:
+def _limit(place: CgroupPlace, name: str, memory_bytes: int, processes: int) -> None:
     memory, pids = place.memory / name, place.pids / name
     (pids / "pids.max").write_text(str(processes))
     if place.version == 2:

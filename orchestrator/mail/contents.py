@@ -10,8 +10,8 @@ from typing import Any
 from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
 from orchestrator.mail.message import Message, read_messages
 from orchestrator.mail.series import Arranged, arrange
-from orchestrator.mail.table import Row, Table, find_tables
-from orchestrator.mail.table_comparison import Comparison, compare, one_way_mb_s
+from orchestrator.mail.table import MailTable, Row, find_tables
+from orchestrator.mail.table_comparison import TableComparison, compare, one_way_mb_s
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import MemoryEvent, summary
 
@@ -22,8 +22,8 @@ class Contents:
 
     messages: tuple[Message, ...]
     reports: tuple[MemoryEvent, ...]
-    tables: tuple[Table, ...]
-    comparisons: tuple[Comparison, ...]
+    tables: tuple[MailTable, ...]
+    comparisons: tuple[TableComparison, ...]
     patches: tuple[FoundPatch, ...]
     together: bool = False
     """Several files that were given as one: patches without a number are in their order."""
@@ -85,7 +85,7 @@ def contents_json(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _table_json(table: Table) -> dict[str, Any]:
+def _table_json(table: MailTable) -> dict[str, Any]:
     return {
         "line": table.line,
         "label": table.label,
@@ -107,7 +107,7 @@ def _row_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _comparison_json(item: Comparison) -> dict[str, Any]:
+def _comparison_json(item: TableComparison) -> dict[str, Any]:
     return {
         "base": item.base,
         "changed": item.changed,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.mail.hunk import Hunk, shape
-from orchestrator.mail.message import Line, Message
+from orchestrator.mail.message import MailLine, Message
 from orchestrator.text.amounts import count_of
 
 MAX_LINE_CHARS = 4000
@@ -147,9 +147,9 @@ def _mark(patch: FoundPatch) -> str:
 class _Scanner:
     """Goes through the lines of one quoting level."""
 
-    def __init__(self, lines: Sequence[Line], depth: int) -> None:
+    def __init__(self, lines: Sequence[MailLine], depth: int) -> None:
         self._lines = [
-            line if len(line.text) <= MAX_LINE_CHARS else Line(line.number, depth, "") for line in lines
+            line if len(line.text) <= MAX_LINE_CHARS else MailLine(line.number, depth, "") for line in lines
         ]
         self._depth = depth
         self._at = 0

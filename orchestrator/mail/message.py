@@ -28,7 +28,7 @@ _ASCII = bytes(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True)
-class Line:
+class MailLine:
     """A line without its quoting. `number` counts from 1 in the decoded text of the file."""
 
     number: int
@@ -41,7 +41,7 @@ class Message:
     """One mail, or the part of a file that is none: its lines, and what was undone to get them."""
 
     subject: str
-    lines: tuple[Line, ...]
+    lines: tuple[MailLine, ...]
     undone: tuple[str, ...] = ()
 
     @property
@@ -90,7 +90,7 @@ def _read_one(data: bytes, first: int) -> Message:
     else:
         bodies, heading = [_plain(_decode(data, None))], []
         subject = _first_subject(bodies[0].text)
-    lines: list[Line] = [Line(first + index, 0, text) for index, text in enumerate(heading)]
+    lines: list[MailLine] = [MailLine(first + index, 0, text) for index, text in enumerate(heading)]
     for body in bodies:
         lines += _lines_of(body, first + len(lines))
     undone = tuple(dict.fromkeys(word for body in bodies for word in body.undone))
@@ -256,7 +256,7 @@ def _from_html(text: str) -> str:
     return "".join(parser.pieces)
 
 
-def _lines_of(body: _Body, first: int) -> list[Line]:
+def _lines_of(body: _Body, first: int) -> list[MailLine]:
     texts = body.text.replace("\r\n", "\n").split("\n")
     if texts and not texts[-1]:
         texts.pop()
@@ -265,7 +265,7 @@ def _lines_of(body: _Body, first: int) -> list[Line]:
         return list(_unflow(split, first, body.delete_space))
     stripped = _depths_with_space(split)
     return [
-        Line(first + index, depth, text[1:] if depth in stripped and text.startswith(" ") else text)
+        MailLine(first + index, depth, text[1:] if depth in stripped and text.startswith(" ") else text)
         for index, (depth, text) in enumerate(split)
     ]
 
@@ -284,19 +284,19 @@ def _depths_with_space(split: Iterable[tuple[int, str]]) -> set[int]:
     return {depth for depth, spaces in filled.items() if sum(spaces) >= _MOST * len(spaces)}
 
 
-def _unflow(split: Iterable[tuple[int, str]], first: int, delete_space: bool) -> Iterator[Line]:
+def _unflow(split: Iterable[tuple[int, str]], first: int, delete_space: bool) -> Iterator[MailLine]:
     """Joins soft line breaks and takes off the stuffed space (RFC 3676, 4.1 to 4.4)."""
-    open_line: Line | None = None
+    open_line: MailLine | None = None
     for offset, (depth, stuffed) in enumerate(split):
         text = stuffed.removeprefix(" ")
         if open_line is not None and open_line.depth == depth and text != "-- ":
-            line = Line(open_line.number, depth, open_line.text + text)
+            line = MailLine(open_line.number, depth, open_line.text + text)
         else:
             if open_line is not None:
                 yield open_line
-            line = Line(first + offset, depth, text)
+            line = MailLine(first + offset, depth, text)
         if text.endswith(" ") and text != "-- ":
-            open_line = Line(line.number, depth, line.text[:-1] if delete_space else line.text)
+            open_line = MailLine(line.number, depth, line.text[:-1] if delete_space else line.text)
         else:
             open_line = None
             yield line

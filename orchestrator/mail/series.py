@@ -25,7 +25,7 @@ _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
 @dataclass(frozen=True)
-class Mark:
+class SeriesMark:
     """What a subject says of its patch. `part` and `total` are 0 where it has no number."""
 
     version: int
@@ -35,7 +35,7 @@ class Mark:
     title: str
 
 
-def mark_of(subject: str) -> Mark:
+def mark_of(subject: str) -> SeriesMark:
     """`Re: [PATCH v2 3/7] binder: x` is part 3 of 7, version 2, of a reply."""
     found = _MARK.search(subject)
     inside = found[1] if found else ""
@@ -44,11 +44,11 @@ def mark_of(subject: str) -> Mark:
     if not 1 <= total <= MOST_PARTS or part > total:
         part = total = 0
     title = re.sub(r"[^a-z0-9]+", " ", subject[found.end() if found else 0 :].lower()).strip()
-    return Mark(int(version[1]) if version else 1, part, total, bool(_REPLY.match(subject)), title)
+    return SeriesMark(int(version[1]) if version else 1, part, total, bool(_REPLY.match(subject)), title)
 
 
 @dataclass(frozen=True)
-class Group:
+class PatchGroup:
     """Patches that are one change, in the order in which they are applied.
 
     `numbers` are what people call them by; `missing` parts of the series are in no text. `before` are
@@ -73,8 +73,8 @@ class Group:
 class Arranged:
     """All patches of a text: groups, the one to be tried first before the others; what was left for newer."""
 
-    groups: tuple[Group, ...] = ()
-    older: tuple[Group, ...] = ()
+    groups: tuple[PatchGroup, ...] = ()
+    older: tuple[PatchGroup, ...] = ()
 
     @property
     def patches(self) -> Mapping[int, FoundPatch]:
@@ -92,53 +92,53 @@ def arrange(patches: Sequence[FoundPatch], *, together: bool = False) -> Arrange
     `together`: patches without a number are one series, in their order (files that were given as one).
     """
     marks = [(mark_of(patch.subject), patch) for patch in patches]
-    series: dict[tuple[int, int], list[tuple[Mark, FoundPatch]]] = {}
-    alone: list[Group] = []
+    series: dict[tuple[int, int], list[tuple[SeriesMark, FoundPatch]]] = {}
+    alone: list[PatchGroup] = []
     loose = [patch for mark, patch in marks if not mark.part and not _is_suggestion(mark, patch)]
     for mark, patch in marks:
         if mark.part and not _is_suggestion(mark, patch):
             series.setdefault((mark.version, mark.total), []).append((mark, patch))
         elif not (together and patch in loose):
-            alone.append(Group((), (patch,), mark.version))
+            alone.append(PatchGroup((), (patch,), mark.version))
     groups = [_series(version, total, found) for (version, total), found in series.items()]
     if together and loose:
-        groups.append(Group((), tuple(loose)))
+        groups.append(PatchGroup((), tuple(loose)))
     groups += alone
     newest, older = _by_age(groups)
     return _numbered(newest, older)
 
 
-def _is_suggestion(mark: Mark, patch: FoundPatch) -> bool:
+def _is_suggestion(mark: SeriesMark, patch: FoundPatch) -> bool:
     """A reply's own patch: not the one that it answers."""
     return mark.reply and patch.depth == 0
 
 
-def _series(version: int, total: int, found: Iterable[tuple[Mark, FoundPatch]]) -> Group:
+def _series(version: int, total: int, found: Iterable[tuple[SeriesMark, FoundPatch]]) -> PatchGroup:
     """Of several mails that claim to be one part the last counts (it was sent again), quotations least."""
-    parts: dict[int, tuple[Mark, FoundPatch]] = {}
+    parts: dict[int, tuple[SeriesMark, FoundPatch]] = {}
     for mark, patch in found:
         held = parts.get(mark.part)
         if held is None or (len(patch.missing), mark.reply) <= (len(held[1].missing), held[0].reply):
             parts[mark.part] = (mark, patch)
     numbers = sorted(parts)
     missing = tuple(n for n in range(1, total + 1) if n not in parts)
-    return Group(tuple(numbers), tuple(parts[n][1] for n in numbers), version, total, missing)
+    return PatchGroup(tuple(numbers), tuple(parts[n][1] for n in numbers), version, total, missing)
 
 
-def _by_age(groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
+def _by_age(groups: Sequence[PatchGroup]) -> tuple[list[PatchGroup], list[PatchGroup]]:
     """The newest version of every work, newest first, and what they replace.
 
     Two groups are versions of one work if they share a title, or if both are series: people rename parts.
     """
-    works: list[list[Group]] = []
+    works: list[list[PatchGroup]] = []
     for group in groups:
         same = next((work for work in works if any(_is_one_work(group, other) for other in work)), None)
         if same is None:
             works.append([group])
         else:
             same.append(group)
-    newest: list[Group] = []
-    older: list[Group] = []
+    newest: list[PatchGroup] = []
+    older: list[PatchGroup] = []
     for work in works:
         best = max(group.version for group in work)
         newest += [group for group in work if group.version == best]
@@ -148,17 +148,17 @@ def _by_age(groups: Sequence[Group]) -> tuple[list[Group], list[Group]]:
     return [newest[at] for at in order], older
 
 
-def _is_one_work(one: Group, other: Group) -> bool:
+def _is_one_work(one: PatchGroup, other: PatchGroup) -> bool:
     if one.total and other.total:
         return one.version != other.version
     titles = [{mark_of(patch.subject).title for patch in group.patches} - {""} for group in (one, other)]
     return one.version != other.version and bool(titles[0] & titles[1])
 
 
-def _numbered(newest: Sequence[Group], older: Sequence[Group]) -> Arranged:
+def _numbered(newest: Sequence[PatchGroup], older: Sequence[PatchGroup]) -> Arranged:
     """The first series keeps its own numbers; all others are counted on from there."""
     after = 0
-    made: list[Group] = []
+    made: list[PatchGroup] = []
     for at, group in enumerate((*newest, *older)):
         if at == 0 and group.total:
             made.append(group)
@@ -205,7 +205,7 @@ def narrowed(arranged: Arranged, wanted: Sequence[int]) -> Arranged:
     first, at = groups[0], groups[0].numbers.index(pairs[0][0])
     before = (*first.before, *zip(first.numbers[:at], first.patches[:at], strict=True))
     numbers, chosen_patches = zip(*pairs, strict=True)
-    return Arranged((Group(numbers, chosen_patches, first.version, first.total, (), before),))
+    return Arranged((PatchGroup(numbers, chosen_patches, first.version, first.total, (), before),))
 
 
 def listed(numbers: Iterable[int]) -> str:
@@ -219,7 +219,7 @@ def listed(numbers: Iterable[int]) -> str:
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
-def missing_words(group: Group) -> str:
+def missing_words(group: PatchGroup) -> str:
     """Which parts of a series are in no text; empty where it is whole."""
     if not group.missing:
         return ""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.mail.message import Line
+from orchestrator.mail.message import MailLine
 
 _NS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9}
 _NUMBER = r"\d{1,15}(?:\.\d{1,9})?(?:[eE][+-]?\d{1,2})?"
@@ -66,7 +66,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class MailTable:
     """Rows that stand together, the label in their header, and the line before it."""
 
     line: int
@@ -89,9 +89,9 @@ class _Head:
     columns: tuple[str, ...]
 
 
-def find_tables(lines: Iterable[Line]) -> list[Table]:
+def find_tables(lines: Iterable[MailLine]) -> list[MailTable]:
     """All tables in the lines. Other text between rows ends a table only when a new header follows."""
-    tables: list[Table] = []
+    tables: list[MailTable] = []
     before = ""
     head = _Head(0, "", "", ())
     rows: list[Row] = []
@@ -115,19 +115,19 @@ def _is_repeat(row: Row, rows: list[Row]) -> bool:
     return len({other.key for other in rows}) > 1 and row.key == rows[0].key and row.key != rows[-1].key
 
 
-def _table(head: _Head, rows: list[Row]) -> list[Table]:
+def _table(head: _Head, rows: list[Row]) -> list[MailTable]:
     if not rows:
         return []
-    return [Table(head.line or rows[0].line, head.label, head.title, head.columns, tuple(rows))]
+    return [MailTable(head.line or rows[0].line, head.label, head.title, head.columns, tuple(rows))]
 
 
-def _head(line: Line, header: re.Match[str], before: str) -> _Head:
+def _head(line: MailLine, header: re.Match[str], before: str) -> _Head:
     label = header[1].removeprefix("Benchmark").strip("-_:/")
     title = before if len(before) < 80 else ""
     return _Head(line.number, label, title.rstrip(":"), tuple(header[2].split()))
 
 
-def _row(line: Line, names: tuple[str, ...]) -> Row | None:
+def _row(line: MailLine, names: tuple[str, ...]) -> Row | None:
     match = _ROW.match(line.text) if len(line.text) < 1000 else None
     if match is None:
         return None

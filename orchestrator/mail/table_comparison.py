@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 
-from orchestrator.mail.table import Column, Row, Table
+from orchestrator.mail.table import Column, MailTable, Row
 
 _ITERATIONS_SPREAD = 1.5
 _COUNTED_TWICE = (
@@ -45,7 +45,7 @@ class RowPair:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TableComparison:
     """Two tables, row by row. `how` says why one of them is taken for the changed one."""
 
     base: str
@@ -77,7 +77,7 @@ def one_way_mb_s(row: Row) -> float | None:
     return row.size_bytes / row.time_ns * 1e3 if row.size_bytes else None
 
 
-def compare(tables: Sequence[Table], added: str = "", removed: str = "") -> list[Comparison]:
+def compare(tables: Sequence[MailTable], added: str = "", removed: str = "") -> list[TableComparison]:
     """Neighbouring tables with rows in common; `added` and `removed` lines of the patch tell them apart."""
     found = []
     index = 0
@@ -91,7 +91,7 @@ def compare(tables: Sequence[Table], added: str = "", removed: str = "") -> list
     return found
 
 
-def _common(first: Table, second: Table) -> list[tuple[Row, Row]]:
+def _common(first: MailTable, second: MailTable) -> list[tuple[Row, Row]]:
     """Rows by their name; of repetitions the median by time."""
     left, right = _by_key(first.rows), _by_key(second.rows)
     return [(left[key], right[key]) for key in left if key in right]
@@ -104,7 +104,7 @@ def _by_key(rows: Iterable[Row]) -> dict[str, Row]:
     return {key: sorted(group, key=lambda row: row.time_ns)[len(group) // 2] for key, group in groups.items()}
 
 
-def _compare(first: Table, second: Table, added: str, removed: str) -> Comparison:
+def _compare(first: MailTable, second: MailTable, added: str, removed: str) -> TableComparison:
     base, changed, how = _roles(first, second, added, removed)
     pairs = tuple(
         RowPair(new.name, old, new, _printed_ratio(old, new)) for old, new in _common(base, changed)
@@ -115,10 +115,10 @@ def _compare(first: Table, second: Table, added: str, removed: str) -> Compariso
         warnings.append(f"both tables carry the label {first.label}: one may be mislabelled")
     if all(len(_by_key(table.rows)) == len(table.rows) for table in (first, second)):
         warnings.append("one value per row, no repetitions: the spread is unknown, so is what is noise")
-    return Comparison(base.name, changed.name, how, pairs, column, tuple(warnings))
+    return TableComparison(base.name, changed.name, how, pairs, column, tuple(warnings))
 
 
-def _roles(first: Table, second: Table, added: str, removed: str) -> tuple[Table, Table, str]:
+def _roles(first: MailTable, second: MailTable, added: str, removed: str) -> tuple[MailTable, MailTable, str]:
     """Base, changed, and the reason: the patch's own words, else the order of the tables."""
     scores = [_adds(table.label, added, removed) for table in (first, second)]
     if scores == [True, False]:
@@ -171,7 +171,7 @@ def _column_warnings(pairs: Sequence[RowPair], column: str | None) -> list[str]:
     return [f"'{column}' could not be computed from size and Time: it is shown, not used"]
 
 
-def _iteration_warnings(first: Table, second: Table) -> list[str]:
+def _iteration_warnings(first: MailTable, second: MailTable) -> list[str]:
     """Tells when the run length was fixed in CPU time, which makes Iterations a copy of it."""
     budgets = [row.iterations * row.cpu_ns / 1e9 for table in (first, second) for row in table.rows]
     if max(budgets) > _ITERATIONS_SPREAD * min(budgets):

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from orchestrator.oom import lines as patterns
-from orchestrator.oom.draft import Draft
 from orchestrator.oom.fields import pid_of
-from orchestrator.oom.lines import Kind
+from orchestrator.oom.lines import LineKind
+from orchestrator.oom.partial_report import PartialReport
 from orchestrator.oom.records import Event, Mark, MemoryEvent, Process
-from orchestrator.oom.transport import Line
+from orchestrator.oom.transport import LogLine
 
 _MAX_OPEN = 8
 # Messages without a part for an open report after which it is taken for finished.
@@ -27,30 +27,30 @@ _IDLE_IN_GROUP_KILL = 64
 # A kill line this long after a header is another event whose own header was suppressed.
 _MAX_REPORT_SECONDS = 300.0
 
-_HEADERS = {Kind.OOM_HEADER, Kind.ALLOC_FAILURE, Kind.VMALLOC_FAILURE}
+_HEADERS = {LineKind.OOM_HEADER, LineKind.ALLOC_FAILURE, LineKind.VMALLOC_FAILURE}
 _DUMP = {
-    Kind.MEM_INFO,
-    Kind.TOTALS,
-    Kind.MORE_TOTALS,
-    Kind.NODE,
-    Kind.ZONE,
-    Kind.RESERVE,
-    Kind.BUDDY,
-    Kind.FOOTER,
+    LineKind.MEM_INFO,
+    LineKind.TOTALS,
+    LineKind.MORE_TOTALS,
+    LineKind.NODE,
+    LineKind.ZONE,
+    LineKind.RESERVE,
+    LineKind.BUDDY,
+    LineKind.FOOTER,
 }
 _OOM_ONLY = {
-    Kind.MEMCG_USAGE,
-    Kind.MEMCG_STATS,
-    Kind.MEMCG_TASK,
-    Kind.TASKS,
-    Kind.TASK_ROW,
-    Kind.CONSTRAINT,
-    Kind.CHOSEN,
-    Kind.KILLED,
-    Kind.NO_KILLABLE,
-    Kind.SKIPPED,
+    LineKind.MEMCG_USAGE,
+    LineKind.MEMCG_STATS,
+    LineKind.MEMCG_TASK,
+    LineKind.TASKS,
+    LineKind.TASK_ROW,
+    LineKind.CONSTRAINT,
+    LineKind.CHOSEN,
+    LineKind.KILLED,
+    LineKind.NO_KILLABLE,
+    LineKind.SKIPPED,
 }
-_NEVER_FIRST = {Kind.MORE_TOTALS, Kind.FOOTER, Kind.RESERVE, Kind.TASK_ROW, Kind.SKIPPED}
+_NEVER_FIRST = {LineKind.MORE_TOTALS, LineKind.FOOTER, LineKind.RESERVE, LineKind.TASK_ROW, LineKind.SKIPPED}
 _STARTS_ORPHAN = (_DUMP | _OOM_ONLY) - _NEVER_FIRST
 
 
@@ -58,7 +58,7 @@ class Assembler:
     """Collects messages; `events` fills up with finished records in the order they end."""
 
     def __init__(self) -> None:
-        self._open: list[Draft] = []
+        self._open: list[PartialReport] = []
         self._events: list[Event] = []
         self._foreign_trace = False
 
@@ -92,7 +92,7 @@ class Assembler:
         for draft in list(self._open):
             self._finish(draft)
 
-    def take(self, kind: Kind, line: Line) -> None:
+    def take(self, kind: LineKind, line: LogLine) -> None:
         """Adds one message."""
         if self._open:
             for draft in self._open:
@@ -105,8 +105,8 @@ class Assembler:
 
     # -- opening ---------------------------------------------------------------------------------
 
-    def _open_report(self, kind: Kind, line: Line) -> None:
-        if kind is Kind.OOM_HEADER:
+    def _open_report(self, kind: LineKind, line: LogLine) -> None:
+        if kind is LineKind.OOM_HEADER:
             match = patterns.OOM_HEADER.match(line.text)
             if match is None or (match["mask"] is None and not _bare_header(line)):
                 return
@@ -117,11 +117,11 @@ class Assembler:
         for draft in list(self._open):
             if draft.footer_seen and _same_caller(draft, line):
                 self._finish(draft)
-        family = "oom" if kind is Kind.OOM_HEADER else "alloc-failure"
+        family = "oom" if kind is LineKind.OOM_HEADER else "alloc-failure"
         trace_open = self._foreign_trace and line.caller is None
-        self._add(Draft(family, line, trace_open=trace_open)).take(kind, line)
+        self._add(PartialReport(family, line, trace_open=trace_open)).take(kind, line)
 
-    def _add(self, draft: Draft) -> Draft:
+    def _add(self, draft: PartialReport) -> PartialReport:
         if len(self._open) >= _MAX_OPEN:
             self._finish(self._open[0])
         self._open.append(draft)
@@ -129,24 +129,24 @@ class Assembler:
 
     # -- routing ---------------------------------------------------------------------------------
 
-    def _candidates(self, line: Line) -> Iterator[Draft]:
+    def _candidates(self, line: LogLine) -> Iterator[PartialReport]:
         """Open reports that the message may belong to, newest first."""
         return (draft for draft in reversed(self._open) if _same_caller(draft, line))
 
-    def _stack(self, kind: Kind, line: Line) -> None:
+    def _stack(self, kind: LineKind, line: LogLine) -> None:
         for draft in self._candidates(line):
             if not draft.over:
                 draft.take(kind, line)
                 return
         self._foreign_trace = True
 
-    def _named(self, kind: Kind, line: Line) -> None:
+    def _named(self, kind: LineKind, line: LogLine) -> None:
         for draft in self._candidates(line):
             if not draft.over and draft.wants(kind, line.text):
                 draft.take(kind, line)
                 return
 
-    def _part(self, kind: Kind, line: Line) -> None:
+    def _part(self, kind: LineKind, line: LogLine) -> None:
         for draft in self._candidates(line):
             if _accepts(draft, kind, line):
                 draft.take(kind, line)
@@ -154,64 +154,64 @@ class Assembler:
         if kind in _STARTS_ORPHAN:
             self._orphan(kind, line)
 
-    def _orphan(self, kind: Kind, line: Line) -> None:
+    def _orphan(self, kind: LineKind, line: LogLine) -> None:
         """Begins a report whose header is missing, or a dump that needs none."""
         for draft in list(self._open):
             if draft.family == "orphan" and _same_caller(draft, line):
                 self._finish(draft)
-        self._add(Draft("orphan", line)).take(kind, line)
+        self._add(PartialReport("orphan", line)).take(kind, line)
 
-    def _remark(self, kind: Kind, line: Line) -> None:
+    def _remark(self, kind: LineKind, line: LogLine) -> None:
         draft = next(self._candidates(line), None)
-        if draft is None and kind is Kind.MEMCG_GROUP:
-            draft = self._add(Draft("orphan", line))
+        if draft is None and kind is LineKind.MEMCG_GROUP:
+            draft = self._add(PartialReport("orphan", line))
         if draft is not None:
             draft.take(kind, line)
 
-    def _single(self, kind: Kind, line: Line) -> None:
-        if kind is Kind.PANIC:
+    def _single(self, kind: LineKind, line: LogLine) -> None:
+        if kind is LineKind.PANIC:
             self._panic(line)
-        elif kind is Kind.MARK:
+        elif kind is LineKind.MARK:
             text = line.text.removeprefix("oomlab: ")
             self._events.append(Mark(line=line.number, time_s=line.time_s, text=text))
         else:
             self._events.append(_lmk_kill(line))
 
-    def _panic(self, line: Line) -> None:
+    def _panic(self, line: LogLine) -> None:
         """One over memory: others are crashes, and none of these reports' business."""
         for draft in self._candidates(line):
             if draft.family != "alloc-failure" and not draft.killed:
-                draft.take(Kind.PANIC, line)
+                draft.take(LineKind.PANIC, line)
                 return
-        self._add(Draft("orphan", line)).take(Kind.PANIC, line)
+        self._add(PartialReport("orphan", line)).take(LineKind.PANIC, line)
 
     # -- finishing -------------------------------------------------------------------------------
 
-    def _finish(self, draft: Draft) -> None:
+    def _finish(self, draft: PartialReport) -> None:
         self._open.remove(draft)
         event = draft.finish()
         if event is not None:
             self._events.append(event)
 
-    def _finish_ended(self, kind: Kind | None, line: Line) -> None:
+    def _finish_ended(self, kind: LineKind | None, line: LogLine) -> None:
         """Ends reports that are complete; `kind` is that of the next message, None after it was taken."""
         for draft in list(self._open):
             if draft.idle_lines > _patience(draft) or (kind is not None and _ends_before(draft, kind, line)):
                 self._finish(draft)
 
 
-_ROUTES: dict[Kind, Callable[[Assembler, Kind, Line], None]] = {
+_ROUTES: dict[LineKind, Callable[[Assembler, LineKind, LogLine], None]] = {
     **dict.fromkeys(_HEADERS, Assembler._open_report),
     **dict.fromkeys(_DUMP | _OOM_ONLY, Assembler._part),
-    Kind.NOMMU_FAILURE: Assembler._orphan,
-    **dict.fromkeys((Kind.MARK, Kind.LMK, Kind.PANIC), Assembler._single),
-    **dict.fromkeys((Kind.FRAME, Kind.CALL_TRACE), Assembler._stack),
-    **dict.fromkeys((Kind.CPU, Kind.CPUSET), Assembler._named),
-    **dict.fromkeys((Kind.ELIDED, Kind.MEMCG_GROUP), Assembler._remark),
+    LineKind.NOMMU_FAILURE: Assembler._orphan,
+    **dict.fromkeys((LineKind.MARK, LineKind.LMK, LineKind.PANIC), Assembler._single),
+    **dict.fromkeys((LineKind.FRAME, LineKind.CALL_TRACE), Assembler._stack),
+    **dict.fromkeys((LineKind.CPU, LineKind.CPUSET), Assembler._named),
+    **dict.fromkeys((LineKind.ELIDED, LineKind.MEMCG_GROUP), Assembler._remark),
 }
 
 
-def _patience(draft: Draft) -> int:
+def _patience(draft: PartialReport) -> int:
     if draft.group_kill:
         return _IDLE_IN_GROUP_KILL
     if draft.over:
@@ -222,44 +222,44 @@ def _patience(draft: Draft) -> int:
     return _IDLE_LIMIT
 
 
-def _ends_before(draft: Draft, kind: Kind, line: Line) -> bool:
+def _ends_before(draft: PartialReport, kind: LineKind, line: LogLine) -> bool:
     """Whether a report that has had its last line cannot contain the next message."""
     if not draft.over or not _same_caller(draft, line):
         return False
-    if kind is Kind.OTHER or kind is Kind.MARK or kind is Kind.MEMCG_GROUP:
+    if kind is LineKind.OTHER or kind is LineKind.MARK or kind is LineKind.MEMCG_GROUP:
         return False
-    if kind is Kind.KILLED:
+    if kind is LineKind.KILLED:
         return not draft.group_kill
-    return not (kind is Kind.PANIC and draft.no_killable)
+    return not (kind is LineKind.PANIC and draft.no_killable)
 
 
-def _same_caller(draft: Draft, line: Line) -> bool:
+def _same_caller(draft: PartialReport, line: LogLine) -> bool:
     return line.caller is None or draft.caller is None or draft.caller == line.caller
 
 
-def _accepts(draft: Draft, kind: Kind, line: Line) -> bool:
+def _accepts(draft: PartialReport, kind: LineKind, line: LogLine) -> bool:
     """Whether a dump or kill message belongs to an open report."""
     if draft.group_kill:
-        return kind is Kind.KILLED
+        return kind is LineKind.KILLED
     if kind in _OOM_ONLY:
-        if draft.family == "alloc-failure" or (kind is Kind.CONSTRAINT and draft.has_constraint):
+        if draft.family == "alloc-failure" or (kind is LineKind.CONSTRAINT and draft.has_constraint):
             return False
         return not (_is_late(draft, line) and draft.idle_lines > _IDLE_AFTER_DUMP)
-    return not (kind in (Kind.MEM_INFO, Kind.ZONE, Kind.BUDDY) and draft.footer_seen)
+    return not (kind in (LineKind.MEM_INFO, LineKind.ZONE, LineKind.BUDDY) and draft.footer_seen)
 
 
-def _is_late(draft: Draft, line: Line) -> bool:
+def _is_late(draft: PartialReport, line: LogLine) -> bool:
     if draft.time_s is None or line.time_s is None:
         return False
     return line.time_s - draft.time_s > _MAX_REPORT_SECONDS
 
 
-def _bare_header(line: Line) -> bool:
+def _bare_header(line: LogLine) -> bool:
     """A header without gfp_mask counts only as a kernel message of its own, not in prose."""
     return line.stamped and line.text.rstrip(":").endswith(("invoked oom-killer", "invoked oom"))
 
 
-def _lmk_kill(line: Line) -> MemoryEvent:
+def _lmk_kill(line: LogLine) -> MemoryEvent:
     match = patterns.LMK.match(line.text)
     comm = (match["comm"] or match["oldcomm"]) if match else "?"
     pid = (match["pid"] or match["oldpid"]) if match else None

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from orchestrator.oom.crash_heads import Head
 from orchestrator.oom.fields import pid_of
-from orchestrator.oom.lines import CPU_HEAD, Kind
+from orchestrator.oom.lines import CPU_HEAD, LineKind
 from orchestrator.oom.records import FATAL_CRASHES, Frame, KernelCrash, Process
 from orchestrator.oom.stack import parse_frame
-from orchestrator.oom.transport import Line
+from orchestrator.oom.transport import LogLine
 
 _MAX_FRAMES = 256
 _MESSAGE_CHARS = 300
@@ -48,7 +48,7 @@ _REPORTING = re.compile(
 class CrashDraft:
     """One report of a crash being read."""
 
-    def __init__(self, head: Head, line: Line, *, lone: bool) -> None:
+    def __init__(self, head: Head, line: LogLine, *, lone: bool) -> None:
         self.caller = line.caller
         self.line = line.number
         self.ended = False
@@ -87,23 +87,25 @@ class CrashDraft:
         self._die = head.die if self._die is None else self._die
         self._what = self._what or head.what
 
-    def take(self, kind: Kind, line: Line) -> bool:
+    def take(self, kind: LineKind, line: LogLine) -> bool:
         """Adds a message; False when it is none of this report's."""
         self.idle_lines += 1
-        taken = self._frame(kind, line.text) or (kind in (Kind.CPU, Kind.OTHER) and self._other(line.text))
+        taken = self._frame(kind, line.text) or (
+            kind in (LineKind.CPU, LineKind.OTHER) and self._other(line.text)
+        )
         if taken:
             self.idle_lines = 0
             self._parts += 1
         return taken
 
-    def _frame(self, kind: Kind, text: str) -> bool:
-        if kind is Kind.CALL_TRACE:
+    def _frame(self, kind: LineKind, text: str) -> bool:
+        if kind is LineKind.CALL_TRACE:
             self._stacks += 1
-        elif kind is Kind.FRAME and self._stacks <= 1:
+        elif kind is LineKind.FRAME and self._stacks <= 1:
             frame = parse_frame(text)
             if frame is not None and len(self._stack) < _MAX_FRAMES:
                 self._stack.append(frame)
-        return kind in (Kind.CALL_TRACE, Kind.FRAME)
+        return kind in (LineKind.CALL_TRACE, LineKind.FRAME)
 
     def _other(self, text: str) -> bool:
         if _END.match(text):

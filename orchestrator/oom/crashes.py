@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from orchestrator.oom.crash import CrashDraft
 from orchestrator.oom.crash_heads import Head, crash_head, is_warning
-from orchestrator.oom.lines import Kind, is_oom_panic, panic_message
+from orchestrator.oom.lines import LineKind, is_oom_panic, panic_message
 from orchestrator.oom.records import CrashBegun, Event, KernelCrash
-from orchestrator.oom.transport import Line
+from orchestrator.oom.transport import LogLine
 
 _MOST = 8
 # Messages without a part of a report after which its stack is taken for complete.
 _IDLE_IN_REPORT = 60
 # And after which it is not waited any longer that it comes again.
 _IDLE_LIMIT = 400
-_OTHERS_BEGIN = frozenset({Kind.OOM_HEADER, Kind.ALLOC_FAILURE, Kind.VMALLOC_FAILURE})
+_OTHERS_BEGIN = frozenset({LineKind.OOM_HEADER, LineKind.ALLOC_FAILURE, LineKind.VMALLOC_FAILURE})
 
 
 class Crashes:
@@ -54,10 +54,10 @@ class Crashes:
         self._events += self._held
         self._held.clear()
 
-    def take(self, kind: Kind, line: Line) -> bool:
+    def take(self, kind: LineKind, line: LogLine) -> bool:
         """Adds a message; True when it is a crash's, and nobody else's."""
-        head = crash_head(line.text) if kind is Kind.CRASH else None
-        if kind is Kind.PANIC and not is_oom_panic(line.text):
+        head = crash_head(line.text) if kind is LineKind.CRASH else None
+        if kind is LineKind.PANIC and not is_oom_panic(line.text):
             head = Head("panic", panic_message(line.text))
         if head is not None:
             self._begin(head, line)
@@ -65,14 +65,14 @@ class Crashes:
         if self.idle:
             return False
         self._idle_lines += 1
-        if kind is Kind.MARK or self._idle_lines > _IDLE_LIMIT:
+        if kind is LineKind.MARK or self._idle_lines > _IDLE_LIMIT:
             self.close()
-        elif kind in _OTHERS_BEGIN or (kind is Kind.OTHER and is_warning(line.text)):
+        elif kind in _OTHERS_BEGIN or (kind is LineKind.OTHER and is_warning(line.text)):
             for draft in list(self._drafts):
                 self._settle(draft)
         return self._part(kind, line)
 
-    def _begin(self, head: Head, line: Line) -> None:
+    def _begin(self, head: Head, line: LogLine) -> None:
         draft = next((draft for draft in self._drafts if _same_caller(draft, line)), None)
         if draft is not None and draft.goes_on_with(head):
             draft.also(head)
@@ -87,11 +87,11 @@ class Crashes:
         if len(self._drafts) > _MOST or len(self._held) > _MOST:
             self.close()
 
-    def _notify(self, head: Head, line: Line) -> None:
+    def _notify(self, head: Head, line: LogLine) -> None:
         begun = CrashBegun(line=line.number, time_s=line.time_s, crash=head.kind, message=line.text)
         self._events.append(begun)
 
-    def _part(self, kind: Kind, line: Line) -> bool:
+    def _part(self, kind: LineKind, line: LogLine) -> bool:
         for draft in list(self._drafts):
             if not _same_caller(draft, line):
                 continue
@@ -120,5 +120,5 @@ class Crashes:
         self._held.append(crash)
 
 
-def _same_caller(draft: CrashDraft, line: Line) -> bool:
+def _same_caller(draft: CrashDraft, line: LogLine) -> bool:
     return line.caller is None or draft.caller is None or draft.caller == line.caller

@@ -9,38 +9,38 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.oom.lines import Kind, classify
-from orchestrator.oom.transport import Line
+from orchestrator.oom.lines import LineKind, classify
+from orchestrator.oom.transport import LogLine
 
 _MAX_PIECES = 24
 _MAX_LENGTH = 4096
 
 _KEY_VALUE = re.compile(r"[\w()]+:\s?\d*[kK]?B?(?:\s|$)|^\d+k?B?\s|^k?B\s|^: ?\d+kB|all_unreclaimable\?")
-_CONTINUES: dict[Kind, re.Pattern[str]] = {
-    Kind.OOM_HEADER: re.compile(
+_CONTINUES: dict[LineKind, re.Pattern[str]] = {
+    LineKind.OOM_HEADER: re.compile(
         r"^(?:oom-killer|gfp_mask=|order=|oom_score_adj=|oom_adj=|oomkilladj=|nodemask=|\w*GFP_|0x|[|(),=-])"
     ),
-    Kind.ALLOC_FAILURE: re.compile(
+    LineKind.ALLOC_FAILURE: re.compile(
         r"^(?:allocation failure|failure[:.]|order:|mode:|nodemask=|cpuset=|mems_allowed=|\w*GFP_|0x|[|(),=])"
     ),
-    Kind.CPU: re.compile(r""),
-    Kind.ZONE: _KEY_VALUE,
-    Kind.NODE: _KEY_VALUE,
-    Kind.TOTALS: _KEY_VALUE,
-    Kind.MORE_TOTALS: _KEY_VALUE,
-    Kind.BUDDY: re.compile(r"^(?:\d*\*?\d*kB|\([A-Z]+\)|=|[A-Z]*\)|\*)"),
-    Kind.CHOSEN: re.compile(r"^(?:\(|score|\d+ or|or |sacrifice|a child|child)"),
-    Kind.CONSTRAINT: re.compile(r"^\S+$"),
-    Kind.KILLED: re.compile(r"^(?:\(|[\w-]*(?:vm|vsz|rss|UID|pgtables|oom_score_adj|lowmem)\b|\d*kB,?)"),
-    Kind.FRAME: re.compile(r"^(?:\[[\w-]+(?: [0-9a-f]{2,40})?\]?|[0-9a-f]{2,40}\])$"),
-    Kind.RESERVE: re.compile(r"^[0-9 ]+$"),
-    Kind.LMK: re.compile(r"^(?:adj|-?\d+\b|uid|oom_score_adj)"),
-    Kind.PANIC: re.compile(
+    LineKind.CPU: re.compile(r""),
+    LineKind.ZONE: _KEY_VALUE,
+    LineKind.NODE: _KEY_VALUE,
+    LineKind.TOTALS: _KEY_VALUE,
+    LineKind.MORE_TOTALS: _KEY_VALUE,
+    LineKind.BUDDY: re.compile(r"^(?:\d*\*?\d*kB|\([A-Z]+\)|=|[A-Z]*\)|\*)"),
+    LineKind.CHOSEN: re.compile(r"^(?:\(|score|\d+ or|or |sacrifice|a child|child)"),
+    LineKind.CONSTRAINT: re.compile(r"^\S+$"),
+    LineKind.KILLED: re.compile(r"^(?:\(|[\w-]*(?:vm|vsz|rss|UID|pgtables|oom_score_adj|lowmem)\b|\d*kB,?)"),
+    LineKind.FRAME: re.compile(r"^(?:\[[\w-]+(?: [0-9a-f]{2,40})?\]?|[0-9a-f]{2,40}\])$"),
+    LineKind.RESERVE: re.compile(r"^[0-9 ]+$"),
+    LineKind.LMK: re.compile(r"^(?:adj|-?\d+\b|uid|oom_score_adj)"),
+    LineKind.PANIC: re.compile(
         r"^(?:Out of|of memory|memory|System is|is deadlocked|deadlocked|on memory|system-wide|compulsory"
         r"|panic_on_oom|is enabled|enabled)"
     ),
 }
-_CONTINUES[Kind.VMALLOC_FAILURE] = _CONTINUES[Kind.ALLOC_FAILURE]
+_CONTINUES[LineKind.VMALLOC_FAILURE] = _CONTINUES[LineKind.ALLOC_FAILURE]
 
 # What a message that is unrecognisable without its continuation may look like.
 _HEAD_NEEDLES = (" invoked", "page", "llocation", "vmalloc", "ill")
@@ -65,28 +65,28 @@ def _is_head(text: str) -> bool:
     return any(needle in text for needle in _HEAD_NEEDLES) and _HEAD_INSIDE.search(text) is not None
 
 
-_COMPLETE: dict[Kind, re.Pattern[str]] = {
-    Kind.OOM_HEADER: re.compile(r"(?:oom_score_adj|oomkilladj)=-?\d+ |oom_score_adj=-?\d{3,4}$"),
-    Kind.ALLOC_FAILURE: re.compile(r"mems_allowed=\d"),
-    Kind.BUDDY: re.compile(r"= ?\d+kB$"),
-    Kind.CPU: re.compile(r" #\d+"),  # the build's number; behind it stands nothing that is looked at
-    Kind.CONSTRAINT: re.compile(r"uid=?\d+$"),
-    Kind.LMK: re.compile(r"adj -?\d"),
-    Kind.PANIC: re.compile(r"enabled$|deadlocked on memory$"),
+_COMPLETE: dict[LineKind, re.Pattern[str]] = {
+    LineKind.OOM_HEADER: re.compile(r"(?:oom_score_adj|oomkilladj)=-?\d+ |oom_score_adj=-?\d{3,4}$"),
+    LineKind.ALLOC_FAILURE: re.compile(r"mems_allowed=\d"),
+    LineKind.BUDDY: re.compile(r"= ?\d+kB$"),
+    LineKind.CPU: re.compile(r" #\d+"),  # the build's number; behind it stands nothing that is looked at
+    LineKind.CONSTRAINT: re.compile(r"uid=?\d+$"),
+    LineKind.LMK: re.compile(r"adj -?\d"),
+    LineKind.PANIC: re.compile(r"enabled$|deadlocked on memory$"),
 }
 # Heads that stay heads with one more word.
 _NEARER = re.compile(r"^(?:CPU:|Kernel panic|Tasks? in|Out of memory|memory: usage|Memory cgroup)")
 _NEVER = re.compile(r"(?!)")
 # Kinds that a continuation may look like when it is read without its head ("DMA free:..." behind "Node 0").
 _LOOKS_WHOLE = {
-    Kind.OTHER,
-    Kind.OOM_HEADER,
-    Kind.FRAME,
-    Kind.ZONE,
-    Kind.BUDDY,
-    Kind.NODE,
-    Kind.TOTALS,
-    Kind.MORE_TOTALS,
+    LineKind.OTHER,
+    LineKind.OOM_HEADER,
+    LineKind.FRAME,
+    LineKind.ZONE,
+    LineKind.BUDDY,
+    LineKind.NODE,
+    LineKind.TOTALS,
+    LineKind.MORE_TOTALS,
 }
 
 
@@ -111,8 +111,8 @@ class Joiner:
     """Holds the newest message until it is clear that nothing more belongs to it."""
 
     def __init__(self) -> None:
-        self._held: Line | None = None
-        self._kind = Kind.OTHER
+        self._held: LogLine | None = None
+        self._kind = LineKind.OTHER
         self._pieces = 0
 
     @property
@@ -120,7 +120,7 @@ class Joiner:
         """Whether no message is held back."""
         return self._held is None
 
-    def feed(self, line: Line) -> list[tuple[Kind, Line]]:
+    def feed(self, line: LogLine) -> list[tuple[LineKind, LogLine]]:
         """Takes the next line; returns the messages that are complete now."""
         kind = classify(line.text, line.source)
         held = self._held
@@ -131,13 +131,13 @@ class Joiner:
             self._pieces += 1
             return []
         done = self.flush()
-        if line.continues or kind in _CONTINUES or (kind is Kind.OTHER and _is_head(line.text)):
+        if line.continues or kind in _CONTINUES or (kind is LineKind.OTHER and _is_head(line.text)):
             self._held, self._kind, self._pieces = line, kind, 1
         else:
             done.append((kind, line))
         return done
 
-    def flush(self) -> list[tuple[Kind, Line]]:
+    def flush(self) -> list[tuple[LineKind, LogLine]]:
         """Gives out the held message (end of input, or a blank line)."""
         if self._held is None:
             return []
@@ -145,7 +145,7 @@ class Joiner:
         self._held = None
         return done
 
-    def _joined(self, held: Line, line: Line, kind: Kind) -> str | None:
+    def _joined(self, held: LogLine, line: LogLine, kind: LineKind) -> str | None:
         """The held text with this line added; None when the line is a message of its own."""
         if self._pieces >= _MAX_PIECES or len(held.text) + len(line.text) > _MAX_LENGTH:
             return None
@@ -153,10 +153,10 @@ class Joiner:
             return held.text + line.text
         if line.stamped:
             return None
-        if self._kind is Kind.OTHER:
-            whole = kind is Kind.OOM_HEADER and not line.text.startswith("oom-killer:")
+        if self._kind is LineKind.OTHER:
+            whole = kind is LineKind.OOM_HEADER and not line.text.startswith("oom-killer:")
             return _completed_head(held, line.text) if kind in _LOOKS_WHOLE and not whole else None
-        if kind is not Kind.OTHER or not self._goes_on(held.text, line.text):
+        if kind is not LineKind.OTHER or not self._goes_on(held.text, line.text):
             return None
         return _glue(held.text, line.text)
 
@@ -168,12 +168,12 @@ class Joiner:
         return _CONTINUES.get(self._kind, _NEVER).search(piece) is not None
 
 
-def _completed_head(head: Line, piece: str) -> str | None:
+def _completed_head(head: LogLine, piece: str) -> str | None:
     """An unrecognisable head with this piece, if that makes it a message or brings it nearer to one."""
     joined = _glue(head.text, piece)
     for text in (joined, head.text + piece):
-        if classify(text, head.source) is not Kind.OTHER:
+        if classify(text, head.source) is not LineKind.OTHER:
             return text
-    fits = _CONTINUES[Kind.OOM_HEADER].search(piece) or _CONTINUES[Kind.ALLOC_FAILURE].search(piece)
+    fits = _CONTINUES[LineKind.OOM_HEADER].search(piece) or _CONTINUES[LineKind.ALLOC_FAILURE].search(piece)
     nearer = fits is not None or _NEARER.search(joined) is not None
     return joined if nearer and _is_head(joined) else None

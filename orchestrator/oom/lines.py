@@ -18,7 +18,7 @@ _GFP = r"(?P<mask>0x[0-9a-f]+)(?:\((?P<flags>[\w| ]*)\)?)?"
 _ZONE_NAME = r"(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable|Device)"
 
 
-class Kind(Enum):
+class LineKind(Enum):
     """Kinds of messages that matter."""
 
     OOM_HEADER = auto()
@@ -119,60 +119,64 @@ _ELIDED = re.compile(
 )
 # Patterns by the characters that their messages can begin with: most lines are then told apart by one look.
 _ANCHORED = (
-    ("C", re.compile(r"^Call [Tt]race:"), Kind.CALL_TRACE),
-    ("M", re.compile(r"^Mem-[Ii]nfo:"), Kind.MEM_INFO),
-    ("aA", re.compile(r"^(?:active_anon:\d+(?: |$)|[aA]ctive:\d+ )"), Kind.TOTALS),
+    ("C", re.compile(r"^Call [Tt]race:"), LineKind.CALL_TRACE),
+    ("M", re.compile(r"^Mem-[Ii]nfo:"), LineKind.MEM_INFO),
+    ("aA", re.compile(r"^(?:active_anon:\d+(?: |$)|[aA]ctive:\d+ )"), LineKind.TOTALS),
     # The totals are one message of several lines.
     (
         "aumsf",
         re.compile(r"^(?:active_file|unevictable|mapped|slab_reclaimable|free):\d+(?: |$)"),
-        Kind.MORE_TOTALS,
+        LineKind.MORE_TOTALS,
     ),
-    ("N", re.compile(r"^Node \d+ active_anon:"), Kind.NODE),
-    ("lp", re.compile(r"^(?:lowmem_reserve|protections?)\[\]:"), Kind.RESERVE),
-    ("A", NOMMU_FAILURE, Kind.NOMMU_FAILURE),
-    ("T", re.compile(r"^Tasks state "), Kind.TASKS),
-    ("T", re.compile(r"^Tasks in \S+ are going to be killed due to memory\.oom\.group"), Kind.MEMCG_GROUP),
-    ("OM", NO_KILLABLE, Kind.NO_KILLABLE),
-    ("OM", SKIPPED, Kind.SKIPPED),
-    ("NDHM", ZONE, Kind.ZONE),
-    ("NDHM", BUDDY, Kind.BUDDY),
-    ("CP", CPU, Kind.CPU),
-    ("o", CONSTRAINT, Kind.CONSTRAINT),
-    ("m", MEMCG_USAGE, Kind.MEMCG_USAGE),
-    ("M", MEMCG_STATS, Kind.MEMCG_STATS),
-    ("T", MEMCG_TASK, Kind.MEMCG_TASK),
-    ("K", PANIC, Kind.PANIC),
-    ("o", MARK, Kind.MARK),
-    ("0123456789STFN", _FOOTER, Kind.FOOTER),
-    ("[", _TASK_ROW, Kind.TASK_ROW),
-    (".[<\u2026", _ELIDED, Kind.ELIDED),
+    ("N", re.compile(r"^Node \d+ active_anon:"), LineKind.NODE),
+    ("lp", re.compile(r"^(?:lowmem_reserve|protections?)\[\]:"), LineKind.RESERVE),
+    ("A", NOMMU_FAILURE, LineKind.NOMMU_FAILURE),
+    ("T", re.compile(r"^Tasks state "), LineKind.TASKS),
+    (
+        "T",
+        re.compile(r"^Tasks in \S+ are going to be killed due to memory\.oom\.group"),
+        LineKind.MEMCG_GROUP,
+    ),
+    ("OM", NO_KILLABLE, LineKind.NO_KILLABLE),
+    ("OM", SKIPPED, LineKind.SKIPPED),
+    ("NDHM", ZONE, LineKind.ZONE),
+    ("NDHM", BUDDY, LineKind.BUDDY),
+    ("CP", CPU, LineKind.CPU),
+    ("o", CONSTRAINT, LineKind.CONSTRAINT),
+    ("m", MEMCG_USAGE, LineKind.MEMCG_USAGE),
+    ("M", MEMCG_STATS, LineKind.MEMCG_STATS),
+    ("T", MEMCG_TASK, LineKind.MEMCG_TASK),
+    ("K", PANIC, LineKind.PANIC),
+    ("o", MARK, LineKind.MARK),
+    ("0123456789STFN", _FOOTER, LineKind.FOOTER),
+    ("[", _TASK_ROW, LineKind.TASK_ROW),
+    (".[<\u2026", _ELIDED, LineKind.ELIDED),
 )
-_BY_FIRST: dict[str, list[tuple[re.Pattern[str], Kind]]] = {}
+_BY_FIRST: dict[str, list[tuple[re.Pattern[str], LineKind]]] = {}
 for _firsts, _pattern, _kind in _ANCHORED:
     for _first in _firsts:
         _BY_FIRST.setdefault(_first, []).append((_pattern, _kind))
 
 # Kinds whose start is free text (a task's name, say); the needle decides whether the pattern is worth trying.
 _NAMED = (
-    (" invoked oom", OOM_HEADER, Kind.OOM_HEADER),
-    ("oom-killer: gfp_mask=0x", OOM_HEADER, Kind.OOM_HEADER),
-    ("Killed process", KILLED, Kind.KILLED),
-    ("ill process", CHOSEN, Kind.CHOSEN),
-    ("page allocation failure", ALLOC_FAILURE, Kind.ALLOC_FAILURE),
-    (": vmalloc", VMALLOC_FAILURE, Kind.VMALLOC_FAILURE),
-    ("lowmemorykiller: ", LMK, Kind.LMK),
+    (" invoked oom", OOM_HEADER, LineKind.OOM_HEADER),
+    ("oom-killer: gfp_mask=0x", OOM_HEADER, LineKind.OOM_HEADER),
+    ("Killed process", KILLED, LineKind.KILLED),
+    ("ill process", CHOSEN, LineKind.CHOSEN),
+    ("page allocation failure", ALLOC_FAILURE, LineKind.ALLOC_FAILURE),
+    (": vmalloc", VMALLOC_FAILURE, LineKind.VMALLOC_FAILURE),
+    ("lowmemorykiller: ", LMK, LineKind.LMK),
 )
 _LMK_TAGS = ("lowmemorykiller", "lmkd")
 _FRAME_SIGN = re.compile(r"\+0x|\.(?:c|h|S|rs):")
 
 
-def classify(text: str, source: str = "kernel") -> Kind:
+def classify(text: str, source: str = "kernel") -> LineKind:
     """The kind of a message; `source` is the program that logged it."""
     if source != "kernel":
-        return Kind.LMK if source in _LMK_TAGS and LMK.match(text) else Kind.OTHER
+        return LineKind.LMK if source in _LMK_TAGS and LMK.match(text) else LineKind.OTHER
     if ("+0x" in text or "." in text) and _FRAME_SIGN.search(text) and parse_frame(text):
-        return Kind.FRAME
+        return LineKind.FRAME
     for needle, pattern, kind in _NAMED:
         if needle in text and pattern.match(text):
             return kind
@@ -180,8 +184,8 @@ def classify(text: str, source: str = "kernel") -> Kind:
         if pattern.match(text):
             return kind
     if " cpuset=" in text and CPUSET.match(text):
-        return Kind.CPUSET
-    return Kind.OTHER if crash_head(text) is None else Kind.CRASH
+        return LineKind.CPUSET
+    return LineKind.OTHER if crash_head(text) is None else LineKind.CRASH
 
 
 def panic_message(text: str) -> str:

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from orchestrator.oom.assembler import Assembler
 from orchestrator.oom.crashes import Crashes
 from orchestrator.oom.joining import Joiner
-from orchestrator.oom.lines import Kind
+from orchestrator.oom.lines import LineKind
 from orchestrator.oom.records import Event
-from orchestrator.oom.transport import MAX_LINE_BYTES, Line, read_line
+from orchestrator.oom.transport import MAX_LINE_BYTES, LogLine, read_line
 
 # Every message that can begin an event contains one of these whole, even when a mail program broke it in
 # two. Few and short, for each is a pass over the bytes.
@@ -170,7 +170,7 @@ class OomReader:
         for kind, line in self._joiner.flush():
             self._take(kind, line)
 
-    def _take(self, kind: Kind, line: Line) -> None:
+    def _take(self, kind: LineKind, line: LogLine) -> None:
         if self._crashes.take(kind, line):
             self._assembler.crash()
         else:

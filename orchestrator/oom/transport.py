@@ -16,7 +16,7 @@ from typing import NamedTuple
 MAX_LINE_BYTES = 16384
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """One message: text without prefixes and surrounding white space."""
 
     number: int
@@ -136,7 +136,7 @@ def _skip_to_inner_stamp(text: str, meta: _Meta) -> str:
     return _strip_kernel_columns(text[starts[-1] :], meta).strip() if starts else text
 
 
-def read_line(raw: bytes, number: int) -> list[Line]:
+def read_line(raw: bytes, number: int) -> list[LogLine]:
     """The messages in one line of input; none for a blank line. Never raises."""
     # A serial line ends in CR LF: without the CR most lines have nothing to be cleaned of.
     text = raw[:MAX_LINE_BYTES].rstrip(b"\r").decode("utf-8", "replace")
@@ -155,10 +155,10 @@ def read_line(raw: bytes, number: int) -> list[Line]:
     if not meta.stamped and "] " in text:
         text = _skip_to_inner_stamp(text, meta)
     if "\\" not in text and "#012" not in text:
-        line = Line(number, text, meta.stamped, meta.time_s, meta.caller, meta.source, continues)
+        line = LogLine(number, text, meta.stamped, meta.time_s, meta.caller, meta.source, continues)
         return [line] if text else []
     return [
-        Line(number, piece.strip(), meta.stamped, meta.time_s, meta.caller, meta.source, continues)
+        LogLine(number, piece.strip(), meta.stamped, meta.time_s, meta.caller, meta.source, continues)
         for piece in _ESCAPED_NEWLINE.split(text)
         if piece.strip()
     ]

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from orchestrator.mail.diff import FileDiff, FoundPatch
 from orchestrator.mail.hunk import Hunk, Shaped, shape, squeezed
-from orchestrator.patch_review.hunk_position import NoPlace, find_place
+from orchestrator.patch_review.hunk_position import NoPosition, find_place
 from orchestrator.patch_review.restore import Piece, respace, restore
 from orchestrator.patch_review.source_file import SourceFile
 from orchestrator.text.amounts import count_of
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Applicability:
     """The verdict, what was adapted or stands against it, and the patch restored for this base.
 
     For `ALREADY` the text is the reverse, which makes the base to compare with. `rebuilt` names lines of
@@ -57,21 +57,23 @@ class _Edit:
     placed: bool = False
 
 
-def check(patch: FoundPatch, base: Files, scope: str) -> Verdict:
+def check(patch: FoundPatch, base: Files, scope: str) -> Applicability:
     """The verdict on a patch for one base, whose files below `scope` are given. Pure."""
     if patch.missing:
-        return Verdict(Kind.INCOMPLETE, (*patch.missing, "not built: half a patch can be a worse kernel"))
+        return Applicability(
+            Kind.INCOMPLETE, (*patch.missing, "not built: half a patch can be a worse kernel")
+        )
     outside = [file.path for file in patch.files if not _is_inside(file, scope)]
     if outside:
         elsewhere = all(not _is_inside(file, scope) and _is_inside(file, "") for file in patch.files)
         kind = Kind.ELSEWHERE if elsewhere else Kind.OUTSIDE
-        return Verdict(kind, (f"outside {scope}: {', '.join(dict.fromkeys(outside))[:500]}",))
+        return Applicability(kind, (f"outside {scope}: {', '.join(dict.fromkeys(outside))[:500]}",))
     odd = [f"{file.path}: {file.odd}" for file in patch.files if file.odd]
     if odd:
-        return Verdict(Kind.REFUSED, (f"more than a change of text: {', '.join(odd)[:500]}",))
+        return Applicability(Kind.REFUSED, (f"more than a change of text: {', '.join(odd)[:500]}",))
     lacking = [file.path for file in patch.files if file.old_path and file.old_path not in base]
     if lacking:
-        return Verdict(Kind.LACKS, tuple(dict.fromkeys(lacking)))
+        return Applicability(Kind.LACKS, tuple(dict.fromkeys(lacking)))
     forward = [_edit(file, base, backwards=False) for file in patch.files]
     problems = [problem for edit in forward for problem in edit.problems]
     if not problems:
@@ -80,7 +82,7 @@ def check(patch: FoundPatch, base: Files, scope: str) -> Verdict:
     if not any(edit.problems for edit in backward) and any(edit.placed for edit in backward):
         return _made(backward, patch, base, backwards=True)
     behind = [problem for edit in backward for problem in edit.problems]
-    return Verdict(Kind.REFUSED, (*problems, *(f"in reverse: {problem}" for problem in behind)))
+    return Applicability(Kind.REFUSED, (*problems, *(f"in reverse: {problem}" for problem in behind)))
 
 
 def _is_inside(file: FileDiff, scope: str) -> bool:
@@ -122,7 +124,7 @@ def _edit(diff: FileDiff, base: Files, *, backwards: bool) -> _Edit:
 def _put(edit: _Edit, hunk: Hunk, shaped: Shaped, name: str, backwards: bool) -> None:
     start = hunk.new_start if backwards else hunk.old_start
     place = find_place(hunk, shaped, edit.file, start=start)
-    if isinstance(place, NoPlace):
+    if isinstance(place, NoPosition):
         moved = _moved(hunk, shaped, edit.file) if backwards else None
         if moved is None:
             edit.problems.append(f"{name}: {place.reason}")
@@ -175,7 +177,7 @@ def _moved(hunk: Hunk, shaped: Shaped, file: SourceFile) -> list[Piece] | None:
     return pieces
 
 
-def _made(edits: Sequence[_Edit], patch: FoundPatch, base: Files, *, backwards: bool) -> Verdict:
+def _made(edits: Sequence[_Edit], patch: FoundPatch, base: Files, *, backwards: bool) -> Applicability:
     result: dict[str, SourceFile] = dict(base)
     rebuilt: set[tuple[str, int]] = set()
     texts: list[str] = []
@@ -190,7 +192,7 @@ def _made(edits: Sequence[_Edit], patch: FoundPatch, base: Files, *, backwards: 
             result[edit.file.path] = SourceFile(edit.file.path, text)
         texts.append(unified(before, result.get(edit.file.path)))
     remarks = tuple(remark for edit in edits for remark in edit.remarks)
-    verdict = Verdict(Kind.APPLIES, remarks, "".join(texts), frozenset(rebuilt), result)
+    verdict = Applicability(Kind.APPLIES, remarks, "".join(texts), frozenset(rebuilt), result)
     if backwards:
         return replace(verdict, kind=Kind.ALREADY)
     return replace(verdict, kind=Kind.ADAPTED) if remarks else verdict

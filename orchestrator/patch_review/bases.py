@@ -18,7 +18,7 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.sources import source_of
 from orchestrator.mail.series import Arranged
-from orchestrator.patch_review.applicability import Files, Kind, Verdict, check
+from orchestrator.patch_review.applicability import Applicability, Files, Kind, check
 from orchestrator.patch_review.source_file import SourceFile
 
 SCOPE = BINDER.scope
@@ -42,7 +42,7 @@ class Checked:
     """A verdict on one base; `follows`: the numbers of patches that were applied before it."""
 
     base: str
-    verdict: Verdict
+    verdict: Applicability
     follows: tuple[int, ...] = ()
 
 
@@ -166,7 +166,7 @@ def _backward(
     return {number: checked[number] for number in numbers}
 
 
-def _proven(verdict: Verdict, files: Files, target: str) -> Verdict:
+def _proven(verdict: Applicability, files: Files, target: str) -> Applicability:
     """The same verdict after patch(1) has applied the restored patch with the expected result."""
     patch = Patch("restored.patch", verdict.text.encode(errors="surrogateescape"))
     try:

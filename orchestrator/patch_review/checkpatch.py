@@ -16,12 +16,12 @@ from orchestrator.errors import HostError
 from orchestrator.kernels.build import tree as trees
 from orchestrator.kernels.build.sandbox import Sandbox, run_sandboxed
 from orchestrator.kernels.build.tree import TreeFile
-from orchestrator.patch_review.applicability import Verdict
+from orchestrator.patch_review.applicability import Applicability
 
 FILES = ("checkpatch.pl", "const_structs.checkpatch", "spelling.txt")
 
 _RUN_S = 120.0
-_FINDING = re.compile(r"^([^:]*):(\d+): (ERROR|WARNING|CHECK):([A-Z_0-9]+): (.*)$")
+_WARNING = re.compile(r"^([^:]*):(\d+): (ERROR|WARNING|CHECK):([A-Z_0-9]+): (.*)$")
 # Without sign-off and description: of the mail's text only the diff is restored.
 _SCRIPT = (
     "umask 022; tar -xf -; cd scripts; code=0; "
@@ -42,7 +42,7 @@ class Scripts(Protocol):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckpatchWarning:
     """One remark of checkpatch; `judgeable` is False where it speaks of white space that was restored."""
 
     path: str
@@ -53,7 +53,7 @@ class Finding:
     judgeable: bool
 
 
-def run_checkpatch(scripts: Scripts, verdict: Verdict) -> list[Finding]:
+def run_checkpatch(scripts: Scripts, verdict: Applicability) -> list[CheckpatchWarning]:
     """What checkpatch says of the restored patch. Raises HostError when it breaks."""
     package = {f"scripts/{name}": TreeFile(scripts.file(name).read_bytes()) for name in FILES}
     package["restored.patch"] = TreeFile(verdict.text.encode(errors="surrogateescape"))
@@ -68,15 +68,15 @@ def run_checkpatch(scripts: Scripts, verdict: Verdict) -> list[Finding]:
             hint=done.excess,
             evidence=done.stderr.decode(errors="replace").splitlines()[-10:],
         )
-    return read_findings(done.stdout.decode(errors="replace"), {path for path, _ in verdict.rebuilt})
+    return read_warnings(done.stdout.decode(errors="replace"), {path for path, _ in verdict.rebuilt})
 
 
-def read_findings(output: str, restored: set[str]) -> list[Finding]:
+def read_warnings(output: str, restored: set[str]) -> list[CheckpatchWarning]:
     """The remarks in `--terse --showfile --show-types` output. `restored`: files with rebuilt white space."""
     found = []
     for line in output.splitlines():
-        if match := _FINDING.match(line):
+        if match := _WARNING.match(line):
             path, number, level, kind, text = match.groups()
             judgeable = path not in restored or _SPACE_TYPES.search(kind) is None
-            found.append(Finding(path, int(number), level, kind, text, judgeable))
+            found.append(CheckpatchWarning(path, int(number), level, kind, text, judgeable))
     return found

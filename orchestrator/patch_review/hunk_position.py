@@ -17,7 +17,7 @@ _MAX_CANDIDATES = 500
 
 
 @dataclass(frozen=True)
-class Place:
+class HunkPosition:
     """The index of the first line of the hunk's old side in the file."""
 
     index: int
@@ -25,7 +25,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class NoPlace:
+class NoPosition:
     """Why a hunk has no place."""
 
     reason: str
@@ -44,11 +44,15 @@ class _Score:
         return (self.agreeing, self.in_function)
 
 
-def find_place(hunk: Hunk, shaped: Shaped, file: SourceFile, *, start: int) -> Place | NoPlace:
+def find_place(hunk: Hunk, shaped: Shaped, file: SourceFile, *, start: int) -> HunkPosition | NoPosition:
     """The one place that fits; `start` is the line (from 1) that the hunk's header names for this side."""
     old = [squeezed(line.text) for line in shaped.old]
     if not old:
-        return Place(0, 0) if not file.lines else NoPlace("it shows no line of the base to find its place by")
+        return (
+            HunkPosition(0, 0)
+            if not file.lines
+            else NoPosition("it shows no line of the base to find its place by")
+        )
     context = sum(1 for line in shaped.lines if line.kind == " " and line.text.strip())
     scores = [
         score
@@ -56,14 +60,14 @@ def find_place(hunk: Hunk, shaped: Shaped, file: SourceFile, *, start: int) -> P
         if (score := _score(hunk, shaped, old, file, index, start)) and score.agreeing * 2 >= context
     ]
     if not scores:
-        return NoPlace(_why(hunk, shaped, file))
+        return NoPosition(_why(hunk, shaped, file))
     scores.sort(key=lambda score: (-score.agreeing, not score.in_function, score.distance))
     best = scores[0]
     if len(scores) > 1 and scores[1].merit == best.merit and best.agreeing < context:
-        return NoPlace(f"lines {best.index + 1} and {scores[1].index + 1} fit equally well")
+        return NoPosition(f"lines {best.index + 1} and {scores[1].index + 1} fit equally well")
     if len(scores) > 1 and scores[1].merit == best.merit and scores[1].distance == best.distance:
-        return NoPlace(f"lines {best.index + 1} and {scores[1].index + 1} fit equally well")
-    return Place(best.index, best.index + 1 - start)
+        return NoPosition(f"lines {best.index + 1} and {scores[1].index + 1} fit equally well")
+    return HunkPosition(best.index, best.index + 1 - start)
 
 
 def _candidates(shaped: Shaped, old: Sequence[str], file: SourceFile) -> list[int]:

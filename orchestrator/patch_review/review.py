@@ -14,10 +14,10 @@ from orchestrator.kernels.base import Progress
 from orchestrator.kernels.cache import Cache
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.diff import FoundPatch
-from orchestrator.mail.series import Arranged, Group, narrowed
+from orchestrator.mail.series import Arranged, PatchGroup, narrowed
 from orchestrator.patch_review.applicability import Kind
 from orchestrator.patch_review.bases import BaseSource, Checked, check_all, load_sources
-from orchestrator.patch_review.checkpatch import FILES, Finding, run_checkpatch
+from orchestrator.patch_review.checkpatch import FILES, CheckpatchWarning, run_checkpatch
 from orchestrator.patch_review.notes import notes
 from orchestrator.paths import cache_dir
 
@@ -27,7 +27,7 @@ class Style:
     """What a base's checkpatch says of the patch restored for it, or why it could not be asked."""
 
     base: str
-    findings: tuple[Finding, ...] = ()
+    warnings: tuple[CheckpatchWarning, ...] = ()
     failure: str = ""
 
 
@@ -150,7 +150,7 @@ def review_json(result: Review) -> dict[str, Any]:
     }
 
 
-def _group_json(group: Group, *, older: bool) -> dict[str, Any]:
+def _group_json(group: PatchGroup, *, older: bool) -> dict[str, Any]:
     return {
         "patches": list(group.numbers),
         "version": group.version,
@@ -190,7 +190,7 @@ def _patch_json(item: Reviewed) -> dict[str, Any]:
             {
                 "base": style.base,
                 "failure": style.failure or None,
-                "findings": [asdict(finding) for finding in style.findings],
+                "findings": [asdict(warning) for warning in style.warnings],
             }
             for style in item.style
         ],

@@ -13,7 +13,7 @@ from orchestrator.memory.sample import MemorySample
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.former_names import renamed
-from orchestrator.stage import AuditedPhase, Stage
+from orchestrator.stage import Stage, TrialPhase
 from orchestrator.text.amounts import count_of
 
 
@@ -106,7 +106,7 @@ class AuditRow(Frozen):
     compaction are those for this order and with or without __GFP_NORETRY as here.
     """
 
-    phase: AuditedPhase = Field(description="when they were made")
+    phase: TrialPhase = Field(description="when they were made")
     order: int = Field(description="of the page array: 2^order pages if it is to be contiguous")
     gfp_flags: str = Field(description="decoded, as kmalloc was asked")
     requests: int = Field(description="page arrays asked for")
@@ -125,7 +125,7 @@ class AuditRow(Frozen):
 class AuditPhase(Frozen):
     """One traced phase as a whole: what page arrays do not account for."""
 
-    phase: AuditedPhase = Field(description="which")
+    phase: TrialPhase = Field(description="which")
     made: int | None = Field(
         description="requests that the processes say they made, each with a page array: as many as were"
         " traced; null: they do not say"

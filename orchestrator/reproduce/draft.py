@@ -16,7 +16,7 @@ from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_load
-from orchestrator.reproduce.memory import FreeList, Plan, plan_memory, unit_bounds
+from orchestrator.reproduce.memory import Plan, ReportedFreeList, plan_memory, unit_bounds
 from orchestrator.reproduce.patches import Patched
 from orchestrator.reproduce.source import Chosen, Source, headline
 from orchestrator.scenario.dump import yaml_text
@@ -245,7 +245,7 @@ def _plain_target(load: Load) -> dict[str, Any]:
     }
 
 
-def _shortage_target(free: FreeList, plan: Plan) -> dict[str, Any]:
+def _shortage_target(free: ReportedFreeList, plan: Plan) -> dict[str, Any]:
     """Single pages near what was free, and never so few that the state itself would call the OOM killer."""
     floor_kb = 2 * plan.sysctls.get("vm.min_free_kbytes", 4 * KIB) + 8 * KIB
     wanted_kb = max(free.kb, floor_kb)

@@ -34,7 +34,7 @@ _COUNTED_ELSEWHERE = ("mapped", "shmem", "free_cma")
 
 
 @dataclass(frozen=True)
-class FreeList:
+class ReportedFreeList:
     """Blocks per order that an ordinary kernel request could have; `kb` is their sum."""
 
     blocks: tuple[int, ...]
@@ -54,7 +54,7 @@ class Plan:
     memory_mib: int
     cma_mib: int
     sysctls: dict[str, int]
-    free: FreeList | None
+    free: ReportedFreeList | None
     watermarks_kb: tuple[int | None, int | None, int | None]
     usage_kb: dict[str, int]
     """The composition that a picture rebuilds, divided by the scale; empty without one."""
@@ -114,7 +114,7 @@ def _managed_kb(event: MemoryEvent, facts: list[Fact]) -> int:
     return _UNKNOWN_MEMORY_KB
 
 
-def _free_list(event: MemoryEvent, facts: list[Fact]) -> FreeList | None:
+def _free_list(event: MemoryEvent, facts: list[Fact]) -> ReportedFreeList | None:
     """All zones' blocks without those that only atomic or movable requests may have."""
     blocks = [0] * _USUAL_ORDERS
     set_aside: list[str] = []
@@ -132,10 +132,10 @@ def _free_list(event: MemoryEvent, facts: list[Fact]) -> FreeList | None:
             facts.append(unknown("free list", "a plain one, or as the boot leaves it", "the text shows none"))
             return None
         facts.append(unknown("free list", f"{free_kb} kB in single pages", "the text shows their sum only"))
-        return FreeList((free_kb // 4, *[0] * (_USUAL_ORDERS - 1)), free_kb)
+        return ReportedFreeList((free_kb // 4, *[0] * (_USUAL_ORDERS - 1)), free_kb)
     if set_aside:
         facts.append(_reserve_fact(event, set_aside))
-    return FreeList(tuple(blocks), kb)
+    return ReportedFreeList(tuple(blocks), kb)
 
 
 def _reserve_fact(event: MemoryEvent, set_aside: Sequence[str]) -> Fact:
@@ -196,11 +196,11 @@ def _cma_mib(event: MemoryEvent, facts: list[Fact]) -> int:
 
 
 def _divided(
-    free: FreeList | None,
+    free: ReportedFreeList | None,
     marks: tuple[int | None, int | None, int | None],
     divisor: int,
     facts: list[Fact],
-) -> tuple[FreeList | None, tuple[int | None, int | None, int | None]]:
+) -> tuple[ReportedFreeList | None, tuple[int | None, int | None, int | None]]:
     facts.append(
         inferred(
             "free list and watermarks",
@@ -210,7 +210,7 @@ def _divided(
     )
     if free is not None:
         blocks = tuple(count // divisor for count in free.blocks)
-        free = FreeList(blocks, sum(4 * count << order for order, count in enumerate(blocks)))
+        free = ReportedFreeList(blocks, sum(4 * count << order for order, count in enumerate(blocks)))
     low, middle, high = (None if mark is None else mark // divisor for mark in marks)
     return free, (low, middle, high)
 
@@ -241,7 +241,7 @@ def _scale_fact(chosen: int, asked: int | None, managed_kb: int, guest_kb: int) 
 
 def _watermark_sysctls(
     marks: tuple[int | None, int | None, int | None],
-    free: FreeList | None,
+    free: ReportedFreeList | None,
     guest_kb: int,
     facts: list[Fact],
 ) -> dict[str, int]:
@@ -282,7 +282,7 @@ def _low_fact(low_kb: int) -> Fact:
     )
 
 
-def unit_bounds(free: FreeList, order: int, most: int) -> Iterator[dict[str, int]]:
+def unit_bounds(free: ReportedFreeList, order: int, most: int) -> Iterator[dict[str, int]]:
     """Bounds on usable units for the requested order and those below, as a scenario has them.
 
     At the requested order `most` may be left at most; below it about as much as was.

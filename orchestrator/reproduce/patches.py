@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import InputError
-from orchestrator.mail.series import Group, listed, missing_words
+from orchestrator.mail.series import PatchGroup, listed, missing_words
 from orchestrator.patch_review.applicability import Kind
 from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.review import Review, Reviewed, file_name, patch_files
@@ -59,7 +59,7 @@ def choose_patch(review: Review, wanted: Sequence[int], base: str | None) -> Pat
     return None
 
 
-def _candidates(groups: Sequence[Group]) -> Iterator[Group]:
+def _candidates(groups: Sequence[PatchGroup]) -> Iterator[PatchGroup]:
     """Where a series goes on no base, no other patch of the thread is tried in its place."""
     for group in groups:
         yield group
@@ -85,18 +85,18 @@ def _refusals(review: Review) -> Iterator[str]:
                 yield ascii_line(said.strip(": "))
 
 
-def _bases(review: Review, group: Group) -> list[str]:
+def _bases(review: Review, group: PatchGroup) -> list[str]:
     return [checked.base for checked in review.numbered(group.numbers[0]).checked]
 
 
-def _parts(review: Review, group: Group, base: str) -> Iterator[tuple[Reviewed, Checked]]:
+def _parts(review: Review, group: PatchGroup, base: str) -> Iterator[tuple[Reviewed, Checked]]:
     """The patches of a group with their verdict for one base, in the order of the group."""
     for number in group.numbers:
         item = review.numbered(number)
         yield from ((item, checked) for checked in item.checked if checked.base == base)
 
 
-def _goes(review: Review, group: Group, base: str, kinds: Sequence[Kind]) -> bool:
+def _goes(review: Review, group: PatchGroup, base: str, kinds: Sequence[Kind]) -> bool:
     """Every part does, but those that touch nothing which could be built; one part at least."""
     found = [checked.verdict for _, checked in _parts(review, group, base)]
     built = [verdict for verdict in found if verdict.kind is not Kind.ELSEWHERE]
@@ -104,7 +104,7 @@ def _goes(review: Review, group: Group, base: str, kinds: Sequence[Kind]) -> boo
     return whole and bool(built) and all(verdict.kind in kinds and verdict.text for verdict in built)
 
 
-def _patched(review: Review, group: Group, base: str, wanted: Sequence[int]) -> Patched:
+def _patched(review: Review, group: PatchGroup, base: str, wanted: Sequence[int]) -> Patched:
     parts = list(_parts(review, group, base))
     forward = [item.number for item, checked in parts if checked.verdict.kind in _FORWARD]
     back = [item.number for item, checked in parts if checked.verdict.kind is Kind.ALREADY]
@@ -132,7 +132,7 @@ def _files(review: Review, numbers: Iterable[int], base: str) -> tuple[tuple[str
 
 
 def _read_facts(
-    review: Review, group: Group, parts: Sequence[tuple[Reviewed, Checked]], wanted: Sequence[int]
+    review: Review, group: PatchGroup, parts: Sequence[tuple[Reviewed, Checked]], wanted: Sequence[int]
 ) -> Iterator[Fact]:
     for item, checked in parts:
         subject = item.patch.subject or "without a subject"
@@ -150,7 +150,7 @@ def _read_facts(
     yield from _other_facts(review, group, wanted)
 
 
-def _other_facts(review: Review, group: Group, wanted: Sequence[int]) -> Iterator[Fact]:
+def _other_facts(review: Review, group: PatchGroup, wanted: Sequence[int]) -> Iterator[Fact]:
     if wanted:
         yield inferred("patches", listed(group.numbers), "asked for with --patch")
         return

@@ -17,7 +17,7 @@ from orchestrator.files.atomic import write_atomic
 from orchestrator.kernels.lock import Lock, LockedVariant, contradictions, lock_of
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.scenario.dump import yaml_text
-from orchestrator.scenario.loading.document import Document, Place, read_document
+from orchestrator.scenario.loading.document import Document, Position, read_document
 from orchestrator.scenario.loading.problems import Problem
 
 _MOST_BYTES = 1 << 20
@@ -103,6 +103,6 @@ def _name(key: tuple[str | int, ...]) -> str:
     return f"{'.'.join(map(str, key))}: " if key else ""
 
 
-def _problem(path: Path, place: Place | None, what: str) -> str:
-    where = place or Place(1, 1)
+def _problem(path: Path, place: Position | None, what: str) -> str:
+    where = place or Position(1, 1)
     return str(Problem(str(path), where.line, where.column, what))

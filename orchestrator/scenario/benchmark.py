@@ -22,7 +22,7 @@ from orchestrator.scenario.fields import (
 from orchestrator.scenario.limits import limit
 from orchestrator.units import KIB
 
-When = Literal["relaxed", "target", "after"]
+MemoryState = Literal["relaxed", "target", "after"]
 Mode = Literal["libbinder", "raw"]
 
 DEFAULT_ITERATIONS = 200
@@ -38,7 +38,7 @@ _Held = Annotated[int, Field(strict=True, ge=0, le=limit("held"))]
 _Payload = Annotated[int, Field(strict=True, ge=4, le=limit("payload"), multiple_of=4)]
 _MapSize = Annotated[Size, size_between(4 * KIB, limit("map_bytes"))]
 _MinTime = Annotated[Duration, duration_between(0.001, 60)]
-_Whens = Annotated[tuple[When, ...], each_once("when", str), Field(min_length=1)]
+_Whens = Annotated[tuple[MemoryState, ...], each_once("when", str), Field(min_length=1)]
 
 _SIZES = "a benchmark each, in this order"
 _ITERATIONS = f"timed iterations of each size; {DEFAULT_ITERATIONS} where `min_time` is not given either"

@@ -38,7 +38,7 @@ ROOMS = (
     ),
     Room(
         "figures",
-        ("evidence/audit.py", "evidence/figures.py", "evidence/requests.py", "evidence/histogram.py",
+        ("evidence/audit.py", "evidence/measurements.py", "evidence/requests.py", "evidence/histogram.py",
          "evidence/benchmarks.py", "record/fallback.py", "record/output_log.py", "text/amounts.py",
          "binder.py", "units.py"),
         ("evidence", "text", "record/test_fallback.py", "record/test_output_log.py", "report"),

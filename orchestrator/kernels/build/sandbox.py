@@ -23,7 +23,7 @@ from typing import IO
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.host.cgroup import Exceeded, Group, find_place, limited_group
+from orchestrator.host.cgroup import ControlGroup, Exceeded, find_place, limited_group
 from orchestrator.host.privilege import confinement
 from orchestrator.host.process import find_program, finish, paste_ready, start
 from orchestrator.kernels import namespaces
@@ -173,7 +173,7 @@ def _excess(exceeded: Exceeded, limits: Limits) -> str:
 
 
 @contextmanager
-def _group(limits: Limits) -> Iterator[Group | None]:
+def _group(limits: Limits) -> Iterator[ControlGroup | None]:
     place = find_place()
     if place is None:
         yield None

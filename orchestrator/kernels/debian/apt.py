@@ -44,7 +44,7 @@ class SuiteMissing(ArchiveMovedOn):
 
 
 @dataclass(frozen=True)
-class Source:
+class PackageSource:
     """One suite of an archive."""
 
     archive: Archive
@@ -64,13 +64,15 @@ class IndexRecord:
     depends: str
 
 
-def sources_of(origin: Origin, archives: Iterable[Archive]) -> list[Source]:
+def sources_of(origin: Origin, archives: Iterable[Archive]) -> list[PackageSource]:
     """The suites of an origin's index, from every archive that should have them."""
     known = list(archives)
-    return [Source(archive, suite) for suite in origin.suites for archive in known if archive.has(suite)]
+    return [
+        PackageSource(archive, suite) for suite in origin.suites for archive in known if archive.has(suite)
+    ]
 
 
-def sources_text(sources: Iterable[Source], keys: Iterable[Path]) -> str:
+def sources_text(sources: Iterable[PackageSource], keys: Iterable[Path]) -> str:
     """The deb822 sources file. Only package lists are wanted: no translations, no contents.
 
     `keys` are trusted for archives that name none. Debian's own key is good for all of them: it is
@@ -161,8 +163,8 @@ class Apt:
         self.origin = origin
         self.architectures = tuple(architectures)
         self.config = root / "apt.conf"
-        self.sources: list[Source] = []
-        self.dropped: list[Source] = []
+        self.sources: list[PackageSource] = []
+        self.dropped: list[PackageSource] = []
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The argument list of an apt program that works on this state."""

@@ -19,7 +19,7 @@ from orchestrator.kernels.base import Progress
 from orchestrator.kernels.cache import Cache, CacheEntry, Make
 from orchestrator.kernels.debian import unpack
 from orchestrator.kernels.debian.apt import Apt, ArchiveMovedOn, deb_file_name, host_architecture, open_apt
-from orchestrator.kernels.debian.origins import Search
+from orchestrator.kernels.debian.origins import BaseSearch
 from orchestrator.kernels.debian.resolve import ResolvedBase, host_libc
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.modules import guest_modules
@@ -193,7 +193,7 @@ class _Fetch:
             return found
         self.progress(f"{self.base.name} {self.arch.name}: looking for packages")
         if resolved is None:
-            search = Search(
+            search = BaseSearch(
                 self.base, self.arch, self.host_architecture, host_libc(), self._open, afresh=self.start_over
             )
             resolved = search.find()

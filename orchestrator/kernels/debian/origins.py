@@ -10,7 +10,7 @@ from typing import Protocol
 from orchestrator.arch import Arch
 from orchestrator.bases import Base, Origin
 from orchestrator.errors import HostError
-from orchestrator.kernels.debian.apt import INDEX_MAX_AGE_S, IndexRecord, Source, SuiteMissing
+from orchestrator.kernels.debian.apt import INDEX_MAX_AGE_S, IndexRecord, PackageSource, SuiteMissing
 from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, Version, packages_of, resolve
 from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 
@@ -18,7 +18,7 @@ from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 class Index(Protocol):
     """The package lists of an origin; `kernels.apt.Apt` is one."""
 
-    sources: list[Source]
+    sources: list[PackageSource]
 
     def show(self, names: Sequence[str]) -> list[IndexRecord]:
         """All versions of packages."""
@@ -28,7 +28,7 @@ class Index(Protocol):
 
 
 @dataclass(frozen=True)
-class Search:
+class BaseSearch:
     """One base that is looked for on this host. `afresh`: trust no index that was fetched before."""
 
     base: Base

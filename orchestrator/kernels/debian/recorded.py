@@ -23,7 +23,7 @@ from orchestrator.kernels.debian.apt import (
     INDEX_MAX_AGE_S,
     ArchiveMovedOn,
     IndexRecord,
-    Source,
+    PackageSource,
     host_architecture,
     open_apt,
 )
@@ -47,7 +47,7 @@ _HEADER_PACKAGES = 3
 class Index(Protocol):
     """The package lists of an origin; `kernels.apt.Apt` is one."""
 
-    sources: list[Source]
+    sources: list[PackageSource]
 
     def show(self, names: Sequence[str]) -> list[IndexRecord]:
         """All versions of packages."""

@@ -6,14 +6,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.doctor.finding import Diagnosis, State
+from orchestrator.doctor.condition import Examination, State
 from orchestrator.text.amounts import count_of
 
 _STYLES: dict[State, str] = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 _STATE_COLUMNS = 9
 
 
-def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
+def print_diagnosis(diagnosis: Examination, console: Console) -> None:
     """All findings, and whether a run can be made."""
     width = max(len(finding.what) for finding in diagnosis.findings) + 2
     for finding in diagnosis.findings:
@@ -27,7 +27,7 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     console.print(Text(_conclusion(diagnosis)), soft_wrap=True)
 
 
-def _conclusion(diagnosis: Diagnosis) -> str:
+def _conclusion(diagnosis: Examination) -> str:
     states = [finding.state for finding in diagnosis.findings]
     faults, warnings = states.count("fault"), states.count("warning")
     if not diagnosis.ready:

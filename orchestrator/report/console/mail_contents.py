@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.series import listed, missing_words
-from orchestrator.mail.table import Table
-from orchestrator.mail.table_comparison import Comparison, RowPair, one_way_mb_s
+from orchestrator.mail.table import MailTable
+from orchestrator.mail.table_comparison import RowPair, TableComparison, one_way_mb_s
 from orchestrator.oom.explain import explain
 from orchestrator.patch_review.applicability import Kind
 from orchestrator.patch_review.bases import Checked
@@ -55,12 +55,12 @@ def _tables(contents: Contents) -> Iterator[str]:
         yield from _comparison(comparison)
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: MailTable) -> Iterator[str]:
     title = f", after '{table.title}'" if table.title else ""
     yield f"  line {table.line}: {table.label or 'no label'}{title}, {count_of('row', len(table.rows))}"
 
 
-def _comparison(item: Comparison) -> Iterator[str]:
+def _comparison(item: TableComparison) -> Iterator[str]:
     yield f"  {item.changed} against {item.base} ({item.how}); above 1 means that {item.changed} is faster"
     width = min(max(len(name) for name in [_MEAN, *(pair.name for pair in item.pairs)]), _NAME_WIDTH)
     yield f"  {'':{width}}   Time    CPU  Iterations  printed  one way MB/s {item.changed} / {item.base}"
@@ -136,7 +136,7 @@ def _style(style: Style) -> Iterator[str]:
     if style.failure:
         yield f"     {name}: not run: {style.failure}"
         return
-    yield f"     {name}: {count_of('finding', len(style.findings)) if style.findings else 'no findings'}"
-    for finding in style.findings[:_MAX_SHOWN]:
-        level = finding.level if finding.judgeable else "not judgeable: restored"
-        yield f"       - {finding.path}:{finding.line}: {level}: {finding.text} ({finding.kind})"
+    yield f"     {name}: {count_of('finding', len(style.warnings)) if style.warnings else 'no findings'}"
+    for warning in style.warnings[:_MAX_SHOWN]:
+        level = warning.level if warning.judgeable else "not judgeable: restored"
+        yield f"       - {warning.path}:{warning.line}: {level}: {warning.text} ({warning.kind})"

@@ -22,7 +22,7 @@ _SHOWN_CONSOLE_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Case:
+class ReportCase:
     """One test. At most one of the last three is set.
 
     `failures` say what is not as expected, `error` why it is no evidence, `skipped` why it is not judged.
@@ -51,7 +51,7 @@ class Suite:
 
     name: str
     variant: str | None
-    cases: tuple[Case, ...]
+    cases: tuple[ReportCase, ...]
 
     @property
     def passed(self) -> bool:
@@ -97,46 +97,50 @@ def _planned(report: RunReport) -> Iterator[TrialKey]:
                 yield TrialKey(trial.mode, trial.clock, trial.block, trial.variant, trial.fork, trial.stage)
 
 
-def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> Case:
+def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> ReportCase:
     cold = not report.manifest.scenario.trials.fork
     name = f"round {key.block}, cold" if cold else f"block {key.block}, fork {key.fork}"
     name += "" if key.stage == "trigger" else f", {key.stage}"
     if result is None:
-        return Case(name, error="was not run")
+        return ReportCase(name, error="was not run")
     judged = judge_trial(report.manifest.scenario.expectations.get(key.variant), result)
     match judged.judgement:
         case Judgement.NOT_MET:
-            return Case(name, result, failures=judged.why)
+            return ReportCase(name, result, failures=judged.why)
         case Judgement.NO_EVIDENCE:
-            return Case(name, result, error="; ".join(judged.why))
+            return ReportCase(name, result, error="; ".join(judged.why))
         case Judgement.NOT_JUDGED:
-            return Case(name, result, skipped=f"not judged: {'; '.join(judged.why)}")
+            return ReportCase(name, result, skipped=f"not judged: {'; '.join(judged.why)}")
         case Judgement.MET:
-            return Case(name, result)
+            return ReportCase(name, result)
 
 
-def _whole(report: RunReport) -> Iterator[Case]:
+def _whole(report: RunReport) -> Iterator[ReportCase]:
     verdict = report.verdict
-    yield Case("evidence is complete", error="; ".join(few(verdict.missing)) if verdict.missing else None)
+    yield ReportCase(
+        "evidence is complete", error="; ".join(few(verdict.missing)) if verdict.missing else None
+    )
     if verdict.conclusion is Conclusion.COMPARED_ONLY:
-        yield Case("verdict", skipped=headline(verdict).removeprefix("Verdict: "))
+        yield ReportCase("verdict", skipped=headline(verdict).removeprefix("Verdict: "))
     for each in verdict.passes:
         yield from _variants(report, each.clock)
         for control in each.controls:
             name = f"{control.first} and its twin {control.second}, {each.clock}"
             failures = (control.difference or "not identical",) if control.identical is False else ()
-            yield Case(name, failures=failures)
+            yield ReportCase(name, failures=failures)
 
 
-def _variants(report: RunReport, clock: Clock) -> Iterator[Case]:
+def _variants(report: RunReport, clock: Clock) -> Iterator[ReportCase]:
     """What all trials of a variant together are to show."""
     for name, expectation in report.manifest.scenario.expectations.items():
         own = [result for result in report.results if (result.variant, result.clock) == (name, clock)]
         if unknown := untraced(expectation):
             traced = any(result.stage == "audit-trigger" and result.outcome.is_evidence for result in own)
-            yield Case(f"{name} was traced, {clock}", failures=() if traced else tuple(unknown))
+            yield ReportCase(f"{name} was traced, {clock}", failures=() if traced else tuple(unknown))
         if expectation.kernel_bug:
-            yield Case(f"{name} has a kernel bug, {clock}", failures=tuple(unmet_by_all(expectation, own)))
+            yield ReportCase(
+                f"{name} has a kernel bug, {clock}", failures=tuple(unmet_by_all(expectation, own))
+            )
 
 
 def summary_of(result: TrialResult) -> str:
@@ -150,7 +154,7 @@ def summary_of(result: TrialResult) -> str:
     return "; ".join(parts)
 
 
-def evidence_of(report: RunReport, case: Case) -> list[str]:
+def evidence_of(report: RunReport, case: ReportCase) -> list[str]:
     """What proves a case that did not pass: sentences, the first OOM, the end of the console."""
     lines = [*case.failures] + ([case.error] if case.error is not None else [])
     result = case.result

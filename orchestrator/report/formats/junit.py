@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from orchestrator.report.formats.cases import Case, Suite, evidence_of, suites_of, summary_of
+from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline, sample_line
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import RunReport
@@ -60,7 +60,7 @@ def _properties(report: RunReport, suite: Suite) -> Iterator[tuple[str, str]]:
             yield "kernel", manifest.artefacts[variant.base].release
 
 
-def _case(report: RunReport, suite: Suite, case: Case) -> TestCase:
+def _case(report: RunReport, suite: Suite, case: ReportCase) -> TestCase:
     element = TestCase(case.name, suite.name)
     element.time = case.result.host_seconds if case.result is not None else 0.0
     if case.passed:

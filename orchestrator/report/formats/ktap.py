@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.report.formats.cases import Case, Suite, evidence_of, suites_of, summary_of
+from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline, sample_line
 from orchestrator.text.plain import ascii_line
 from orchestrator.verdict.judged_run import RunReport
@@ -44,7 +44,7 @@ def _suite(report: RunReport, suite: Suite) -> Iterator[str]:
         yield _result(number, case.name, passed=case.passed, detail=_detail(case))
 
 
-def _detail(case: Case) -> str:
+def _detail(case: ReportCase) -> str:
     """A directive where one fits, and diagnostic data. `ERROR`: the test could not be made."""
     if case.error is not None:
         return f"ERROR {case.error}"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.clock import Clock
 from orchestrator.oom.explain import explain
-from orchestrator.report.formats.facts import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.formats.mail_layout import heading, item, paragraph, shell_lines, table
+from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
     control_line,
     few,

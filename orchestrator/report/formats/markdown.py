@@ -10,7 +10,7 @@ from orchestrator.analysis.picture_table import PictureTable
 from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.oom.explain import explain
 from orchestrator.report import picture as picture_report
-from orchestrator.report.formats.facts import amount, trigger_words, variant_lines, what_was_run
+from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
     control_line,
     few,

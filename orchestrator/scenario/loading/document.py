@@ -32,7 +32,7 @@ _KINDS = frozenset(["map", "seq", "str", "int", "float", "bool", "null", "timest
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """Line and column, both from 1."""
 
     line: int
@@ -45,16 +45,16 @@ class Document:
 
     file: str
     data: Any = None
-    keys: dict[Path, Place] = field(default_factory=dict)
-    values: dict[Path, Place] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    values: dict[Path, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     nodes_read: int = 0
 
-    def complain(self, place: Place, what: str, nearest: str | None = None) -> None:
+    def complain(self, place: Position, what: str, nearest: str | None = None) -> None:
         """Note a problem at `place`."""
         self.problems.append(Problem(self.file, place.line, place.column, what, nearest))
 
-    def key_place(self, path: Path) -> Place | None:
+    def key_place(self, path: Path) -> Position | None:
         """Where the key at `path` stands, or the nearest thing above it that has a place."""
         for length in range(len(path), 0, -1):
             # An item of a list has no key; it stands for itself.
@@ -63,7 +63,7 @@ class Document:
                 return places[path[:length]]
         return self.values.get(())
 
-    def value_place(self, path: Path) -> Place | None:
+    def value_place(self, path: Path) -> Position | None:
         """Where the value at `path` stands, or the nearest thing above it that has a place."""
         return self.values.get(path) or self.key_place(path)
 
@@ -79,7 +79,7 @@ def read_document(text: str, file: str) -> Document:
     try:
         root = yaml.compose(text)
         if root is None:
-            document.complain(Place(1, 1), "the file is empty")
+            document.complain(Position(1, 1), "the file is empty")
             return document
         document.data = _read(document, yaml, root, (), 0)
     except MarkedYAMLError as error:
@@ -87,22 +87,22 @@ def read_document(text: str, file: str) -> Document:
     except ReaderError as error:
         document.complain(_offset_place(text, error.position), "a control character that YAML does not allow")
     except RecursionError:
-        document.complain(Place(1, 1), "nested too deeply for a scenario")
+        document.complain(Position(1, 1), "nested too deeply for a scenario")
     except _TooMuch as error:
-        document.complain(Place(1, 1), str(error))
+        document.complain(Position(1, 1), str(error))
     except (YAMLError, ValueError) as error:
-        document.complain(Place(1, 1), f"not readable as YAML: {error}")
+        document.complain(Position(1, 1), f"not readable as YAML: {error}")
     return document
 
 
-def _offset_place(text: str, offset: int) -> Place:
+def _offset_place(text: str, offset: int) -> Position:
     before = text[:offset]
-    return Place(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+    return Position(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
 
 
-def _error_place(error: MarkedYAMLError) -> Place:
+def _error_place(error: MarkedYAMLError) -> Position:
     mark = error.problem_mark or error.context_mark
-    return Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
+    return Position(1, 1) if mark is None else Position(mark.line + 1, mark.column + 1)
 
 
 def _plain_words(error: MarkedYAMLError) -> str:
@@ -116,8 +116,8 @@ def _plain_words(error: MarkedYAMLError) -> str:
     return f"not readable as YAML: {problem}"
 
 
-def _place(node: Any) -> Place:
-    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+def _place(node: Any) -> Position:
+    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _read(document: Document, yaml: YAML, node: Any, path: Path, depth: int) -> Any:

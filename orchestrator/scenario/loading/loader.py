@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.loading.advice import advise
-from orchestrator.scenario.loading.document import Document, Place, read_document
+from orchestrator.scenario.loading.document import Document, Position, read_document
 from orchestrator.scenario.loading.files import (
     find_patch,
     find_scenario,
@@ -25,7 +25,7 @@ from orchestrator.scenario.loading.overrides import Override, apply_overrides, n
 from orchestrator.scenario.loading.patched import PATCHED, Taken, fit, keep_taken, replace_variants
 from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 from orchestrator.scenario.loading.profile import fill_in, name_profile
-from orchestrator.scenario.loading.wording import Finding, findings, shown
+from orchestrator.scenario.loading.wording import Complaint, complaints, shown
 from orchestrator.scenario.models import Scenario, unknown_variants
 
 _MANY = 50
@@ -84,7 +84,7 @@ def load_text(
     if not isinstance(document.data, dict):
         if not document.problems:
             what = f"a scenario is a section with keys, not {shown(document.data)}"
-            document.complain(Place(1, 1), what)
+            document.complain(Position(1, 1), what)
         raise ScenarioInvalid(document.problems, hint=_HINT)
     name_profile(document)
     strangers = _strangers(document.data) if patches else []
@@ -105,14 +105,14 @@ def load_text(
     problems += where.problems([*unknown, *found])
     if problems or scenario is None:
         raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
-    warnings = where.problems(Finding(advice.path, advice.what, at_key=True) for advice in advise(scenario))
+    warnings = where.problems(Complaint(advice.path, advice.what, at_key=True) for advice in advise(scenario))
     sources = {name: each.source for name, each in taken.items() if name in scenario.expectations}
     return LoadedScenario(scenario, source, text, where, tuple(warnings), sources)
 
 
 def refuse(loaded: LoadedScenario, problems: Iterable[Cross]) -> None:
     """ScenarioInvalid, with their places, where there are problems that only a device's backend can know."""
-    found = [Finding(problem.path, problem.what, problem.nearest, at_key=True) for problem in problems]
+    found = [Complaint(problem.path, problem.what, problem.nearest, at_key=True) for problem in problems]
     if found:
         raise ScenarioInvalid(loaded.where.problems(found), hint=_HINT)
 
@@ -143,16 +143,16 @@ class Whereabouts:
                 return override
         return None
 
-    def problems(self, found: Iterable[Finding]) -> list[Problem]:
-        """The findings with their places."""
+    def problems(self, found: Iterable[Complaint]) -> list[Problem]:
+        """The complaints with their positions."""
         return [self._problem(finding) for finding in found]
 
-    def _problem(self, finding: Finding) -> Problem:
+    def _problem(self, finding: Complaint) -> Problem:
         override = self.override(finding.path)
         if override is not None:
             return Problem(override.option, None, None, finding.what, finding.nearest)
         seek = self.document.key_place if finding.at_key else self.document.value_place
-        place = seek(self._in_file(finding.path)) or Place(1, 1)
+        place = seek(self._in_file(finding.path)) or Position(1, 1)
         return Problem(self.document.file, place.line, place.column, finding.what, finding.nearest)
 
     def _in_file(self, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -173,9 +173,9 @@ def _without_echo(problems: list[Problem]) -> list[Problem]:
     return kept
 
 
-def _resolve_patches(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Finding]:
+def _resolve_patches(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Complaint]:
     """Make the patches in `data` absolute; a finding for each that does not exist."""
-    found: list[Finding] = []
+    found: list[Complaint] = []
     for patches, path in _patch_lists(data):
         for index, patch in enumerate(patches):
             if not isinstance(patch, str):
@@ -187,7 +187,7 @@ def _resolve_patches(data: dict[str, Any], folder: Path, where: Whereabouts) -> 
             file = find_patch(Path(patch), folders)
             if file is None:
                 hint = nearest_file(Path(Path(patch).name), [folders[0] / Path(patch).parent, *folders])
-                found.append(Finding((*path, index), f"no such patch file: {shown(patch)}", hint))
+                found.append(Complaint((*path, index), f"no such patch file: {shown(patch)}", hint))
             else:
                 patches[index] = str(file)
     return found
@@ -201,27 +201,27 @@ def _patch_lists(data: dict[str, Any]) -> Iterator[tuple[list[Any], tuple[str, .
             yield patches, ("variants", name, "patches")
 
 
-def _validate(data: dict[str, Any]) -> tuple[Scenario | None, list[Finding]]:
+def _validate(data: dict[str, Any]) -> tuple[Scenario | None, list[Complaint]]:
     try:
         return Scenario.model_validate(data), []
     except ValidationError as error:
-        found = findings(error, data)
+        found = complaints(error, data)
         more = [*_second_look(data, found), *_strangers(data)]
         return None, found + [finding for finding in more if finding not in found]
 
 
-def _strangers(data: dict[str, Any]) -> list[Finding]:
+def _strangers(data: dict[str, Any]) -> list[Complaint]:
     """Expectations of variants that do not exist: a check that needs nothing else to be valid."""
     variants, expectations = data.get("variants"), data.get("expectations")
     if not isinstance(variants, dict) or not isinstance(expectations, dict):
         return []
     return [
-        Finding(("expectations", *problem.path), problem.what, problem.nearest, True, True)
+        Complaint(("expectations", *problem.path), problem.what, problem.nearest, True, True)
         for problem in unknown_variants(expectations, variants)
     ]
 
 
-def _second_look(data: dict[str, Any], found: list[Finding]) -> list[Finding]:
+def _second_look(data: dict[str, Any], found: list[Complaint]) -> list[Complaint]:
     """Problems between fields that the first problems hid.
 
     Pydantic checks relations only in models whose fields are all valid. So what was wrong is left
@@ -237,7 +237,7 @@ def _second_look(data: dict[str, Any], found: list[Finding]) -> list[Finding]:
         touched = {path[:-1] for path in left_out} | left_out
         return [
             finding
-            for finding in findings(error, rest)
+            for finding in complaints(error, rest)
             if finding.crosses_fields and touched.isdisjoint({finding.path, finding.path[:-1]})
         ]
     return []

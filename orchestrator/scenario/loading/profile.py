@@ -21,7 +21,7 @@ from orchestrator.scenario.device import Device
 from orchestrator.scenario.fields import Model, Name, Prose
 from orchestrator.scenario.loading.document import Document, read_document
 from orchestrator.scenario.loading.files import read_scenario_text
-from orchestrator.scenario.loading.wording import Finding, shown
+from orchestrator.scenario.loading.wording import Complaint, shown
 from orchestrator.text.nearest import nearest
 
 Kind = Literal["text", "public", "assumption"]
@@ -41,7 +41,7 @@ class Provenance(Model):
     )
 
 
-class Fact(Provenance):
+class DeviceFact(Provenance):
     """Something known of the device that no guest of ours has, for people to read."""
 
     value: int | str = Field(description="the figure, as its source has it")
@@ -56,7 +56,7 @@ class Profile(Model):
     provenance: dict[str, Provenance] = Field(
         description="by figure; a sysctl's figure is called `sysctls.NAME`"
     )
-    facts: dict[str, Fact] = Field(description="what is known beside, by name")
+    facts: dict[str, DeviceFact] = Field(description="what is known beside, by name")
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def name_profile(document: Document) -> None:
             document.values["device", _KEY] = document.values["device",]
 
 
-def fill_in(document: Document) -> list[Finding]:
+def fill_in(document: Document) -> list[Complaint]:
     """Add the profile's figures to the scenario's device, in place, where it has none of its own.
 
     Returns what is wrong with the profile's name.
@@ -121,7 +121,7 @@ def fill_in(document: Document) -> list[Finding]:
         return []
     if not isinstance(name, str) or name not in profile_files():
         what = f"no device profile is called {shown(name)}; there are: {', '.join(profile_files())}"
-        return [Finding(("device", _KEY), what, nearest(name, profile_files()))]
+        return [Complaint(("device", _KEY), what, nearest(name, profile_files()))]
     for key, value in deepcopy(load_profile(name).device).items():
         own = device.get(key)
         if key in _BY_KEY and isinstance(own, dict):

@@ -22,7 +22,7 @@ _TOO_SHORT = "must have at least one entry"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Complaint:
     """A problem at a path of the user's data; `at_key` when the key is to blame, not its value."""
 
     path: Path
@@ -33,37 +33,37 @@ class Finding:
     missing: bool = False
 
 
-def findings(error: ValidationError, data: Any) -> list[Finding]:
+def complaints(error: ValidationError, data: Any) -> list[Complaint]:
     """What `error` says about `data`, in plain words, without repetition."""
-    found: dict[tuple[Path, str], Finding] = {}
+    found: dict[tuple[Path, str], Complaint] = {}
     for detail in error.errors(include_url=False):
-        for finding in _finding(detail, data):
-            found.setdefault((finding.path, finding.what), finding)
-    return [finding for finding in found.values() if not _is_echo(finding, found.values())]
+        for complaint in _complaint(detail, data):
+            found.setdefault((complaint.path, complaint.what), complaint)
+    return [complaint for complaint in found.values() if not _is_echo(complaint, found.values())]
 
 
-def _is_echo(finding: Finding, found: Iterable[Finding]) -> bool:
+def _is_echo(complaint: Complaint, found: Iterable[Complaint]) -> bool:
     """Pydantic calls a list too short when its only item is bad."""
-    return finding.what == _TOO_SHORT and any(
-        other is not finding and other.path[: len(finding.path)] == finding.path for other in found
+    return complaint.what == _TOO_SHORT and any(
+        other is not complaint and other.path[: len(complaint.path)] == complaint.path for other in found
     )
 
 
-def _finding(detail: ErrorDetails, data: Any) -> Iterator[Finding]:
+def _complaint(detail: ErrorDetails, data: Any) -> Iterator[Complaint]:
     path, at_key = _user_path(detail["loc"], data)
     context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
             yield _unknown_key(path, data)
         case "missing":
-            yield Finding(path, f"the key '{detail['loc'][-1]}' is missing", at_key=True, missing=True)
+            yield Complaint(path, f"the key '{detail['loc'][-1]}' is missing", at_key=True, missing=True)
         case _ if detail["type"] == CROSS_FIELD:
             for problem in context["problems"]:
                 blamed, _ = _user_path((*path, *problem.path), data)
-                yield Finding(blamed, problem.what, problem.nearest, True, True)
+                yield Complaint(blamed, problem.what, problem.nearest, True, True)
         case _:
             what, hint = _value_words(detail, context)
-            yield Finding(path, what, hint, at_key)
+            yield Complaint(path, what, hint, at_key)
 
 
 def _user_path(loc: tuple[int | str, ...], data: Any) -> tuple[Path, bool]:
@@ -92,7 +92,7 @@ def _steps_below(data: Any) -> Container[object]:
     return data if isinstance(data, dict) else ()
 
 
-def _unknown_key(path: Path, data: Any) -> Finding:
+def _unknown_key(path: Path, data: Any) -> Complaint:
     key = str(path[-1])
     shape = shape_at(path[:-1], data)
     keys = shape.keys if shape else ()
@@ -103,7 +103,7 @@ def _unknown_key(path: Path, data: Any) -> Finding:
         here = ".".join(str(step) for step in path)
         hint = elsewhere[0] if len(elsewhere) == 1 and elsewhere[0] != here else None
     what = f"unknown key '{key}'{_where(path[:-1])}; the keys are {', '.join(keys)}"
-    return Finding(path, what, hint, at_key=True)
+    return Complaint(path, what, hint, at_key=True)
 
 
 def _where(path: Path) -> str:

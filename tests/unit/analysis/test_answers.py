@@ -16,7 +16,7 @@ from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import AuditPhase, AuditRow, TargetState, TrialResult
 from orchestrator.scenario.models import Scenario
-from orchestrator.stage import AuditedPhase, Stage
+from orchestrator.stage import Stage, TrialPhase
 from tests.unit.analysis.trials import row, scenario, trial
 
 FRAGMENTED = "fragmentation: {target: {usable_units: {order: 3, max: 300}}, stressors: [pipes]}\n"
@@ -26,7 +26,7 @@ TARGET = TargetState(
 )  # fmt: skip
 
 
-def audited(phase: AuditedPhase, contiguous: int, fell_back: int = 0, refused: int = 0) -> AuditRow:
+def audited(phase: TrialPhase, contiguous: int, fell_back: int = 0, refused: int = 0) -> AuditRow:
     return AuditRow(
         phase=phase, order=3, gfp_flags="GFP_KERNEL", requests=contiguous + fell_back + refused,
         contiguous=contiguous, fell_back=fell_back, refused=refused, reclaims=2, reclaim_us=300,
@@ -34,7 +34,7 @@ def audited(phase: AuditedPhase, contiguous: int, fell_back: int = 0, refused: i
     )  # fmt: skip
 
 
-def whole(phase: AuditedPhase, oom_kills: int) -> AuditPhase:
+def whole(phase: TrialPhase, oom_kills: int) -> AuditPhase:
     return AuditPhase(
         phase=phase, made=None, requests=0, other_reclaims=0, other_reclaim_us=0, other_compactions=0,
         other_compact_us=0, oom_kills=oom_kills, taken_kb=0,

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance, summarise_audit
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, RequestSummary, TrialResult
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 from tests.unit.analysis.trials import trial
 
 ROW = AuditRow(
@@ -52,7 +52,7 @@ def test_every_count_is_of_its_own_name() -> None:
 
 
 def test_totals_come_phase_by_phase() -> None:
-    phases: tuple[AuditedPhase, ...] = ("after", "trigger", "target", "relaxed")
+    phases: tuple[TrialPhase, ...] = ("after", "trigger", "target", "relaxed")
     wholes = tuple(PHASE.model_copy(update={"phase": phase}) for phase in phases)
     totals = summary(*(traced(name, audit_phases=wholes) for name in ("second", "first"))).totals
     assert [(each.phase, each.variant) for each in totals] == [

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.analysis.paths import PathShare, path_lines, paths_of
 from orchestrator.clock import Clock
 from orchestrator.record.result import AuditPhase, AuditRow, RequestPaths
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 from tests.unit.analysis.trials import trial
 
 ONE = PathShare(
@@ -105,14 +105,14 @@ def test_shares_in_words(share: PathShare, clock: Clock, words: str) -> None:
     assert share.words(clock) == words
 
 
-def audited(phase: AuditedPhase, requests: int = 10) -> AuditRow:
+def audited(phase: TrialPhase, requests: int = 10) -> AuditRow:
     return AuditRow(
         phase=phase, order=3, gfp_flags="GFP_KERNEL", requests=requests, contiguous=requests - 3, fell_back=2,
         refused=1, reclaims=4, reclaim_us=30, compactions=5, compact_us=70,
     )  # fmt: skip
 
 
-def whole(phase: AuditedPhase, oom_kills: int = 0) -> AuditPhase:
+def whole(phase: TrialPhase, oom_kills: int = 0) -> AuditPhase:
     return AuditPhase(
         phase=phase, made=None, requests=0, other_reclaims=0, other_reclaim_us=0, other_compactions=0,
         other_compact_us=0, oom_kills=oom_kills, taken_kb=0,
@@ -144,7 +144,7 @@ def test_an_audit_is_added_up_by_phase() -> None:
 
 
 def test_phases_come_in_the_order_of_a_trial() -> None:
-    phases: tuple[AuditedPhase, ...] = ("after", "trigger", "target", "relaxed")
+    phases: tuple[TrialPhase, ...] = ("after", "trigger", "target", "relaxed")
     rows = tuple(audited(phase) for phase in phases)
     paths = paths_of([trial("first", 1, audit=rows)])
     assert list(paths) == ["relaxed", "target", "trigger", "after"]

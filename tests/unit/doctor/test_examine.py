@@ -14,8 +14,8 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.doctor import look
+from orchestrator.doctor.condition import Condition
 from orchestrator.doctor.examine import examine
-from orchestrator.doctor.finding import Finding
 from orchestrator.errors import ExitCode, HostError
 from orchestrator.host.process import Completed, run
 
@@ -130,7 +130,9 @@ def test_a_look_that_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch, error
     monkeypatch.setattr(look, "sandbox", _raise(error))
     monkeypatch.setattr(look, "processors", _raise(error))
     monkeypatch.setattr(look, "accelerator", _raise(error))
-    found: dict[str, Finding] = {each.what: each for each in examine(["arm64"], print, probe=False).findings}
+    found: dict[str, Condition] = {
+        each.what: each for each in examine(["arm64"], print, probe=False).findings
+    }
     assert found["sandbox"].state == "fault", "a run would break there, too"
     assert found["processors"].state == "warning"
     assert "could not be found out" in found["accelerator for arm64"].detail

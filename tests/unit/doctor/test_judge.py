@@ -6,22 +6,22 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.doctor import judge
-from orchestrator.doctor.facts import (
+from orchestrator.doctor.condition import Condition, State, diagnosis
+from orchestrator.doctor.machine import (
     Accelerator,
     Archives,
     Interpreter,
     Library,
     Memory,
-    Place,
     Processors,
     Programs,
     SandboxTrial,
+    StderrTerminal,
     Stored,
-    Terminal,
     User,
     Version,
+    WritablePlace,
 )
-from orchestrator.doctor.finding import Finding, State, diagnosis
 from orchestrator.errors import ExitCode
 from orchestrator.guests.accelerator_report import KVM_BROKEN, AcceleratorReport
 from orchestrator.host.programs import all_needs
@@ -46,11 +46,11 @@ def named(*names: str) -> Programs:
     return Programs(NEEDS, tuple(need for need in NEEDS if need.name in names))
 
 
-def only(findings: object) -> Finding:
+def only(findings: object) -> Condition:
     """The one finding that is not fine."""
     assert hasattr(findings, "__iter__")
     (finding,) = [each for each in findings if each.state != "ok"]
-    assert isinstance(finding, Finding)
+    assert isinstance(finding, Condition)
     return finding
 
 
@@ -166,13 +166,15 @@ def test_a_host_that_is_busier_than_it_has_cores_is_said(load: float | None, sta
 @pytest.mark.parametrize(
     ("place", "needed_now", "state"),
     [
-        (Place("/c", 500_000_000), True, "ok"),
-        (Place("/c", 499_999_999), True, "fault"),
-        (Place("/c", 499_999_999), False, "warning"),
-        (Place("/c", 0, "No space left on device"), False, "fault"),
+        (WritablePlace("/c", 500_000_000), True, "ok"),
+        (WritablePlace("/c", 499_999_999), True, "fault"),
+        (WritablePlace("/c", 499_999_999), False, "warning"),
+        (WritablePlace("/c", 0, "No space left on device"), False, "fault"),
     ],
 )
-def test_space_is_a_fault_only_where_it_is_needed_now(place: Place, needed_now: bool, state: State) -> None:
+def test_space_is_a_fault_only_where_it_is_needed_now(
+    place: WritablePlace, needed_now: bool, state: State
+) -> None:
     finding = judge.judge_place("cache", place, need_bytes=500_000_000, remedy="free", needed_now=needed_now)
     assert (finding.state, finding.remedy) == (state, "" if state == "ok" else "free")
 
@@ -185,9 +187,11 @@ def test_what_is_cached_needs_no_download() -> None:
 
 
 def test_no_terminal_is_no_fault_and_a_narrow_one_is_said() -> None:
-    assert judge.judge_terminal(Terminal(is_terminal=False, kind="", columns=0, encoding="")).state == "ok"
+    assert (
+        judge.judge_terminal(StderrTerminal(is_terminal=False, kind="", columns=0, encoding="")).state == "ok"
+    )
     for columns, state in ((79, "warning"), (80, "ok")):
-        facts = Terminal(is_terminal=True, kind="xterm", columns=columns, encoding="utf-8")
+        facts = StderrTerminal(is_terminal=True, kind="xterm", columns=columns, encoding="utf-8")
         assert judge.judge_terminal(facts).state == state
 
 
@@ -204,7 +208,7 @@ def test_a_library_is_held_against_the_version_that_is_wanted(wanted: str, found
 
 
 def test_one_fault_is_enough_and_warnings_are_none() -> None:
-    fine = Finding(what="a", state="ok", detail="")
+    fine = Condition(what="a", state="ok", detail="")
     poor = fine.model_copy(update={"state": "warning"})
     broken = fine.model_copy(update={"state": "fault"})
     assert diagnosis([fine, poor], "").exit_code is ExitCode.MET

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.evidence.audit import PhaseFacts, audit_trial
+from orchestrator.evidence.audit import PhaseContext, audit_trial
 from orchestrator.evidence.histogram import HistogramRow, dropped_hits, parse_histogram
 from orchestrator.protocol.records import AuditEnd, Histogram, parse_record
 from orchestrator.record.result import AuditPhase, AuditRow
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 
 DATA = Path(__file__).parents[2] / "data" / "audit"
 RELEASES = {
@@ -22,7 +22,7 @@ RELEASES = {
     "6.1-x86_64": "6.1.0-56-amd64",
 }
 ARRAY_BYTES = 32768
-FACTS = PhaseFacts((ARRAY_BYTES,))
+FACTS = PhaseContext((ARRAY_BYTES,))
 KCALLOC = "GFP_KERNEL|__GFP_ZERO"
 KVCALLOC = "GFP_KERNEL|__GFP_NOWARN|__GFP_NORETRY|__GFP_ZERO"
 
@@ -36,7 +36,7 @@ def recorded(name: str) -> tuple[list[Histogram], list[AuditEnd]]:
 
 
 def audit(
-    records: list[Histogram], ends: list[AuditEnd], facts: PhaseFacts, release: str = RELEASES["6.1-arm64"]
+    records: list[Histogram], ends: list[AuditEnd], facts: PhaseContext, release: str = RELEASES["6.1-arm64"]
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
     return audit_trial(records, ends, {"trigger": facts, "after": facts}, release=release, page_bytes=4096)
 
@@ -58,7 +58,7 @@ def test_kvcalloc_is_served_in_full_and_tries_but_does_not_insist(
 
 @pytest.mark.parametrize(("guest", "made"), [("6.1-arm64", 134), ("6.12-arm64", 213), ("6.1-x86_64", 169)])
 def test_kcalloc_insists_and_a_process_dies_for_it(guest: str, made: int) -> None:
-    cut_off = PhaseFacts((ARRAY_BYTES,), unserved=1)
+    cut_off = PhaseContext((ARRAY_BYTES,), unserved=1)
     (row,), (phase,) = audit(*recorded(f"{guest}-kcalloc"), cut_off, RELEASES[guest])
     assert (row.gfp_flags, row.requests, row.contiguous) == (KCALLOC, made, made - 1)
     assert (row.fell_back, row.refused) == (0, 1)
@@ -68,7 +68,7 @@ def test_kcalloc_insists_and_a_process_dies_for_it(guest: str, made: int) -> Non
 def test_descriptor_tables_of_the_same_size_are_no_page_arrays() -> None:
     """300 held maps make the table of descriptors grow through 8192 and 32768 bytes, too."""
     records, ends = recorded("6.12-arm64-kvcalloc-held")
-    facts = PhaseFacts((8192, ARRAY_BYTES))
+    facts = PhaseContext((8192, ARRAY_BYTES))
     rows, (phase,) = audit_trial(
         records, ends, {"target": facts}, release=RELEASES["6.12-arm64"], page_bytes=4096
     )
@@ -96,7 +96,7 @@ def test_vmalloc_is_what_was_seen_of_it_and_no_flag(
     driver: str, unserved: int, rows: list[tuple[str, int, int, int, int]]
 ) -> None:
     """Drivers of tests/data: kcalloc that gives up, vcalloc alone, and three ways by turns."""
-    found, (phase,) = audit(*recorded(f"6.1-arm64-{driver}"), PhaseFacts((ARRAY_BYTES,), unserved))
+    found, (phase,) = audit(*recorded(f"6.1-arm64-{driver}"), PhaseContext((ARRAY_BYTES,), unserved))
     counts = [(row.gfp_flags, row.requests, row.contiguous, row.fell_back, row.refused) for row in found]
     assert counts == rows
     assert phase.vmalloc_seen
@@ -116,7 +116,7 @@ def without_vmalloc(driver: str) -> tuple[list[Histogram], list[AuditEnd]]:
 def test_where_vmalloc_is_not_seen_the_mmaps_tell(
     driver: str, unserved: int, fell_back: int, refused: int
 ) -> None:
-    (row,), (phase,) = audit(*without_vmalloc(driver), PhaseFacts((ARRAY_BYTES,), unserved))
+    (row,), (phase,) = audit(*without_vmalloc(driver), PhaseContext((ARRAY_BYTES,), unserved))
     assert (row.fell_back, row.refused) == (fell_back, refused)
     assert not phase.vmalloc_seen
 
@@ -126,12 +126,12 @@ def test_a_second_try_that_is_served_is_no_fallback() -> None:
     records, ends = without_vmalloc("6.1-arm64-noretry")
     served = next(record for record in records if record.table == "kmalloc")
     again = served.text.replace("69056", " 3520").replace("164", "436")
-    rows, _ = audit([*records, served.model_copy(update={"text": again})], ends, PhaseFacts((ARRAY_BYTES,)))
+    rows, _ = audit([*records, served.model_copy(update={"text": again})], ends, PhaseContext((ARRAY_BYTES,)))
     assert [(row.contiguous, row.fell_back, row.refused) for row in rows] == [(436, 0, 0), (164, 0, 436)]
 
 
 def test_what_vmalloc_could_not_serve_either_is_refused() -> None:
-    (row,), _ = audit(*recorded("6.1-arm64-kvcalloc"), PhaseFacts((ARRAY_BYTES,), unserved=33))
+    (row,), _ = audit(*recorded("6.1-arm64-kvcalloc"), PhaseContext((ARRAY_BYTES,), unserved=33))
     assert (row.contiguous, row.fell_back, row.refused) == (156, 411, 33)
 
 
@@ -147,7 +147,7 @@ def test_what_was_not_for_the_page_array_stays_with_the_phase() -> None:
 
 def test_phases_do_not_mix() -> None:
     records, ends = recorded("6.1-arm64-kvcalloc")
-    after: AuditedPhase = "after"
+    after: TrialPhase = "after"
     again = [record.model_copy(update={"phase": after}) for record in records]
     rows, phases = audit([*records, *again], ends, FACTS)
     assert [row.phase for row in rows] == [phase.phase for phase in phases] == ["trigger", "after"]
@@ -159,7 +159,7 @@ def test_a_kernel_whose_flags_are_not_known_gives_no_audit() -> None:
     assert audit(*recorded("6.1-arm64-kvcalloc"), FACTS, release="5.4.0") == ((), ())
 
 
-def table(name: str, text: str, phase: AuditedPhase = "trigger") -> Histogram:
+def table(name: str, text: str, phase: TrialPhase = "trigger") -> Histogram:
     return Histogram(event="requests", t_us=0, phase=phase, table=name, text=text)
 
 
@@ -168,7 +168,7 @@ def array(size: int, hits: int, flags: int = 3520) -> str:
 
 
 def served(size: int, page_bytes: int = 4096) -> tuple[AuditRow, AuditPhase]:
-    facts: dict[AuditedPhase, PhaseFacts] = {"trigger": PhaseFacts((size,))}
+    facts: dict[TrialPhase, PhaseContext] = {"trigger": PhaseContext((size,))}
     end = AuditEnd(event="audit", t_us=0, phase="trigger", requests=2, taken_kb=5)
     (row,), (phase,) = audit_trial(
         [table("kmalloc", array(size, 2))], [end], facts, release=RELEASES["6.1-arm64"], page_bytes=page_bytes
@@ -217,7 +217,7 @@ def test_what_the_kernel_did_is_laid_to_requests_of_its_order_and_insistence() -
 
 
 def test_order_0_is_everybodys() -> None:
-    facts: dict[AuditedPhase, PhaseFacts] = {"trigger": PhaseFacts((4096,))}
+    facts: dict[TrialPhase, PhaseContext] = {"trigger": PhaseContext((4096,))}
     work = "{ order: 0, gfp_flags: 3520 } hitcount: 5  ns: 3000\n"
     records = [table("kmalloc", array(4096, 1)), table("reclaim", work), table("compact", work)]
     (row,), (phase,) = audit_trial(records, [], facts, release=RELEASES["6.1-arm64"], page_bytes=4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.evidence.audit import PhaseFacts, audit_trial
+from orchestrator.evidence.audit import PhaseContext, audit_trial
 from orchestrator.evidence.requests import summarise_requests
 from orchestrator.oom.gfp import decode
 from orchestrator.protocol.records import Histogram, VmallocInfo
@@ -30,7 +30,7 @@ def histogram(*rows: tuple[str, int, int]) -> str:
 def summary(release: str, served: str, failed: str, unserved: int) -> RequestPaths:
     tables = {"kmalloc": served, "kmalloc_failed": failed}
     records = [Histogram(event="requests", t_us=0, table=table, text=text) for table, text in tables.items()]
-    facts = {"trigger": PhaseFacts((ARRAY_BYTES,), unserved)}
+    facts = {"trigger": PhaseContext((ARRAY_BYTES,), unserved)}
     rows, _ = audit_trial(records, (), facts, release=release, page_bytes=4096)  # type: ignore[arg-type]
     paths = summarise_requests(rows, tables, None, release=release)
     assert paths is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.deadline import Deadline
-from orchestrator.host.cgroup import Place, find_place, limited_group
+from orchestrator.host.cgroup import CgroupPlace, find_place, limited_group
 from orchestrator.host.privilege import confinement
 from orchestrator.host.process import finish, start
 from orchestrator.units import MIB
@@ -37,7 +37,7 @@ def test_the_nearest_group_that_hands_both_controllers_on_is_taken(tmp_path: Pat
         ("user.slice/app.slice/me.scope", "\n"),
     )  # fmt: skip
     group = root / "sys/fs/cgroup/user.slice/app.slice"
-    assert find_place(root) == Place(2, group, group)
+    assert find_place(root) == CgroupPlace(2, group, group)
 
 
 def test_one_controller_alone_is_no_limit(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_version_1_has_a_place_for_each_controller(tmp_path: Path) -> None:
     membership = "8:pids:/\n4:memory:/api\n0::/\n"
     root = host(tmp_path, membership, ("memory/api", ""), ("memory", ""), ("pids", ""))
     mounted = root / "sys/fs/cgroup"
-    assert find_place(root) == Place(1, mounted / "memory/api", mounted / "pids")
+    assert find_place(root) == CgroupPlace(1, mounted / "memory/api", mounted / "pids")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -63,7 +63,7 @@ def test_a_host_without_groups_has_no_place(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_used_after_all_gives_none(tmp_path: Path) -> None:
-    place = Place(2, tmp_path / "gone", tmp_path / "gone")
+    place = CgroupPlace(2, tmp_path / "gone", tmp_path / "gone")
     with limited_group(place, memory_bytes=MIB, processes=1) as group:
         assert group is None
 

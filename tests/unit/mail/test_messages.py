@@ -7,7 +7,7 @@ import base64
 
 import pytest
 
-from orchestrator.mail.message import Line, read_messages
+from orchestrator.mail.message import MailLine, read_messages
 from orchestrator.patch_review.source_file import SourceFile
 
 HEAD = "From: A <a@example.org>\nSubject: {}\n"
@@ -17,7 +17,7 @@ def texts(text: str | bytes) -> list[str]:
     return [line.text for line in lines(text)]
 
 
-def lines(text: str | bytes) -> list[Line]:
+def lines(text: str | bytes) -> list[MailLine]:
     data = text.encode() if isinstance(text, str) else text
     return [line for message in read_messages(data) for line in message.lines]
 

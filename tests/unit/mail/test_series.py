@@ -13,7 +13,7 @@ from orchestrator.errors import InputError
 from orchestrator.mail.contents import Contents, read_contents, read_files
 from orchestrator.mail.series import Arranged, listed, mark_of, missing_words, narrowed, numbers_of
 from orchestrator.patch_review import bases
-from orchestrator.patch_review.applicability import Kind, Verdict, unified
+from orchestrator.patch_review.applicability import Applicability, Kind, unified
 from orchestrator.patch_review.bases import BaseSource, check_all
 from orchestrator.patch_review.source_file import SourceFile
 
@@ -168,7 +168,7 @@ def test_a_series_is_narrowed_and_keeps_its_order() -> None:
 def _without_patch_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proof by patch(1) needs the sandbox, and is among the build tests."""
 
-    def proven(verdict: Verdict, files: object, target: str) -> Verdict:
+    def proven(verdict: Applicability, files: object, target: str) -> Applicability:
         assert files
         assert target == "a base"
         return verdict

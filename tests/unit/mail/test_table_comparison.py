@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.mail.message import read_messages
-from orchestrator.mail.table import Column, Row, Table, find_tables
-from orchestrator.mail.table_comparison import Comparison, compare, one_way_mb_s
+from orchestrator.mail.table import Column, MailTable, Row, find_tables
+from orchestrator.mail.table_comparison import TableComparison, compare, one_way_mb_s
 
 EQUAL_RUNS = "Iterations * CPU is "
 
@@ -19,16 +19,16 @@ def row(
     return Row(1, name, time_ns, time_ns if cpu_ns is None else cpu_ns, iterations, printed)
 
 
-def table(*rows: Row, label: str = "") -> Table:
-    return Table(1, label, "", (), rows)
+def table(*rows: Row, label: str = "") -> MailTable:
+    return MailTable(1, label, "", (), rows)
 
 
-def compared(first: Table, second: Table, added: str = "", removed: str = "") -> Comparison:
+def compared(first: MailTable, second: MailTable, added: str = "", removed: str = "") -> TableComparison:
     (found,) = compare([first, second], added, removed)
     return found
 
 
-def tables_of(text: str) -> list[Table]:
+def tables_of(text: str) -> list[MailTable]:
     return [table for message in read_messages(text.encode()) for table in find_tables(message.lines)]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.message import read_messages
-from orchestrator.mail.table import Table, find_tables
+from orchestrator.mail.table import MailTable, find_tables
 from orchestrator.mail.table_comparison import compare, one_way_mb_s
 from tests.unit.mail.texts import DATA
 
@@ -26,7 +26,7 @@ BM_no_size                 2 ms              1 ms          100
 """
 
 
-def tables_of(text: str) -> list[Table]:
+def tables_of(text: str) -> list[MailTable]:
     return [table for message in read_messages(text.encode()) for table in find_tables(message.lines)]
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.oom.joining import Joiner
-from orchestrator.oom.lines import Kind, classify, is_oom_panic, panic_message
+from orchestrator.oom.lines import LineKind, classify, is_oom_panic, panic_message
 from orchestrator.oom.reader import OomReader, read_events
 from orchestrator.oom.records import MemoryEvent, Process
-from orchestrator.oom.transport import Line, read_line
+from orchestrator.oom.transport import LogLine, read_line
 from tests.unit.oom.texts import memory_events, read_in_chunks
 
 TEXT = "Mem-Info: x"
@@ -18,37 +18,37 @@ TEXT = "Mem-Info: x"
 @pytest.mark.parametrize(
     ("raw", "line"),
     [
-        ("Mem-Info: x", Line(3, TEXT, stamped=False)),
-        ("   Mem-Info: x\r", Line(3, TEXT, stamped=False)),
-        ("[   12.345678] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=12.345678)),
-        ("[   12.345678][  T77] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=12.345678, caller="T77")),
-        ("<6>Mem-Info: x", Line(3, TEXT, stamped=True)),
-        ("<6>[    1.5] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=1.5)),
-        ("6,1207,2500000,-;Mem-Info: x", Line(3, TEXT, stamped=True, time_s=2.5)),
-        ("6,1207,2500000,-,caller=C1;Mem-Info: x", Line(3, TEXT, stamped=True, time_s=2.5, caller="C1")),
-        ("[Mon Nov 30 12:00:00 2026] Mem-Info: x", Line(3, TEXT, stamped=True)),
-        ("[Nov30 12:00] Mem-Info: x", Line(3, TEXT, stamped=True)),
-        ("[  +0.000004] Mem-Info: x", Line(3, TEXT, stamped=True)),
-        ("kern  :warn  : [    1.5] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=1.5)),
-        ("Nov 30 12:00:00 host kernel: [    1.5] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=1.5)),
-        ("2026-11-30T12:00:00Z host kernel: Mem-Info: x", Line(3, TEXT, stamped=True)),
-        ("Nov 30 12:00:00 [kernel] Mem-Info: x", Line(3, TEXT, stamped=True)),
-        ("host kernel: Mem-Info: x", Line(3, TEXT, stamped=True)),
-        ("Nov 30 12:00:00 host app[7]: Mem-Info: x", Line(3, TEXT, stamped=True, source="app")),
-        ("11-30 12:00:00.123   1   2 I lmkd    : Mem-Info: x", Line(3, TEXT, stamped=True, source="lmkd")),
-        ("I/lmkd (  9): Mem-Info: x", Line(3, TEXT, stamped=True, source="lmkd")),
-        ("[    1.5] [0: swapper: 0] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=1.5)),
-        ("> [    1.5] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=1.5)),
-        (">> | Mem-Info: x", Line(3, TEXT, stamped=False)),
-        ("&gt; [    1.5] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=1.5)),
-        ("\x1b[31mMem-Info: x\x1b[0m", Line(3, TEXT, stamped=False)),
-        ("Mem-Info:\u00a0x", Line(3, TEXT, stamped=False)),
-        ("~ # echo[    1.500000] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=1.5)),
-        ("a [    1.500000] b [    2.500000] Mem-Info: x", Line(3, TEXT, stamped=True, time_s=2.5)),
-        ("[    1.5] Mem-Info: x\\", Line(3, TEXT, stamped=True, time_s=1.5, continues=True)),
+        ("Mem-Info: x", LogLine(3, TEXT, stamped=False)),
+        ("   Mem-Info: x\r", LogLine(3, TEXT, stamped=False)),
+        ("[   12.345678] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=12.345678)),
+        ("[   12.345678][  T77] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=12.345678, caller="T77")),
+        ("<6>Mem-Info: x", LogLine(3, TEXT, stamped=True)),
+        ("<6>[    1.5] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=1.5)),
+        ("6,1207,2500000,-;Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=2.5)),
+        ("6,1207,2500000,-,caller=C1;Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=2.5, caller="C1")),
+        ("[Mon Nov 30 12:00:00 2026] Mem-Info: x", LogLine(3, TEXT, stamped=True)),
+        ("[Nov30 12:00] Mem-Info: x", LogLine(3, TEXT, stamped=True)),
+        ("[  +0.000004] Mem-Info: x", LogLine(3, TEXT, stamped=True)),
+        ("kern  :warn  : [    1.5] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=1.5)),
+        ("Nov 30 12:00:00 host kernel: [    1.5] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=1.5)),
+        ("2026-11-30T12:00:00Z host kernel: Mem-Info: x", LogLine(3, TEXT, stamped=True)),
+        ("Nov 30 12:00:00 [kernel] Mem-Info: x", LogLine(3, TEXT, stamped=True)),
+        ("host kernel: Mem-Info: x", LogLine(3, TEXT, stamped=True)),
+        ("Nov 30 12:00:00 host app[7]: Mem-Info: x", LogLine(3, TEXT, stamped=True, source="app")),
+        ("11-30 12:00:00.123   1   2 I lmkd    : Mem-Info: x", LogLine(3, TEXT, stamped=True, source="lmkd")),
+        ("I/lmkd (  9): Mem-Info: x", LogLine(3, TEXT, stamped=True, source="lmkd")),
+        ("[    1.5] [0: swapper: 0] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=1.5)),
+        ("> [    1.5] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=1.5)),
+        (">> | Mem-Info: x", LogLine(3, TEXT, stamped=False)),
+        ("&gt; [    1.5] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=1.5)),
+        ("\x1b[31mMem-Info: x\x1b[0m", LogLine(3, TEXT, stamped=False)),
+        ("Mem-Info:\u00a0x", LogLine(3, TEXT, stamped=False)),
+        ("~ # echo[    1.500000] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=1.5)),
+        ("a [    1.500000] b [    2.500000] Mem-Info: x", LogLine(3, TEXT, stamped=True, time_s=2.5)),
+        ("[    1.5] Mem-Info: x\\", LogLine(3, TEXT, stamped=True, time_s=1.5, continues=True)),
     ],
 )
-def test_prefixes(raw: str, line: Line) -> None:
+def test_prefixes(raw: str, line: LogLine) -> None:
     assert read_line(raw.encode(), 3) == [line]
 
 
@@ -60,7 +60,7 @@ def test_a_line_without_a_message(raw: str) -> None:
 @pytest.mark.parametrize("escape", ["\\x0a", "#012"])
 def test_escaped_ends_make_lines(escape: str) -> None:
     lines = read_line(f"[    1.5] first{escape} second {escape}{escape}".encode(), 4)
-    assert lines == [Line(4, text, stamped=True, time_s=1.5) for text in ("first", "second")]
+    assert lines == [LogLine(4, text, stamped=True, time_s=1.5) for text in ("first", "second")]
 
 
 def test_a_line_is_read_up_to_16_kib() -> None:
@@ -71,18 +71,18 @@ def test_a_line_is_read_up_to_16_kib() -> None:
 @pytest.mark.parametrize(
     ("text", "source", "kind"),
     [
-        ("Killing 'a' (7), adj 900", "lmkd", Kind.LMK),
-        ("Killing 'a' (7), adj 900", "lowmemorykiller", Kind.LMK),
-        ("Killing 'a' (7), adj 900", "app", Kind.OTHER),
-        ("nothing", "lmkd", Kind.OTHER),
-        ("Mem-Info:", "app", Kind.OTHER),
-        ("Mem-Info:", "kernel", Kind.MEM_INFO),
-        ("a.c: no frame", "kernel", Kind.OTHER),
-        ("sh cpuset=/ mems_allowed=0", "kernel", Kind.CPUSET),
-        ("kernel BUG at mm/slub.c:1!", "kernel", Kind.CRASH),
+        ("Killing 'a' (7), adj 900", "lmkd", LineKind.LMK),
+        ("Killing 'a' (7), adj 900", "lowmemorykiller", LineKind.LMK),
+        ("Killing 'a' (7), adj 900", "app", LineKind.OTHER),
+        ("nothing", "lmkd", LineKind.OTHER),
+        ("Mem-Info:", "app", LineKind.OTHER),
+        ("Mem-Info:", "kernel", LineKind.MEM_INFO),
+        ("a.c: no frame", "kernel", LineKind.OTHER),
+        ("sh cpuset=/ mems_allowed=0", "kernel", LineKind.CPUSET),
+        ("kernel BUG at mm/slub.c:1!", "kernel", LineKind.CRASH),
     ],
 )
-def test_kinds(text: str, source: str, kind: Kind) -> None:
+def test_kinds(text: str, source: str, kind: LineKind) -> None:
     assert classify(text, source) is kind
 
 
@@ -106,7 +106,7 @@ def test_panics_over_memory(message: str, over_memory: bool) -> None:
 def joined(*texts: str, stamped: int = 1) -> list[str]:
     """The messages of lines, of which the first `stamped` have a time stamp."""
     joiner = Joiner()
-    lines = [Line(number, text, stamped=number < stamped) for number, text in enumerate(texts)]
+    lines = [LogLine(number, text, stamped=number < stamped) for number, text in enumerate(texts)]
     done = [item for line in lines for item in joiner.feed(line)]
     return [line.text for _, line in [*done, *joiner.flush()]]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.oom.draft import tidy_comm
 from orchestrator.oom.explain import explain
 from orchestrator.oom.fields import (
     clean_flags,
@@ -16,6 +15,7 @@ from orchestrator.oom.fields import (
     pid_of,
     word_after,
 )
+from orchestrator.oom.partial_report import tidy_comm
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import Frame, MemoryEvent, Process, summary
 from orchestrator.oom.stack import first_caller, is_allocator, parse_frame

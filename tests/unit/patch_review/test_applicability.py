@@ -7,7 +7,7 @@ from orchestrator.mail.contents import read_contents
 from orchestrator.mail.diff import find_patches
 from orchestrator.mail.message import read_messages
 from orchestrator.patch_review.applicability import Kind, check
-from orchestrator.patch_review.checkpatch import read_findings
+from orchestrator.patch_review.checkpatch import read_warnings
 from orchestrator.patch_review.notes import notes
 from orchestrator.patch_review.source_file import SourceFile
 from tests.unit.mail.texts import (
@@ -139,8 +139,8 @@ def test_findings_about_restored_white_space_are_not_the_authors() -> None:
         f"{PATH}:760: CHECK:PARENTHESIS_ALIGNMENT: Alignment should match open parenthesis\n"
         f"{PATH}:761: WARNING:LINUX_VERSION_CODE: LINUX_VERSION_CODE should be avoided\n"
     )
-    assert [finding.judgeable for finding in read_findings(output, {PATH})] == [False, True]
-    assert [finding.judgeable for finding in read_findings(output, set())] == [True, True]
+    assert [finding.judgeable for finding in read_warnings(output, {PATH})] == [False, True]
+    assert [finding.judgeable for finding in read_warnings(output, set())] == [True, True]
 
 
 def test_paths_without_a_prefix_are_understood() -> None:

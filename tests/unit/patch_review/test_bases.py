@@ -22,9 +22,9 @@ from orchestrator.kernels.build.patch import Applied, Patch
 from orchestrator.kernels.build.tree import TreeFile
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.patch_review import bases, checkpatch
-from orchestrator.patch_review.applicability import Kind, Verdict
+from orchestrator.patch_review.applicability import Applicability, Kind
 from orchestrator.patch_review.bases import SCOPE, load_sources
-from orchestrator.patch_review.checkpatch import FILES, Finding, read_findings, run_checkpatch
+from orchestrator.patch_review.checkpatch import FILES, CheckpatchWarning, read_warnings, run_checkpatch
 from orchestrator.patch_review.source_file import SourceFile
 
 PATH = f"{SCOPE}/x.c"
@@ -125,7 +125,7 @@ def test_a_source_is_taken_from_the_cache_or_fetched(
 
 
 BEFORE = {PATH: SourceFile(PATH, "a\n")}
-VERDICT = Verdict(Kind.APPLIES, ("odd",), "diff\n", result={PATH: SourceFile(PATH, "b\n")})
+VERDICT = Applicability(Kind.APPLIES, ("odd",), "diff\n", result={PATH: SourceFile(PATH, "b\n")})
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ def test_checkpatch_is_run_on_the_restored_patch(
 
     monkeypatch.setattr(checkpatch, "run_sandboxed", sandboxed)
     scripts = SimpleNamespace(file=lambda name: tmp_path / name)
-    verdict = Verdict(Kind.ADAPTED, text="diff\n", rebuilt=frozenset({(PATH, 3)}))
+    verdict = Applicability(Kind.ADAPTED, text="diff\n", rebuilt=frozenset({(PATH, 3)}))
     if status == 0:
         assert run_checkpatch(scripts, verdict) == [
-            Finding(PATH, 3, "CHECK", "SPACING", "x", judgeable=False)
+            CheckpatchWarning(PATH, 3, "CHECK", "SPACING", "x", judgeable=False)
         ]
         return
     with pytest.raises(HostError, match="checkpatch broke") as caught:
@@ -190,8 +190,8 @@ def test_findings_line_by_line() -> None:
         f"{PATH}:12: WARNING:LONG_LINE: too long: x\nwords\n{PATH}:3: CHECK:OTHER: odd\n"
         "b.c:4: ERROR:SPACING: s\n"
     )
-    assert read_findings(output, {PATH}) == [
-        Finding(PATH, 12, "WARNING", "LONG_LINE", "too long: x", judgeable=False),
-        Finding(PATH, 3, "CHECK", "OTHER", "odd", judgeable=True),
-        Finding("b.c", 4, "ERROR", "SPACING", "s", judgeable=True),
+    assert read_warnings(output, {PATH}) == [
+        CheckpatchWarning(PATH, 12, "WARNING", "LONG_LINE", "too long: x", judgeable=False),
+        CheckpatchWarning(PATH, 3, "CHECK", "OTHER", "odd", judgeable=True),
+        CheckpatchWarning("b.c", 4, "ERROR", "SPACING", "s", judgeable=True),
     ]

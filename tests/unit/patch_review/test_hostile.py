@@ -15,7 +15,7 @@ from orchestrator.cli import app
 from orchestrator.errors import InputError
 from orchestrator.files.mails import load_mail
 from orchestrator.mail.contents import read_contents
-from orchestrator.patch_review.applicability import Kind, Verdict, check
+from orchestrator.patch_review.applicability import Applicability, Kind, check
 from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.review import Review, Reviewed, file_name
 from orchestrator.report.console.mail_contents import page
@@ -104,7 +104,7 @@ def test_the_command_ends_with_2_for_input_it_cannot_use(tmp_path: Path, data: b
 def test_names_of_written_files_hold_no_path() -> None:
     text = mail_of(SIMPLE_DIFF).replace("pages: change something", "../../etc/x\x1b[31m; rm -rf /")
     reviewed = Reviewed(1, only_patch(text.encode()), (), ())
-    name = file_name(reviewed, Checked("debian-6.1", Verdict(Kind.APPLIES)))
+    name = file_name(reviewed, Checked("debian-6.1", Applicability(Kind.APPLIES)))
     assert name.startswith("01-")
     assert "/" not in name
     assert name.isascii()

@@ -8,8 +8,8 @@ import pytest
 from orchestrator.mail.diff import FoundPatch, find_patches
 from orchestrator.mail.hunk import Hunk, HunkLine, Shaped, shape
 from orchestrator.mail.message import read_messages
-from orchestrator.patch_review.applicability import Files, Kind, Verdict, check, unified
-from orchestrator.patch_review.hunk_position import NoPlace, Place, find_place
+from orchestrator.patch_review.applicability import Applicability, Files, Kind, check, unified
+from orchestrator.patch_review.hunk_position import HunkPosition, NoPosition, find_place
 from orchestrator.patch_review.restore import Piece, _indent, _partners, respace, restore
 from orchestrator.patch_review.source_file import SourceFile
 
@@ -27,58 +27,63 @@ def hunk(*raw: str, section: str = "", start: int = 1) -> Hunk:
     return Hunk(1, start, old, start, new, section, raw)
 
 
-def place(base: str, *raw: str, start: int = 1, section: str = "") -> Place | NoPlace:
+def place(base: str, *raw: str, start: int = 1, section: str = "") -> HunkPosition | NoPosition:
     own = hunk(*raw, section=section, start=start)
     found = shape(own)
     assert found is not None
     return find_place(own, found, SourceFile(PATH, base.replace(" ", "\n") + "\n"), start=start)
 
 
-EQUALLY = NoPlace("lines 1 and 4 fit equally well")
+EQUALLY = NoPosition("lines 1 and 4 fit equally well")
 
 
 @pytest.mark.parametrize(
     ("base", "raw", "start", "expected"),
     [
-        ("a b c", (" a", "-b", "+x", " c"), 1, Place(0, 0)),
-        ("z a b c", (" a", "-b", "+x", " c"), 1, Place(1, 1)),
-        ("a b c", (" a", "-b", "+x", " c"), 3, Place(0, -2)),
-        ("a b c a b c", (" a", "-b", "+x", " c"), 4, Place(3, 0)),
-        ("a b c a b c", (" a", "-b", "+x", " c"), 1, Place(0, 0)),
-        ("a b c z a b c", (" a", "-b", "+x", " c"), 3, NoPlace("lines 1 and 5 fit equally well")),
-        ("a b c a b d", (" a", "-b", "+x", " d"), 1, Place(3, 3)),
-        ("a b z z a b c", (" a", "-b", "+x", " c"), 3, Place(4, 2)),
+        ("a b c", (" a", "-b", "+x", " c"), 1, HunkPosition(0, 0)),
+        ("z a b c", (" a", "-b", "+x", " c"), 1, HunkPosition(1, 1)),
+        ("a b c", (" a", "-b", "+x", " c"), 3, HunkPosition(0, -2)),
+        ("a b c a b c", (" a", "-b", "+x", " c"), 4, HunkPosition(3, 0)),
+        ("a b c a b c", (" a", "-b", "+x", " c"), 1, HunkPosition(0, 0)),
+        ("a b c z a b c", (" a", "-b", "+x", " c"), 3, NoPosition("lines 1 and 5 fit equally well")),
+        ("a b c a b d", (" a", "-b", "+x", " d"), 1, HunkPosition(3, 3)),
+        ("a b z z a b c", (" a", "-b", "+x", " c"), 3, HunkPosition(4, 2)),
         ("a b z a b z", (" a", "-b", "+x", " c"), 1, EQUALLY),
-        ("z b c z", (" a", "-b", "+x", " c"), 1, Place(0, 0)),  # half of the context agrees
-        ("z b z", (" a", "-b", "+x", " c"), 1, NoPlace("the lines around the change are others in the base")),
-        ("a z c", (" a", "-b", "+x", " c"), 1, NoPlace("the base has no line 'b'")),
+        ("z b c z", (" a", "-b", "+x", " c"), 1, HunkPosition(0, 0)),  # half of the context agrees
+        (
+            "z b z",
+            (" a", "-b", "+x", " c"),
+            1,
+            NoPosition("the lines around the change are others in the base"),
+        ),
+        ("a z c", (" a", "-b", "+x", " c"), 1, NoPosition("the base has no line 'b'")),
         (
             "a z c b",
             (" a", "-b", "+x", " c"),
             1,
-            NoPlace("the lines around the change are others in the base"),
+            NoPosition("the lines around the change are others in the base"),
         ),
-        ("a c", (" a", "+x", " c"), 1, Place(0, 0)),
-        ("z a c", (" a", "+x", " c"), 1, Place(1, 1)),
-        ("a z c", (" a", "+x", " c"), 1, NoPlace("the lines around the change are others in the base")),
-        ("z b a c", (" b", " a", "+x", " c"), 1, Place(1, 1)),
-        ("z z a c", (" b", " a", "+x", " c"), 1, Place(1, 1)),
-        ("a", (" a", "+x"), 1, Place(0, 0)),
-        ("a", ("+x", " a"), 1, Place(0, 0)),
-        ("b", (" a", "+x"), 1, NoPlace("the lines around the change are others in the base")),
-        ("a b", ("-a", "-b", "+x"), 1, Place(0, 0)),
-        ("a z", ("-a", "-b", "+x"), 1, NoPlace("the base has no line 'b'")),
-        ("b", (" a", "-b"), 1, NoPlace("the lines around the change are others in the base")),
+        ("a c", (" a", "+x", " c"), 1, HunkPosition(0, 0)),
+        ("z a c", (" a", "+x", " c"), 1, HunkPosition(1, 1)),
+        ("a z c", (" a", "+x", " c"), 1, NoPosition("the lines around the change are others in the base")),
+        ("z b a c", (" b", " a", "+x", " c"), 1, HunkPosition(1, 1)),
+        ("z z a c", (" b", " a", "+x", " c"), 1, HunkPosition(1, 1)),
+        ("a", (" a", "+x"), 1, HunkPosition(0, 0)),
+        ("a", ("+x", " a"), 1, HunkPosition(0, 0)),
+        ("b", (" a", "+x"), 1, NoPosition("the lines around the change are others in the base")),
+        ("a b", ("-a", "-b", "+x"), 1, HunkPosition(0, 0)),
+        ("a z", ("-a", "-b", "+x"), 1, NoPosition("the base has no line 'b'")),
+        ("b", (" a", "-b"), 1, NoPosition("the lines around the change are others in the base")),
     ],
 )
-def test_places(base: str, raw: tuple[str, ...], start: int, expected: Place | NoPlace) -> None:
+def test_places(base: str, raw: tuple[str, ...], start: int, expected: HunkPosition | NoPosition) -> None:
     assert place(base, *raw, start=start) == expected
 
 
 def test_a_hunk_that_shows_nothing_belongs_into_an_empty_file() -> None:
     own = hunk("+x")
-    assert find_place(own, shaped("+x"), SourceFile(PATH, ""), start=0) == Place(0, 0)
-    expected = NoPlace("it shows no line of the base to find its place by")
+    assert find_place(own, shaped("+x"), SourceFile(PATH, ""), start=0) == HunkPosition(0, 0)
+    expected = NoPosition("it shows no line of the base to find its place by")
     assert find_place(own, shaped("+x"), SourceFile(PATH, "a\n"), start=0) == expected
 
 
@@ -93,11 +98,11 @@ def test_the_function_of_the_header_decides_between_equal_places(section: str, i
     own = hunk(*raw, section=section)
     found = find_place(own, shaped(*raw), SourceFile(PATH, FUNCTIONS), start=7)
     assert found == (
-        NoPlace("lines 9 and 3 fit equally well") if index is None else Place(index, index + 1 - 7)
+        NoPosition("lines 9 and 3 fit equally well") if index is None else HunkPosition(index, index + 1 - 7)
     )
     nowhere = find_place(own, shaped(" a", "-one();", " b"), SourceFile(PATH, FUNCTIONS), start=1)
     where = section.split("(")[0].split()[1]
-    assert nowhere == NoPlace(f"the lines around the change in {where}() are others in the base")
+    assert nowhere == NoPosition(f"the lines around the change in {where}() are others in the base")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,7 @@ def patch(diff: str) -> FoundPatch:
     return found
 
 
-def verdict(diff: str, base: str | None = BASE, scope: str = "d") -> Verdict:
+def verdict(diff: str, base: str | None = BASE, scope: str = "d") -> Applicability:
     files: Files = {} if base is None else {PATH: SourceFile(PATH, base)}
     return check(patch(diff), files, scope)
 

@@ -19,17 +19,17 @@ from orchestrator.files.mails import MAX_FILES, expanded, names_of
 from orchestrator.kernels.cache import Cache
 from orchestrator.mail.contents import read_contents
 from orchestrator.patch_review import bases, review
-from orchestrator.patch_review.applicability import Files, Kind, Verdict, unified
+from orchestrator.patch_review.applicability import Applicability, Files, Kind, unified
 from orchestrator.patch_review.bases import BaseSource, Checked
-from orchestrator.patch_review.checkpatch import Finding
+from orchestrator.patch_review.checkpatch import CheckpatchWarning
 from orchestrator.patch_review.review import Review, Reviewed, _file_text, file_name
 from tests.unit.mail.texts import BASE, DATA, FILES, LINES, PATH, changed_file, diff_to, mail_of, only_patch
 
 FIRST = changed_file([line.replace("int ret1 = 0;", "int ret1 = 1;") for line in LINES])
 MAIL = mail_of(diff_to(FIRST))
 FINDINGS = [
-    Finding(PATH, 7, "WARNING", "LONG_LINE", "too long", judgeable=False),
-    Finding(PATH, 8, "CHECK", "OTHER", "odd", judgeable=True),
+    CheckpatchWarning(PATH, 7, "WARNING", "LONG_LINE", "too long", judgeable=False),
+    CheckpatchWarning(PATH, 8, "CHECK", "OTHER", "odd", judgeable=True),
 ]
 
 
@@ -39,7 +39,7 @@ class Bases:
     def __init__(self) -> None:
         self.files: dict[str, Files] = {"debian-6.1": FILES, "debian-6.12": {PATH: FIRST}}
         self.failures: list[str] = []
-        self.findings: list[Finding] = FINDINGS
+        self.findings: list[CheckpatchWarning] = FINDINGS
         self.broken = ""
 
     def load(self, cache: Cache, arch: str, progress: Any) -> tuple[list[BaseSource], list[str]]:
@@ -49,7 +49,7 @@ class Bases:
         tree: Any = SimpleNamespace(scripts=lambda _names, _progress: "scripts")
         return [BaseSource(name, tree, files) for name, files in self.files.items()], self.failures
 
-    def checkpatch(self, scripts: object, verdict: Verdict) -> list[Finding]:
+    def checkpatch(self, scripts: object, verdict: Applicability) -> list[CheckpatchWarning]:
         assert scripts == "scripts"
         assert verdict.kind in (Kind.APPLIES, Kind.ADAPTED)
         if self.broken:
@@ -294,12 +294,14 @@ def reviewed(subject: str) -> Reviewed:
     ],
 )
 def test_names_of_files(subject: str, slug: str) -> None:
-    assert file_name(reviewed(subject), Checked("base", Verdict(Kind.ADAPTED))) == f"07-{slug}-base.patch"
+    assert (
+        file_name(reviewed(subject), Checked("base", Applicability(Kind.ADAPTED))) == f"07-{slug}-base.patch"
+    )
 
 
 @pytest.mark.parametrize("start", ["---", "+++ x", "diff x", "Index: x", "rename x", "copy x", "@@ x"])
 def test_no_remark_looks_like_the_head_of_a_diff(start: str) -> None:
-    checked = Checked("base", Verdict(Kind.ADAPTED, (f"{start}\x1b",), "text\n"), (1, 2))
+    checked = Checked("base", Applicability(Kind.ADAPTED, (f"{start}\x1b",), "text\n"), (1, 2))
     item = reviewed("[PATCH] x")
     text = _file_text(item, checked)
     assert "Comes after: 1, 2.\n" in text

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orchestrator.mail.hunk import squeezed
-from orchestrator.patch_review.applicability import Kind, Verdict, check
+from orchestrator.patch_review.applicability import Applicability, Kind, check
 from orchestrator.patch_review.source_file import SourceFile
 from tests.unit.mail.texts import (
     BASE,
@@ -28,16 +28,16 @@ from tests.unit.mail.texts import (
 )
 
 
-def verdict_on(data: bytes) -> Verdict:
+def verdict_on(data: bytes) -> Applicability:
     return check(only_patch(data), FILES, SCOPE)
 
 
-def same_change(verdict: Verdict, after: SourceFile) -> None:
+def same_change(verdict: Applicability, after: SourceFile) -> None:
     assert verdict.kind in (Kind.APPLIES, Kind.ADAPTED), verdict
     assert verdict.result[PATH].text == after.text
 
 
-def same_words(verdict: Verdict, after: SourceFile) -> None:
+def same_words(verdict: Applicability, after: SourceFile) -> None:
     assert verdict.kind is Kind.ADAPTED, verdict
     assert verdict.remarks
     got = [squeezed(line) for line in verdict.result[PATH].lines]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
 from orchestrator.clock import Clock
-from orchestrator.stage import AuditedPhase
+from orchestrator.stage import TrialPhase
 
 
 def audit_summary(clock: Clock, gfp_flags: str) -> AuditSummary:
@@ -27,7 +27,7 @@ def audit_summary(clock: Clock, gfp_flags: str) -> AuditSummary:
 
 
 def _total(
-    variant: str, phase: AuditedPhase, gfp_flags: str, contiguous: int, fell_back: int, refused: int
+    variant: str, phase: TrialPhase, gfp_flags: str, contiguous: int, fell_back: int, refused: int
 ) -> AuditTotal:
     requests = contiguous + fell_back + refused
     return AuditTotal(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.series import narrowed
-from orchestrator.patch_review.applicability import Kind, Verdict
+from orchestrator.patch_review.applicability import Applicability, Kind
 from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.review import Review, Reviewed
 from tests.unit.oom.texts import CONSOLES, CORPUS, ROOT, corpus_paths
@@ -91,7 +91,7 @@ def _checked(number: int, kinds: tuple[Kind, ...], follows: tuple[int, ...]) -> 
     return [
         Checked(
             base,
-            Verdict(kind, ("a remark",), DIFF if kind in good else ""),
+            Applicability(kind, ("a remark",), DIFF if kind in good else ""),
             tuple(before for before in follows if before < number),
         )
         for base, kind in zip(("debian-6.1", "debian-6.12"), kinds, strict=True)

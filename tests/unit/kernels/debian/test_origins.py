@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.bases import Origin, find_base
 from orchestrator.errors import HostError
-from orchestrator.kernels.debian.apt import IndexRecord, Source, SuiteMissing
-from orchestrator.kernels.debian.origins import Search
+from orchestrator.kernels.debian.apt import IndexRecord, PackageSource, SuiteMissing
+from orchestrator.kernels.debian.origins import BaseSearch
 from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.kernels.debian.sources import Archive
 from tests.unit.kernels.debian.test_resolve import BUSYBOX, kernel
@@ -26,7 +26,7 @@ class Lists:
     """The index of one origin: what it had when it was fetched before (None: never), and what it has now."""
 
     def __init__(self, suite: str, before: list[IndexRecord] | None, now: list[IndexRecord]) -> None:
-        self.sources = [Source(Archive(URI, frozenset({""}), "a.sources:1"), suite)]
+        self.sources = [PackageSource(Archive(URI, frozenset({""}), "a.sources:1"), suite)]
         self.records = before or []
         self.stale = before is None
         self.now = now
@@ -58,7 +58,7 @@ class Environment:
     def find(
         self, base: str = "debian-6.12", *, libc: tuple[int, ...] = OLD, afresh: bool = False
     ) -> ResolvedBase:
-        return Search(*find_base(base, "arm64"), "amd64", libc, self.open, afresh).find()
+        return BaseSearch(*find_base(base, "arm64"), "amd64", libc, self.open, afresh).find()
 
 
 def fresh(suite: str, records: list[IndexRecord]) -> Lists:

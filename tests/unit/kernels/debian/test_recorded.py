@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.bases import Origin, find_base
 from orchestrator.errors import HostError, InputError
-from orchestrator.kernels.debian.apt import ArchiveMovedOn, IndexRecord, Source, SuiteMissing
+from orchestrator.kernels.debian.apt import ArchiveMovedOn, IndexRecord, PackageSource, SuiteMissing
 from orchestrator.kernels.debian.recorded import Recall, recorded_packages
 from orchestrator.kernels.debian.sources import Archive
 from orchestrator.kernels.manifest import Package
@@ -26,7 +26,7 @@ class Lists:
     """The index of one suite, strict: it gives out only what it has, and only after an update."""
 
     def __init__(self, suite: str, records: Sequence[IndexRecord], *, gone: Sequence[str] = ()) -> None:
-        self.sources = [Source(Archive("http://mirror.example/debian", frozenset({""}), "a:1"), suite)]
+        self.sources = [PackageSource(Archive("http://mirror.example/debian", frozenset({""}), "a:1"), suite)]
         self.records = list(records)
         self.gone = gone
         self.ages: list[float] = []

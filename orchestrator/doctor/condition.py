@@ -14,7 +14,7 @@ from orchestrator.frozen import Frozen
 State = Literal["ok", "warning", "fault"]
 
 
-class Finding(Frozen):
+class Condition(Frozen):
     """One thing that a run needs, and how it stands."""
 
     what: str = Field(description="the thing in a word or two")
@@ -26,11 +26,11 @@ class Finding(Frozen):
     remedy: str = Field("", description="the command, or the words, that mend it; empty: nothing is to do")
 
 
-class Diagnosis(Frozen):
-    """All findings of one look at a machine."""
+class Examination(Frozen):
+    """All conditions of a run, as one look at a machine found them."""
 
     ready: bool = Field(description="a run can be made here: there is no fault")
-    findings: tuple[Finding, ...]
+    findings: tuple[Condition, ...]
     install: str = Field("", description="the one command that installs every package that is missing")
 
     @property
@@ -39,7 +39,7 @@ class Diagnosis(Frozen):
         return ExitCode.MET if self.ready else ExitCode.COULD_NOT_RUN
 
 
-def diagnosis(findings: Iterable[Finding], install: str) -> Diagnosis:
+def diagnosis(findings: Iterable[Condition], install: str) -> Examination:
     """The findings together."""
     found = tuple(findings)
-    return Diagnosis(ready=all(each.state != "fault" for each in found), findings=found, install=install)
+    return Examination(ready=all(each.state != "fault" for each in found), findings=found, install=install)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures in a trial's evidence: requests, page arrays, counters, memory. Pure."""
+"""What was measured, out of a trial's evidence: requests, page arrays, counters, memory. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from orchestrator.errors import InputError
-from orchestrator.evidence.audit import PhaseFacts, audit_trial
+from orchestrator.evidence.audit import PhaseContext, audit_trial
 from orchestrator.evidence.benchmarks import benchmark_facts
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.requests import summarise_requests
@@ -105,7 +105,7 @@ def audited(evidence: Evidence, trigger: Trigger) -> tuple[tuple[AuditRow, ...],
     if hello is None:
         return (), ()
     page_bytes, requests = hello.page_size_bytes, request_summary(evidence)
-    facts = PhaseFacts(
+    facts = PhaseContext(
         array_sizes=trigger.array_bytes(page_bytes),
         unserved=0 if requests is None else requests.errnos.get("ENOMEM", 0) + requests.in_flight,
     )

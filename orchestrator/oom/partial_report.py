@@ -16,10 +16,10 @@ from orchestrator.oom.fields import (
     pid_of,
     word_after,
 )
-from orchestrator.oom.lines import Kind
+from orchestrator.oom.lines import LineKind
 from orchestrator.oom.records import Buddy, EventType, MemoryEvent, Process, Zone
 from orchestrator.oom.stack import StackCollector
-from orchestrator.oom.transport import Line
+from orchestrator.oom.transport import LogLine
 from orchestrator.oom.usage import Usage
 from orchestrator.oom.vmalloc import missing, page_order
 
@@ -40,10 +40,10 @@ def tidy_comm(comm: str) -> str:
     return comm
 
 
-class Draft:
+class PartialReport:
     """One report being read. `family` is "oom", "alloc-failure" or "orphan" (no header seen yet)."""
 
-    def __init__(self, family: str, line: Line, *, trace_open: bool = False) -> None:
+    def __init__(self, family: str, line: LogLine, *, trace_open: bool = False) -> None:
         self.family = family
         self.caller = line.caller
         self.line = line.number
@@ -93,18 +93,18 @@ class Draft:
         """Whether the "oom-kill:constraint=" line was seen."""
         return "constraint" in self._fields
 
-    def wants(self, kind: Kind, text: str) -> bool:
+    def wants(self, kind: LineKind, text: str) -> bool:
         """Whether a line that names a task names the one of this report."""
-        match = (patterns.CPU if kind is Kind.CPU else patterns.CPUSET).match(text)
+        match = (patterns.CPU if kind is LineKind.CPU else patterns.CPUSET).match(text)
         if match is None:
             return False
         if self.trigger is None:
             return self.header_seen
         if not _same_comm(self.trigger.comm, match["comm"]):
             return False
-        return kind is not Kind.CPU or self.trigger.pid is None
+        return kind is not LineKind.CPU or self.trigger.pid is None
 
-    def take(self, kind: Kind, line: Line) -> None:
+    def take(self, kind: LineKind, line: LogLine) -> None:
         """Adds one message that belongs to this report."""
         self.idle_lines = 0
         handler = _HANDLERS.get(kind)
@@ -368,32 +368,32 @@ def _same_comm(left: str, right: str) -> bool:
     return left[:_COMM_MAX] == right.strip()[:_COMM_MAX]
 
 
-_HANDLERS: dict[Kind, Callable[[Draft, str], None]] = {
-    Kind.OOM_HEADER: Draft._oom_header,
-    Kind.ALLOC_FAILURE: Draft._alloc_failure,
-    Kind.VMALLOC_FAILURE: Draft._vmalloc_failure,
-    Kind.NOMMU_FAILURE: Draft._nommu_failure,
-    Kind.CPU: Draft._cpu,
-    Kind.CPUSET: Draft._cpuset,
-    Kind.CALL_TRACE: Draft._call_trace,
-    Kind.FRAME: Draft._frame,
-    Kind.MEM_INFO: Draft._dump,
-    Kind.TOTALS: Draft._totals,
-    Kind.MORE_TOTALS: Draft._totals,
-    Kind.NODE: Draft._node,
-    Kind.RESERVE: Draft._reserve,
-    Kind.ZONE: Draft._zone,
-    Kind.BUDDY: Draft._free_list,
-    Kind.FOOTER: Draft._footer,
-    Kind.ELIDED: Draft._elide,
-    Kind.MEMCG_USAGE: Draft._memcg_usage,
-    Kind.MEMCG_STATS: Draft._memcg_stats,
-    Kind.MEMCG_TASK: Draft._memcg_task,
-    Kind.MEMCG_GROUP: Draft._group,
-    Kind.CONSTRAINT: Draft._constraint,
-    Kind.CHOSEN: Draft._chosen,
-    Kind.KILLED: Draft._killed_line,
-    Kind.NO_KILLABLE: Draft._no_killable,
-    Kind.SKIPPED: Draft._skipped,
-    Kind.PANIC: Draft._panic,
+_HANDLERS: dict[LineKind, Callable[[PartialReport, str], None]] = {
+    LineKind.OOM_HEADER: PartialReport._oom_header,
+    LineKind.ALLOC_FAILURE: PartialReport._alloc_failure,
+    LineKind.VMALLOC_FAILURE: PartialReport._vmalloc_failure,
+    LineKind.NOMMU_FAILURE: PartialReport._nommu_failure,
+    LineKind.CPU: PartialReport._cpu,
+    LineKind.CPUSET: PartialReport._cpuset,
+    LineKind.CALL_TRACE: PartialReport._call_trace,
+    LineKind.FRAME: PartialReport._frame,
+    LineKind.MEM_INFO: PartialReport._dump,
+    LineKind.TOTALS: PartialReport._totals,
+    LineKind.MORE_TOTALS: PartialReport._totals,
+    LineKind.NODE: PartialReport._node,
+    LineKind.RESERVE: PartialReport._reserve,
+    LineKind.ZONE: PartialReport._zone,
+    LineKind.BUDDY: PartialReport._free_list,
+    LineKind.FOOTER: PartialReport._footer,
+    LineKind.ELIDED: PartialReport._elide,
+    LineKind.MEMCG_USAGE: PartialReport._memcg_usage,
+    LineKind.MEMCG_STATS: PartialReport._memcg_stats,
+    LineKind.MEMCG_TASK: PartialReport._memcg_task,
+    LineKind.MEMCG_GROUP: PartialReport._group,
+    LineKind.CONSTRAINT: PartialReport._constraint,
+    LineKind.CHOSEN: PartialReport._chosen,
+    LineKind.KILLED: PartialReport._killed_line,
+    LineKind.NO_KILLABLE: PartialReport._no_killable,
+    LineKind.SKIPPED: PartialReport._skipped,
+    LineKind.PANIC: PartialReport._panic,
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is looked at, as plain values: `look` fills them in, `judge` reads them."""
+"""What was seen of this machine, as plain values: `look` fills them in, `judge` reads them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Processors:
 
 
 @dataclass(frozen=True)
-class Place:
+class WritablePlace:
     """A directory that is written to. `error` says why it cannot be."""
 
     path: str
@@ -109,7 +109,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Terminal:
+class StderrTerminal:
     """Where people read: standard error's terminal, if it is one."""
 
     is_terminal: bool

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.evidence.evidence import Evidence
-from orchestrator.evidence.figures import (
+from orchestrator.evidence.measurements import (
     audited,
     errno_name,
     memory_samples,
