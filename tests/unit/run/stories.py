@@ -30,6 +30,11 @@ def misses_target() -> list[Step]:
     return [HELLO, *marked("pressure"), _MISSED, _END]
 
 
+def proves(*, repaired: bool) -> list[Step]:
+    """The throw-away boot of `hard: forbidden`."""
+    return [*up_to_target(), control("proof", repaired=repaired, units_before=[9], units_after=[99]), _END]
+
+
 def triggered(variant: str) -> list[Step]:
     """The driver is there and the trigger begins."""
     loaded = control("module", variant=variant, ok=True, errno=0)
@@ -69,8 +74,11 @@ def story(**trials: Callable[[Part], list[Step]]) -> Story:
     def told(part: Part) -> list[Step]:
         if not part.variant:
             return [*up_to_target(), control("parked", fingerprint=f"{part.planned.seed:016x}")]
-        before = [] if part.planned.mode is Mode.BLOCK else up_to_target()
-        return [*before, *trials[part.variant](part)]
+        if part.planned.mode is Mode.BLOCK:
+            return trials[part.variant](part)
+        # Memory that looks the same in all boots of a round: it makes no pairs of them.
+        state = control("fingerprint", fingerprint=f"{part.planned.seed:016x}")
+        return [*up_to_target(), state, *trials[part.variant](part)]
 
     return told
 
