@@ -78,7 +78,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Answers whether a kernel change survives memory fragmentation, and what it costs: boots "
     "virtual devices from scenario files, fragments their memory to a verified state, fires "
-    "binder mmaps at them, and compares kernel variants.",
+    "a load at them (binder mmaps, forks, or any command), and compares kernel variants.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

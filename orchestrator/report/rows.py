@@ -47,10 +47,10 @@ def _block_line(each: PassVerdict) -> str:
 def _memory_line(each: PassVerdict) -> str:
     if not each.private_memory_median_kb or not each.private_memory_largest_kb:
         return ""
-    what = "guest" if each.cold else "fork"
+    what = "guest" if each.cold else "forked guest"
     line = (
-        f"\na {what} took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own (median), "
-        f"{each.private_memory_largest_kb / 1024:.0f} MiB at most"
+        f"\na {what} took {each.private_memory_median_kb / 1024:.0f} MiB of memory of its own"
+        f" (median), {each.private_memory_largest_kb / 1024:.0f} MiB at most"
     )
     if each.private_memory_missing:
         line += f"; {count_of(what, each.private_memory_missing)} had ended before it could be read"

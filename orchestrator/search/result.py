@@ -77,6 +77,7 @@ class SearchResult(Frozen):
     low: int = Field(description="lowest value")
     high: int = Field(description="highest value")
     unit_bytes: int | None = Field(description="bytes in a unit of a size; null for plain numbers")
+    noun: str | None = Field(None, description="what a plain number is a number of, in the singular: `mmap`")
     step: int = Field(description="an interval is not searched for closer than that")
     blocks: int = Field(description="blocks at every value; of cold trials so many of each variant")
     cold: bool = Field(False, description="each trial booted a guest of its own (`trials.fork: false`)")

@@ -56,6 +56,9 @@ class Search:
         self._varied = replace(varied, field=with_first_entries(varied.field, data))
         self._step = options.step or max(1, (varied.high - varied.low) // _STEPS)
         self._ends = [self._loaded(value) for value in (varied.low, varied.high)]
+        section, _, key = self._varied.field.partition(".")
+        if section == "trigger":
+            self._varied = replace(self._varied, noun=self._ends[0].scenario.trigger.noun_of(key))
         self._points: list[Point] = []
 
     @property
@@ -140,6 +143,7 @@ class Search:
             low=varied.low,
             high=varied.high,
             unit_bytes=varied.unit_bytes,
+            noun=varied.noun,
             step=self._step,
             blocks=self._ends[0].scenario.trials.blocks,
             cold=not self._ends[0].scenario.trials.fork,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import InputError
+from orchestrator.text.amounts import count_of, plural
 from orchestrator.units import format_size, parse_size
 
 _NUMBER = re.compile(r"\d+")
@@ -27,10 +28,21 @@ class Varied:
     low: int
     high: int
     unit_bytes: int | None = None
+    noun: str | None = None
+    """What a plain number is a number of, in the singular: `mmap`."""
 
     def text(self, value: int) -> str:
         """The value as it stands in a scenario."""
         return str(value) if self.unit_bytes is None else format_size(value * self.unit_bytes)
+
+    def words(self, value: int) -> str:
+        """The value in a sentence: with its noun, where it has one."""
+        return self.text(value) if self.noun is None else count_of(self.noun, value)
+
+    @property
+    def things(self) -> str:
+        """What there is more of, or less."""
+        return self.field if self.noun is None else plural(self.noun)
 
     def override(self, value: int) -> str:
         """As `--set` takes it."""

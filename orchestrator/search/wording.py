@@ -23,7 +23,7 @@ def describe(found: Tipping, varied: Varied) -> VariantTipping:
 
 
 def _sentence(found: Tipping, varied: Varied) -> str:
-    span = f"{varied.text(varied.low)} to {varied.text(varied.high)}"
+    span = f"{varied.text(varied.low)} to {varied.words(varied.high)}"
     match found.direction:
         case Direction.NEVER:
             return f"no OOM from {span}"
@@ -31,8 +31,8 @@ def _sentence(found: Tipping, varied: Varied) -> str:
             return f"OOM in every trial from {span}"
         case Direction.UNCLEAR:
             return f"no single tipping point from {span}"
-    clear = None if found.clear is None else varied.text(found.clear)
-    certain = None if found.certain is None else varied.text(found.certain)
+    clear = None if found.clear is None else varied.words(found.clear)
+    certain = None if found.certain is None else varied.words(found.certain)
     if clear and certain:
         return f"OOM begins between {clear} (in no trial) and {certain} (in all)"
     if clear:
@@ -89,7 +89,8 @@ def _gain(smaller: _Interval, larger: _Interval) -> _Interval:
 def _gain_in_words(gain: _Interval, varied: Varied, *, high: bool) -> str:
     """The verb of a margin's sentence, up to the other's name. `high`: OOM lies at the high values."""
     at_least, at_most = gain
-    verb, more, fewer = ("bears", "more", "less") if high else ("needs", "less", "more")
+    less = "less" if varied.noun is None else "fewer"
+    verb, more, fewer = ("bears", "more", less) if high else ("needs", less, "more")
     if at_least is not None and at_most is not None and at_least <= 0 <= at_most:
         return "shows no difference beyond the intervals to"
     if at_most is not None and at_most < 0:
@@ -98,7 +99,7 @@ def _gain_in_words(gain: _Interval, varied: Varied, *, high: bool) -> str:
         bounds, word = (at_least, at_most), more
     else:
         return f"has no known margin in {varied.field} against"
-    return f"{verb} {_span(*bounds, varied)} {word} {varied.field} than"
+    return f"{verb} {_span(*bounds, varied)} {word} {varied.things} than"
 
 
 def _span(low: int, high: int | None, varied: Varied) -> str:

@@ -22,11 +22,11 @@ _ENDED = {
 def print_search(result: SearchResult, console: Console) -> None:
     """Print the whole result."""
     console.print(_table(result))
-    varied = Varied(result.field, result.low, result.high, result.unit_bytes)
+    varied = Varied(result.field, result.low, result.high, result.unit_bytes, result.noun)
     for name, variant in result.variants.items():
         console.print(Text(f"{name}: ", style="bold").append(variant.text, style="not bold"), soft_wrap=True)
         for a, b in variant.violations:
-            line = f"  not monotonic: more OOM at {varied.text(a)} than at {varied.text(b)}"
+            line = f"  not monotonic: more OOM at {varied.words(a)} than at {varied.words(b)}"
             console.print(Text(line, style="yellow"), soft_wrap=True)
     for margin in result.margins:
         console.print(Text(margin.text, style="bold green"), soft_wrap=True)

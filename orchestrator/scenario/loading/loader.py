@@ -21,6 +21,7 @@ from orchestrator.scenario.loading.files import (
     patch_folders,
     read_scenario_text,
 )
+from orchestrator.scenario.loading.former_keys import use_names_of_today
 from orchestrator.scenario.loading.overrides import Override, apply_overrides, named_in, repeat_variant
 from orchestrator.scenario.loading.patched import PATCHED, Taken, fit, keep_taken, replace_variants
 from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
@@ -87,11 +88,13 @@ def load_text(
             document.complain(Position(1, 1), what)
         raise ScenarioInvalid(document.problems, hint=_HINT)
     name_profile(document)
+    use_names_of_today(document)
     strangers = _strangers(document.data) if patches else []
     taken = replace_variants(document.data, patches) if patches else {}
     twinless = repeat_variant(document.data, repeat.variant) if repeat is not None else []
     taken = keep_taken(document.data, taken, named_in(overrides, "expectations"))
     applied, problems = apply_overrides(document.data, overrides)
+    use_names_of_today(document)
     fit(document.data, taken)
     problems += twinless
     where = Whereabouts(document, [*applied[::-1], *_origins(patches)], taken)

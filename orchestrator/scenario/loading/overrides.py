@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.scenario.loading.document import read_document
+from orchestrator.scenario.loading.former_keys import name_of_today
 from orchestrator.scenario.loading.problems import Problem
 from orchestrator.scenario.shape import Shape, root_shape
 from orchestrator.text.nearest import nearest
@@ -149,6 +150,8 @@ def _next_key(
     if shape.entry is not None:
         return _chosen_name(data, holder, shape.entry, words, done)
     if shape.keys and words[0] not in shape.keys:
+        if name_of_today(words[0]) in shape.keys:
+            return name_of_today(words[0]), 1
         hint = nearest(words[0], shape.keys)
         where = f" in {_dotted(done)}" if done else ""
         what = f"unknown key '{words[0]}'{where}; the keys are {', '.join(shape.keys)}"

@@ -88,6 +88,10 @@ class TriggerKind(Model):
         """For how long a process of it may do nothing on purpose, seconds."""
         return 0.0
 
+    def noun_of(self, key: str) -> str | None:  # noqa: ARG002
+        """What the number at one of its keys is a number of, in the singular; None: it is of nothing."""
+        return None
+
     def need(self, page_bytes: int) -> Need | None:  # noqa: ARG002
         """What its requests ask of the free lists of a kernel with such pages; None: nobody knows."""
         return None
@@ -133,6 +137,10 @@ class RequestingTrigger(TriggerKind):
             "hold": int(self.hold),
             "pause_us": round(self.pause * _US_PER_S),
         }
+
+    def noun_of(self, key: str) -> str | None:
+        """Its requests, and its processes."""
+        return {"count": self.request, "processes": "process"}.get(key)
 
     @property
     def planned(self) -> int:

@@ -16,6 +16,7 @@ from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import AuditPhase, AuditRow, TargetState, TrialResult
 from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.triggers.fork import Fork
 from orchestrator.stage import Stage, TrialPhase
 from tests.unit.analysis.trials import row, scenario, trial
 
@@ -200,3 +201,26 @@ def test_every_candidate_has_its_answers(blocks: int) -> None:
     questions = [each.question for each in answered(trials, subject)]
     assert len(questions) == 8
     assert questions[4] == "third: Is there an explanation for the difference?"
+
+
+def test_what_asks_for_no_page_array_is_not_explained_by_one() -> None:
+    subject = scenario(extra=FRAGMENTED)
+    fork = Fork.model_validate({"kind": "fork", "count": 600})
+    trials = [
+        trial(variant, block, p50_ns=50_000 + block, target=TARGET)
+        for block in range(1, 9)
+        for variant in ("first", "second")
+    ]
+    trials = [
+        each.model_copy(update={"requests": each.requests.model_copy(update={"noun": "fork"})})
+        for each in trials
+        if each.requests is not None
+    ]
+    answers = answered(trials, subject.model_copy(update={"trigger": fork}))
+    explanation, pressure, contiguous, _ = answers
+    assert "the trigger's requests ask for none" in explanation.answer
+    assert any(line.startswith("the trigger's requests, which ask for no") for line in explanation.evidence)
+    assert not any("each with a page array" in line for line in explanation.evidence)
+    assert "requests of order 1 could be served" in pressure.answer
+    assert contiguous.answer == "This run cannot say: nothing in it asks for page arrays."
+    assert "mmap" not in " ".join(each.answer for each in answers)

@@ -299,3 +299,15 @@ def test_a_block_says_whether_its_kernel_shuffled_free_memory() -> None:
 
     assert block(Evidence(control=[hello(), target()], frozen=True)).shuffled is True
     assert block(Evidence()).shuffled is None
+
+
+def test_requests_have_the_noun_of_their_kind() -> None:
+    forks = [record("trigger-start", kind="fork", pids=[90], count=400)]
+    failed = record("latencies", process=0, first=0, latency_ns=[1, 2], errno=[0, 11])
+    result = judged([hello(), target(), *forks, failed, trigger_end(succeeded=399, failed=1)])
+    assert (result.outcome, result.why) == (Outcome.REQUEST_FAILED, "1 fork failed: EAGAIN x 1")
+    assert result.requests is not None
+    assert (result.requests.noun, result.requests.planned) == ("fork", 400)
+    short = record("latencies", process=0, first=0, latency_ns=[1, 2], errno=[0, 12])
+    result = judged([hello(), target(), *forks, short, trigger_end(succeeded=399, failed=1)])
+    assert (result.outcome, result.why) == (Outcome.ALLOCATION_FAILURE, "1 fork failed with ENOMEM")

@@ -10,6 +10,7 @@ from orchestrator.search.varied import Varied
 from orchestrator.search.wording import describe, margin
 
 COUNT = Varied("trigger.count", 20, 600)
+MMAPS = Varied("trigger.count", 20, 600, noun="mmap")
 MEMORY = Varied("device.memory", 128, 512, 1 << 20)
 NEVER, ALWAYS = Tipping(Direction.NEVER), Tipping(Direction.ALWAYS)
 
@@ -35,6 +36,8 @@ def low(clear: int | None, certain: int | None) -> Tipping:
         (high(None, 90), COUNT, "OOM in all trials from 90 on; there is some at every value"),
         (high(None, None), COUNT, "OOM in some trials at both ends, more often at one of them"),
         (NEVER, COUNT, "no OOM from 20 to 600"),
+        (high(120, 128), MMAPS, "OOM begins between 120 mmaps (in no trial) and 128 mmaps (in all)"),
+        (NEVER, MMAPS, "no OOM from 20 to 600 mmaps"),
         (ALWAYS, MEMORY, "OOM in every trial from 128MiB to 512MiB"),
         (Tipping(Direction.UNCLEAR), COUNT, "no single tipping point from 20 to 600"),
     ],
@@ -49,6 +52,8 @@ def test_a_tipping_point_in_a_sentence(found: Tipping, varied: Varied, text: str
         (high(120, 128), high(300, 310), COUNT, (172, 190), "bears 172 to 190 more trigger.count than"),
         (high(120, 128), NEVER, COUNT, (472, None), "bears at least 472 more trigger.count than"),
         (high(300, 310), high(120, 128), COUNT, (-190, -172), "bears 172 to 190 less trigger.count than"),
+        (high(120, 128), NEVER, MMAPS, (472, None), "bears at least 472 more mmaps than"),
+        (high(300, 310), high(120, 128), MMAPS, (-190, -172), "bears 172 to 190 fewer mmaps than"),
         (high(120, 128), high(121, 127), COUNT, (-7, 7), "shows no difference beyond the intervals to"),
         (high(120, 128), ALWAYS, COUNT, (None, -100), "bears at least 100 less trigger.count than"),
         (low(200, 190), low(150, 140), MEMORY, (40, 60), "needs 40MiB to 60MiB less device.memory than"),
