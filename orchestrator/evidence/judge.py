@@ -9,23 +9,26 @@ passed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from orchestrator.evidence.benchmarks import benchmark_rows
-from orchestrator.evidence.crash_count import fatal_crash, grouped
+from orchestrator.evidence.crash_count import fatal_crash
 from orchestrator.evidence.evidence import Ending, Evidence
+from orchestrator.evidence.kernel_words import (
+    counted_oom_kills,
+    is_allocation_failure,
+    is_panic,
+    kernel_words,
+    oom_reports,
+)
+from orchestrator.evidence.load_end import load_end, ran_command
 from orchestrator.evidence.measurements import (
-    audited,
     errno_name,
     memory_samples,
-    request_paths,
     request_summary,
     target_state,
     vmstat_over_trigger,
 )
 from orchestrator.evidence.process_end import process_ends, sentence, succeeded
-from orchestrator.oom.crash_words import crash_details, crash_sentence
-from orchestrator.oom.records import KernelCrash, MemoryEvent
+from orchestrator.oom.crash_words import crash_details
+from orchestrator.oom.records import KernelCrash
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import (
@@ -34,24 +37,16 @@ from orchestrator.protocol.records import (
     Hello,
     ModuleLoaded,
     Note,
-    OomKillCount,
-    Output,
     Phase,
     ProcessEnded,
     Proof,
     TargetRecord,
     TriggerEnd,
-    TriggerStart,
-    VictimRecord,
 )  # fmt: skip
-from orchestrator.record.output_log import summarise_output
-from orchestrator.record.recorder import ConsoleEvent
-from orchestrator.record.result import BlockResult, TrialResult, Victim
-from orchestrator.scenario.triggers.kinds import Trigger, ends_by_itself
+from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.scenario.triggers.kinds import Trigger
 from orchestrator.stage import TRIGGERED, Mode
 from orchestrator.text.amounts import count_of
-
-_OOM_TYPES = frozenset({"oom", "memcg-oom"})
 
 
 def judge_block(
@@ -95,13 +90,7 @@ def judge(
     `trigger` is the scenario's: of it the audit knows what its requests make the kernel allocate.
     """
     outcome, why = _decide(planned, evidence)
-    alone = planned.stage not in TRIGGERED
-    since = evidence.console_since_benchmarks() if alone else evidence.console_since_trigger()
-    ooms = _ooms(since)
-    counted = _oom_kills(evidence)
-    hello = evidence.last(Hello)
-    crashes = grouped(event for event in evidence.console if isinstance(event, KernelCrash))
-    audit, audit_phases = audited(evidence, trigger)
+    hello, proof = evidence.last(Hello), evidence.last(Proof)
     return TrialResult(
         trial=planned.number,
         directory=directory,
@@ -113,35 +102,17 @@ def judge(
         clock=planned.clock,
         mode=planned.mode,
         stage=planned.stage,
-        fingerprint=fingerprint or None,
         seed=planned.seed,
+        fingerprint=fingerprint or None,
         outcome=outcome,
-        panicked=any(_panics(event) for event in since),
         why=why,
         host_seconds=round(evidence.host_seconds, 3),
         private_memory_kb=evidence.private_memory_kb or None,
         guest_release=hello.release if hello else None,
         target=target_state(evidence.last(TargetRecord)),
-        proof_repaired=proof.repaired if (proof := evidence.last(Proof)) else None,
-        oom_events=len(ooms),
-        oom_kill_vmstat=counted,
-        disagreement=None if alone else _disagreement(ooms, counted),
-        first_oom=ooms[0] if ooms else None,
-        allocation_failures=sum(_is_allocation_failure(event) for event in since),
-        kernel_bugs=tuple(crash_sentence(crash) for crash in crashes if crash.kind != "panic"),
-        crashes=crashes,
-        requests=request_summary(evidence),
-        processes=process_ends(evidence.every(ProcessEnded)),
-        output=summarise_output(evidence.every(Output)) if _ran_command(evidence) else None,
-        page_arrays=request_paths(evidence, audit),
-        # Of a traced fork they are disturbed, and nothing to report.
-        benchmarks=() if planned.stage.startswith("audit-") else benchmark_rows(evidence),
-        audit=audit,
-        audit_phases=audit_phases,
-        victims=tuple(
-            Victim(role=record.role, pid=record.pid, signal=record.signal)
-            for record in evidence.every(VictimRecord)
-        ),
+        proof_repaired=proof.repaired if proof else None,
+        **kernel_words(planned, evidence),
+        **load_end(planned, trigger, evidence),
         vmstat_delta=vmstat_over_trigger(evidence),
         memory=memory_samples(evidence),
         notes=_notes(evidence),
@@ -157,7 +128,7 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.HARNESS_ERROR, evidence.ending_detail
     if evidence.garbage_lines and evidence.last(End) is None and not _died_on_console(evidence):
         return Outcome.HARNESS_ERROR, f"the control line carried garbage: {evidence.first_garbage}"
-    if error is not None and crash is None and not _ooms(evidence.console):
+    if error is not None and crash is None and not oom_reports(evidence.console):
         return Outcome.HARNESS_ERROR, f"the guest agent failed at {error.where}: {error.message}"
     if evidence.last(Hello) is None:
         return Outcome.BOOT_FAILED, _boot_failure(evidence)
@@ -173,8 +144,8 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
 
 def _died_on_console(evidence: Evidence) -> bool:
     """The console alone tells how it ended, whatever became of the control line."""
-    fatal = fatal_crash(evidence.console) is not None or any(map(_panics, evidence.console))
-    return fatal or bool(_ooms(evidence.console))
+    fatal = fatal_crash(evidence.console) is not None or any(map(is_panic, evidence.console))
+    return fatal or bool(oom_reports(evidence.console))
 
 
 def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
@@ -191,15 +162,15 @@ def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
 
 def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
     since = evidence.console_since_trigger()
-    ooms, requests = _ooms(since), request_summary(evidence)
+    ooms, requests = oom_reports(since), request_summary(evidence)
     crash = None if _survived(evidence) else fatal_crash(since)
     if crash is not None and not (ooms and ooms[0].line < crash.line):
         return Outcome.KERNEL_CRASH, crash_details(crash)
-    if ooms or _oom_kills(evidence):
+    if ooms or counted_oom_kills(evidence):
         return Outcome.OOM, "the kernel called the OOM killer"
     if panics := [event for event in since if isinstance(event, KernelCrash) and event.panic]:
         return Outcome.PANIC, f"kernel panic: {panics[0].panic}"
-    if any(map(_is_allocation_failure, since)):
+    if any(map(is_allocation_failure, since)):
         return Outcome.ALLOCATION_FAILURE, "the kernel reported a page allocation failure"
     if requests is not None and (short := requests.errnos.get("ENOMEM")):
         return Outcome.ALLOCATION_FAILURE, f"{requests.count(short)} failed with ENOMEM"
@@ -234,7 +205,7 @@ def _lockup(evidence: Evidence) -> str:
 def _decide_ended(evidence: Evidence, end: TriggerEnd) -> tuple[Outcome, str]:
     """A trigger that the agent saw end, with nothing of the kernel's to explain it."""
     failed = [each for each in process_ends(evidence.every(ProcessEnded)) if not succeeded(each)]
-    if failed and _ran_command(evidence):
+    if failed and ran_command(evidence):
         return Outcome.COMMAND_FAILED, sentence(failed[0], "the command")
     if failed:
         return Outcome.LOST, sentence(failed[0], f"process {failed[0].process} of the trigger")
@@ -245,11 +216,6 @@ def _decide_ended(evidence: Evidence, end: TriggerEnd) -> tuple[Outcome, str]:
     if end.reason == "finished":
         return Outcome.PASSED, "the trigger ran to its end"
     return Outcome.LOST, f"the trigger ended by itself: {end.reason}"
-
-
-def _ran_command(evidence: Evidence) -> bool:
-    start = evidence.last(TriggerStart)
-    return start is not None and ends_by_itself(start.kind)
 
 
 def _decide_benchmarked(evidence: Evidence) -> tuple[Outcome, str]:
@@ -276,7 +242,7 @@ def _boot_failure(evidence: Evidence) -> str:
 
 def _missed(evidence: Evidence) -> str:
     target = evidence.last(TargetRecord)
-    if _ooms(evidence.console):
+    if oom_reports(evidence.console):
         return "an OOM came before the trigger"
     if target is None or target.reached:
         module = evidence.last(ModuleLoaded)
@@ -297,33 +263,3 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
     if evidence.benchmarked and evidence.last(End) is None:
         notes.append(f"the benchmarks did not come to their end: {evidence.ending_detail}")
     return tuple(notes)
-
-
-def _ooms(events: Sequence[ConsoleEvent]) -> list[MemoryEvent]:
-    return [event for event in events if isinstance(event, MemoryEvent) and event.type in _OOM_TYPES]
-
-
-def _is_allocation_failure(event: ConsoleEvent) -> bool:
-    return isinstance(event, MemoryEvent) and event.type == "alloc-failure"
-
-
-def _panics(event: ConsoleEvent) -> bool:
-    if isinstance(event, KernelCrash):
-        return event.panic is not None
-    return isinstance(event, MemoryEvent) and "panic" in (event.outcome or "")
-
-
-def _oom_kills(evidence: Evidence) -> int | None:
-    """`oom_kill` since the trigger's start: the agent's last word on it."""
-    end, counts = evidence.last(TriggerEnd), evidence.every(OomKillCount)
-    values = [record.count for record in counts] + ([end.oom_kill] if end else [])
-    moved = vmstat_over_trigger(evidence).get("oom_kill", 0)
-    return max([*values, moved]) if values or evidence.last(End) is not None else None
-
-
-def _disagreement(ooms: Sequence[MemoryEvent], counted: int | None) -> str | None:
-    """Dumps are rate-limited while kills are not, and panics end the guest before it can count."""
-    killed = sum(event.outcome == "killed" for event in ooms)
-    if counted is None or killed == counted:
-        return None
-    return f"{count_of('OOM kill', killed)} on the console, {counted} in /proc/vmstat"

@@ -32,8 +32,9 @@ class Room:
 ROOMS = (
     Room(
         "verdict",
-        ("verdict/*.py", "evidence/judge.py", "evidence/crash_count.py", "evidence/evidence.py",
-         "evidence/process_end.py", "analysis/controls.py", "outcome.py", "runs_compared/*.py"),
+        ("verdict/*.py", "evidence/judge.py", "evidence/kernel_words.py", "evidence/load_end.py",
+         "evidence/crash_count.py", "evidence/evidence.py", "evidence/process_end.py",
+         "analysis/controls.py", "outcome.py", "runs_compared/*.py"),
         ("verdict", "evidence", "analysis/test_controls.py", "report"),
     ),
     Room(

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a trial's load: trigger, benchmarks, and the processes that they cost. Pure."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from orchestrator.evidence.benchmarks import benchmark_rows
+from orchestrator.evidence.evidence import Evidence
+from orchestrator.evidence.measurements import audited, request_paths, request_summary
+from orchestrator.evidence.process_end import process_ends
+from orchestrator.plan import PlannedTrial
+from orchestrator.protocol.records import Output, ProcessEnded, TriggerStart, VictimRecord
+from orchestrator.record.output_log import summarise_output
+from orchestrator.record.result import (
+    AuditPhase,
+    AuditRow,
+    BenchmarkRow,
+    CommandOutput,
+    ProcessEnd,
+    RequestPaths,
+    RequestSummary,
+    Victim,
+)
+from orchestrator.scenario.triggers.kinds import Trigger, ends_by_itself
+
+
+class LoadEnd(TypedDict):
+    """Fields of a trial's result that tell what the load came to."""
+
+    requests: RequestSummary | None
+    processes: tuple[ProcessEnd, ...]
+    output: CommandOutput | None
+    page_arrays: RequestPaths | None
+    benchmarks: tuple[BenchmarkRow, ...]
+    audit: tuple[AuditRow, ...]
+    audit_phases: tuple[AuditPhase, ...]
+    victims: tuple[Victim, ...]
+
+
+def load_end(planned: PlannedTrial, trigger: Trigger, evidence: Evidence) -> LoadEnd:
+    """`trigger` is the scenario's: of it the audit knows what its requests make the kernel allocate."""
+    audit, audit_phases = audited(evidence, trigger)
+    return {
+        "requests": request_summary(evidence),
+        "processes": process_ends(evidence.every(ProcessEnded)),
+        "output": summarise_output(evidence.every(Output)) if ran_command(evidence) else None,
+        "page_arrays": request_paths(evidence, audit),
+        # Of a traced fork they are disturbed, and nothing to report.
+        "benchmarks": () if planned.stage.startswith("audit-") else benchmark_rows(evidence),
+        "audit": audit,
+        "audit_phases": audit_phases,
+        "victims": tuple(
+            Victim(role=record.role, pid=record.pid, signal=record.signal)
+            for record in evidence.every(VictimRecord)
+        ),
+    }
+
+
+def ran_command(evidence: Evidence) -> bool:
+    """The trigger was a command of the user's."""
+    start = evidence.last(TriggerStart)
+    return start is not None and ends_by_itself(start.kind)
