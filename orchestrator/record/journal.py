@@ -23,6 +23,8 @@ from orchestrator.errors import HostError, InputError
 from orchestrator.files.folder import Folder
 from orchestrator.files.json_numbers import HugeNumberError, require_64_bits
 from orchestrator.frozen import Frozen
+from orchestrator.guests.accelerator_report import AcceleratorReport
+from orchestrator.host.facts import HostFacts
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.record.fallback import settled
 from orchestrator.record.result import BlockResult, TrialResult
@@ -65,6 +67,12 @@ class BlockStarted(_Entry):
     block: int = Field(description="its number in the scenario; 0 for the proof boot of `hard: forbidden`")
     variants: tuple[str, ...] = Field(description="the variants that fork from it")
     attempt: int = Field(description="1, or more for a repetition")
+    host: HostFacts | None = Field(
+        None, description="the machine that runs it; null (earlier versions): the manifest's"
+    )
+    accelerator: AcceleratorReport | None = Field(
+        None, description="what runs its guests; null (earlier versions): the manifest's for its clock"
+    )
 
 
 class BlockEnded(_Entry):

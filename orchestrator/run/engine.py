@@ -13,8 +13,6 @@ from pathlib import Path
 from orchestrator import __version__
 from orchestrator.errors import HostError
 from orchestrator.host.capacity import Capacity, find_capacity
-from orchestrator.host.facts import host_facts
-from orchestrator.host.ledger import kept_ledger
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
@@ -35,15 +33,13 @@ from orchestrator.record.journal import (
 )
 from orchestrator.record.manifest import RunManifest
 from orchestrator.run.environment import Environment, open_environment, variant_recipes
-from orchestrator.run.execution import Execution
 from orchestrator.run.kept_patches import keep_patches, kept_patches
 from orchestrator.run.lock_file import read_lock, write_lock
 from orchestrator.run.observer import Observer
 from orchestrator.run.resume import is_finished, remaining_blocks, reopen_environment
-from orchestrator.run.schedule import Schedule
+from orchestrator.run.work import Place, run_blocks
 from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.scenario.models import Scenario
-from orchestrator.stage import Mode
 from orchestrator.text.plain import named
 from orchestrator.verdict.judged_run import RunReport, load_run_report
 
@@ -140,14 +136,8 @@ def _execute(
 ) -> RunReport:
     """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
     observer.run_planned(count_blocks(blocks), count_trials(blocks))
-    execution = Execution(environment, directory, journal, observer)
     try:
-        with kept_ledger(directory.ledger):
-            for clock in environment.scenario.trials.clock:
-                # Guest time under the deterministic clock does not depend on what else the host does.
-                alone = clock == "realtime" and environment.scenario.trials.timing
-                own = [block for block in blocks if block.clock == clock]
-                _execute_pass(execution, own, capacity, exclusive_trials=alone)
+        run_blocks(blocks, Place(environment, capacity, directory), observer, journal.append)
     except KeyboardInterrupt:
         journal.append(RunEnded(reason="interrupted"))
         _conclude(directory)
@@ -166,22 +156,6 @@ def _conclude(directory: RunDirectory) -> RunReport:
     return judged
 
 
-def _execute_pass(
-    execution: Execution, blocks: Sequence[PlannedBlock], capacity: Capacity, *, exclusive_trials: bool
-) -> None:
-    if not blocks:
-        return
-    proofs = [block for block in blocks if block.mode is Mode.PROOF]
-    if not all(execution.prove(proof) for proof in proofs):
-        return  # the scenario's premise does not hold: its trials would mean nothing
-    schedule = Schedule(
-        [block for block in blocks if block.mode is not Mode.PROOF],
-        slots=capacity.guests,
-        exclusive_trials=exclusive_trials,
-    )
-    execution.run(schedule, workers=capacity.workers)
-
-
 def _manifest(
     loaded: LoadedScenario, environment: Environment, blocks: Sequence[PlannedBlock], options: RunOptions
 ) -> RunManifest:
@@ -195,7 +169,7 @@ def _manifest(
         scenario=loaded.scenario,
         expectations_from=dict(loaded.taken),
         seed=loaded.scenario.trials.seed,
-        host=host_facts(),
+        host=environment.host,
         accelerators=dict(environment.accelerators),
         artefacts={images.manifest.base: images.manifest for images in environment.images.values()},
         qemu_commands={

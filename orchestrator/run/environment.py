@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.clock import Clock
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.backend import Backend, Launcher
 from orchestrator.guests.registry import backend_of
+from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.host.programs import require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
 from orchestrator.kernels.lock import Lock
@@ -23,11 +24,12 @@ from orchestrator.scenario.models import Scenario
 
 @dataclass(frozen=True)
 class Environment:
-    """What a scenario needs on this host: images per variant, and a believed accelerator per clock."""
+    """What a scenario needs on this host: images by variant, accelerators by clock. Plain data."""
 
     scenario: Scenario
     images: Mapping[str, GuestImages]
     accelerators: Mapping[Clock, AcceleratorReport]
+    host: HostFacts = field(default_factory=host_facts)
 
     @property
     def backend(self) -> Backend:

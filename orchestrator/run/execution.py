@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
@@ -21,12 +21,11 @@ from orchestrator.record.journal import (
     BlockStarted,
     Entry,
     EventRecorded,
-    Journal,
     TrialEnded,
     TrialStarted,
 )
 from orchestrator.record.recorder import ConsoleEvent
-from orchestrator.record.result import TrialResult
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.environment import Environment
 from orchestrator.run.observer import GuestLabel, Observer
 from orchestrator.run.schedule import BlockJob, ColdJob, ForkJob, Schedule
@@ -46,14 +45,18 @@ _OF_THE_SCENARIO = {
 
 
 class Execution:
-    """The guests of one run. Journal and observer are told by one thread at a time."""
+    """The guests of one host. `record` and observer are told by one thread at a time."""
 
     def __init__(
-        self, environment: Environment, directory: RunDirectory, journal: Journal, observer: Observer
+        self,
+        environment: Environment,
+        directory: RunDirectory,
+        record: Callable[[Entry], None],
+        observer: Observer,
     ) -> None:
         self._environment = environment
         self._directory = directory
-        self._journal = journal
+        self._record = record
         self._observer = observer
         self._stop = StopSwitch()
         self._common = RunContext(
@@ -61,6 +64,8 @@ class Execution:
         )
         self._telling = threading.Lock()
         self._failure: BaseException | None = None
+        self.results: list[BlockResult | TrialResult] = []
+        """Of all that has ended, in that order."""
 
     def prove(self, planned: PlannedBlock) -> bool:
         """The throw-away boot of `hard: forbidden`: True when compaction does repair the state."""
@@ -136,8 +141,9 @@ class Execution:
         planned = job.planned
         label = GuestLabel(planned, planned.index, job.attempt)
         entry = BlockStarted(
-            number=label.number, block=planned.number, variants=planned.variants, attempt=job.attempt
-        )
+            number=label.number, block=planned.number, variants=planned.variants, attempt=job.attempt,
+            host=self._environment.host, accelerator=self._environment.accelerators[planned.clock],
+        )  # fmt: skip
         with self._told(entry):
             self._observer.guest_started(label)
         folder = self._directory.make("blocks", label.number)
@@ -223,7 +229,9 @@ class Execution:
     @contextmanager
     def _told(self, entry: Entry) -> Iterator[None]:
         with self._telling:
-            self._journal.append(entry)
+            self._record(entry)
+            if isinstance(entry, BlockEnded | TrialEnded):
+                self.results.append(entry.result)
             yield
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from orchestrator.clock import Clock
 from orchestrator.errors import InputError, OomlabError
 from orchestrator.guests.accelerator_report import AcceleratorReport
-from orchestrator.host.facts import HostFacts, host_facts
+from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.pins import Pins
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
@@ -69,7 +69,7 @@ def reopen_environment(manifest: RunManifest, kept: Mapping[str, bytes], observe
             hint="restore what is missing (another OOMLAB_CACHE?), or begin a new run",
             evidence=error.evidence,
         ) from None
-    differences = host_differences(manifest, environment.accelerators, host_facts())
+    differences = host_differences(manifest, environment.accelerators, environment.host)
     if differences:
         raise InputError(
             "this is not the machine that the run began on, and figures of two machines do not mix: "

@@ -11,8 +11,15 @@ from pathlib import Path
 
 from orchestrator.analysis.controls import first_difference
 from orchestrator.errors import InputError
+from orchestrator.host.facts import HostFacts
 from orchestrator.record.directory import RunDirectory, open_run_directory
-from orchestrator.record.journal import EventRecorded, block_results, read_journal, trial_results
+from orchestrator.record.journal import (
+    BlockStarted,
+    EventRecorded,
+    block_results,
+    read_journal,
+    trial_results,
+)
 from orchestrator.record.manifest import RunManifest
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.stage import Mode
@@ -27,7 +34,8 @@ class RunReport:
     """A run as its directory tells it. Any text in it may come from a guest: escape all of it.
 
     `blocks` are all boots in order, failed ones too; `results` the last attempt of each trial in the
-    order of the plan, all stages, without proof boots; `events` every report that a console held.
+    order of the plan, all stages, without proof boots; `events` every report that a console held; `starts`
+    the power-ons of blocks, with the host of each.
     """
 
     directory: RunDirectory
@@ -36,6 +44,13 @@ class RunReport:
     blocks: tuple[BlockResult, ...] = ()
     results: tuple[TrialResult, ...] = ()
     events: tuple[EventRecorded, ...] = ()
+    starts: tuple[BlockStarted, ...] = ()
+
+    @cached_property
+    def hosts(self) -> tuple[HostFacts, ...]:
+        """The machines that ran its blocks, each once; of a journal that does not tell, the manifest's."""
+        told = (start.host for start in self.starts if start.host is not None)
+        return tuple(dict.fromkeys(told)) or (self.manifest.host,)
 
     @cached_property
     def page_sizes(self) -> Mapping[str, int]:
@@ -123,4 +138,5 @@ def load_run_report(path: Path) -> RunReport:
         blocks=tuple(blocks),
         results=tuple(each for each in last_attempts(results).values() if each.mode != Mode.PROOF),
         events=tuple(entry for entry in entries if isinstance(entry, EventRecorded)),
+        starts=tuple(entry for entry in entries if isinstance(entry, BlockStarted)),
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import _thread
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +12,26 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import DeadlinePassed, HostError, InputError
+from orchestrator.host.capacity import Capacity
 from orchestrator.outcome import Outcome
-from orchestrator.plan import MAX_ATTEMPTS
+from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
 from orchestrator.record.directory import RunDirectory
-from orchestrator.record.journal import RunEnded, read_journal, trial_results
+from orchestrator.record.journal import (
+    BlockEnded,
+    BlockStarted,
+    Entry,
+    RunEnded,
+    TrialEnded,
+    read_journal,
+    trial_results,
+)
 from orchestrator.record.manifest import RunManifest
-from orchestrator.record.result import TrialResult
+from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.run.asked import load_runnable
 from orchestrator.run.engine import RunOptions, resume_run, run_scenario
+from orchestrator.run.environment import open_environment
+from orchestrator.run.work import Place, run_block
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
@@ -178,6 +190,30 @@ def test_every_report_can_be_made_of_it(put: Put, tmp_path: Path) -> None:
     for name in FORMATS:
         text = render(report, name)
         assert "kvcalloc" in text or name == "gbench", f"{name}: no benchmark ran, but all else"
+
+
+def test_a_block_is_a_unit_of_work_of_plain_data(put: Put, tmp_path: Path) -> None:
+    """What is given could be sent to another host; what comes back, and the folder, are all there is."""
+    put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
+    scenario = load_runnable(Path("binder-order3"), ["audit=false", "trials.blocks=2"]).scenario
+    environment = open_environment(scenario, Quiet())
+    place = Place(environment, Capacity(workers=2, guests=2), RunDirectory(tmp_path / "block"))
+    place.directory.path.mkdir()
+    second = plan_blocks(scenario)[1]
+    sent: tuple[PlannedBlock, Place] = pickle.loads(pickle.dumps((second, place)))
+    entries: list[Entry] = []
+    block, *trials = run_block(*sent, Quiet(), entries.append)
+    assert isinstance(block, BlockResult)
+    assert (block.block, block.frozen) == (2, True)
+    assert {trial.outcome for trial in trials if isinstance(trial, TrialResult)} == {
+        Outcome.OOM, Outcome.PASSED
+    }  # fmt: skip
+    assert [entry.result for entry in entries if isinstance(entry, BlockEnded | TrialEnded)] == [
+        block,
+        *trials,
+    ]
+    (started,) = [entry for entry in entries if isinstance(entry, BlockStarted)]
+    assert (started.host, started.accelerator) == (environment.host, environment.accelerators["realtime"])
 
 
 def test_a_search_is_made_of_such_runs(put: Put, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.record.journal import TrialEnded, open_journal
+from orchestrator.record.journal import BlockStarted, TrialEnded, open_journal
+from orchestrator.report.formats.registry import render
 from orchestrator.verdict.judged_run import load_run_report
 from tests.unit.report.factory import Made, run_directory
 
@@ -50,6 +51,19 @@ def test_the_end_of_a_console_is_there_or_empty(tmp_path: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run directory"):
         load_run_report(tmp_path)
+
+
+def test_every_host_is_told_once(tmp_path: Path) -> None:
+    directory = run_directory(tmp_path / "run", Made(blocks=1))
+    report = load_run_report(directory.path)
+    assert report.hosts == (report.manifest.host,), "a journal of earlier versions does not tell"
+    other = report.manifest.host.model_copy(update={"cpu_model": "another CPU"})
+    with open_journal(directory.journal) as journal:
+        for number, host in enumerate([report.manifest.host, other, other]):
+            journal.append(BlockStarted(number=number, block=1, variants=("kcalloc",), attempt=1, host=host))
+    report = load_run_report(directory.path)
+    assert report.hosts == (report.manifest.host, other)
+    assert "another CPU" in render(report, "html")
 
 
 def test_a_kernel_that_the_manifest_does_not_describe_has_the_pages_of_its_base(tmp_path: Path) -> None:

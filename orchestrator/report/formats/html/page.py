@@ -109,6 +109,7 @@ def _context(report: RunReport) -> dict[str, Any]:
     outputs = list(command_outputs(report))
     return {
         "manifest": report.manifest,
+        "hosts": report.hosts,
         "scenario": report.manifest.scenario,
         "verdict": verdict,
         "status": _STATUS[verdict.conclusion],
