@@ -59,7 +59,16 @@ class RunResumed(_Entry):
     missing: int = Field(description="trials still to be made; those in flight at the cut are among them")
 
 
-class BlockStarted(_Entry):
+class _PowerOn(_Entry):
+    host: HostFacts | None = Field(
+        None,
+        description="the machine that the guest is powered on on; null: its block's, if it is a fork, else"
+        " (earlier versions) the manifest's",
+    )
+    accelerator: AcceleratorReport | None = Field(None, description="what runs it there; null: as above")
+
+
+class BlockStarted(_PowerOn):
     """A guest is about to be powered on; `number` names its directory under blocks/."""
 
     kind: Literal["block-started"] = "block-started"
@@ -67,12 +76,6 @@ class BlockStarted(_Entry):
     block: int = Field(description="its number in the scenario; 0 for the proof boot of `hard: forbidden`")
     variants: tuple[str, ...] = Field(description="the variants that fork from it")
     attempt: int = Field(description="1, or more for a repetition")
-    host: HostFacts | None = Field(
-        None, description="the machine that runs it; null (earlier versions): the manifest's"
-    )
-    accelerator: AcceleratorReport | None = Field(
-        None, description="what runs its guests; null (earlier versions): the manifest's for its clock"
-    )
 
 
 class BlockEnded(_Entry):
@@ -83,7 +86,7 @@ class BlockEnded(_Entry):
     result: BlockResult = Field(description="the block; below")
 
 
-class TrialStarted(_Entry):
+class TrialStarted(_PowerOn):
     """A block is about to be forked; `trial` names the directory under trials/."""
 
     kind: Literal["trial-started"] = "trial-started"

@@ -195,9 +195,12 @@ class Execution:
 
     def _trial_started(self, planned: PlannedTrial, attempt: int) -> GuestLabel:
         label = GuestLabel(planned, planned.number, attempt)
+        environment = self._environment
         entry = TrialStarted(
-            trial=label.number, block=planned.block, variant=planned.variant, attempt=attempt
-        )
+            trial=label.number, block=planned.block, variant=planned.variant, attempt=attempt,
+            host=environment.host if planned.cold else None,
+            accelerator=environment.accelerators[planned.clock] if planned.cold else None,
+        )  # fmt: skip
         with self._told(entry):
             self._observer.guest_started(label)
         return label

@@ -16,6 +16,7 @@ from orchestrator.record.directory import RunDirectory, open_run_directory
 from orchestrator.record.journal import (
     BlockStarted,
     EventRecorded,
+    TrialStarted,
     block_results,
     read_journal,
     trial_results,
@@ -35,7 +36,7 @@ class RunReport:
 
     `blocks` are all boots in order, failed ones too; `results` the last attempt of each trial in the
     order of the plan, all stages, without proof boots; `events` every report that a console held; `starts`
-    the power-ons of blocks, with the host of each.
+    every boot and fork, with the host of each boot.
     """
 
     directory: RunDirectory
@@ -44,11 +45,11 @@ class RunReport:
     blocks: tuple[BlockResult, ...] = ()
     results: tuple[TrialResult, ...] = ()
     events: tuple[EventRecorded, ...] = ()
-    starts: tuple[BlockStarted, ...] = ()
+    starts: tuple[BlockStarted | TrialStarted, ...] = ()
 
     @cached_property
     def hosts(self) -> tuple[HostFacts, ...]:
-        """The machines that ran its blocks, each once; of a journal that does not tell, the manifest's."""
+        """The machines that ran its guests, each once; of a journal that does not tell, the manifest's."""
         told = (start.host for start in self.starts if start.host is not None)
         return tuple(dict.fromkeys(told)) or (self.manifest.host,)
 
@@ -138,5 +139,5 @@ def load_run_report(path: Path) -> RunReport:
         blocks=tuple(blocks),
         results=tuple(each for each in last_attempts(results).values() if each.mode != Mode.PROOF),
         events=tuple(entry for entry in entries if isinstance(entry, EventRecorded)),
-        starts=tuple(entry for entry in entries if isinstance(entry, BlockStarted)),
+        starts=tuple(entry for entry in entries if isinstance(entry, BlockStarted | TrialStarted)),
     )

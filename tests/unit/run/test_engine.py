@@ -7,12 +7,15 @@ import _thread
 import pickle
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import DeadlinePassed, HostError, InputError
+from orchestrator.guests.backend import Ability, Capabilities
 from orchestrator.host.capacity import Capacity
+from orchestrator.host.facts import host_facts
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
 from orchestrator.record.directory import RunDirectory
@@ -22,6 +25,7 @@ from orchestrator.record.journal import (
     Entry,
     RunEnded,
     TrialEnded,
+    TrialStarted,
     read_journal,
     trial_results,
 )
@@ -32,6 +36,7 @@ from orchestrator.run.asked import load_runnable
 from orchestrator.run.engine import RunOptions, resume_run, run_scenario
 from orchestrator.run.environment import open_environment
 from orchestrator.run.work import Place, run_block
+from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
@@ -39,7 +44,7 @@ from orchestrator.verdict.judged_run import load_run_report
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.run.conftest import Put
-from tests.unit.run.memory_backend import Call, Garbage, Hang, Part, Step, control
+from tests.unit.run.memory_backend import ALL, Call, Garbage, Hang, Part, Step, control
 from tests.unit.run.stories import (
     HELLO,
     hangs,
@@ -214,6 +219,34 @@ def test_a_block_is_a_unit_of_work_of_plain_data(put: Put, tmp_path: Path) -> No
     ]
     (started,) = [entry for entry in entries if isinstance(entry, BlockStarted)]
     assert (started.host, started.accelerator) == (environment.host, environment.accelerators["realtime"])
+
+
+def test_a_backend_without_snapshots_boots_each_trial(put: Put, tmp_path: Path) -> None:
+    """It is asked for nothing but power-ons: a snapshot, or a look into a guest, would fail the test."""
+    unable = Ability("not here")
+    can = Capabilities(
+        snapshots=unable, deterministic_clock=unable, registers=unable, private_memory=unable, shell=unable
+    )
+    backend = put(story(kcalloc=runs_out_of_memory, kvcalloc=passes), can)
+    with pytest.raises(ScenarioInvalid, match="takes no snapshots to fork trials from: not here"):
+        run(tmp_path / "forked")
+    directory, verdict = run(tmp_path / "run", "trials.fork=false")
+    assert verdict.conclusion is Conclusion.MET
+    assert not verdict.passes[0].paired
+    assert backend.started == 4
+    assert outcomes(directory)["kvcalloc", 2] is Outcome.PASSED
+    assert results(directory)[0].private_memory_kb is None
+    starts = [each for each in read_journal(directory.journal) if isinstance(each, TrialStarted)]
+    assert {each.host for each in starts} == {host_facts()}
+
+
+def test_a_guest_without_registers_hangs_all_the_same(
+    put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.run.watch.PhaseBudgets.silence_s", 0.2)
+    put(story(kcalloc=hangs, kvcalloc=passes), replace(ALL, registers=Ability("no monitor")))
+    directory, _ = run(tmp_path / "run", "trials.blocks=1")
+    assert outcomes(directory)["kcalloc", 1] is Outcome.HANG
 
 
 def test_a_search_is_made_of_such_runs(put: Put, tmp_path: Path) -> None:
