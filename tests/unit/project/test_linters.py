@@ -4,55 +4,57 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
-from tests.unit.project import tree
+from tests import linters
 
 
-def _passes(checkout: Path, *argv: str | Path, env: dict[str, str] | None = None) -> None:
-    result = run(argv, cwd=checkout, env=env, deadline=Deadline.after(300, str(argv[0])), check=False)
-    report = (result.stdout + result.stderr).decode(errors="replace")
-    assert result.returncode == 0, f"\n{report}"
+@pytest.mark.parametrize("name", linters.LINTERS)
+def test_it_finds_nothing(checkout: Path, name: str) -> None:
+    found = linters.findings(name, checkout)
+    assert found is None, f"\n{found}"
 
 
-def test_ruff_finds_nothing(checkout: Path) -> None:
-    _passes(checkout, sys.executable, "-m", "ruff", "check", "--quiet")
+def test_every_shell_script_is_checked(checkout: Path) -> None:
+    assert {checkout / "oomlab", checkout / ".ci" / "run"} <= set(linters.shell_scripts(checkout))
 
 
-def test_ruff_would_format_nothing(checkout: Path) -> None:
-    _passes(checkout, sys.executable, "-m", "ruff", "format", "--check", "--quiet")
+def test_a_commit_runs_the_same_linters(checkout: Path) -> None:
+    config = YAML(typ="safe").load((checkout / ".pre-commit-config.yaml").read_text())
+    (repository,) = config["repos"]
+    assert repository["repo"] == "local", "no hook comes from a host"
+    hooks = {hook["id"]: hook for hook in repository["hooks"]}
+    assert list(hooks) == list(linters.LINTERS)
+    for name, hook in hooks.items():
+        assert re.search(rf" -m tests\.linters {name}'$", hook["entry"]), hook
+        assert hook["language"] == "system", "what is in the environment that the launcher made"
+        assert not hook["pass_filenames"], "a linter looks at everything: so do the tests"
 
 
-def test_mypy_strict_finds_nothing(checkout: Path) -> None:
-    _passes(checkout, sys.executable, "-m", "mypy", "--strict", "--no-error-summary")
-
-
-def test_import_linter_finds_every_room_on_its_floor(checkout: Path) -> None:
-    lint_imports = Path(sysconfig.get_path("scripts")) / "lint-imports"
-    _passes(checkout, lint_imports, "--no-cache", "--no-logo", env={"PYTHONPATH": os.fspath(checkout)})
-
-
-def test_shellcheck_finds_nothing(checkout: Path) -> None:
-    scripts = [path for path in tree.files(checkout) if _is_shell(path)]
-    assert {checkout / "oomlab", checkout / ".ci" / "run"} <= set(scripts)
-    shellcheck = Path(sysconfig.get_path("scripts")) / "shellcheck"
-    _passes(checkout, shellcheck, "--enable=require-double-brackets,quote-safe-variables", *scripts)
-
-
-def _is_shell(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.readline().rstrip() in {b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash"}
+def test_what_a_linter_finds_is_shown(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text((checkout / "pyproject.toml").read_text())
+    (tmp_path / "loose.py").write_text("import os\n")
+    text = linters.findings("ruff-check", tmp_path)
+    assert text is not None
+    assert "loose.py" in text
 
 
 def test_vagrant_finds_the_vagrantfile_valid(checkout: Path, tmp_path: Path) -> None:
     if shutil.which("vagrant") is None:
         pytest.skip("THE VAGRANTFILE IS NOT CHECKED: vagrant is not installed")
     home = {"VAGRANT_HOME": os.fspath(tmp_path), "VAGRANT_CHECKPOINT_DISABLE": "1"}
-    _passes(checkout, "vagrant", "validate", "--ignore-provider", env=home)
+    done = run(
+        ["vagrant", "validate", "--ignore-provider"],
+        cwd=checkout,
+        env=home,
+        deadline=Deadline.after(300, "vagrant"),
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
