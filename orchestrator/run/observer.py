@@ -62,3 +62,28 @@ class Observer(Protocol):
 
     def trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
         """The trial has been judged."""
+
+
+class SilentObserver:
+    """An observer that passes everything over. A program that uses the library overrides what it wants."""
+
+    def progress(self, text: str) -> None:
+        """See Observer."""
+
+    def run_planned(self, blocks: int, trials: int) -> None:
+        """See Observer."""
+
+    def guest_started(self, label: GuestLabel) -> None:
+        """See Observer."""
+
+    def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:
+        """See Observer."""
+
+    def guest_event(self, label: GuestLabel, event: ConsoleEvent) -> None:
+        """See Observer."""
+
+    def block_ended(self, label: GuestLabel, result: BlockResult) -> None:
+        """See Observer."""
+
+    def trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
+        """See Observer."""
