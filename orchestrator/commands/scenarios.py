@@ -60,6 +60,9 @@ def self_test(
         list[str] | None,
         typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="passed to pytest, or to the mutation tests"),
     ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="show what share of every room the tests ran; slower")
+    ] = False,
 ) -> None:
     """Run the project's own tests (linters, units, browser, builds, real guests); needs a checkout.
 
@@ -68,4 +71,4 @@ def self_test(
     """
     from orchestrator.commands.testing import run_tests
 
-    raise typer.Exit(run_tests(selection, extra or ()))
+    raise typer.Exit(run_tests(selection, extra or (), coverage=coverage))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from orchestrator.errors import ExitCode, HostError, InputError
 
@@ -26,6 +29,8 @@ SELECTIONS: Final = {
 MUTATION: Final = "mutation"
 """Not pytest's: `tests/mutation` starts it once for every mutant."""
 
+_COVERAGE_REPORT: Final = "tests.coverage_by_room"
+
 # pytest's own errors and "nothing was collected" are not in here: they are COULD_NOT_RUN.
 _EXIT_CODES: Final = {
     0: ExitCode.MET,
@@ -35,10 +40,11 @@ _EXIT_CODES: Final = {
 }
 
 
-def run_tests(selection: str = "all", extra: Sequence[str] = ()) -> int:
+def run_tests(selection: str = "all", extra: Sequence[str] = (), *, coverage: bool = False) -> int:
     """Run the selected tests, handing them `extra`; return the command's exit code.
 
-    The last line written is pytest's summary. Raises InputError for a selection that is not in
+    The last line written is pytest's summary; with `coverage` the share of every room that the tests ran
+    stands before it. Raises InputError for a selection that is not in
     the known ones, HostError outside a checkout or without the test dependencies.
     """
     if selection not in (*SELECTIONS, MUTATION):
@@ -51,12 +57,29 @@ def run_tests(selection: str = "all", extra: Sequence[str] = ()) -> int:
         raise HostError(
             "pytest is not installed here", hint="run `./oomlab test`: the launcher installs what tests need"
         ) from None
+    if coverage:
+        _measured(selection, extra, checkout)
     if selection == MUTATION:
         return int(importlib.import_module("tests.mutation.run").main(extra, checkout))
     # From the checkout, because pytest looks for its configuration and the tests where it is started.
     with contextlib.chdir(checkout):
         status = pytest.main(pytest_arguments(selection, extra))
     return _EXIT_CODES.get(int(status), ExitCode.COULD_NOT_RUN)
+
+
+def _measured(selection: str, extra: Sequence[str], checkout: Path) -> NoReturn:
+    """This program once more, measured from its first import on."""
+    if selection == MUTATION:
+        raise InputError("--coverage is for tests that pytest runs, and mutation tests run it once a mutant")
+    if importlib.util.find_spec("coverage") is None:
+        raise HostError(
+            "coverage is not installed here",
+            hint="run `./oomlab test`: the launcher installs what tests need",
+        )
+    command = [sys.executable, "-m", "coverage", "run", "-m", "orchestrator.commands.testing"]
+    os.chdir(checkout)
+    os.environ["PYTHONPATH"] = str(checkout)
+    os.execv(sys.executable, [*command, selection, "-p", _COVERAGE_REPORT, *extra])
 
 
 def pytest_arguments(selection: str, extra: Sequence[str] = ()) -> list[str]:
@@ -73,3 +96,7 @@ def _checkout() -> Path:
             hint="clone the repository and run `./oomlab test` there",
         )
     return checkout
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests(sys.argv[1], sys.argv[2:]))

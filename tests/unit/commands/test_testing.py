@@ -25,7 +25,9 @@ def test_guest(): assert FAILS is False
 _PROGRAM = """
 import sys
 from orchestrator.commands.testing import run_tests
-sys.exit(run_tests(sys.argv[1], sys.argv[2:]))
+selection, *extra = sys.argv[1:]
+coverage = "--coverage" in extra
+sys.exit(run_tests(selection, [word for word in extra if word != "--coverage"], coverage=coverage))
 """
 
 
@@ -44,6 +46,11 @@ def project(tmp_path: Path, checkout: Path) -> Path:
 
 
 def _oomlab_test(project: Path, *arguments: str, fails: bool = False) -> tuple[int, str]:
+    status, output = _output_of_test(project, *arguments, fails=fails)
+    return status, output.rpartition("\n")[0].rpartition("\n")[2]
+
+
+def _output_of_test(project: Path, *arguments: str, fails: bool) -> tuple[int, str]:
     content = _TESTS.replace("FAILS", str(fails))
     (project / "tests" / "unit" / "test_it.py").write_text(content)
     result = run(
@@ -53,7 +60,7 @@ def _oomlab_test(project: Path, *arguments: str, fails: bool = False) -> tuple[i
         deadline=Deadline.after(60, "pytest"),
         check=False,
     )
-    return result.returncode, result.stdout.decode().rpartition("\n")[0].rpartition("\n")[2]
+    return result.returncode, result.stdout.decode()
 
 
 @pytest.mark.parametrize(
@@ -101,3 +108,25 @@ def test_an_installed_program_says_that_it_has_no_tests(
     monkeypatch.setattr(testing, "__file__", str(tmp_path / "site-packages/orchestrator/commands/testing.py"))
     with pytest.raises(HostError, match="not part of an installed oomlab"):
         testing.run_tests("unit")
+
+
+@pytest.mark.parametrize(
+    ("fails", "code", "ended"), [(False, ExitCode.MET, "1 passed"), (True, ExitCode.NOT_MET, "1 failed")]
+)
+def test_coverage_stands_before_the_summary_and_changes_no_exit_code(
+    project: Path, checkout: Path, fails: bool, code: ExitCode, ended: str
+) -> None:
+    plugin = "tests/coverage_by_room.py"
+    (project / plugin).write_text((checkout / plugin).read_text())
+    status, output = _output_of_test(project, "guest", "--coverage", fails=fails)
+    assert status == code
+    assert ended in output.splitlines()[-1]
+    rooms = {line.split()[0]: line.split()[-1] for line in output.splitlines() if line.endswith("%")}
+    assert set(rooms) == {"(root)", "commands", "text", "total"}
+    # The definitions of the module that starts pytest ran before pytest did, and count.
+    assert float(rooms["commands"].rstrip("%")) > 50
+
+
+def test_mutation_tests_are_not_measured() -> None:
+    with pytest.raises(InputError, match="--coverage"):
+        testing.run_tests("mutation", coverage=True)
