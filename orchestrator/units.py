@@ -50,6 +50,13 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes}B" if size_bytes else "0"
 
 
+def spaced_size(size_bytes: int) -> str:
+    """As format_size, with the space that a sentence has: 32768 -> "32 KiB"."""
+    text = format_size(size_bytes)
+    digits = text.rstrip("BKMGi")
+    return f"{digits} {text[len(digits) :]}".rstrip()
+
+
 def format_duration(seconds: float) -> str:
     """Text that parse_duration reads back: 300.0 -> "5min", 0.25 -> "250ms"."""
     for unit in ("h", "min", "s", "ms"):

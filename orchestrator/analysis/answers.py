@@ -107,7 +107,7 @@ def _explanation(case: Case) -> Answer:
     if plain := _without_arrays(case):
         evidence.append(f"the trigger's requests, which ask for no page array: {summary(plain)}")
     if others:
-        evidence.append(f"transactions, which ask for no page array while they are timed: {summary(others)}")
+        evidence.append(f"transactions, which request no page array while they are timed: {summary(others)}")
         sentences.append(_transactions(others))
     elif missing is None:
         missing = "no transactions were measured; a benchmark of kind `binder-transaction` would"
@@ -167,7 +167,7 @@ def _path_of(name: str, paths: Paths) -> str:
 
 
 def _by_allocation(case: Case) -> tuple[list[TimingComparison], list[TimingComparison]]:
-    """Timings that ask for a page array each time, and those that only do so before they are timed."""
+    """Timings that request a page array each time, and those that only do so before they are timed."""
     others = [timing for timing in case.timings if timing.name.startswith(TRANSACTIONS)]
     apart = [*others, *_without_arrays(case)]
     return [timing for timing in case.timings if timing not in apart], others
@@ -184,10 +184,10 @@ def _transactions(timings: Sequence[TimingComparison]) -> str:
     if found:
         share = f"{len(found)} of {count_of('timing', len(timings))}"
         return (
-            f"Transactions differ in {share}, which how page arrays are asked for does not explain: they are"
-            " asked for before the timed part, once in each process."
+            f"Transactions differ in {share}, which how page arrays are requested does not explain: they are"
+            " requested before the timed part, once in each process."
         )
-    return "Transactions cannot gain by it: their two page arrays are asked for before anything is timed."
+    return "Transactions cannot gain by it: their two page arrays are requested before anything is timed."
 
 
 def _pressure(case: Case) -> Answer:
@@ -275,7 +275,7 @@ def _contiguous(case: Case) -> Answer:
 
 
 def _phases(case: Case, *, all_contiguous: bool) -> list[TrialPhase]:
-    """Phases in which both asked for page arrays and were, or were not, served contiguous ones throughout."""
+    """Phases in which both requested page arrays and were, or were not, served contiguous ones throughout."""
     both = [phase for phase in PHASES if all(phase in paths for paths in case.paths)]
     return [
         phase for phase in both

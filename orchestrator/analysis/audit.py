@@ -18,7 +18,7 @@ _PHASES: tuple[TrialPhase, ...] = ("relaxed", "target", "trigger", "after")
 
 
 class AuditTotal(Frozen):
-    """Everything that one variant asked for in one phase, over all its traced forks."""
+    """Everything that one variant requested in one phase, over all its traced forks."""
 
     variant: str = Field(description="its name")
     phase: TrialPhase = Field(description="when")
@@ -36,7 +36,7 @@ class AuditTotal(Frozen):
     compactions: int = Field(description="compactions of a zone on the way")
     compact_us: int = Field(description="guest time in them, microseconds")
     compacted: int = Field(description="compactions that made a block of the order")
-    deferred: int = Field(description="compactions that the kernel put off, because others had failed")
+    deferred: int = Field(description="compactions that the kernel deferred, because others had failed")
     other_reclaims: int = Field(description="direct reclaims for anything else, vmalloc's pages included")
     other_reclaim_us: int = Field(description="guest time in them, microseconds")
     other_compactions: int = Field(description="compactions of a zone for anything else")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One number for each block and variant: what tests and intervals are made from.
 
-Forks of a block share its memory, its random state and the machine's mood of that minute: they are
+Forks of a block share its memory, its random state and the host's load of that minute: they are
 no independent observations. A block's number is the median over them, and blocks with equal
 fingerprints are one block. A cold trial, which boots for itself, is a block of one variant alone.
 """

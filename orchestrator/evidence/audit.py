@@ -3,7 +3,7 @@
 
 The guest's histograms (images/guest/trigger/audit.c) say which order and gfp flags a reclaim or compaction
 was for (events `vmscan:mm_vmscan_direct_reclaim_begin` and `compaction:mm_compaction_try_to_compact_pages`).
-So it is laid at the door of the page array when it has the array's order and, like the array,
+So it is attributed to the page array when it has the array's order and, like the array,
 __GFP_NORETRY or not; order 0 is everybody's, and stays with the phase. What vmalloc served is seen
 (orchestrator/record/fallback.py): in place of a failed request, or without any.
 """

@@ -167,7 +167,7 @@ def _decide_triggered(evidence: Evidence) -> tuple[Outcome, str]:
     if crash is not None and not (ooms and ooms[0].line < crash.line):
         return Outcome.KERNEL_CRASH, crash_details(crash)
     if ooms or counted_oom_kills(evidence):
-        return Outcome.OOM, "the kernel called the OOM killer"
+        return Outcome.OOM, "the kernel invoked the OOM killer"
     if panics := [event for event in since if isinstance(event, KernelCrash) and event.panic]:
         return Outcome.PANIC, f"kernel panic: {panics[0].panic}"
     if any(map(is_allocation_failure, since)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An event in three readable lines: who asked for what, what was free and why it did not help, who died."""
+"""An event in three readable lines: who requested what, what was free and why it did not help, who died."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.records import MemoryEvent, Process
 from orchestrator.text.plain import ascii_line
-from orchestrator.units import format_size
+from orchestrator.units import spaced_size
 
-VERDICTS: dict[Cause, str] = {
-    "fragmentation": "fragmentation: enough is free, but in pieces that are too small",
+_CAUSES: dict[Cause, str] = {
+    "fragmentation": "fragmentation: enough memory is free, but no free block of order {order} or higher",
     "shortage": "plain shortage: free memory is at or below the min watermark",
     "cgroup-limit": "the limit of the cgroup, not the machine",
     "not-visible": "as printed this would have served it: memory came free since, or it was bound elsewhere",
     "unknown": "the text does not show enough to say why",
 }
-"""Causes in words."""
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})")
 _GIVES_UP_RESERVE = (6, 8)
 
@@ -29,13 +28,13 @@ def explain(event: MemoryEvent, page_size_bytes: int = 4096) -> list[str]:
 
 
 def request(event: MemoryEvent, page_size_bytes: int) -> str:
-    """Who asked for what, as a sentence."""
+    """Who requested what, as a sentence."""
     if event.type == "show-mem":
-        return "A memory dump that no failure asked for."
+        return "A memory dump without a failed request."
     if event.type == "lmk-kill":
         return "The low memory killer of user space or of an old Android kernel acted."
     if event.trigger is None:
-        return "The head of the report is missing: it does not say who asked for memory."
+        return "The head of the report is missing: it does not say who requested memory."
     who = process_name(event.trigger)
     if event.order == -1:
         return f"{who}: an OOM kill by hand (sysrq)."
@@ -43,7 +42,7 @@ def request(event: MemoryEvent, page_size_bytes: int) -> str:
     caller = f", called from {event.stack_first_caller}" if event.stack_first_caller else ""
     adj = f", oom_score_adj {event.oom_score_adj}" if event.oom_score_adj else ""
     lacked = f". What the vmalloc could not have: {event.vmalloc}" if event.vmalloc else ""
-    return f"{who} asked for {what}{caller}{adj}{lacked}."
+    return f"{who} requested {what}{caller}{adj}{lacked}."
 
 
 def _what(event: MemoryEvent, page_size_bytes: int) -> str:
@@ -57,7 +56,7 @@ def _what(event: MemoryEvent, page_size_bytes: int) -> str:
     detail = f"(order {event.order}, {flags})" if flags else f"(order {event.order})"
     if event.order <= 0:
         return f"one page {detail}"
-    return f"{format_size(page_size_bytes << min(event.order, 40))} in one piece {detail}"
+    return f"{spaced_size(page_size_bytes << min(event.order, 40))} of physically contiguous memory {detail}"
 
 
 def _flags(event: MemoryEvent) -> str:
@@ -77,14 +76,21 @@ def _state(event: MemoryEvent) -> str:
     if event.type == "show-mem":
         return head + "."
     note = reserve_note(event, finding)
-    return f"{head}; {VERDICTS[finding.cause]}.{f' {note}' if note else ''}"
+    return f"{head}; {why(event, finding)}.{f' {note}' if note else ''}"
+
+
+def why(event: MemoryEvent, finding: Diagnosis) -> str:
+    """The cause in words. Blocks that are free, but not for this request, are not passed over."""
+    words = _CAUSES[finding.cause].format(order=finding.order)
+    large = any(sum(buddy.counts[finding.order or 0 :]) for buddy in event.buddy.values())
+    return f"{words} that this request may use" if finding.cause == "fragmentation" and large else words
 
 
 def reserve_note(event: MemoryEvent, finding: Diagnosis) -> str | None:
     """What another kernel would have made of blocks that this one kept for atomic requests; None: nothing.
 
     Commit ac3f3b0a5551 (6.8; in 6.1 and 6.6 stable since early 2024) has the whole reserve given up
-    before the OOM killer is called; before, direct reclaim kept its last block (mm/page_alloc.c).
+    before the OOM killer is invoked; before, direct reclaim kept its last block (mm/page_alloc.c).
     """
     if finding.cause != "fragmentation" or not event.order:
         return None
@@ -147,7 +153,7 @@ def outcome(event: MemoryEvent) -> str:
     if event.type == "alloc-failure" and event.vmalloc and "__GFP_NOFAIL" in _flags(event):
         return "Nobody was killed: the kernel tries until it succeeds."
     if event.type == "alloc-failure":
-        return "Nobody was killed: the request failed and the caller was told so."
+        return "Nobody was killed: the request failed and the caller got the error."
     if event.victims:
         names = ", ".join(process_name(process) for process in event.victims[:6])
         more = f" and {len(event.victims) - 6} more" if len(event.victims) > 6 else ""

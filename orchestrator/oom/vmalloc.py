@@ -16,7 +16,7 @@ _CASES = (
     # __get_vm_area_node() returns NULL for a full range as for want of memory for its two structures.
     (
         r"size (?P<size>\d{1,20})\b.*vm_struct allocation failed",
-        f"{_AREA} (vm_struct, vmap_area); no page was asked for",
+        f"{_AREA} (vm_struct, vmap_area); no page was requested",
     ),
     (r"size (?P<size>\d{1,20})\b.*exceeds total pages", "{size}, which is more than the machine has"),
     (
@@ -38,7 +38,7 @@ _CASES = (
     # Up to 5.11 one text for the first two.
     (
         r"allocation failure: (?P<size>\d{1,20})\b bytes",
-        f"{_AREA}, or it is more than the machine has; no page was asked for",
+        f"{_AREA}, or it is more than the machine has; no page was requested",
     ),
 )
 _MOST_CHARS = 100

@@ -68,7 +68,7 @@ class RequestPaths(Frozen):
     contiguous: int = Field(description="served by kmalloc: physically contiguous memory")
     fell_back: int = Field(description="served by vmalloc")
     refused: int = Field(description="not served at all")
-    insists: bool = Field(description="asked without __GFP_NORETRY: may call the OOM killer")
+    insists: bool = Field(description="asked without __GFP_NORETRY: may invoke the OOM killer")
     vmalloc_areas: int | None = Field(description="binder areas in /proc/vmallocinfo, maps held")
     page_orders: dict[str, int] = Field(description="page requests: 'order N' or 'order N noretry'")
 
@@ -109,7 +109,7 @@ class AuditRow(Frozen):
     phase: TrialPhase = Field(description="when they were made")
     order: int = Field(description="of the page array: 2^order pages if it is to be contiguous")
     gfp_flags: str = Field(description="decoded, as kmalloc was asked")
-    requests: int = Field(description="page arrays asked for")
+    requests: int = Field(description="page arrays requested")
     contiguous: int = Field(description="served by physically contiguous memory")
     fell_back: int = Field(description="served by vmalloc")
     refused: int = Field(description="not served at all")
@@ -119,7 +119,7 @@ class AuditRow(Frozen):
     compactions: int = Field(description="compactions of a zone on the way")
     compact_us: int = Field(description="guest time in them, microseconds")
     compacted: int = Field(0, description="compactions that made a block of the order")
-    deferred: int = Field(0, description="compactions that the kernel put off, because others had failed")
+    deferred: int = Field(0, description="compactions that the kernel deferred, because others had failed")
 
 
 class AuditPhase(Frozen):

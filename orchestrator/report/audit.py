@@ -147,11 +147,11 @@ def _effort(count: int, us: int, clock: Clock) -> str:
 
 
 AUDIT_ROWS: dict[str, Callable[[AuditTotal, Clock], str]] = {
-    "asked for": _asked,
+    "requested": _asked,
     "contiguous / vmalloc / failed": _paths,
     "direct reclaim": _reclaim,
     "compaction of a zone": _compaction,
-    "compaction put off": _deferred,
+    "compaction deferred": _deferred,
     "reclaim, compaction elsewhere": _elsewhere,
     "OOM kills": _kills,
 }

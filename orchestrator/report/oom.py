@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from orchestrator.bases import USUAL_PAGE_BYTES
 from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
-from orchestrator.oom.explain import VERDICTS, outcome, request, reserve_note
+from orchestrator.oom.explain import outcome, request, reserve_note, why
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
@@ -248,7 +248,7 @@ def _why(event: MemoryEvent, finding: Diagnosis) -> list[str]:
     if event.type not in ("oom", "memcg-oom", "alloc-failure"):
         return []
     note = reserve_note(event, finding)
-    return [VERDICTS[finding.cause], *([note] if note else [])]
+    return [why(event, finding), *([note] if note else [])]
 
 
 def _outcome(event: MemoryEvent) -> Iterator[str]:

@@ -169,7 +169,7 @@ def remarks(verdict: Verdict) -> Iterator[str]:
         yield f"with --patch and nothing said of it, {told}"
     for name, variant in verdict.variants.items():
         for flags in variant.gfp_flags:
-            yield f"{name} asked for its page arrays with {flags}"
+            yield f"{name} requested its page arrays with {flags}"
     if verdict.repeated:
         yield f"{times('trial', verdict.repeated)} gave no evidence and had to be run again"
 

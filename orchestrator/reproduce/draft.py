@@ -246,7 +246,7 @@ def _plain_target(load: Load) -> dict[str, Any]:
 
 
 def _shortage_target(free: ReportedFreeList, plan: Plan) -> dict[str, Any]:
-    """Single pages near what was free, and never so few that the state itself would call the OOM killer."""
+    """Single pages near what was free, and never so few that the state itself would invoke the OOM killer."""
     floor_kb = 2 * plan.sysctls.get("vm.min_free_kbytes", 4 * KIB) + 8 * KIB
     wanted_kb = max(free.kb, floor_kb)
     return {

@@ -117,7 +117,7 @@ def why_not(event: MemoryEvent) -> str | None:
     order = event.order or 0
     if event.type == "alloc-failure":
         return (
-            "is an allocation failure: the caller was told so and nobody was killed. No trigger makes such"
+            "is an allocation failure: the caller got the error and nobody was killed. No trigger makes such"
             " a request (most are atomic, or above order 3)"
         )
     if event.type == "lmk-kill":

@@ -139,7 +139,7 @@ def _cannot(
     if any(each.clock == "realtime" for each in passes):
         yield (
             f"The guests of the two runs are different boots with different memory, begun {apart} apart: a"
-            " difference between them may be the machine's mood or the luck of the draw, which pairs within"
+            " difference between them may be the host's load or the luck of the draw, which pairs within"
             " one run cancel and these do not."
         )
     cold = [label for label, run in (("A", first), ("B", second)) if not run.manifest.scenario.trials.fork]

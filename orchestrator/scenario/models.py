@@ -149,9 +149,9 @@ class Scenario(Model):
     )
     audit: Annotated[bool, Field(strict=True)] = Field(
         True,
-        description="in every block, each variant runs once more with tracing: which page arrays were asked"
-        " for, how they were served, the reclaim and compaction on the way, and how much tracing disturbed."
-        " false: nothing is traced, and nothing proves which variant ran",
+        description="in every block, each variant runs once more with tracing: which page arrays were"
+        " requested, how they were served, the reclaim and compaction on the way, and how much tracing"
+        " disturbed. false: nothing is traced, and nothing proves which variant ran",
         examples=[False],
     )
     bystanders: Bystanders | None = Field(

@@ -94,7 +94,7 @@ def _first_oom(expectation: Expectation, result: TrialResult) -> Iterator[str]:
         yield f"first OOM from {seen.stack_first_caller or 'an unknown caller'} instead of {wanted.caller}"
     trigger = seen.trigger.comm if seen.trigger else None
     if wanted.trigger is not None and trigger != wanted.trigger:
-        yield f"first OOM asked for by {trigger or 'an unknown process'} instead of {wanted.trigger}"
+        yield f"OOM killer first invoked by {trigger or 'an unknown process'} instead of {wanted.trigger}"
 
 
 def _requests(expectation: Expectation, result: TrialResult) -> Iterator[str]:

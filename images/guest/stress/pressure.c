@@ -102,7 +102,7 @@ static void fill(int who, int64_t amount, int64_t floor_kb, const char *action)
 
 /*
  * Where filling stops. The kernel's watermarks do not see the per-CPU lists: a refill just
- * above them would leave pages enough there, and call the OOM killer all the same. A picture may
+ * above them would leave pages enough there, and invoke the OOM killer all the same. A picture may
  * want to have less free than the largest refill there can be: then half of that must do.
  */
 static int64_t lowest_kb(void)

@@ -93,7 +93,7 @@ def test_the_path_explains_what_differs() -> None:
     assert explanation.answer == (
         "The outcomes differ. The path of the page arrays: in the trigger 100 % of first's were contiguous,"
         " with 8 OOM kills; in the trigger 26.7 % of second's were contiguous, 73.3 % came"
-        " from vmalloc. Transactions cannot gain by it: their two page arrays are asked for before anything"
+        " from vmalloc. Transactions cannot gain by it: their two page arrays are requested before anything"
         " is timed."
     )
     assert (

@@ -112,7 +112,7 @@ def test_the_page_says_who_why_and_where() -> None:
         "called from binder_alloc_mmap_handler",
         "; min ",
         "blocks of order 3 and up for this request: none",
-        "fragmentation: enough is free",
+        "fragmentation: enough memory is free",
         "Killed: ",
         "U = unmovable, E = reclaimable",
         "1 OOM event, 1 allocation-failure warning, 0 low-memory-killer kills, 0 memory dumps in 1 file\n",
@@ -207,14 +207,20 @@ def test_a_page_size_that_no_kernel_has_is_refused(size: str) -> None:
 
 def test_the_page_size_counts_where_the_text_does_not_show_it() -> None:
     header = b"[ 1.0] x: page allocation failure: order:2, mode:0xcc0(GFP_KERNEL)\n"
-    assert "asked for 16KiB in one piece" in oom("-", data=header).stdout
+    assert "requested 16 KiB of physically contiguous memory" in oom("-", data=header).stdout
     assert "4KiB assumed, see --page-size" in oom("-", data=header).stdout
-    assert "asked for 64KiB in one piece" in oom("--page-size", "16KiB", "-", data=header).stdout
+    assert (
+        "requested 64 KiB of physically contiguous memory"
+        in oom("--page-size", "16KiB", "-", data=header).stdout
+    )
     shown = header + (
         b"[ 1.0] Mem-Info:\n[ 1.0] Normal free:640kB min:64kB low:64kB high:64kB managed:6400kB\n"
         b"[ 1.0] Normal: 10*64kB (U) 0*128kB 0*256kB = 640kB\n"
     )
-    assert "asked for 256KiB in one piece" in oom("--page-size", "16KiB", "-", data=shown).stdout
+    assert (
+        "requested 256 KiB of physically contiguous memory"
+        in oom("--page-size", "16KiB", "-", data=shown).stdout
+    )
 
 
 def test_packed_and_wide_inputs_are_undone(tmp_path: Path) -> None:

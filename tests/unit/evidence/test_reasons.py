@@ -72,7 +72,7 @@ ERROR = record("error", where="module", errno=2, message="No such file")
         ),
         # What the guest said to its end, or the kernel on its console, is worth more than a garbled line.
         ([*passed()], "", {"garbage_lines": 1}, Outcome.PASSED, "the trigger ran to its end"),
-        (BEGUN, OOM_CONSOLE, {"garbage_lines": 1}, Outcome.OOM, "the kernel called the OOM killer"),
+        (BEGUN, OOM_CONSOLE, {"garbage_lines": 1}, Outcome.OOM, "the kernel invoked the OOM killer"),
         (BEGUN, PANIC_CONSOLE, {"garbage_lines": 1}, Outcome.PANIC, "kernel panic: Fatal exception"),
         (
             [*READY, ERROR],
@@ -81,7 +81,7 @@ ERROR = record("error", where="module", errno=2, message="No such file")
             Outcome.HARNESS_ERROR,
             "the guest agent failed at module: No such file",
         ),
-        ([*BEGUN, ERROR], OOM_CONSOLE, {}, Outcome.OOM, "the kernel called the OOM killer"),
+        ([*BEGUN, ERROR], OOM_CONSOLE, {}, Outcome.OOM, "the kernel invoked the OOM killer"),
         (
             [],
             PANIC_CONSOLE,
@@ -152,7 +152,7 @@ ERROR = record("error", where="module", errno=2, message="No such file")
             MARK,
             {},
             Outcome.OOM,
-            "the kernel called the OOM killer",
+            "the kernel invoked the OOM killer",
         ),
         (
             [

@@ -119,22 +119,22 @@ def test_three_lines_of_a_fragmentation_oom() -> None:
     kill = "[ 1.1] Out of memory: Killed process 5 (victim) total-vm:1kB, anon-rss:1kB, file-rss:0kB\n"
     assert explain(event(zones + kill)) == [
         (
-            "mapper (pid 77) asked for 32KiB in one piece (order 3, GFP_KERNEL|__GFP_COMP|__GFP_ZERO), "
-            "called from binder_alloc_mmap_handler, oom_score_adj -950."
+            "mapper (pid 77) requested 32 KiB of physically contiguous memory (order 3, "
+            "GFP_KERNEL|__GFP_COMP|__GFP_ZERO), called from binder_alloc_mmap_handler, oom_score_adj -950."
         ),
         (
             "Normal: 11000 kB free, watermarks min 1000, low 1250, high 1500, "
             "blocks per order 900 900 9 4 0, usable at order 3 and up: none (4 are CMA or highatomic); "
-            "fragmentation: enough is free, but in pieces that are too small. "
-            "The 4 highatomic blocks would have done: kernels from 6.8 on (6.1 and 6.6 stable since early "
-            "2024) give that reserve up before they kill, so there this very state is probably served."
+            "fragmentation: enough memory is free, but no free block of order 3 or higher that this request "
+            "may use. The 4 highatomic blocks would have done: kernels from 6.8 on (6.1 and 6.6 stable since "
+            "early 2024) give that reserve up before they kill, so there this very state is probably served."
         ),
         "Killed: victim (pid 5).",
     ]
 
 
 def test_the_page_size_decides_the_size() -> None:
-    assert "asked for 128KiB in one piece" in explain(event(""), page_size_bytes=16384)[0]
+    assert "requested 128 KiB of physically contiguous memory" in explain(event(""), page_size_bytes=16384)[0]
 
 
 def test_a_mask_without_names_is_decoded_when_the_kernel_is_known() -> None:
@@ -175,3 +175,13 @@ def test_blocks_that_a_newer_kernel_would_have_given_up_are_told(kernel: str, sa
 @pytest.mark.parametrize("text", [FRAGMENTED, CMA_ONLY])
 def test_no_such_thing_is_told_where_there_were_none(text: str) -> None:
     assert "highatomic blocks would" not in explain(event(zone("Normal", 11000) + blocks("Normal", text)))[1]
+
+
+def test_blocks_that_are_free_but_not_for_this_request_are_not_denied() -> None:
+    without, elsewhere = blocks("Normal", HIGHATOMIC.replace("4*32kB (H)", "0*32kB")), HIGHATOMIC
+    end = "no free block of order 3 or higher"
+    assert f"{end}." in explain(event(zone("Normal", 11000) + without))[1]
+    assert (
+        f"{end} that this request may use."
+        in explain(event(zone("Normal", 11000) + blocks("Normal", elsewhere)))[1]
+    )

@@ -30,23 +30,23 @@ def event(**fields: Any) -> MemoryEvent:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"type": "show-mem"}, "A memory dump that no failure asked for."),
+        ({"type": "show-mem"}, "A memory dump without a failed request."),
         (
             {"type": "lmk-kill"},
             "The low memory killer of user space or of an old Android kernel acted.",
         ),
-        ({"trigger": None}, "The head of the report is missing: it does not say who asked for memory."),
+        ({"trigger": None}, "The head of the report is missing: it does not say who requested memory."),
         ({"order": -1}, "sh (pid 7): an OOM kill by hand (sysrq)."),
-        ({}, "sh (pid 7) asked for memory."),
-        ({"gfp_flags": "GFP_NOFS"}, "sh (pid 7) asked for memory (GFP_NOFS)."),
-        ({"order": 0}, "sh (pid 7) asked for one page (order 0)."),
-        ({"order": 0, "gfp_mask": "0xd1"}, "sh (pid 7) asked for one page (order 0, gfp_mask 0xd1)."),
-        ({"order": 1}, "sh (pid 7) asked for 8KiB in one piece (order 1)."),
-        ({"order": 40}, f"sh (pid 7) asked for {4 << 20}GiB in one piece (order 40)."),
-        ({"order": 99}, f"sh (pid 7) asked for {4 << 20}GiB in one piece (order 99)."),
+        ({}, "sh (pid 7) requested memory."),
+        ({"gfp_flags": "GFP_NOFS"}, "sh (pid 7) requested memory (GFP_NOFS)."),
+        ({"order": 0}, "sh (pid 7) requested one page (order 0)."),
+        ({"order": 0, "gfp_mask": "0xd1"}, "sh (pid 7) requested one page (order 0, gfp_mask 0xd1)."),
+        ({"order": 1}, "sh (pid 7) requested 8 KiB of physically contiguous memory (order 1)."),
+        ({"order": 40}, f"sh (pid 7) requested {4 << 20} GiB of physically contiguous memory (order 40)."),
+        ({"order": 99}, f"sh (pid 7) requested {4 << 20} GiB of physically contiguous memory (order 99)."),
         (
             {"order": 0, "gfp_mask": "0x0"},
-            "sh (pid 7) asked for a page whose allocation had failed during a page fault (gfp_mask 0x0).",
+            "sh (pid 7) requested a page whose allocation had failed during a page fault (gfp_mask 0x0).",
         ),
         (
             {
@@ -56,9 +56,12 @@ def event(**fields: Any) -> MemoryEvent:
                 "stack_first_caller": "f",
                 "oom_score_adj": 5,
             },
-            "sh (pid 7) asked for 16KiB in one piece (order 2, GFP_KERNEL), called from f, oom_score_adj 5.",
+            (
+                "sh (pid 7) requested 16 KiB of physically contiguous memory (order 2, GFP_KERNEL), called"
+                " from f, oom_score_adj 5."
+            ),
         ),
-        ({"order": 0, "oom_score_adj": 0}, "sh (pid 7) asked for one page (order 0)."),
+        ({"order": 0, "oom_score_adj": 0}, "sh (pid 7) requested one page (order 0)."),
     ],
 )
 def test_who_asked_for_what(fields: dict[str, Any], sentence: str) -> None:
@@ -161,7 +164,7 @@ def killed(*names: str) -> tuple[Process, ...]:
     ("fields", "sentence"),
     [
         ({"type": "show-mem"}, "Nobody died."),
-        ({"type": "alloc-failure"}, "Nobody was killed: the request failed and the caller was told so."),
+        ({"type": "alloc-failure"}, "Nobody was killed: the request failed and the caller got the error."),
         ({"victims": killed(*"abcdef")}, "Killed as a group: a, b, c, d, e, f."),
         ({"victims": killed(*"abcdefg")}, "Killed as a group: a, b, c, d, e, f and 1 more."),
         ({"victims": killed(*"abcdefgh")}, "Killed as a group: a, b, c, d, e, f and 2 more."),

@@ -277,9 +277,9 @@ def test_a_vmalloc_without_room_asked_for_no_page() -> None:
     )
     sentence = explain(event)[0]
     assert sentence.startswith(
-        "systemd-udevd (pid 2910) asked for a vmalloc area (GFP_KERNEL), called from module_alloc."
+        "systemd-udevd (pid 2910) requested a vmalloc area (GFP_KERNEL), called from module_alloc."
     )
-    assert "no page was asked for" in sentence
+    assert "no page was requested" in sentence
     assert "one page" not in sentence
 
 
@@ -291,7 +291,7 @@ def test_a_vmalloc_that_the_kernel_tries_again_did_not_fail_its_caller() -> None
     nofail = one(head.format("vm_struct allocation failed. Retrying.", "0x8cc0(GFP_KERNEL|__GFP_NOFAIL)"))
     assert explain(nofail)[2] == "Nobody was killed: the kernel tries until it succeeds."
     single = one(head.format("failed to allocate pages", "0xcc0(GFP_KERNEL)"))
-    assert explain(single)[2] == "Nobody was killed: the request failed and the caller was told so."
+    assert explain(single)[2] == "Nobody was killed: the request failed and the caller got the error."
 
 
 def frames(*functions: str) -> list[Frame]:

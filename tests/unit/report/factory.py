@@ -207,7 +207,7 @@ def _trial(
         clock=clock, mode="trial", stage=stage, seed=block_seed(scenario, block), cold=made.cold,
         fingerprint=f"{number if made.cold else block:016x}",
         outcome=Outcome.OOM if dies else Outcome.PASSED,
-        why=made.word("the kernel called the OOM killer" if dies else "the trigger ran to its end"),
+        why=made.word("the kernel invoked the OOM killer" if dies else "the trigger ran to its end"),
         host_seconds=round(dice.uniform(0.5, 1.0), 3), private_memory_kb=70_000 + dice.randrange(9_000),
         guest_release=made.word("6.1.0-56-arm64"), target=_target(block), oom_events=int(dies),
         oom_kill_vmstat=int(dies), disagreement=made.word("") or None,

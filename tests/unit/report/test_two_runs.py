@@ -58,9 +58,9 @@ def test_what_no_one_can_conclude(two: Two) -> None:
     assert more[-1] == "B is not whole (2 gaps in its evidence)."
 
 
-def test_a_run_under_the_deterministic_clock_alone_has_no_machines_mood(two: Two) -> None:
+def test_a_run_under_the_deterministic_clock_alone_is_not_told_of_the_hosts_load(two: Two) -> None:
     compared = compare_runs(*two(Made(blocks=1, benchmarks=False, clocks=("deterministic",))))
-    assert not any("machine's mood" in sentence for sentence in compared.cannot)
+    assert not any("host's load" in sentence for sentence in compared.cannot)
     assert compared.passes[0].times_left_out is None
     assert compared.passes[0].same_states == 1
 

@@ -76,7 +76,7 @@ def ended(**fields: Any) -> tuple[ProcessEnd, ...]:
         (
             {"outcome": "oom", "first_oom": {"trigger": "dumpsys"}},
             oomed(),
-            ["first OOM asked for by oomlab-trigger instead of dumpsys"],
+            ["OOM killer first invoked by oomlab-trigger instead of dumpsys"],
         ),
         (
             {"outcome": "oom", "first_oom": {"order": 3}},
@@ -161,7 +161,7 @@ def test_a_caller_that_the_stack_does_not_show_is_unknown() -> None:
     wanted = Expectation.model_validate({"first_oom": {"caller": "f", "trigger": "t"}})
     assert unmet(wanted, oomed(first_oom=blank)) == [
         "first OOM from an unknown caller instead of f",
-        "first OOM asked for by an unknown process instead of t",
+        "OOM killer first invoked by an unknown process instead of t",
     ]
 
 

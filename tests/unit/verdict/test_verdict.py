@@ -185,7 +185,7 @@ expectations:
     assert [sentence.split(": ", 1)[1] for sentence in unmet] == [
         "first OOM at order 3 instead of 1",
         "first OOM from binder_alloc_mmap_handler instead of elsewhere",
-        "first OOM asked for by oomlab-trigger instead of dumpsys",
+        "OOM killer first invoked by oomlab-trigger instead of dumpsys",
     ]
 
 

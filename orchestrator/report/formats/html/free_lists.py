@@ -17,10 +17,11 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
 from orchestrator.memory.fragmentation import USABLE_TYPES
 from orchestrator.memory.sample import MemorySample
 from orchestrator.report.formats.html.drawing import GRID, INK, MUTED, SURFACE, Margins, draw, name_axes
-from orchestrator.report.formats.html.plots import Grid, Key, Plot, brief, decades, order_name, spaced_size
+from orchestrator.report.formats.html.plots import Grid, Key, Plot, brief, decades, order_name
 from orchestrator.report.formats.html.series import BootSeries, spread
 from orchestrator.scenario.models import UsableUnits
 from orchestrator.text.amounts import count_of
+from orchestrator.units import spaced_size
 
 _COLUMNS = 240
 _MOST_COUNTED = 100_000.0
@@ -122,7 +123,7 @@ def ways_to_target(
     )
     return Plot(
         title=f"The way to the target, {kind} by {kind}",
-        caption=f"Usable units of order {order} ({spaced_size(page_bytes << order)} in one piece), {shown};"
+        caption=f"Usable units of order {order} ({spaced_size(page_bytes << order)}, contiguous), {shown};"
         f" wanted: {limits} (dashed). At the target: {ends[0]} to {ends[-1]}.",
         svg=draw(
             paint,

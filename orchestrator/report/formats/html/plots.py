@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from orchestrator.units import format_size
+from orchestrator.units import spaced_size
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,6 @@ class Plot:
 def order_name(order: int, page_bytes: int) -> str:
     """`3 - 32 KiB`: an order and the size of its blocks."""
     return f"{order} \N{MIDDLE DOT} {spaced_size(page_bytes << order)}"
-
-
-def spaced_size(size_bytes: int) -> str:
-    """`32 KiB`."""
-    text = format_size(size_bytes)
-    digits = text.rstrip("BKMGi")
-    return f"{digits} {text[len(digits) :]}"
 
 
 def brief(value: float) -> str:

@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from orchestrator.analysis.records import Comparison, TimingComparison, When
 from orchestrator.report.formats.html.drawing import GRID, INK, MUTED, SERIES, SURFACE, Margins, draw
 from orchestrator.report.formats.html.latency import amount
-from orchestrator.report.formats.html.plots import Grid, Plot, spaced_size
+from orchestrator.report.formats.html.plots import Grid, Plot
 from orchestrator.report.formats.html.text import clipped
 from orchestrator.text.amounts import is_factor, short
+from orchestrator.units import spaced_size
 
 STATES: Final[Mapping[When, str]] = {
     "relaxed": "Relaxed: pressure released",

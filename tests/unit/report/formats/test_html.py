@@ -108,7 +108,7 @@ def test_it_says_what_the_verdict_says(page: _Page) -> None:
         "kcalloc: oom in 8 of 8 blocks, 95 % interval 29 to 100 %",
         "Do you have an explanation for this performance improvement?",
         "no difference larger than 4 % at 4096 B",
-        "oomlab-trigger (pid 90) asked for 32KiB in one piece",
+        "oomlab-trigger (pid 90) requested 32 KiB of physically contiguous memory",
         "oomlab run binder-order3 --set trials.blocks=8",
         "qemu-system-aarch64 -M virt # kvcalloc",
     ):

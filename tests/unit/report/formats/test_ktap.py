@@ -21,7 +21,7 @@ def test_a_test_for_each_variant_and_a_subtest_for_each_trial(tmp_path: Path) ->
     assert all(test.ok for test in tests)
     names = [test.name for test in tests[0].subtests]
     assert names[:3] == ["block 1, fork 1, relaxed", "block 1, fork 1, target", "block 1, fork 1"]
-    assert tests[0].subtests[2].data.startswith("oom: the kernel called the OOM killer; 1")
+    assert tests[0].subtests[2].data.startswith("oom: the kernel invoked the OOM killer; 1")
 
 
 @pytest.mark.parametrize(
