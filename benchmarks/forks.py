@@ -96,7 +96,7 @@ class Repetition:
 
     @property
     def forked_a_minute(self) -> float:
-        """From the frozen block to the end of the last trial."""
+        """From the block's snapshot to the end of the last trial."""
         return 60 * self.forked.trials / self.forked.forking_s
 
 

@@ -23,7 +23,7 @@ def start() -> None:
         from orchestrator.cli import main
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-    except Exception:  # noqa: BLE001 - it is told, with its traceback
+    except Exception:  # noqa: BLE001 - it is reported, with its traceback
         sys.excepthook(*sys.exc_info())
         sys.exit(ExitCode.COULD_NOT_RUN)
     main()

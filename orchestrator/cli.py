@@ -45,7 +45,7 @@ def _root(
     if mirror is not None:
         from orchestrator.kernels.sources import use_mirror
 
-        use_mirror(mirror)  # told now, not after what needs no archive
+        use_mirror(mirror)  # refused now, not after what needs no archive
 
 
 app.command(epilog=SEARCH_EPILOG)(search)

@@ -29,7 +29,7 @@ class PlannedTrial:
     """One fork of a block, or a boot of its own: `fork` counts the forks of one variant from 1.
 
     `number` is its place in the plan: its name in the run directory, whatever runs first.
-    `module` is the place of its module among those that its block's guest was told of. `stage` is
+    `module` is the place of its module among those in the recipe of its block's guest. `stage` is
     what it is for: the trigger, or benchmarks alone (orchestrator/record/result.py).
     """
 

@@ -34,7 +34,7 @@ TRANSACTIONS = "BM_sendVec_binder"
 """Benchmarks of transactions begin with this, whatever their mode and size."""
 _KIB_PER_MIB = 1024
 _BY_WEIGHT: tuple[TrialPhase, ...] = ("trigger", "target", "after", "relaxed")
-"""Where a path is told of first: the trigger is what the scenario is about."""
+"""Where a path is reported first: the trigger is what the scenario is about."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ def _path_sentence(case: Case) -> str:
             "Both variants were served contiguous memory for every page array, so both took the same path"
             " through the allocator."
         )
-    told = "; ".join(map(_path_of, case.names, case.paths))
-    return f"The path of the page arrays: {told}."
+    paths = "; ".join(map(_path_of, case.names, case.paths))
+    return f"The path of the page arrays: {paths}."
 
 
 def _path_of(name: str, paths: Paths) -> str:

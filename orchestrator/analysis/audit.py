@@ -81,7 +81,7 @@ def summarise_audit(
 ) -> AuditSummary | None:
     """The audit of the last attempts under `clock`; None when nothing was traced.
 
-    `timed` is False where guests disturbed one another: then tracing's share cannot be told.
+    `timed` is False where guests disturbed one another: then tracing's share is not known.
     """
     names = list(variants)
     trials = [trial for trial in trials if trial.clock == clock and trial.outcome.is_evidence]

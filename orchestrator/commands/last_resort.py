@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What nobody foresaw: a fault of this program, told as one, and never taken for a verdict.
+"""What nobody foresaw: a fault of this program, reported as one, and never taken for a verdict.
 
 Python ends with 1 for an exception that nobody caught, which is the exit code of expectations not met.
 """

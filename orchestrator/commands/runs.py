@@ -80,7 +80,7 @@ def run(
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import RunOptions, resume_run, run_scenario
     from orchestrator.scenario.loading.loader import Repeat
-    from orchestrator.scenario.loading.patched import told
+    from orchestrator.scenario.loading.patched import expectations_taken
 
     if resume is not None:
         given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,
@@ -99,7 +99,7 @@ def run(
     if lock is not None and (dry_run or artefacts_from is not None):
         raise InputError("--lock cannot be given with --dry-run or --artefacts-from")
     loaded = load(scenario, override, patch, Repeat(variant) if again else None)
-    for line in told(loaded.scenario.expectations, loaded.taken):
+    for line in expectations_taken(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
     if dry_run:
         from orchestrator.run.dryrun import dry_run_commands

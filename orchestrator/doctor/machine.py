@@ -84,7 +84,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Processors:
-    """Cores that may be used, and the load average of the last minute where the kernel tells it."""
+    """Cores that may be used, and the load average of the last minute where the kernel reports it."""
 
     cores: int
     load: float | None

@@ -43,7 +43,7 @@ _STEPS = {
 
 
 def benchmark_rows(evidence: Evidence) -> tuple[BenchmarkRow, ...]:
-    """The figures of all benchmarks that the guest told of, in its order."""
+    """The figures of all benchmarks that the guest reported, in its order."""
     return tuple(_row(record) for record in evidence.every(BenchmarkRecord))
 
 

@@ -40,7 +40,7 @@ from orchestrator.scenario.triggers.kinds import Trigger, request_of
 
 
 def target_state(record: TargetRecord | None) -> TargetState | None:
-    """The state that pressure ended in; None when the guest never told."""
+    """The state that pressure ended in; None when the guest never reported it."""
     if record is None:
         return None
     before = record.units_before_compaction

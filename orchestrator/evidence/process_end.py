@@ -18,7 +18,7 @@ _SHELL_WORDS = {
 
 
 def process_ends(records: Sequence[ProcessEnded]) -> tuple[ProcessEnd, ...]:
-    """The ends that the agent told."""
+    """The ends that the agent reported."""
     return tuple(
         ProcessEnd(
             process=record.process,

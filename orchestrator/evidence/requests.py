@@ -3,7 +3,7 @@
 
 The guest agent arms `hist` triggers on `kmem:kmalloc` and `kmem:mm_page_alloc` for the
 trigger's processes. The gfp flags prove which variant really ran: kcalloc asks without
-__GFP_NORETRY, kvcalloc with it. How requests were served they do not tell (orchestrator/record/fallback.py).
+__GFP_NORETRY, kvcalloc with it. How requests were served they do not show (orchestrator/record/fallback.py).
 """
 
 from __future__ import annotations

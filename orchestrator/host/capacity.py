@@ -26,7 +26,7 @@ _ROOT = Path("/")
 
 @dataclass(frozen=True)
 class Capacity:
-    """Workers that run guests, and guests (running or frozen) that memory can hold."""
+    """Workers that run guests, and guests and snapshots that memory can hold."""
 
     workers: int
     guests: int
@@ -42,7 +42,7 @@ def find_capacity(memory_bytes: int, *, jobs: int | None, root: Path = _ROOT) ->
     guest_bytes = memory_bytes + _QEMU_OVERHEAD_BYTES
     free_bytes = available_memory_bytes(root) - _RESERVE_BYTES
     guests = free_bytes // guest_bytes
-    # A fork runs beside the frozen block that it continues.
+    # A fork runs beside the snapshot that it continues.
     if guests < 2:
         raise HostError(
             f"a guest of this scenario and its fork need {2 * guest_bytes // MIB} MiB of memory, and "

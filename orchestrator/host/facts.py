@@ -52,7 +52,7 @@ def qemu_version(program: str) -> str:
     match = re.search(rb"version (\d+)\.(\d+)(?:\.(\d+))?", output)
     if match is None:
         raise HostError(
-            f"{path} does not tell its version", hint=hint, evidence=[output.decode(errors="replace")]
+            f"{path} does not report its version", hint=hint, evidence=[output.decode(errors="replace")]
         )
     version = match[0].removeprefix(b"version ").decode()
     if (int(match[1]), int(match[2])) < OLDEST_QEMU:

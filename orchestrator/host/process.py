@@ -179,7 +179,7 @@ def start(
 
 @contextmanager
 def witnessed(witness: Witness, variables: Mapping[str, str]) -> Iterator[None]:
-    """Within the block `witness` is told pid and program of every child before it is used.
+    """Within the block `witness` gets pid and program of every child before it is used.
 
     Those children find `variables` in their environment. What `witness` raises ends the child and
     comes out of `start`.

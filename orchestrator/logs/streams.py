@@ -49,7 +49,7 @@ _KERNEL_LINE = re.compile(rb"\[ *\d{1,6}\.\d{6}\][ \[]|(?:^|\n)<\d{1,3}>|\bkerne
 
 
 Reported = MemoryEvent | KernelCrash
-"""What `oomlab oom` tells of."""
+"""What `oomlab oom` reports."""
 
 
 class Sink(Protocol):

@@ -82,7 +82,7 @@ class Assembler:
         self._foreign_trace = False
 
     def crash(self) -> None:
-        """A crash is told: frames that come now may be its own."""
+        """A crash is reported: frames that come now may be its own."""
         for draft in self._open:
             draft.idle_lines += 1
         self._foreign_trace = True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a kernel log tells about memory running out, as frozen records.
+"""What a kernel log reports about memory running out, as frozen records.
 
 Field names, types and counting rules are those of the report corpus (see docs): a field that is None
 was not in the text. Sizes are kB as the kernel prints them (1 kB = 1024 bytes).

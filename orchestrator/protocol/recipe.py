@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a guest is told before boot: a scenario's block and trial as kernel command line words.
+"""The recipe that a guest boots with: a scenario's block and trial as kernel command line words.
 
 The words are `oomlab.KEY=VALUE`, values percent-encoded, as `images/guest/PROTOCOL.md` lists
 them. Nothing else is said to a guest, so a printed command line repeats a trial by hand.

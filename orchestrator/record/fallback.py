@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What vmalloc served of page arrays: as the guest saw it, or else as the requests came out. Pure.
 
-gfp flags do not tell. kvmalloc() adds __GFP_NORETRY to its first try, but not beside
+gfp flags do not show. kvmalloc() adds __GFP_NORETRY to its first try, but not beside
 __GFP_RETRY_MAYFAIL (kvmalloc_node(), mm/util.c), and a driver may ask for __GFP_NORETRY without having
 anything to fall back on. So vmalloc's returns are traced (images/guest/trigger/audit.c); flags only say which
 of several kinds of failed requests of one size it was.

@@ -79,7 +79,7 @@ class BlockStarted(_PowerOn):
 
 
 class BlockEnded(_Entry):
-    """A block is at its target and frozen, or failed."""
+    """A block is at its target and its snapshot taken, or it failed."""
 
     kind: Literal["block-ended"] = "block-ended"
     number: int = Field(description="its place in the plan, as in `block-started`")

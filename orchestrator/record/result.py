@@ -172,7 +172,7 @@ class ProcessEnd(Frozen):
 class CommandOutput(Frozen):
     """What the trigger's command wrote to stdout and stderr; `output.log` holds it."""
 
-    bytes: int = Field(description="how much it wrote, as far as the guest told")
+    bytes: int = Field(description="how much it wrote, as far as the guest reported")
     left_out: int = Field(description="bytes of it that were not kept: beyond 48 KiB, all but the end")
     end: str = Field(description="the end of it, at most 2000 bytes; others than UTF-8 as `\\xNN`")
 
@@ -186,8 +186,8 @@ class BlockResult(Frozen):
     clock: Clock = Field(description="what time passed in the guest")
     variants: tuple[str, ...] = Field(description="the variants that fork from it")
     seed: int = Field(description="64-bit seed of its randomness, drawn from the scenario's")
-    frozen: bool = Field(description="the target was reached and forks can run on from it")
-    host_seconds: float = Field(description="from power-on to the frozen target, on the host's clock")
+    frozen: bool = Field(description="the target was reached and a snapshot taken: forks can run on from it")
+    host_seconds: float = Field(description="from power-on to the snapshot, on the host's clock")
     fingerprint: str | None = Field(description="of where free memory lies; equal ones are one state")
     shuffled: bool | None = Field(
         None, description="the guest's kernel shuffled its free lists, so that blocks differ; null: not known"
@@ -234,7 +234,7 @@ class TrialResult(Frozen):
     oom_kill_vmstat: int | None = Field(
         None, description="oom_kill of /proc/vmstat since the trigger's start"
     )
-    disagreement: str | None = Field(None, description="console and vmstat do not tell the same story")
+    disagreement: str | None = Field(None, description="console and vmstat disagree")
     first_oom: MemoryEvent | None = None
     allocation_failures: int = 0
     kernel_bugs: tuple[str, ...] = ()

@@ -162,11 +162,11 @@ def times(what: str, count: int) -> str:
 def remarks(verdict: Verdict) -> Iterator[str]:
     """What was expected, which variant really ran, and what else has to be known; a sentence each."""
     if verdict.expectations_from:
-        told = ", ".join(
+        sources = ", ".join(
             f"{name} was expected {'to pass' if source is None else f'to end as {source} of the scenario'}"
             for name, source in verdict.expectations_from.items()
         )
-        yield f"with --patch and nothing said of it, {told}"
+        yield f"with --patch and nothing said of it, {sources}"
     for name, variant in verdict.variants.items():
         for flags in variant.gfp_flags:
             yield f"{name} requested its page arrays with {flags}"

@@ -56,12 +56,12 @@ def sentences(comparison: Comparison) -> Iterator[str]:
         yield _share(comparison.candidate, outcome, outcome.candidate)
         yield outcome.words
     timings = headline(comparison.timings)
-    told = timings
+    shown = timings
     if len(timings) > _FEW_SENTENCES:
-        told = [each for each in timings if each.p_holm is not None and each.p_holm <= LEVEL]
-    yield from (timing.words for timing in told)
-    if len(told) < len(timings):
-        yield f"{count_of('further time', len(timings) - len(told))}: see the tables"
+        shown = [each for each in timings if each.p_holm is not None and each.p_holm <= LEVEL]
+    yield from (timing.words for timing in shown)
+    if len(shown) < len(timings):
+        yield f"{count_of('further time', len(timings) - len(shown))}: see the tables"
     yield from (f"noise: {warning}" for warning in comparison.noise.warnings)
 
 

@@ -71,7 +71,7 @@ def arch_of(event: MemoryEvent | None, asked: str | None) -> tuple[str, Fact]:
         if found is not None:
             return arch, read("architecture", arch, f"{found} in the call trace")
     return DEFAULT_ARCH, unknown(
-        "architecture", DEFAULT_ARCH, "nothing in the text tells; --arch takes another"
+        "architecture", DEFAULT_ARCH, "nothing in the text shows it; --arch takes another"
     )
 
 
@@ -85,7 +85,7 @@ def make_draft(
 ) -> Draft:
     """The scenario for a report (None: that of binder-order3) and a patch (None: the base alone).
 
-    `beside` are facts to be told with the others. InputError for a picture of a report without Mem-Info.
+    `beside` are facts to be shown with the others. InputError for a picture of a report without Mem-Info.
     """
     state = _plain_state() if chosen is None else _state(chosen, wishes)
     load = state.load

@@ -166,10 +166,10 @@ def _other_facts(review: Review, group: PatchGroup, wanted: Sequence[int]) -> It
 def _adapted(checked: Checked) -> Iterator[Fact]:
     remarks = [remark.rsplit("/", 1)[-1] for remark in checked.verdict.remarks]
     if remarks and checked.verdict.text:
-        told = [remark for remark in remarks if _WHITE_SPACE not in remark]
-        spaced = len(remarks) - len(told)
-        told += [f"{_WHITE_SPACE} from the base's lines in {count_of('hunk', spaced)}"] if spaced else []
-        yield inferred("patch", "adapted to the base", "; ".join(told))
+        shown = [remark for remark in remarks if _WHITE_SPACE not in remark]
+        spaced = len(remarks) - len(shown)
+        shown += [f"{_WHITE_SPACE} from the base's lines in {count_of('hunk', spaced)}"] if spaced else []
+        yield inferred("patch", "adapted to the base", "; ".join(shown))
 
 
 def _base_why(parts: Sequence[tuple[Reviewed, Checked]]) -> str:
@@ -181,8 +181,8 @@ def _base_why(parts: Sequence[tuple[Reviewed, Checked]]) -> str:
         for other in item.checked:
             if other.base != base and other.verdict.kind is not Kind.ELSEWHERE:
                 others.setdefault(other.base, []).append(which + other.verdict.kind.value)
-    told = [f"{name}: {', '.join(words)}" for name, words in others.items()]
-    beside = f" ({'; '.join(told)})" if told else ""
+    elsewhere = [f"{name}: {', '.join(words)}" for name, words in others.items()]
+    beside = f" ({'; '.join(elsewhere)})" if elsewhere else ""
     what = "the patch" if len(parts) == 1 else "the series"
     if here == {Kind.ALREADY}:
         return f"it has {what} already, so its reverse makes the variant 'base'{beside}"

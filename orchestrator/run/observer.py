@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run tells while it runs. Terminals, logs and later pages are subscribers."""
+"""The progress of a run, step by step. Terminals, logs and later pages are subscribers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class GuestLabel:
 
 
 class Observer(Protocol):
-    """Told of a run's steps; from any thread, but never by two at once."""
+    """Notified of a run's steps; from any thread, but never by two at once."""
 
     def progress(self, text: str) -> None:
         """A line about preparation (downloads, builds, probes)."""

@@ -15,12 +15,12 @@ class SearchObserver:
     def __init__(self, inner: Observer, *, quiet: bool) -> None:
         self._inner = inner
         self._quiet = quiet
-        self._said: set[str] = set()
+        self._passed_on: set[str] = set()
 
     def progress(self, text: str) -> None:
         """Pass on what is new: every run says of its kernels that they are there."""
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._passed_on:
+            self._passed_on.add(text)
             self._inner.progress(text)
 
     def run_planned(self, blocks: int, trials: int) -> None:

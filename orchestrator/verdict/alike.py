@@ -114,5 +114,5 @@ def _ends(trials: Sequence[TrialResult], name: str) -> str:
     outcomes = Counter(str(trial.outcome) for trial in own)
     words = ", ".join(f"{count} x {outcome}" for outcome, count in outcomes.items())
     counts = zip(_counts(own), ("succeeded", "failed"), strict=True)
-    told = ", ".join(f"{_requests(own)[0].count(count)} {what}" for count, what in counts if count)
-    return f"{words}, {told}" if told else words
+    mmaps = ", ".join(f"{_requests(own)[0].count(count)} {what}" for count, what in counts if count)
+    return f"{words}, {mmaps}" if mmaps else words

@@ -38,7 +38,7 @@ def last_attempts(results: Sequence[TrialResult]) -> dict[TrialKey, TrialResult]
 
 
 def inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator[str]:
-    """Blocks that were raised again when the run was resumed, and came out otherwise.
+    """Blocks that were re-created when the run was resumed, and came out otherwise.
 
     A cold run has no pairs that could have become inexact.
     """

@@ -32,7 +32,7 @@ _CONSOLE_TAIL_BYTES = 16 * 1024
 
 @dataclass(frozen=True)
 class RunReport:
-    """A run as its directory tells it. Any text in it may come from a guest: escape all of it.
+    """A run as its directory records it. Any text in it may come from a guest: escape all of it.
 
     `blocks` are all boots in order, failed ones too; `results` the last attempt of each trial in the
     order of the plan, all stages, without proof boots; `events` every report that a console held; `starts`
@@ -107,7 +107,7 @@ def _require_one_run(
         strange += [result.clock] if result.clock not in clocks else []
         if strange:
             raise InputError(
-                f"{directory.journal} tells of '{strange[0]}', which the run's manifest does not know",
+                f"{directory.journal} records '{strange[0]}', which the run's manifest does not know",
                 hint="the two files are not of one run, or somebody changed one of them",
             )
     missing = clocks - {*manifest.accelerators}

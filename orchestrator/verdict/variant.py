@@ -131,7 +131,7 @@ def _all_unmet(
 
 
 def _own_ends(result: TrialResult) -> list[ProcessEnd]:
-    """Whom the OOM killer ended is told among the killed."""
+    """Whom the OOM killer ended is listed among the killed."""
     by_the_oom_killer = result.outcome is Outcome.OOM
     return [end for end in result.processes if not (by_the_oom_killer and end.signal == signal.SIGKILL)]
 

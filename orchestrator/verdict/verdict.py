@@ -113,7 +113,7 @@ class Verdict(Frozen):
     missing: tuple[str, ...] = Field((), description="why evidence is short")
     disagreements: tuple[str, ...] = Field((), description="where console and /proc/vmstat differ")
     inexact_pairs: tuple[str, ...] = Field(
-        (), description="blocks that a resumed run had to raise again and whose memory came out otherwise"
+        (), description="blocks that a resumed run had to re-create and whose memory came out otherwise"
     )
 
     @property
@@ -214,7 +214,7 @@ def _pass(
     check_transcripts: TranscriptCheck,
 ) -> PassVerdict:
     frozen = [block for block in blocks if block.clock == clock and block.frozen]
-    # A block that was raised again for a resumed run is still one block.
+    # A block that was re-created for a resumed run is still one block.
     prints = list({(block.block, block.variants): block.fingerprint for block in frozen}.values())
     cold = _cold_at_target(clock, trials)
     prints += [result.fingerprint for result in cold]

@@ -116,9 +116,9 @@ def test_a_stream_for_ascii_alone(command: Command, sent: Path, encoding: str) -
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ('"variant":"kcalloc"', '"variant":"nobody"', "tells of 'nobody'"),
-        ('"variants":["kcalloc"', '"variants":["nobody"', "tells of 'nobody'"),
-        ('"clock":"realtime"', '"clock":"deterministic"', "tells of 'deterministic'"),
+        ('"variant":"kcalloc"', '"variant":"nobody"', "records 'nobody'"),
+        ('"variants":["kcalloc"', '"variants":["nobody"', "records 'nobody'"),
+        ('"clock":"realtime"', '"clock":"deterministic"', "records 'deterministic'"),
         ('"trial":1', '"trial":1e400', "no journal record"),
         ('"trial":1', f'"trial":{"9" * 5000}', "no journal record"),
         ('"notes":[]', f'"notes":{"[" * 5000}', "no journal record"),

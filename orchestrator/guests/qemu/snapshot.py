@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest frozen at its target: memory and device state, from which forks run on.
+"""A guest's snapshot at its target: memory and device state, from which forks run on.
 
 Both live in memfds held by this process and reach QEMU as descriptors: when this process dies,
 however it dies, nothing is left on disk or in memory.

@@ -58,7 +58,9 @@ _PHASE_WORDS = {
 def block_line(label: GuestLabel, result: BlockResult) -> str:
     """One line on a block that is at its target, or is not."""
     if label.planned.mode is Mode.PROOF:
-        return f"{label.name}: ended after {result.host_seconds:.1f} s"  # it never freezes; its trial tells
+        return (
+            f"{label.name}: ended after {result.host_seconds:.1f} s"  # no snapshot is taken; its trial tells
+        )
     if not result.frozen:
         return f"{label.name}: target not reached after {result.host_seconds:.1f} s"
     free = f", {result.target.free_kb // 1024} MiB free" if result.target else ""

@@ -36,7 +36,7 @@ class PlainConsole(Console):
 
 
 class StdoutConsole(PlainConsole):
-    """Tables on stdout. A reader that has gone is told to the caller, not made exit code 1."""
+    """Tables on stdout. A reader that has gone is reported to the caller, not made exit code 1."""
 
     def on_broken_pipe(self) -> None:
         """Called by rich while BrokenPipeError is handled."""

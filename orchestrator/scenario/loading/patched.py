@@ -103,7 +103,9 @@ def _impossible(data: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield "killed", "bystander"
 
 
-def told(expectations: Mapping[str, Expectation], taken: Mapping[str, str | None]) -> Iterator[str]:
+def expectations_taken(
+    expectations: Mapping[str, Expectation], taken: Mapping[str, str | None]
+) -> Iterator[str]:
     """What is expected of the variants whose expectations were `taken`; a line each, for people."""
     for name, source in taken.items():
         data = expectations[name].model_dump(mode="json", exclude_defaults=True)

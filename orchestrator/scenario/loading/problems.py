@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with a scenario, and how it is told: place, problem, nearest valid word."""
+"""What can be wrong with a scenario, and how it is reported: place, problem, nearest valid word."""
 
 from __future__ import annotations
 

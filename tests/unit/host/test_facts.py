@@ -63,7 +63,7 @@ def test_too_old(qemu: Callable[[str], None], version: str) -> None:
 @pytest.mark.parametrize("text", ["", "Segmentation fault", "version seven"])
 def test_no_version(qemu: Callable[[str], None], text: str) -> None:
     qemu(text)
-    with pytest.raises(HostError, match="does not tell its version") as caught:
+    with pytest.raises(HostError, match="does not report its version") as caught:
         qemu_version(PROGRAM)
     assert caught.value.evidence == (text,)
     assert "7.2" in caught.value.hint

@@ -40,7 +40,7 @@ class EventView:
 
 @dataclass(frozen=True)
 class EventList:
-    """All of them, and how many were left out or told in short."""
+    """All of them, and how many were left out or shown in short."""
 
     events: Sequence[EventView]
     left_out: int

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.scenario.loading.files import shipped_scenarios
 from orchestrator.scenario.loading.loader import LoadedScenario, Repeat, load_scenario, load_text
-from orchestrator.scenario.loading.patched import told
+from orchestrator.scenario.loading.patched import expectations_taken
 from orchestrator.scenario.loading.problems import ScenarioInvalid
 from tests.unit.scenario.conftest import GOOD, Load, Refuse
 
@@ -148,7 +148,7 @@ def test_a_file_s_own_mistakes_are_told_where_they_are(refuse: Refuse, patch: Pa
 
 def test_people_are_told_what_is_expected(load: Load, patch: Path) -> None:
     loaded = load(GOOD, (), [patch])
-    assert list(told(loaded.scenario.expectations, loaded.taken)) == [
+    assert list(expectations_taken(loaded.scenario.expectations, loaded.taken)) == [
         "base is expected to end as kcalloc of the scenario: {outcome: oom, first_oom: {order: 3}}",
         "patched is expected to end as kvcalloc of the scenario: {outcome: passed, requests_failed: 0}",
     ]
