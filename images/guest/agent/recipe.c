@@ -110,9 +110,7 @@ static bool parse_watermarks(struct recipe *recipe, char *value)
 
 static bool parse_stressors(struct recipe *recipe, char *value)
 {
-	static const char *const names[] = { "pipes", "high_order", "page_cache", "anonymous",
-					     "ballast", "slab", "slab_reclaimable", "page_tables",
-					     "threads", NULL };
+	static const char *const names[] = { STRESSORS(STRESSOR_NAME) NULL };
 
 	for (char *item; (item = value_field(&value, ','));) {
 		char *name = value_field(&item, ':');

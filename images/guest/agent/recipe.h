@@ -9,6 +9,7 @@
 
 #include "limits.h"
 #include "stress/picture.h"
+#include "stress/stressors.h"
 
 #define RECIPE_PROTOCOL 4
 #define RECIPE_ORDERS 16
@@ -24,17 +25,6 @@ enum stage { STAGE_TRIGGER, STAGE_RELAXED, STAGE_TARGET };
 enum benchmark_kind { BENCHMARK_MMAP, BENCHMARK_LIBBINDER, BENCHMARK_RAW };
 /* Under what memory a benchmark is to run: bits of benchmark.when. */
 enum when { WHEN_RELAXED = 1, WHEN_TARGET = 2, WHEN_AFTER = 4 };
-enum stressor_kind {
-	STRESS_PIPES,
-	STRESS_HIGH_ORDER,
-	STRESS_PAGE_CACHE,
-	STRESS_ANONYMOUS,
-	STRESS_BALLAST,
-	STRESS_SLAB,
-	STRESS_SLAB_RECLAIMABLE,
-	STRESS_PAGE_TABLES,
-	STRESS_THREADS,
-};
 
 /* Bounds of a measure; UNLIMITED where the recipe left one empty. */
 struct bounds {

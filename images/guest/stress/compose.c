@@ -58,7 +58,8 @@ bool compose_prepare(const struct recipe *recipe)
 	bool stressors = false;
 
 	for (size_t i = 0; i < recipe->stressor_count; i++)
-		stressors |= recipe->stressors[i].kind > STRESS_BALLAST;
+		stressors |= recipe->stressors[i].kind >= STRESS_SLAB &&
+			     recipe->stressors[i].kind <= STRESS_THREADS;
 	if (!recipe->picture.wanted && !stressors)
 		return true;
 	if (recipe->picture.wanted && !prepare_picture())

@@ -125,9 +125,13 @@ static int64_t leave_to_others_kb(const struct recipe *recipe)
 	return lowest_kb() + wanted * 5 / 2;
 }
 
-/* Of the stressors from STRESS_SLAB on. */
-static const enum picture_line lines_of[] = { LINE_SLAB_UNRECLAIMABLE, LINE_SLAB_RECLAIMABLE,
-					      LINE_PAGETABLES, LINE_KERNEL_STACK };
+/* The line of a picture that a stressor makes, where there is one. */
+static const enum picture_line lines_of[] = {
+	[STRESS_SLAB] = LINE_SLAB_UNRECLAIMABLE,
+	[STRESS_SLAB_RECLAIMABLE] = LINE_SLAB_RECLAIMABLE,
+	[STRESS_PAGE_TABLES] = LINE_PAGETABLES,
+	[STRESS_THREADS] = LINE_KERNEL_STACK,
+};
 
 static void fill_line(enum picture_line line, int64_t kb)
 {
@@ -166,7 +170,7 @@ static void fill_stressor(const struct recipe *recipe, const struct stressor *st
 			fill(MOVABLE, INT64_MAX, lowest_kb(), "movable");
 		break;
 	default:
-		fill_line(lines_of[stressor->kind - STRESS_SLAB], amount);
+		fill_line(lines_of[stressor->kind], amount);
 	}
 }
 
