@@ -26,8 +26,8 @@
 /* The free list is shaped with pipes: what their inodes, files and rings take. */
 #define PIPES_SLAB_PERCENT 4
 #define ROUNDS 4
-/* Beside the holders of pressure.c. */
-#define COMPOSE_INDEX 3
+/* Beyond the holders of pressure.c. */
+#define COMPOSE_INDEX 16
 /* Closer than this a line need not come. */
 #define CLOSE_KB 512
 
