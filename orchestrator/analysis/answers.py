@@ -31,6 +31,7 @@ PRESSURE = "Was this tested under memory pressure?"
 CONTIGUOUS = "Is it not the same if there is enough contiguous memory?"
 NOISE = "Might the results be noise?"
 TRANSACTIONS = "BM_sendVec_binder"
+_MAPS = "BM_mmap_binder"
 """Benchmarks of transactions begin with this, whatever their mode and size."""
 _KIB_PER_MIB = 1024
 _BY_WEIGHT: tuple[TrialPhase, ...] = ("trigger", "target", "after", "relaxed")
@@ -174,8 +175,10 @@ def _by_allocation(case: Case) -> tuple[list[TimingComparison], list[TimingCompa
 
 
 def _without_arrays(case: Case) -> list[TimingComparison]:
-    """Timings of the trigger's own requests, where it is of a kind that asks for no page array."""
-    return [] if case.triggers_arrays else case.timed("trigger")
+    """Timings of what requests no page array: other benchmarks, and triggers of such a kind."""
+    benchmarks = [timing for timing in case.timings if timing.name.startswith("BM_")]
+    none = [timing for timing in benchmarks if not timing.name.startswith((TRANSACTIONS, _MAPS))]
+    return none if case.triggers_arrays else [*none, *case.timed("trigger")]
 
 
 def _transactions(timings: Sequence[TimingComparison]) -> str:

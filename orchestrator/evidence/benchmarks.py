@@ -14,6 +14,7 @@ from orchestrator.record.result import BenchmarkRow
 from orchestrator.stage import TrialPhase
 from orchestrator.units import MIB
 
+_TRANSACTIONS = ("BM_sendVec_binder", "BM_sendVec_binder_raw")
 _NO_ROOM = "no room for it in the receiver's map"
 _REPLIES: dict[tuple[str, int], str] = {
     ("BR_DEAD_REPLY", errno.EINVAL): "no server: no context manager, or it has died",
@@ -48,10 +49,12 @@ def benchmark_rows(evidence: Evidence) -> tuple[BenchmarkRow, ...]:
 
 
 def mapping_bytes_of(name: str, page_bytes: int) -> int:
-    """Size of the binder maps of a benchmark, from its name; ValueError when it is none of ours."""
+    """Size of the binder maps of a benchmark, from its name; ValueError when it makes none that we know."""
     kind, *arguments = name.split("/")
     if kind == "BM_mmap_binder":
         return int(arguments[0] if arguments else "")
+    if kind not in _TRANSACTIONS:
+        raise ValueError(f"{kind} maps nothing")
     for argument in arguments[1:]:
         if argument.startswith("map:"):
             return int(argument.removeprefix("map:"))

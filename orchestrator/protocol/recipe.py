@@ -13,7 +13,6 @@ from urllib.parse import quote
 from orchestrator.protocol.records import PROTOCOL_VERSION
 from orchestrator.scenario.models import (
     Benchmark,
-    BinderMapCycle,
     Fragmentation,
     Picture,
     Scenario,
@@ -117,8 +116,8 @@ def _trigger(trigger: Trigger) -> dict[str, object]:
 def _benchmark(benchmark: Benchmark) -> str:
     """The fields between colons, and the sizes between dashes: a command line has 2048 characters."""
     fields = (
-        "mmap" if isinstance(benchmark, BinderMapCycle) else benchmark.mode,
-        0 if isinstance(benchmark, BinderMapCycle) else int(benchmark.map or 0),
+        benchmark.word,
+        benchmark.map_bytes,
         benchmark.rounds or 0,
         round((benchmark.min_time or 0) * _US_PER_S),
         benchmark.warmup,

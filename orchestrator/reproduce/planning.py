@@ -58,8 +58,8 @@ def plan_draft(
     arch = arch_of(found.event if found else None, wishes.arch)
     chosen, beside = _repeatable(found, asked=selection.event is not None, source=source)
     if wanted:
-        narrowed(source.contents.arranged, wanted)  # a wrong number is told before sources are fetched
-    if to_run and source.contents.patches:  # told at once, and before a download
+        narrowed(source.contents.arranged, wanted)  # a wrong number is refused before sources are fetched
+    if to_run and source.contents.patches:  # refused at once, and before a download
         require(needs_of(arch[0], "boot", "compiler", "build", "patch"))
     reviewed = review(source.contents, arch[0], progress, with_checkpatch=False, wanted=wanted)
     patched = choose_patch(reviewed, wanted, wishes.base)

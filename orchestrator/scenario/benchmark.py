@@ -80,6 +80,16 @@ class _Benchmark(Model):
         return self.iterations if self.iterations is not None else DEFAULT_ITERATIONS
 
     @property
+    def word(self) -> str:
+        """The kind in the agent's recipe (images/guest/bench/kinds.h)."""
+        raise NotImplementedError
+
+    @property
+    def map_bytes(self) -> int:
+        """Length of the maps of a transaction's two ends in bytes; 0 where the agent decides."""
+        return 0
+
+    @property
     def _held_suffix(self) -> str:
         return f"/held:{self.held}" if self.held else ""
 
@@ -111,6 +121,16 @@ class BinderTransaction(_Benchmark):
     )
 
     @property
+    def word(self) -> str:
+        """`libbinder` or `raw`."""
+        return self.mode
+
+    @property
+    def map_bytes(self) -> int:
+        """As the scenario says."""
+        return int(self.map or 0)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names as Google Benchmark writes them, size by size."""
         base = "BM_sendVec_binder" if self.mode == "libbinder" else "BM_sendVec_binder_raw"
@@ -128,6 +148,11 @@ class BinderMapCycle(_Benchmark):
         description=f"lengths of the map, {_SIZES}",
         examples=[["1016KiB", "4MiB"]],
     )
+
+    @property
+    def word(self) -> str:
+        """The driver's map."""
+        return "mmap"
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/kinds.h"
 #include "limits.h"
 #include "stress/picture.h"
 #include "stress/stressors.h"
@@ -22,7 +23,6 @@ struct trigger_kind;
 enum mode { MODE_TRIAL, MODE_PROBE, MODE_SHELL, MODE_BLOCK };
 enum hard { HARD_UNCHECKED, HARD_REQUIRED, HARD_PROVE };
 enum stage { STAGE_TRIGGER, STAGE_RELAXED, STAGE_TARGET };
-enum benchmark_kind { BENCHMARK_MMAP, BENCHMARK_LIBBINDER, BENCHMARK_RAW };
 /* Under what memory a benchmark is to run: bits of benchmark.when. */
 enum when { WHEN_RELAXED = 1, WHEN_TARGET = 2, WHEN_AFTER = 4 };
 

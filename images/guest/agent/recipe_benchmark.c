@@ -21,7 +21,7 @@ static bool parse_when(const char *text, unsigned *when)
 
 static bool parse_sizes(char *text, struct benchmark *benchmark)
 {
-	uint64_t most = benchmark->kind == BENCHMARK_MMAP ? LIMIT_MAP_BYTES : LIMIT_PAYLOAD;
+	uint64_t most = bench_kinds[benchmark->kind].step ? LIMIT_MAP_BYTES : LIMIT_PAYLOAD;
 
 	for (char *size; (size = value_field(&text, '-'));) {
 		uint64_t *here = &benchmark->sizes[benchmark->size_count];
@@ -34,7 +34,7 @@ static bool parse_sizes(char *text, struct benchmark *benchmark)
 
 static bool parse_one(char *text, struct benchmark *benchmark)
 {
-	static const char *const kinds[] = { "mmap", "libbinder", "raw", NULL };
+	static const char *const kinds[] = { BENCHMARKS(BENCHMARK_WORD) NULL };
 	int kind;
 	unsigned pin;
 

@@ -59,6 +59,12 @@ struct bench_subject {
 	void *context;
 };
 
+/* A subject that needs no other process: `once` does it for a size, `settle` as above. */
+struct bench_step {
+	enum bench_result (*once)(size_t bytes, struct bench_failure *failure);
+	void (*settle)(void);
+};
+
 struct bench_rule {
 	uint64_t warmup;
 	uint64_t iterations; /* 0: batches grow by the stop rule of min_ns */

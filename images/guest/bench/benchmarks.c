@@ -51,7 +51,7 @@ static size_t largest_payload(const struct recipe *recipe)
 
 	for (size_t i = 0; i < recipe->benchmark_count; i++)
 		for (size_t j = 0; j < recipe->benchmarks[i].size_count; j++)
-			if (recipe->benchmarks[i].kind != BENCHMARK_MMAP &&
+			if (!bench_kinds[recipe->benchmarks[i].kind].step &&
 			    recipe->benchmarks[i].sizes[j] > largest)
 				largest = recipe->benchmarks[i].sizes[j];
 	return largest;
@@ -154,7 +154,7 @@ static uint64_t at_most(uint64_t limit, uint64_t count)
 /* Traced, it is not for its times: some iterations show how maps are served. */
 static struct bench_rule rule_for(const struct benchmark *benchmark)
 {
-	uint64_t most = benchmark->kind == BENCHMARK_MMAP ? TRACED_MAPS : TRACED_TRANSACTIONS;
+	uint64_t most = bench_kinds[benchmark->kind].step ? TRACED_MAPS : TRACED_TRANSACTIONS;
 
 	if (benchmarks.traced)
 		return (struct bench_rule){ at_most(TRACED_WARMUP, benchmark->warmup),
@@ -166,7 +166,8 @@ static struct bench_rule rule_for(const struct benchmark *benchmark)
 static struct bench_request request_for(const struct benchmark *benchmark, size_t bytes)
 {
 	return (struct bench_request){
-		.op = benchmark->kind == BENCHMARK_MMAP ? BENCH_MAPS : BENCH_CALL,
+		.op = bench_kinds[benchmark->kind].step ? BENCH_STEPS : BENCH_CALL,
+		.step = bench_kinds[benchmark->kind].step,
 		.mode = benchmark->kind == BENCHMARK_RAW ? ECHO_RAW : ECHO_LIBBINDER,
 		.bytes = bytes,
 		.map_bytes = benchmark->map_bytes,

@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/cycle.h"
-
+/* BM_mmap_binder: open, mmap, munmap and close of the binder device. */
 #include "agent/binder.h"
 #include "agent/clock.h"
+#include "bench/kinds.h"
 
 /* Long against the work of a release, and short against the cycle's share of a benchmark's time. */
 #define SETTLE_US 1000
 
-enum bench_result cycle_step(void *argument, struct bench_failure *failure)
+static enum bench_result cycle(size_t bytes, struct bench_failure *failure)
 {
-	const struct cycle *cycle = argument;
 	struct binder_end end;
 	int error = binder_open(&end);
 
 	if (!error)
-		error = binder_map(&end, cycle->bytes);
+		error = binder_map(&end, bytes);
 	binder_close(&end);
 	if (error)
 		*failure = (struct bench_failure){ .where = BENCH_CYCLE, .error = error };
 	return error ? BENCH_REFUSED : BENCH_SERVED;
 }
 
-void cycle_settle(void)
+/* The driver frees in a work queue: gives it time, so that one map is held at a time. */
+static void settle(void)
 {
 	clock_yield_us(SETTLE_US);
 }
+
+const struct bench_step bench_cycle = { cycle, settle };

@@ -42,12 +42,9 @@ static const char *reply_name(uint32_t reply)
 
 static const char *name_of(const struct bench_report *report)
 {
-	static const char *const bases[] = { [BENCHMARK_MMAP] = "BM_mmap_binder",
-					     [BENCHMARK_LIBBINDER] = "BM_sendVec_binder",
-					     [BENCHMARK_RAW] = "BM_sendVec_binder_raw" };
 	static char name[80];
 	const struct benchmark *benchmark = report->benchmark;
-	int used = snprintf(name, sizeof(name), "%s/%zu", bases[benchmark->kind], report->bytes);
+	int used = snprintf(name, sizeof(name), "%s/%zu", bench_kinds[benchmark->kind].name, report->bytes);
 
 	if (benchmark->map_bytes)
 		used += snprintf(name + used, sizeof(name) - (size_t)used, "/map:%llu",

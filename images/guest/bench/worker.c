@@ -10,7 +10,6 @@
 
 #include "agent/clock.h"
 #include "agent/recipe.h"
-#include "bench/cycle.h"
 
 /* The role of a manager that has just ended is given up in a work queue. */
 #define MANAGER_PATIENCE_US 2000000u
@@ -97,10 +96,17 @@ static struct bench_failure call(const struct bench_request *request, struct ben
 	return log->failure;
 }
 
-static struct bench_failure cycles(const struct bench_request *request, struct bench_log *log)
+static enum bench_result step(void *context, struct bench_failure *failure)
 {
-	struct cycle cycle = { .bytes = request->bytes };
-	struct bench_subject subject = { .step = cycle_step, .settle = cycle_settle, .context = &cycle };
+	const struct bench_request *request = context;
+
+	return request->step->once(request->bytes, failure);
+}
+
+static struct bench_failure steps(const struct bench_request *request, struct bench_log *log)
+{
+	struct bench_request own = *request;
+	struct bench_subject subject = { .step = step, .settle = request->step->settle, .context = &own };
 	struct bench_failure failure = hold(request, request->bytes);
 
 	if (!failure.where) {
@@ -135,8 +141,8 @@ static struct bench_failure execute(const struct bench_request *request, struct 
 		return call(request, log);
 	case BENCH_FINISH:
 		return finish();
-	case BENCH_MAPS:
-		return cycles(request, log);
+	case BENCH_STEPS:
+		return steps(request, log);
 	}
 	return failure;
 }

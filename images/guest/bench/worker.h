@@ -19,13 +19,14 @@ enum bench_op {
 	BENCH_SERVE,  /* become context manager, answer once, then serve until told otherwise */
 	BENCH_CALL,   /* calls to the server; the map stays for the next request */
 	BENCH_FINISH, /* let the server serve no more, and give the map back */
-	BENCH_MAPS,   /* cycles of open, mmap, close */
+	BENCH_STEPS,  /* steps of a kind that needs no server */
 };
 
 struct bench_request {
 	enum bench_op op;
 	enum echo_mode mode;
-	size_t bytes;	  /* of the payload, or of a cycle's map */
+	const struct bench_step *step;
+	size_t bytes;	  /* of the payload, or of a step */
 	size_t map_bytes; /* of both ends of a transaction */
 	struct bench_rule rule;
 	unsigned held; /* maps of that size to hold meanwhile */
