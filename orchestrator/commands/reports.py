@@ -13,7 +13,7 @@ from orchestrator.commands.shared import EPILOG, app
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole
 
-_FORMATS = "terminal, html, mail, json, gbench, junit, ktap, csv or markdown"
+_FORMATS = "terminal, json, html, mail, gbench, junit, ktap, csv or markdown"
 
 OutputOption = Annotated[
     Path | None,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from io import StringIO
 
 from rich.console import Console
@@ -15,7 +16,17 @@ from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import RunReport
 
-FORMATS = ("terminal", "html", "mail", "json", "gbench", "junit", "ktap", "csv", "markdown")
+_RENDERERS = {
+    "html": "html:render_html",
+    "mail": "mail:render_mail",
+    "gbench": "gbench:render_gbench",
+    "junit": "junit:render_junit",
+    "ktap": "ktap:render_ktap",
+    "csv": "csv_trials:render_csv",
+    "markdown": "markdown:render_markdown",
+}
+"""The table of formats: module of this room, and its function of a report."""
+FORMATS = ("terminal", "json", *_RENDERERS)
 """What `--format` takes."""
 _TERMINAL_COLUMNS = 100
 
@@ -44,39 +55,14 @@ def render(report: RunReport, name: str, *, variant: str | None = None) -> str:
     """
     if variant is not None and name != "gbench":
         raise InputError("--variant is for --format gbench: the other formats show variants side by side")
-    match name:
-        case "html":
-            from orchestrator.report.formats.html import render_html
-
-            return render_html(report).rstrip("\n") + "\n"
-        case "json":
-            return json_text(report.verdict)
-        case "gbench":
-            from orchestrator.report.formats.gbench import render_gbench
-
-            return render_gbench(report, variant)
-        case "mail":
-            from orchestrator.report.formats.mail import render_mail
-
-            return render_mail(report)
-        case "junit":
-            from orchestrator.report.formats.junit import render_junit
-
-            return render_junit(report)
-        case "ktap":
-            from orchestrator.report.formats.ktap import render_ktap
-
-            return render_ktap(report)
-        case "csv":
-            from orchestrator.report.formats.csv_trials import render_csv
-
-            return render_csv(report)
-        case "markdown":
-            from orchestrator.report.formats.markdown import render_markdown
-
-            return render_markdown(report)
-        case _:
-            return _render_terminal(report)
+    if name == "terminal":
+        return _render_terminal(report)
+    if name == "json":
+        return json_text(report.verdict)
+    module, _, function = _RENDERERS[name].partition(":")
+    rendered = getattr(import_module(f"orchestrator.report.formats.{module}"), function)
+    text: str = rendered(report, variant) if variant is not None else rendered(report)
+    return text.rstrip("\n") + "\n"
 
 
 def _render_terminal(report: RunReport) -> str:

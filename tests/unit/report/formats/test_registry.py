@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli import app
+from orchestrator.commands import reports
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.outcome import Outcome
 from orchestrator.report.formats.registry import FORMATS, known_format, render
@@ -49,6 +50,10 @@ def test_every_format_goes_to_stdout_or_into_a_file(report: Report, tmp_path: Pa
     assert text.endswith("\n")
     if name != "terminal":  # which is as wide as the terminal
         assert text == printed.stdout
+
+
+def test_the_help_names_the_formats_that_there_are() -> None:
+    assert reports._FORMATS.replace(" or ", ", ").split(", ") == list(FORMATS)
 
 
 def test_json_is_the_verdict_by_either_name(report: Report, tmp_path: Path) -> None:
