@@ -65,7 +65,7 @@ def judge_programs(facts: Programs, user: User) -> Iterator[Condition]:
 
 
 def judge_version(what: str, facts: Version, remedy: str = "") -> Condition:
-    """QEMU or a compiler, by the version that it tells."""
+    """QEMU or a compiler, by the version that it reports."""
     if facts.error:
         return Condition(what=what, state="fault", detail=facts.error, remedy=remedy)
     return Condition(what=what, state="ok", detail=f"{facts.program}: {facts.text}")

@@ -39,8 +39,8 @@ def block_recipe(
 ) -> str:  # fmt: skip
     """The words for one boot of `scenario`.
 
-    A block is told all the variants that its forks may choose from, any other boot its only one, and
-    what it is for (a stage of the audit: to trace it); forks are told that by the fork command.
+    A block's recipe has all the variants that its forks may choose from, any other boot's its only one, and
+    what it is for (a stage of the audit: to trace it); forks learn that from the fork command.
 
     `slowdown` (>= 1) is how much slower this machine's guests are than the reference; it
     stretches the guest's own deadlines.
@@ -56,7 +56,7 @@ def block_recipe(
         "target_ms": round(deadlines.target * slowdown * _MS_PER_S),
         "trigger_ms": round(deadlines.trigger * slowdown * _MS_PER_S),
     }
-    # A block's forks are told by the fork command whether to trace; here it is to get ready for it.
+    # A block's forks learn from the fork command whether to trace; here it is to get ready for it.
     traced = stage.startswith("audit-")
     values["trace"] = int(traced if mode is Mode.TRIAL else scenario.audit and mode is Mode.BLOCK)
     if device.sysctls:
