@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from orchestrator.arch import ARCHS, Arch, ArchName
 from orchestrator.errors import InputError
-from orchestrator.units import KIB
-
-USUAL_PAGE_BYTES = 4 * KIB
-"""The page size of most kernels, and of those of which nothing says otherwise."""
+from orchestrator.units import KIB, USUAL_PAGE_BYTES
 
 
 @dataclass(frozen=True)

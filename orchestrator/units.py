@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, ByteSize, Field, PlainSerializer, TypeAdap
 
 KIB = 1024
 MIB = 1024 * KIB
+USUAL_PAGE_BYTES = 4 * KIB
+"""The page size of most kernels, and of those of which nothing says otherwise."""
 
 _SIZE_WITH_UNIT = re.compile(r"^\s*\d+(\.\d+)?\s*(B|[kKMGT]i?B)\s*$")
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h)\s*$")

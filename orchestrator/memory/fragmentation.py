@@ -14,12 +14,13 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.memory.pagetypeinfo import FreeList, PageTypeInfo
 from orchestrator.memory.tables import zone_counts
+from orchestrator.units import USUAL_PAGE_BYTES
 
 # CMA pages serve movable requests only, HighAtomic ones only atomic or OOM-victim requests.
 USABLE_TYPES = ("Unmovable", "Reclaimable", "Movable")
 
 
-def order_of(size_bytes: int, page_size_bytes: int = 4096) -> int:
+def order_of(size_bytes: int, page_size_bytes: int = USUAL_PAGE_BYTES) -> int:
     """The order of the smallest block that holds `size_bytes` (get_order); ValueError below 1."""
     if size_bytes < 1 or page_size_bytes < 1:
         raise ValueError("sizes must be positive")

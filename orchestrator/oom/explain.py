@@ -9,7 +9,7 @@ from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.records import MemoryEvent, Process
 from orchestrator.text.plain import ascii_line
-from orchestrator.units import spaced_size
+from orchestrator.units import USUAL_PAGE_BYTES, spaced_size
 
 _CAUSES: dict[Cause, str] = {
     "fragmentation": "fragmentation: enough memory is free, but no free block of order {order} or higher",
@@ -22,7 +22,7 @@ _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})")
 _GIVES_UP_RESERVE = (6, 8)
 
 
-def explain(event: MemoryEvent, page_size_bytes: int = 4096) -> list[str]:
+def explain(event: MemoryEvent, page_size_bytes: int = USUAL_PAGE_BYTES) -> list[str]:
     """Three lines of ASCII text; `page_size_bytes` is that of the kernel which printed the event."""
     return [ascii_line(line) for line in (request(event, page_size_bytes), _state(event), outcome(event))]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from orchestrator.bases import USUAL_PAGE_BYTES
 from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.explain import outcome, request, reserve_note, why
@@ -16,7 +15,7 @@ from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
 from orchestrator.text.plain import ascii_line
-from orchestrator.units import KIB, format_size
+from orchestrator.units import KIB, USUAL_PAGE_BYTES, format_size
 
 _TITLES = {
     "oom": "OOM",

@@ -16,6 +16,7 @@ from orchestrator.oom.explain import request
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line
+from orchestrator.units import USUAL_PAGE_BYTES
 
 LARGEST_KILLING_ORDER = 3
 """PAGE_ALLOC_COSTLY_ORDER (include/linux/mmzone.h): above it a request fails, and nobody is killed."""
@@ -145,7 +146,7 @@ def is_binder(event: MemoryEvent) -> bool:
 def headline(chosen: Chosen) -> str:
     """The chosen report in a few words."""
     place = f"{chosen.file}, line" if chosen.file else "line"
-    return f"{place} {chosen.event.line}: {request(chosen.event, 4096)}"
+    return f"{place} {chosen.event.line}: {request(chosen.event, USUAL_PAGE_BYTES)}"
 
 
 _WHY = {

@@ -16,7 +16,7 @@ from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 
 
 class Index(Protocol):
-    """The package lists of an origin; `kernels.apt.Apt` is one."""
+    """The package lists of an origin; `kernels.debian.apt.Apt` is one."""
 
     sources: list[PackageSource]
 

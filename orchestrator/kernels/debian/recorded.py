@@ -23,7 +23,6 @@ from orchestrator.kernels.debian.apt import (
     INDEX_MAX_AGE_S,
     ArchiveMovedOn,
     IndexRecord,
-    PackageSource,
     host_architecture,
     open_apt,
 )
@@ -35,6 +34,7 @@ from orchestrator.kernels.debian.fetch import (
     fetch_parts,
     find_base,
 )
+from orchestrator.kernels.debian.origins import Index
 from orchestrator.kernels.debian.resolve import BUSYBOX, ResolvedBase, packages_of
 from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 from orchestrator.kernels.manifest import Package
@@ -44,16 +44,8 @@ _UNKNOWN = ""
 _HEADER_PACKAGES = 3
 
 
-class Index(Protocol):
-    """The package lists of an origin; `kernels.apt.Apt` is one."""
-
-    sources: list[PackageSource]
-
-    def show(self, names: Sequence[str]) -> list[IndexRecord]:
-        """All versions of packages."""
-
-    def update(self, *, max_age_s: float) -> bool:
-        """Fetch it unless it is as young as that and as configured; True when it was fetched."""
+class DownloadableIndex(Index, Protocol):
+    """An index with the packages that it lists."""
 
     def download(self, packages: Sequence[Package], directory: Path) -> None:
         """Download exactly these packages into a directory."""
@@ -128,7 +120,7 @@ class Recall:
     """Looks for packages of a record. `open_index(origin, past)`: with `past` an index of any age."""
 
     base: Base
-    open_index: Callable[[Origin, bool], Index]
+    open_index: Callable[[Origin, bool], DownloadableIndex]
     progress: Progress
     _looked: list[str] = field(default_factory=list)
     _offered: dict[str, set[str]] = field(default_factory=dict)
@@ -136,10 +128,10 @@ class Recall:
 
     def locate(
         self, packages: Sequence[Package], pasts: Sequence[bool] = (False, True)
-    ) -> list[tuple[Index, list[Package]]]:
+    ) -> list[tuple[DownloadableIndex, list[Package]]]:
         """Which index has which of them; HostError that names those that none has."""
         left = list(packages)
-        plan: list[tuple[Index, list[Package]]] = []
+        plan: list[tuple[DownloadableIndex, list[Package]]] = []
         for origin, past in [(origin, past) for past in pasts for origin in packages_of(self.base).origins]:
             index = self.open_index(origin, past) if left else None
             if index is None or not self._updated(index, origin, past):
@@ -162,7 +154,7 @@ class Recall:
                 for older, again in self.locate(found, pasts=(True,)):
                     self._download_again(older, again, directory)
 
-    def _download_again(self, index: Index, packages: Sequence[Package], directory: Path) -> None:
+    def _download_again(self, index: DownloadableIndex, packages: Sequence[Package], directory: Path) -> None:
         try:
             index.download(packages, directory)
         except ArchiveMovedOn:
