@@ -166,17 +166,6 @@ static bool parse_processes(struct recipe *recipe, char *value)
 	return value_unsigned(value, LIMIT_PROCESSES, &recipe->processes) && recipe->processes > 0;
 }
 
-static bool parse_size(struct recipe *recipe, char *value)
-{
-	return value_number(value, &recipe->map_bytes) && recipe->map_bytes <= LIMIT_MAP_BYTES;
-}
-
-static bool parse_command(struct recipe *recipe, char *value)
-{
-	recipe->command = value;
-	return *value && strlen(value) <= LIMIT_COMMAND;
-}
-
 static bool parse_adj(struct recipe *recipe, char *value)
 {
 	return value_adj(value, &recipe->adj);
@@ -228,12 +217,11 @@ static const struct {
 	{ "units", parse_units },	    { "free_kb", parse_free },
 	{ "hard", parse_hard },		    { "target_ms", parse_target_ms },
 	{ "stressors", parse_stressors },   { "variant", parse_variant },
-	{ "variants", parse_variants },
-	{ "bystanders", parse_bystanders }, { "trigger", parse_trigger },
-	{ "size", parse_size },		    { "count", parse_count },
+	{ "variants", parse_variants },	    { "bystanders", parse_bystanders },
+	{ "trigger", parse_trigger },	    { "count", parse_count },
 	{ "processes", parse_processes },   { "hold", parse_hold },
-	{ "pause_us", parse_pause },	    { "command", parse_command },
-	{ "adj", parse_adj },		    { "stop", parse_stop },
+	{ "pause_us", parse_pause },	    { "adj", parse_adj },
+	{ "stop", parse_stop },
 	{ "trigger_ms", parse_trigger_ms }, { "trace", parse_trace },
 	{ "stage", parse_stage },	    { "benchmarks", recipe_parse_benchmarks },
 	{ "benchmark_ms", parse_benchmark_ms },
@@ -252,7 +240,6 @@ static void defaults(struct recipe *recipe)
 	recipe->target_ms = 60000;
 	recipe->trigger_ms = 60000;
 	recipe->benchmark_ms = 60000;
-	recipe->map_bytes = 4u << 20;
 	recipe->request_count = 1;
 	recipe->processes = 1;
 	recipe->hold = true;
@@ -272,6 +259,8 @@ static void parse_token(struct recipe *recipe, char *token)
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			if (!strcmp(token, keys[i].key) && keys[i].parse(recipe, value))
 				return;
+		if (trigger_kind_parse(token, value))
+			return;
 	}
 	if (!recipe->problem[0])
 		snprintf(recipe->problem, sizeof(recipe->problem), "recipe: not understood: %s",

@@ -77,12 +77,10 @@ struct recipe {
 	uint64_t bystander_kb;
 	int bystander_adj;
 	const struct trigger_kind *trigger; /* NULL: none */
-	uint64_t map_bytes;
 	unsigned request_count; /* of the trigger, all processes together */
 	unsigned processes;
 	bool hold;
 	uint64_t pause_us;
-	const char *command;
 	int adj;
 	bool stop_at_first_oom;
 	uint64_t trigger_ms;

@@ -3,14 +3,24 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "trigger/kind.h"
 #include "trigger/output.h"
 
+static const char *command = "true";
+
+static bool parse(const char *key, char *value)
+{
+	if (strcmp(key, "command") || !*value || strlen(value) > LIMIT_COMMAND)
+		return false;
+	command = value;
+	return true;
+}
+
 static int body(const struct trigger_job *job)
 {
-	const char *command = job->recipe->command ? job->recipe->command : "true";
 	char byte;
 
 	/* A group of its own, so that all it starts can be ended with it. */
@@ -29,6 +39,7 @@ static int body(const struct trigger_job *job)
 const struct trigger_kind trigger_command = {
 	.name = "command",
 	.has_offspring = true,
+	.parse = parse,
 	.prepare = output_prepare,
 	.body = body,
 };

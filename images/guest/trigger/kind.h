@@ -27,11 +27,16 @@ struct trigger_kind {
 	const char *request; /* what it makes and counts, a noun; NULL: one process, which tells nothing */
 	bool needs_binder;   /* the driver's device has to be there */
 	bool has_offspring;  /* processes that it starts, with higher pids than its own, are traced, too */
+	/* A key of its own in the recipe. False: not its key, or a value that is not understood. May be NULL. */
+	bool (*parse)(const char *key, char *value);
 	int (*prepare)(void); /* while memory is plenty, before its processes: 0 or the errno. May be NULL */
 	int (*body)(const struct trigger_job *job); /* of each process: waits at the gate first */
 };
 
 /* NULL when there is none of that name. */
 const struct trigger_kind *trigger_kind_named(const char *name);
+
+/* Gives a key of the recipe to the kind whose it is; `value` lives as long as the recipe. */
+bool trigger_kind_parse(const char *key, char *value);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table of trigger kinds. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -21,4 +22,12 @@ const struct trigger_kind *trigger_kind_named(const char *name)
 		if (!strcmp(kinds[i]->name, name))
 			return kinds[i];
 	return NULL;
+}
+
+bool trigger_kind_parse(const char *key, char *value)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i]->parse && kinds[i]->parse(key, value))
+			return true;
+	return false;
 }

@@ -103,8 +103,11 @@ _KEYS_OF_TRIGGERS: dict[str, st.SearchStrategy[Any]] = {
 
 def _triggers_of(kind: str) -> Data:
     keys = {name: key for name, key in KINDS[kind].model_fields.items() if name != "kind"}
-    needed = {name: _KEYS_OF_TRIGGERS[name] for name, key in keys.items() if key.is_required()}
-    others = {name: _KEYS_OF_TRIGGERS[name] for name in keys if name not in needed}
+    valid = {
+        name: _KEYS_OF_TRIGGERS.get(name, st.sampled_from(key.examples or [])) for name, key in keys.items()
+    }
+    needed = {name: valid[name] for name, key in keys.items() if key.is_required()}
+    others = {name: valid[name] for name in keys if name not in needed}
     return optional({"kind": st.just(kind), **needed}, others)
 
 
