@@ -17,7 +17,7 @@ def test_the_private_memory_of_forks_is_summed_up() -> None:
     answer = verdict(scenario("trials: {blocks: 4}"), *results).passes[0]
     assert (answer.private_memory_median_kb, answer.private_memory_largest_kb) == (70_000, 90_000)
     assert answer.private_memory_missing == 1
-    assert "88 MiB at most; 1 fork had ended before it could be read" in sample_line(answer)
+    assert "88 MiB at most; 1 forked guest had ended before it could be read" in sample_line(answer)
 
 
 def test_a_fork_whose_trigger_did_not_end_misses_no_private_memory() -> None:
