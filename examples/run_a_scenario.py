@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from orchestrator.record.result import TrialResult
+from orchestrator.run.asked import load_runnable
 from orchestrator.run.engine import RunOptions, run_scenario
 from orchestrator.run.observer import GuestLabel, SilentObserver
-from orchestrator.scenario.loading.loader import load_scenario
 
 
 class Trials(SilentObserver):
@@ -28,7 +28,7 @@ class Trials(SilentObserver):
 def main(out: Path | None = None) -> int:
     """Run it; the exit code is that of `oomlab run`."""
     overrides = ("trials.blocks=1", "audit=false")
-    loaded = load_scenario(Path("binder-order3"), overrides)
+    loaded = load_runnable(Path("binder-order3"), overrides)
     options = RunOptions(command="examples/run_a_scenario.py", out=out, overrides=overrides)
     report = run_scenario(loaded, Trials(), options)
     print(f"{report.verdict.conclusion}; everything is in {report.directory.path}")
