@@ -44,7 +44,10 @@ class ControlGroup(Frozen):
 
     first: str = Field(description="name of the variant")
     second: str = Field(description="name of its twin")
-    pairs: int = Field(description="trials of the two that forked from the same memory; 0 in a cold run")
+    pairs: int = Field(
+        description="trials of the two that forked from the same memory, in real time those with a trigger; 0"
+        " in a cold run"
+    )
     repeats: int = Field(
         0,
         description="in a cold run: trials of either that were booted by one and the same recipe. Under the"
@@ -83,6 +86,8 @@ def _control_group(
     # Tracing disturbs the figures that this is about.
     undisturbed = [trial for trial in trials if not trial.stage.startswith("audit-")]
     own = [trial for trial in undisturbed if trial.clock == clock]
+    if clock == "realtime":  # what is compared there are latencies of the trigger, and so many are counted
+        own = [trial for trial in own if trial.stage == "trigger"]
     repeated = _pairs(first, second, own)
     cold = any(trial.cold for trial in own)
     pairs = 0 if cold else len(repeated)

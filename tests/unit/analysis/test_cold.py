@@ -128,6 +128,11 @@ def test_twins_in_real_time_are_two_samples() -> None:
     assert "6 boots of each, NOT paired" in control_line(found)
 
 
+def test_only_boots_with_a_trigger_count_where_its_latencies_are_compared() -> None:
+    others = [*boots("first", 1e6, stage="relaxed"), *boots("again", 1e6, stage="relaxed")]
+    assert control(*boots("first", 1e6), *boots("again", 1e6), *others).repeats == 6
+
+
 def test_twins_that_were_counted_repeat_one_another() -> None:
     """One recipe, word for word: under the deterministic clock that is the same boot twice."""
     trials = [cold(name, number, 1e6, fingerprint=str(number), clock="deterministic")
