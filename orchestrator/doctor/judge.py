@@ -91,7 +91,7 @@ def judge_accelerator(facts: Accelerator, user: User) -> Condition:
     report = facts.report
     detail = (
         f"{report.accelerator} ({report.reason}); a probe guest answered in {report.boot_s:.1f} s,"
-        f" QEMU {report.qemu_version}, {report.cpu_model}"
+        f" {report.program} {report.version}, {report.cpu_model}"
     )
     slower = bool(remedy) or report.reason.startswith(KVM_BROKEN)
     return Condition(what=what, state="warning" if slower else "ok", detail=detail, remedy=remedy)

@@ -24,10 +24,16 @@ class AcceleratorReport(Frozen):
 
     accelerator: Accelerator
     reason: str
+    program: str = "QEMU"
     qemu_version: str
     cpu_model: str
     boot_s: float
     loops_per_s: float
+
+    @property
+    def version(self) -> str:
+        """Of `program`; the field's name is of the time when that was always QEMU."""
+        return self.qemu_version
 
     @property
     def slowdown(self) -> float:

@@ -159,6 +159,10 @@ class Backend(Protocol):
         """What its devices can do."""
 
     @property
+    def overhead_bytes(self) -> int:
+        """Memory of the host that what runs one guest takes at most, beside the guest's own."""
+
+    @property
     def how_to_leave(self) -> str:
         """What a person is told who gets a shell."""
 

@@ -17,8 +17,8 @@ from orchestrator.errors import HostError
 from orchestrator.host.cgroup import groups_v1, groups_v2
 from orchestrator.units import KIB, MIB
 
-_QEMU_OVERHEAD_BYTES = 128 * MIB
-"""QEMU itself with its translation cache: 60 to 110 MB were measured for these guests."""
+OVERHEAD_BYTES = 128 * MIB
+"""What runs a guest: of QEMU with its translation cache 60 to 110 MB were measured for these guests."""
 _RESERVE_BYTES = 256 * MIB
 """Left to the host's other processes."""
 _ROOT = Path("/")
@@ -32,20 +32,31 @@ class Capacity:
     guests: int
 
 
-def find_capacity(memory_bytes: int, *, jobs: int | None, root: Path = _ROOT) -> Capacity:
+def find_capacity(
+    memory_bytes: int,
+    *,
+    jobs: int | None,
+    overhead_bytes: int = OVERHEAD_BYTES,
+    forks: bool = True,
+    root: Path = _ROOT,
+) -> Capacity:
     """Workers up to the cores (or `jobs`), guests up to the memory; HostError when not even one fits.
 
     A guest is counted with its whole memory, a fork too: it copies only what it writes (the report
     says how much that was), but nothing bounds what it writes, and a host that runs out of memory
-    kills what it likes. `root` is where /proc and /sys are.
+    kills what it likes. `overhead_bytes` is what runs one guest; without `forks` each guest is alone.
+    `root` is where /proc and /sys are.
     """
-    guest_bytes = memory_bytes + _QEMU_OVERHEAD_BYTES
+    guest_bytes = memory_bytes + overhead_bytes
     free_bytes = available_memory_bytes(root) - _RESERVE_BYTES
     guests = free_bytes // guest_bytes
     # A fork runs beside the snapshot that it continues.
-    if guests < 2:
+    least, who = 2, "a guest of this scenario and its fork need"
+    if not forks:
+        least, who = 1, "a guest of this scenario needs"
+    if guests < least:
         raise HostError(
-            f"a guest of this scenario and its fork need {2 * guest_bytes // MIB} MiB of memory, and "
+            f"{who} {least * guest_bytes // MIB} MiB of memory, and "
             f"{max(0, free_bytes) // MIB} MiB can be given to guests here",
             hint="free memory on this host, raise its cgroup's limit, or lower device.memory",
         )

@@ -35,3 +35,8 @@ class RunManifest(Frozen):
     accelerators: dict[Clock, AcceleratorReport] = Field(description="what ran the guests, by clock")
     artefacts: dict[str, ArtefactManifest] = Field(description="by base")
     qemu_commands: dict[str, str] = Field(description="by variant, block 1 without snapshots; paste-ready")
+
+    @property
+    def commands(self) -> dict[str, str]:
+        """`qemu_commands`, of any backend: the field has its name from when that was always QEMU."""
+        return self.qemu_commands

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.errors import HostError
-from orchestrator.host.capacity import Capacity, find_capacity
+from orchestrator.host.capacity import Capacity
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
@@ -32,7 +32,7 @@ from orchestrator.record.journal import (
     read_journal,
 )
 from orchestrator.record.manifest import RunManifest
-from orchestrator.run.environment import Environment, open_environment, variant_recipes
+from orchestrator.run.environment import Environment, capacity_for, open_environment, variant_recipes
 from orchestrator.run.kept_patches import keep_patches, kept_patches
 from orchestrator.run.lock_file import read_lock, write_lock
 from orchestrator.run.observer import Observer
@@ -73,7 +73,7 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
     pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else None
     environment = _open(loaded.scenario, observer, pins, options.lock)
     blocks = plan_blocks(loaded.scenario)
-    capacity = find_capacity(loaded.scenario.device.memory, jobs=options.jobs)
+    capacity = capacity_for(loaded.scenario, jobs=options.jobs)
     directory = create_run_directory(options.out, loaded.scenario.name)
     keep_patches(directory, environment.images.values())
     directory.save(directory.manifest, _manifest(loaded, environment, blocks, options))
@@ -119,7 +119,7 @@ def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> Ru
             return _conclude(directory)
         kept = kept_patches(directory, manifest.artefacts.values())
         environment = reopen_environment(manifest, kept, observer)
-        capacity = find_capacity(manifest.scenario.device.memory, jobs=jobs)
+        capacity = capacity_for(manifest.scenario, jobs=jobs)
         if not entries:
             journal.append(RunStarted(scenario=manifest.scenario.name, planned=count_trials(blocks)))
         journal.append(RunResumed(oomlab_version=__version__, missing=count_trials(blocks)))

@@ -10,6 +10,7 @@ from orchestrator.clock import Clock
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.backend import Backend, Launcher
 from orchestrator.guests.registry import backend_of
+from orchestrator.host.capacity import Capacity, find_capacity
 from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.host.programs import require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
@@ -78,6 +79,14 @@ def open_environment(
         for clock in clocks or scenario.trials.clock
     }
     return Environment(scenario, images, accelerators)
+
+
+def capacity_for(scenario: Scenario, *, jobs: int | None) -> Capacity:
+    """What this host can hold of the scenario's guests; HostError when that is none."""
+    overhead_bytes = backend_of(scenario.device).overhead_bytes
+    return find_capacity(
+        scenario.device.memory, jobs=jobs, overhead_bytes=overhead_bytes, forks=scenario.trials.fork
+    )
 
 
 def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:

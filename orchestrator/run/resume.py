@@ -89,7 +89,7 @@ def host_differences(
         now = accelerators[clock]
         pairs += [
             ("accelerator", before.accelerator, now.accelerator),
-            ("QEMU", before.qemu_version, now.qemu_version),
+            (before.program, before.version, now.version),
             ("the guests' CPU", before.cpu_model, now.cpu_model),
         ]
     if "realtime" in manifest.scenario.trials.clock:

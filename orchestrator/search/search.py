@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import __version__
-from orchestrator.host.capacity import find_capacity
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory, require_unused
 from orchestrator.run.asked import load_runnable
 from orchestrator.run.engine import RunOptions, run_scenario
+from orchestrator.run.environment import capacity_for
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.loading.document import read_document
 from orchestrator.scenario.loading.files import find_scenario, read_scenario_text
@@ -74,7 +74,7 @@ class Search:
         """
         require_unused(self._options.out)
         for loaded in self._ends:
-            find_capacity(loaded.scenario.device.memory, jobs=self._options.jobs)
+            capacity_for(loaded.scenario, jobs=self._options.jobs)
         directory = create_run_directory(self._options.out, f"search-{self._ends[0].scenario.name}")
         ended: Ended = "failed"
         try:

@@ -36,7 +36,7 @@ class PassVerdict(Frozen):
 
     clock: Clock = Field(description="what time passed in the guests")
     accelerator: str = Field(description="what ran the guests")
-    cpu_model: str = Field(description="CPU that QEMU gave the guests")
+    cpu_model: str = Field(description="CPU that the guests were given")
     variants: dict[str, VariantVerdict] = Field(description="by name, in the order of the scenario")
     cold: bool = Field(
         False,
@@ -72,7 +72,9 @@ class PassVerdict(Frozen):
     )
     private_memory_largest_kb: int | None = Field(None, description="the same of the trial that took most")
     private_memory_missing: int = Field(
-        0, description="trials that are not in these figures: their QEMU had ended before it could be asked"
+        0,
+        description="trials that are not in these figures: what ran them had ended before it could be asked,"
+        " or cannot tell",
     )
 
 

@@ -12,6 +12,7 @@ from orchestrator.guests.backend import ABLE, BootFiles, Capabilities, Launcher,
 from orchestrator.guests.qemu.boot import block_boot
 from orchestrator.guests.qemu.command_line_room import room_problems
 from orchestrator.guests.qemu.machine import MACHINES, cpu_model
+from orchestrator.host.capacity import OVERHEAD_BYTES
 from orchestrator.host.facts import qemu_version
 from orchestrator.host.programs import Need, needs_of
 from orchestrator.plan import PlannedBlock
@@ -25,6 +26,8 @@ class QemuBackend:
     capabilities = Capabilities(
         snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE
     )
+
+    overhead_bytes = OVERHEAD_BYTES
 
     @property
     def how_to_leave(self) -> str:

@@ -16,8 +16,8 @@ def what_was_run(report: RunReport) -> str:
     manifest = report.manifest
     device = manifest.scenario.device
     ran_by = "; ".join(
-        f"QEMU {accelerator.qemu_version} ({accelerator.accelerator}, {accelerator.cpu_model}), {clock} clock"
-        for clock, accelerator in manifest.accelerators.items()
+        f"{by.program} {by.version} ({by.accelerator}, {by.cpu_model}), {clock} clock"
+        for clock, by in manifest.accelerators.items()
     )
     return (
         f"oomlab {manifest.oomlab_version}, scenario {report.verdict.scenario}: {device.arch},"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import HostError
-from orchestrator.host.capacity import available_cores, available_memory_bytes, find_capacity
+from orchestrator.host.capacity import OVERHEAD_BYTES, available_cores, available_memory_bytes, find_capacity
 from orchestrator.scenario.models import Device
 from orchestrator.units import KIB, MIB
 
@@ -124,6 +124,17 @@ def test_too_little_is_refused_with_the_numbers(host: Host) -> None:
     ) as caught:
         find_capacity(device().memory, jobs=1, root=host.root)
     assert "device.memory" in caught.value.hint
+
+
+def test_guests_that_do_not_fork_need_room_for_one(host: Host) -> None:
+    host.write("proc/self/cgroup", "0::/box\n")
+    host.group("box", memory__max=(RESERVE_MIB + GUEST_MIB) * MIB, memory__current=0)
+    alone = find_capacity(device().memory, jobs=None, forks=False, root=host.root)
+    assert (alone.workers, alone.guests) == (1, 1)
+    with pytest.raises(HostError, match=rf"a guest of this scenario needs {GUEST_MIB + 1} MiB of memory"):
+        find_capacity(
+            device().memory, jobs=None, overhead_bytes=OVERHEAD_BYTES + MIB, forks=False, root=host.root
+        )
 
 
 def test_a_group_that_is_full_already_is_refused_too(host: Host) -> None:

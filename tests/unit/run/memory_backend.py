@@ -31,7 +31,13 @@ from orchestrator.stage import Mode
 
 ALL = Capabilities(snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE)
 REPORT = AcceleratorReport(
-    accelerator="tcg", reason="no guest at all", qemu_version="0.1", cpu_model="none", boot_s=3, loops_per_s=1
+    accelerator="tcg",
+    reason="no guest at all",
+    program="memory",
+    qemu_version="0.1",
+    cpu_model="none",
+    boot_s=3,
+    loops_per_s=1,
 )
 _COMMAND = re.compile(rb"([TRPtrp])(\d{6})\n")
 _STAGES = {"t": "trigger", "r": "relaxed", "p": "target"}
@@ -105,6 +111,7 @@ class MemoryBackend:
     """As `orchestrator.guests.backend.Backend`; `started` counts its devices, `running` those that are on."""
 
     how_to_leave = "nobody gets in"
+    overhead_bytes = 0
 
     def __init__(self, story: Story, capabilities: Capabilities = ALL) -> None:
         self.capabilities = capabilities

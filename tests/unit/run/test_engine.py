@@ -195,6 +195,9 @@ def test_every_report_can_be_made_of_it(put: Put, tmp_path: Path) -> None:
     for name in FORMATS:
         text = render(report, name)
         assert "kvcalloc" in text or name == "gbench", f"{name}: no benchmark ran, but all else"
+        assert "QEMU" not in text, name
+    assert "memory 0.1" in render(report, "html")
+    assert "memory 0.1" in render(report, "mail")
 
 
 def test_a_block_is_a_unit_of_work_of_plain_data(put: Put, tmp_path: Path) -> None:
@@ -299,6 +302,6 @@ def test_a_run_does_not_go_on_with_another_version_of_the_backend(put: Put, tmp_
         run(tmp_path / "run", jobs=1)  # two guests would interrupt twice
     backend = put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
     backend.report = backend.report.model_copy(update={"qemu_version": "0.2"})
-    with pytest.raises(InputError, match=r"was 0\.1, here it is 0\.2"):
+    with pytest.raises(InputError, match=r"memory was 0\.1, here it is 0\.2"):
         resume_run(tmp_path / "run", Quiet())
     assert backend.started == 0

@@ -81,7 +81,7 @@ def _verdict(outcomes: dict[str, Outcome], blocks: int) -> Verdict:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     engine = Engine(threshold=128)
     monkeypatch.setattr(module, "run_scenario", engine.run)
-    monkeypatch.setattr(module, "find_capacity", lambda _device, *, jobs: Capacity(jobs or 2, 8))
+    monkeypatch.setattr(module, "capacity_for", lambda _device, *, jobs: Capacity(jobs or 2, 8))
     return engine
 
 

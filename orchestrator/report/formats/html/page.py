@@ -110,6 +110,7 @@ def _context(report: RunReport) -> dict[str, Any]:
     return {
         "manifest": report.manifest,
         "hosts": report.hosts,
+        "program": next(iter(report.manifest.accelerators.values())).program,
         "scenario": report.manifest.scenario,
         "verdict": verdict,
         "status": _STATUS[verdict.conclusion],
@@ -186,8 +187,11 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     cpus = count_of("CPU", device.cpus)
     yield "guest", f"{device.arch}, {device.memory // (1 << 20)} MiB, {cpus}"
     for each in verdict.passes:
-        qemu = manifest.accelerators[each.clock].qemu_version
-        yield "ran on", f"{each.accelerator}, {each.cpu_model}, QEMU {qemu} ({each.clock} clock)"
+        by = manifest.accelerators[each.clock]
+        yield (
+            "ran on",
+            f"{each.accelerator}, {by.cpu_model}, {by.program} {by.version} ({each.clock} clock)",
+        )
     yield "sample", "; ".join(dict.fromkeys(sample_line(each).partition(";")[0] for each in verdict.passes))
     yield "started", f"{manifest.started:%Y-%m-%d %H:%M} UTC"
     yield "by", f"oomlab {manifest.oomlab_version}"
