@@ -59,7 +59,7 @@ def test_the_wheel_carries_what_the_program_needs_and_no_tests(wheel: Path, chec
     for directory in ("images", "scenarios"):
         shipped = [path.relative_to(checkout) for path in (checkout / directory).rglob("*") if path.is_file()]
         assert {f"orchestrator/{path}" for path in shipped} <= names
-    templates = checkout / "orchestrator" / "report" / "html" / "templates"
+    templates = checkout / "orchestrator" / "report" / "formats" / "html" / "templates"
     assert {f"{path.relative_to(checkout)}" for path in templates.iterdir()} <= names
     assert "orchestrator/py.typed" in names
     assert not [name for name in names if name.startswith("tests/")]
