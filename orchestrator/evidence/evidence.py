@@ -39,7 +39,7 @@ class Evidence:
     ending_detail: str = ""
     host_seconds: float = 0.0
     private_memory_kb: int = 0
-    frozen: bool = False
+    snapshot_taken: bool = False
     garbage_lines: int = 0
     """Lines of the control line that were no records."""
     first_garbage: str = ""

@@ -66,7 +66,7 @@ def judge_block(
         clock=planned.clock,
         variants=planned.variants,
         seed=planned.seed,
-        frozen=evidence.frozen,
+        frozen=evidence.snapshot_taken,
         host_seconds=round(evidence.host_seconds, 3),
         fingerprint=fingerprint or None,
         shuffled=hello.shuffled if hello else None,

@@ -62,7 +62,7 @@ class Execution:
         self._common = RunContext(
             environment.budgets, environment.backend.capabilities, self._stop, environment.scenario.trigger
         )
-        self._telling = threading.Lock()
+        self._recording = threading.Lock()
         self._failure: BaseException | None = None
         self.results: list[BlockResult | TrialResult] = []
         """Of all that has ended, in that order."""
@@ -144,13 +144,13 @@ class Execution:
             number=label.number, block=planned.number, variants=planned.variants, attempt=job.attempt,
             host=self._environment.host, accelerator=self._environment.accelerators[planned.clock],
         )  # fmt: skip
-        with self._told(entry):
+        with self._recorded(entry):
             self._observer.guest_started(label)
         folder = self._directory.make("blocks", label.number)
         launcher = self._environment.launcher(planned)
         observers = self._observers(label)
         with prepare_block(planned, launcher, folder, job.attempt, self._common, observers) as block:
-            with self._told(BlockEnded(number=label.number, result=block.result)):
+            with self._recorded(BlockEnded(number=label.number, result=block.result)):
                 self._observer.block_ended(label, block.result)
             _require_understood(block.evidence)
             yield block
@@ -201,17 +201,17 @@ class Execution:
             host=environment.host if planned.cold else None,
             accelerator=environment.accelerators[planned.clock] if planned.cold else None,
         )  # fmt: skip
-        with self._told(entry):
+        with self._recorded(entry):
             self._observer.guest_started(label)
         return label
 
     def _trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
-        with self._told(TrialEnded(result=result)):
+        with self._recorded(TrialEnded(result=result)):
             self._observer.trial_ended(label, result)
 
     def _observers(self, label: GuestLabel) -> Observers:
         def on_record(record: ControlRecord) -> None:
-            with self._telling:
+            with self._recording:
                 self._observer.guest_record(label, record)
 
         def on_event(event: ConsoleEvent) -> None:
@@ -221,17 +221,17 @@ class Execution:
                     number=label.number,
                     event=event,
                 )
-                with self._told(entry):
+                with self._recorded(entry):
                     self._observer.guest_event(label, event)
             else:
-                with self._telling:
+                with self._recording:
                     self._observer.guest_event(label, event)
 
         return Observers(on_record, on_event)
 
     @contextmanager
-    def _told(self, entry: Entry) -> Iterator[None]:
-        with self._telling:
+    def _recorded(self, entry: Entry) -> Iterator[None]:
+        with self._recording:
             self._record(entry)
             if isinstance(entry, BlockEnded | TrialEnded):
                 self.results.append(entry.result)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A block from power-on to its frozen target, the trials that fork from it, and those that boot alone."""
+"""A block from power-on to its snapshot, the trials that fork from it, and those that boot alone."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def prepare_block(
         def body(watch: Watch, guest: Guest) -> None:
             if watch.until_parked(guest):
                 template.take_snapshot()
-                evidence.frozen = True
+                evidence.snapshot_taken = True
 
         first = Deadline.after(common.budgets.boot_s, "the guest's agent speaks")
         _observe(evidence, folder, first, common, observers, template.power_on, body)
@@ -90,9 +90,9 @@ def prepare_block(
             attempt=attempt,
             evidence=evidence,
             fingerprint=parked.fingerprint if parked else None,
-            ram_sha256=template.memory_sha256() if evidence.frozen and deterministic else None,
+            ram_sha256=template.memory_sha256() if evidence.snapshot_taken and deterministic else None,
         )
-        yield Block(planned, evidence, template if evidence.frozen else None, result, folder)
+        yield Block(planned, evidence, template if evidence.snapshot_taken else None, result, folder)
 
 
 def run_trial(

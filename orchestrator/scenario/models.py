@@ -78,7 +78,7 @@ class Trials(Model):
     )
     fork: Annotated[bool, Field(strict=True)] = Field(
         True,
-        description="the variants' trials fork from one frozen boot, and are pairs. false, cold trials: each"
+        description="the variants' trials fork from one snapshot, and are pairs. false, cold trials: each"
         " boots a guest of its own, brings its memory to the target and goes straight on. Its memory is that"
         " boot's, so nothing is paired, and the same claims take more blocks and more time",
         examples=[False],

@@ -260,7 +260,7 @@ def test_a_message_that_the_uart_would_not_take_at_once_is_refused(
         power_on(boot, log=log, console_sink=_drop, control_sink=_drop, deadline=deadline) as guest,
     ):
         with pytest.raises(ValueError, match="longer than 8 bytes"):
-            guest.tell(b"12345678\n", deadline)
+            guest.send(b"12345678\n", deadline)
         assert guest.running
 
 

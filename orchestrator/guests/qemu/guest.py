@@ -45,7 +45,7 @@ class QemuGuest:
         """True while the QEMU process lives."""
         return self.child.poll() is None
 
-    def tell(self, message: bytes, deadline: Deadline) -> None:
+    def send(self, message: bytes, deadline: Deadline) -> None:
         """Send bytes to the guest's control line and wait until its UART has taken them all.
 
         At most 8: the 8250 of these guests takes no more before its driver reads (the receive
@@ -153,7 +153,7 @@ def fork(
     control_sink: Sink,
     deadline: Deadline,
 ) -> Iterator[QemuGuest]:
-    """A copy-on-write continuation of a template, told `message` before it runs on.
+    """A copy-on-write continuation of a template, with `message` on its control line before it runs on.
 
     Raises as power_on, and DeadlinePassed when it does not run in time.
     """
@@ -170,7 +170,7 @@ def fork(
             inherited=[state_fd],
         ) as guest:
             guest.monitor.restore(state_fd, deadline)
-            guest.tell(message, deadline)
+            guest.send(message, deadline)
             guest.monitor.resume(deadline)
             yield guest
     finally:

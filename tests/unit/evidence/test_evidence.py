@@ -89,17 +89,17 @@ def test_records_by_kind() -> None:
 
 def test_evidence_begins_with_nothing() -> None:
     empty = Evidence()
-    assert (empty.ending, empty.frozen, empty.host_seconds) == (Ending.EXITED, False, 0)
+    assert (empty.ending, empty.snapshot_taken, empty.host_seconds) == (Ending.EXITED, False, 0)
     assert (empty.private_memory_kb, empty.garbage_lines, empty.inherited_records) == (0, 0, 0)
 
 
 def test_a_fork_goes_on_from_its_blocks_evidence_and_leaves_that_as_it_is() -> None:
     block = marked("ready")
     block.control += [hello(), target()]
-    block.garbage_lines, block.first_garbage, block.frozen = 2, "x", True
+    block.garbage_lines, block.first_garbage, block.snapshot_taken = 2, "x", True
     fork = Evidence.continuing(block)
     assert (fork.inherited_records, fork.garbage_lines, fork.first_garbage) == (2, 2, "x")
-    assert not fork.frozen
+    assert not fork.snapshot_taken
     fork.control.append(trigger_start())
     fork.console.clear()
     assert block.last(TriggerStart) is None

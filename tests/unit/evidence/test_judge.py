@@ -297,7 +297,7 @@ def test_a_block_says_whether_its_kernel_shuffled_free_memory() -> None:
         planned = PlannedBlock(1, 7, Mode.BLOCK, "realtime", ("kcalloc",), ())
         return judge_block(planned, attempt=1, evidence=evidence, fingerprint=None, ram_sha256=None)
 
-    assert block(Evidence(control=[hello(), target()], frozen=True)).shuffled is True
+    assert block(Evidence(control=[hello(), target()], snapshot_taken=True)).shuffled is True
     assert block(Evidence()).shuffled is None
 
 
