@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.arch import ArchName
-from orchestrator.clock import Clock
-from orchestrator.files.folder import Folder
-from orchestrator.guests.accelerator_report import AcceleratorReport
-from orchestrator.host.programs import Need
-from orchestrator.plan import PlannedBlock
-from orchestrator.scenario.fields import Cross
-from orchestrator.scenario.models import Scenario
+if TYPE_CHECKING:  # checking scenarios needs none of these
+    from orchestrator.arch import ArchName
+    from orchestrator.clock import Clock
+    from orchestrator.files.folder import Folder
+    from orchestrator.guests.accelerator_report import AcceleratorReport
+    from orchestrator.host.programs import Need
+    from orchestrator.plan import PlannedBlock
+    from orchestrator.scenario.fields import Cross
+    from orchestrator.scenario.models import Scenario
 
 Sink = Callable[[bytes], None]
 Progress = Callable[[str], None]

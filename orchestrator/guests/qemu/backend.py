@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from orchestrator.arch import ArchName
-from orchestrator.clock import Clock
-from orchestrator.guests.accelerator_report import REFERENCE_BOOT_S, AcceleratorReport
 from orchestrator.guests.backend import ABLE, BootFiles, Capabilities, Launcher, Progress
-from orchestrator.guests.qemu.boot import block_boot
 from orchestrator.guests.qemu.command_line_room import room_problems
-from orchestrator.guests.qemu.machine import MACHINES, cpu_model
-from orchestrator.host.capacity import OVERHEAD_BYTES
-from orchestrator.host.facts import qemu_version
-from orchestrator.host.programs import Need, needs_of
-from orchestrator.plan import PlannedBlock
-from orchestrator.scenario.fields import Cross
-from orchestrator.scenario.models import Scenario
+
+if TYPE_CHECKING:
+    from orchestrator.arch import ArchName
+    from orchestrator.clock import Clock
+    from orchestrator.guests.accelerator_report import AcceleratorReport
+    from orchestrator.host.programs import Need
+    from orchestrator.plan import PlannedBlock
+    from orchestrator.scenario.fields import Cross
+    from orchestrator.scenario.models import Scenario
 
 
 class QemuBackend:
@@ -27,7 +26,12 @@ class QemuBackend:
         snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE
     )
 
-    overhead_bytes = OVERHEAD_BYTES
+    @property
+    def overhead_bytes(self) -> int:
+        """With the translation cache."""
+        from orchestrator.host.capacity import OVERHEAD_BYTES
+
+        return OVERHEAD_BYTES
 
     @property
     def how_to_leave(self) -> str:
@@ -42,10 +46,15 @@ class QemuBackend:
 
     def needs(self, arch: ArchName) -> Sequence[Need]:
         """QEMU for this architecture."""
+        from orchestrator.host.programs import needs_of
+
         return needs_of(arch, "boot")
 
     def require_version(self, arch: ArchName) -> None:
         """7.2 or newer."""
+        from orchestrator.guests.qemu.machine import MACHINES
+        from orchestrator.host.facts import qemu_version
+
         qemu_version(MACHINES[arch].program)
 
     def accelerator(
@@ -59,6 +68,9 @@ class QemuBackend:
 
     def assumed_accelerator(self, arch: ArchName, clock: Clock) -> AcceleratorReport:
         """TCG, which works everywhere: only a probe, which starts a guest, could tell whether KVM does."""
+        from orchestrator.guests.accelerator_report import REFERENCE_BOOT_S, AcceleratorReport
+        from orchestrator.guests.qemu.machine import cpu_model
+
         return AcceleratorReport(
             accelerator="tcg", reason="it works everywhere", qemu_version="", boot_s=REFERENCE_BOOT_S,
             cpu_model=cpu_model(arch, "tcg", clock), loops_per_s=0,
@@ -68,6 +80,7 @@ class QemuBackend:
         self, scenario: Scenario, planned: PlannedBlock, files: BootFiles, accelerator: AcceleratorReport
     ) -> Launcher:
         """The block as one QEMU command line."""
+        from orchestrator.guests.qemu.boot import block_boot
         from orchestrator.guests.qemu.launcher import QemuLauncher
 
         boot = block_boot(
