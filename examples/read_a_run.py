@@ -13,12 +13,12 @@ from pathlib import Path
 
 from orchestrator.oom.explain import explain
 from orchestrator.text.plain import one_line
-from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.judged_run import load_judged_run
 
 
 def main(run: Path) -> int:
     """Show it; the exit code is that of `oomlab report`."""
-    report = load_run_report(run)  # InputError: no run directory, or a damaged one
+    report = load_judged_run(run)  # InputError: no run directory, or a damaged one
     print(f"{report.verdict.scenario}: {report.verdict.conclusion}")
     for result in report.results:
         # What a guest had a hand in may hold anything, escape codes for your terminal among it.

@@ -41,10 +41,10 @@ def compare(
     from orchestrator.report.console.output import STDOUT, put
     from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS, print_runs, render_runs
     from orchestrator.runs_compared.compare import compare_runs
-    from orchestrator.verdict.judged_run import load_run_report
+    from orchestrator.verdict.judged_run import load_judged_run
 
     chosen = one_format(name, COMPARISON_FORMATS, as_json=as_json)
-    reports = load_run_report(first), load_run_report(second)
+    reports = load_judged_run(first), load_judged_run(second)
     compared = compare_runs(*reports, variant or ())
     if chosen == "terminal" and output in (None, STDOUT):
         print_runs(compared, StdoutConsole(highlight=False))

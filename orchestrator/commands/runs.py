@@ -25,7 +25,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
 
 if TYPE_CHECKING:
-    from orchestrator.verdict.judged_run import RunReport
+    from orchestrator.verdict.judged_run import JudgedRun
 
 
 @app.command(epilog=EPILOG)
@@ -160,7 +160,7 @@ def _refuse_with_resume(given: Iterable[str]) -> None:
         )
 
 
-def show_report(judged: RunReport) -> None:
+def show_report(judged: JudgedRun) -> None:
     """The report of a run that has just ended, for people."""
     from orchestrator.report.console.terminal import print_report
 
@@ -168,7 +168,7 @@ def show_report(judged: RunReport) -> None:
     people.print(Text(f"Everything is in {judged.directory.path}"), soft_wrap=True)
 
 
-def _conclude(judged: RunReport, *, as_json: bool) -> NoReturn:
+def _conclude(judged: JudgedRun, *, as_json: bool) -> NoReturn:
     from orchestrator.files.atomic import json_text
 
     show_report(judged)

@@ -41,7 +41,7 @@ from orchestrator.run.work import Place, run_blocks
 from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.plain import named
-from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
 
 
 def recorded_artefacts(run: Path) -> Pins:
@@ -63,7 +63,7 @@ class RunOptions:
     jobs: int | None = None
 
 
-def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions) -> RunReport:
+def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions) -> JudgedRun:
     """Run a scenario to its verdict.
 
     Raises OomlabError when it cannot be run, KeyboardInterrupt when the user stops it; the run
@@ -103,7 +103,7 @@ def _open(scenario: Scenario, observer: Observer, pins: Pins | None, lock: Path 
     return environment
 
 
-def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> RunReport:
+def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> JudgedRun:
     """Make the missing trials of a run that was cut short, and come to the verdict.
 
     A run that is finished is left as it is. Raises as run_scenario, and InputError when the run
@@ -133,7 +133,7 @@ def _execute(
     blocks: Sequence[PlannedBlock],
     capacity: Capacity,
     observer: Observer,
-) -> RunReport:
+) -> JudgedRun:
     """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
     observer.run_planned(count_blocks(blocks), count_trials(blocks))
     try:
@@ -150,8 +150,8 @@ def _execute(
     return _conclude(directory)
 
 
-def _conclude(directory: RunDirectory) -> RunReport:
-    judged = load_run_report(directory.path)
+def _conclude(directory: RunDirectory) -> JudgedRun:
+    judged = load_judged_run(directory.path)
     directory.save(directory.verdict, judged.verdict)
     return judged
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries out a plan: workers that raise blocks and run forks or cold trials, each step in the journal."""
+"""Carries out a plan: workers that prepare blocks and run forks or cold trials, each step in the journal."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Execution:
             while (job := schedule.next()) is not None:
                 match job:
                     case BlockJob():
-                        self._raise(schedule, job)
+                        self._prepare(schedule, job)
                     case ForkJob():
                         self._fork(schedule, job)
                     case ColdJob():
@@ -115,7 +115,7 @@ class Execution:
             self._failure = self._failure or error
             self.interrupt(schedule)
 
-    def _raise(self, schedule: Schedule, job: BlockJob) -> None:
+    def _prepare(self, schedule: Schedule, job: BlockJob) -> None:
         with ExitStack() as stack:
             block = stack.enter_context(self._ready(job))
             if block.snapshot is not None:

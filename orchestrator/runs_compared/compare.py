@@ -17,14 +17,14 @@ from orchestrator.runs_compared.differences import differences, times_differ_by
 from orchestrator.runs_compared.record import ComparedPass, ComparedRun, RunsCompared
 from orchestrator.text.amounts import count_of
 from orchestrator.text.nearest import nearest
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
 
 Names = tuple[str, str]
 _APART = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
 
 
-def compare_runs(first: RunReport, second: RunReport, wanted: Sequence[str] = ()) -> RunsCompared:
+def compare_runs(first: JudgedRun, second: JudgedRun, wanted: Sequence[str] = ()) -> RunsCompared:
     """Compare variants of the same name, or those `wanted`: `NAME` or `NAME=NAME_OF_THE_SECOND_RUN`.
 
     Raises InputError where they are one run, or have no clock or no variant in common.
@@ -49,7 +49,7 @@ def compare_runs(first: RunReport, second: RunReport, wanted: Sequence[str] = ()
     )
 
 
-def _names(first: RunReport, second: RunReport, wanted: Sequence[str]) -> list[Names]:
+def _names(first: JudgedRun, second: JudgedRun, wanted: Sequence[str]) -> list[Names]:
     ours, theirs = (list(run.manifest.scenario.variants) for run in (first, second))
     if wanted:
         return [_wanted(text, ours, theirs) for text in wanted]
@@ -77,7 +77,7 @@ def _wanted(text: str, ours: Sequence[str], theirs: Sequence[str]) -> Names:
     return pair
 
 
-def _run(label: str, report: RunReport) -> ComparedRun:
+def _run(label: str, report: JudgedRun) -> ComparedRun:
     return ComparedRun.model_validate(
         {
             "label": label,
@@ -91,7 +91,7 @@ def _run(label: str, report: RunReport) -> ComparedRun:
 
 
 def _pass(
-    first: RunReport, second: RunReport, clock: Clock, names: Sequence[Names], left_out: str | None
+    first: JudgedRun, second: JudgedRun, clock: Clock, names: Sequence[Names], left_out: str | None
 ) -> ComparedPass:
     ours, theirs = ([each for each in run.results if each.clock == clock] for run in (first, second))
     # A cold trial's memory is its own, whatever it looks like: only blocks can be the same ones.
@@ -132,7 +132,7 @@ def _comparison(
 
 
 def _cannot(
-    first: RunReport, second: RunReport, passes: Sequence[ComparedPass], differing: int
+    first: JudgedRun, second: JudgedRun, passes: Sequence[ComparedPass], differing: int
 ) -> Iterator[str]:
     """What a reader might conclude and must not."""
     apart = _apart(abs((second.manifest.started - first.manifest.started).total_seconds()))

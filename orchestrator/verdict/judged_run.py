@@ -31,7 +31,7 @@ _CONSOLE_TAIL_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
-class RunReport:
+class JudgedRun:
     """A run as its directory records it. Any text in it may come from a guest: escape all of it.
 
     `blocks` are all boots in order, failed ones too; `results` the last attempt of each trial in the
@@ -117,7 +117,7 @@ def _require_one_run(
         )
 
 
-def load_run_report(path: Path) -> RunReport:
+def load_judged_run(path: Path) -> JudgedRun:
     """Everything about the run in `path`; InputError when it is no run directory or damaged."""
     directory = open_run_directory(path)
     manifest = directory.load(directory.manifest, RunManifest)
@@ -132,7 +132,7 @@ def load_run_report(path: Path) -> RunReport:
         check_transcripts=partial(first_difference, directory.trial),
         taken=manifest.expectations_from,
     )
-    return RunReport(
+    return JudgedRun(
         directory=directory,
         manifest=manifest,
         verdict=verdict,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.report.formats.html import render_html
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from tests.browser.chromium import Browser, chromium
 from tests.unit.report.factory import Made, run_report
 from tests.unit.report.guest_words import add_guest_words
@@ -64,7 +64,7 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _written(replace(report, verdict=verdict), place)
 
 
-def _written(report: RunReport, place: Path) -> Path:
+def _written(report: JudgedRun, place: Path) -> Path:
     add_guest_words(report)
     page = place / "report.html"
     page.write_text(render_html(report))

@@ -21,7 +21,7 @@ from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.run.clean import clean_up
 from orchestrator.run.resume import remaining_blocks
 from orchestrator.runs_compared.compare import compare_runs
-from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.judged_run import load_judged_run
 from tests.unit.report.factory import Made, run_directory
 
 _QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -94,9 +94,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def looked_at(run: Path, sound: Path, name: str) -> None:
     """All that reads a run directory does, or refuses it."""
     try:
-        report = load_run_report(run)
+        report = load_judged_run(run)
         render(report, name)
-        compare_runs(load_run_report(sound), report, ())
+        compare_runs(load_judged_run(sound), report, ())
         remaining_blocks(report.manifest.scenario, read_journal(report.directory.journal))
     except OomlabError:
         pass

@@ -15,7 +15,7 @@ from orchestrator.report.rows import few, headline
 from orchestrator.stage import Mode, Stage
 from orchestrator.verdict.attempts import TrialKey, trial_key
 from orchestrator.verdict.expectations import unmet_by_all, untraced
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion, Judgement, judge_trial
 
 _SHOWN_CONSOLE_BYTES = 4096
@@ -65,7 +65,7 @@ class Suite:
         return whys[0] if whys and None not in whys else None
 
 
-def suites_of(report: RunReport) -> list[Suite]:
+def suites_of(report: JudgedRun) -> list[Suite]:
     """All suites; a case fails or is an error if and only if the verdict is "not met" or missing.
 
     Trials that were planned and never ran are errors: a run that was cut short has not passed. What is
@@ -89,7 +89,7 @@ _STAGES: dict[Stage, int] = {
 }  # fmt: skip
 
 
-def _planned(report: RunReport) -> Iterator[TrialKey]:
+def _planned(report: JudgedRun) -> Iterator[TrialKey]:
     for block in plan_blocks(report.manifest.scenario):
         for trial in block.trials:
             # A verdict can do without traced trials.
@@ -97,7 +97,7 @@ def _planned(report: RunReport) -> Iterator[TrialKey]:
                 yield TrialKey(trial.mode, trial.clock, trial.block, trial.variant, trial.fork, trial.stage)
 
 
-def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> ReportCase:
+def _case(report: JudgedRun, key: TrialKey, result: TrialResult | None) -> ReportCase:
     cold = not report.manifest.scenario.trials.fork
     name = f"round {key.block}, cold" if cold else f"block {key.block}, fork {key.fork}"
     name += "" if key.stage == "trigger" else f", {key.stage}"
@@ -115,7 +115,7 @@ def _case(report: RunReport, key: TrialKey, result: TrialResult | None) -> Repor
             return ReportCase(name, result)
 
 
-def _whole(report: RunReport) -> Iterator[ReportCase]:
+def _whole(report: JudgedRun) -> Iterator[ReportCase]:
     verdict = report.verdict
     yield ReportCase(
         "evidence is complete", error="; ".join(few(verdict.missing)) if verdict.missing else None
@@ -130,7 +130,7 @@ def _whole(report: RunReport) -> Iterator[ReportCase]:
             yield ReportCase(name, failures=failures)
 
 
-def _variants(report: RunReport, clock: Clock) -> Iterator[ReportCase]:
+def _variants(report: JudgedRun, clock: Clock) -> Iterator[ReportCase]:
     """What all trials of a variant together are to show."""
     for name, expectation in report.manifest.scenario.expectations.items():
         own = [result for result in report.results if (result.variant, result.clock) == (name, clock)]
@@ -154,7 +154,7 @@ def summary_of(result: TrialResult) -> str:
     return "; ".join(parts)
 
 
-def evidence_of(report: RunReport, case: ReportCase) -> list[str]:
+def evidence_of(report: JudgedRun, case: ReportCase) -> list[str]:
     """What proves a case that did not pass: sentences, the first OOM, the end of the console."""
     lines = [*case.failures] + ([case.error] if case.error is not None else [])
     result = case.result

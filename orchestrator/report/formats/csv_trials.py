@@ -11,7 +11,7 @@ from orchestrator.evidence.process_end import signal_name
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.record.result import BenchmarkRow, TrialResult
 from orchestrator.text.plain import one_line
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import judge_trial
 
 _Cell = str | int | float | None
@@ -21,7 +21,7 @@ _SHOWN_ORDERS = 11
 _JUDGED = ("judgement", "judgement_why")
 
 
-def render_csv(report: RunReport) -> str:
+def render_csv(report: JudgedRun) -> str:
     """UTF-8 with a header; lines end in LF. Times carry their unit in the column's name.
 
     Text that a spreadsheet would take for a formula begins with an apostrophe.
@@ -48,7 +48,7 @@ def _guarded(cell: _Cell) -> _Cell:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _benchmark_columns(report: RunReport) -> list[str]:
+def _benchmark_columns(report: JudgedRun) -> list[str]:
     names = (_benchmark_name(row) for result in report.results for row in result.benchmarks)
     return list(dict.fromkeys(names))
 

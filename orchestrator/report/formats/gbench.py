@@ -20,7 +20,7 @@ from orchestrator.record.result import BenchmarkRow, TrialResult
 from orchestrator.text.amounts import plural
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import json_plain, one_line
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 _ERROR = "_error"
 
@@ -38,7 +38,7 @@ class _Figure:
     label: str = ""
 
 
-def render_gbench(report: RunReport, variant: str | None = None) -> str:
+def render_gbench(report: JudgedRun, variant: str | None = None) -> str:
     """The JSON text: of one variant, or of all with `VARIANT/` before each name.
 
     Forks with tracing are left out, for it disturbs times. Raises InputError for an unknown variant.
@@ -62,7 +62,7 @@ def render_gbench(report: RunReport, variant: str | None = None) -> str:
     return json_plain(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
-def _context(report: RunReport, variant: str | None) -> dict[str, Any]:
+def _context(report: JudgedRun, variant: str | None) -> dict[str, Any]:
     """`host_name` and load are left out: they say nothing about the guest, and reports are passed on."""
     manifest = report.manifest
     return {
@@ -87,7 +87,7 @@ def _context(report: RunReport, variant: str | None) -> dict[str, Any]:
     }
 
 
-def _figures(report: RunReport, result: TrialResult, *, prefixed: bool) -> Iterator[_Figure]:
+def _figures(report: JudgedRun, result: TrialResult, *, prefixed: bool) -> Iterator[_Figure]:
     clocks = report.manifest.scenario.trials.clock
     before = f"{result.variant}/" if prefixed else ""
     after = f"/clock:{result.clock}" if len(clocks) > 1 else ""

@@ -11,10 +11,10 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline, sample_line
 from orchestrator.text.plain import one_line
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 
-def render_junit(report: RunReport) -> str:
+def render_junit(report: JudgedRun) -> str:
     """The XML document.
 
     Failures are unmet expectations, errors are trials that give no evidence, what was skipped is not judged.
@@ -28,7 +28,7 @@ def render_junit(report: RunReport) -> str:
     return document.getvalue().decode() + "\n"
 
 
-def _suite(report: RunReport, suite: Suite) -> TestSuite:
+def _suite(report: JudgedRun, suite: Suite) -> TestSuite:
     element = TestSuite(suite.name)
     element.timestamp = report.manifest.started.replace(tzinfo=None).isoformat(timespec="seconds")
     for name, value in _properties(report, suite):
@@ -37,7 +37,7 @@ def _suite(report: RunReport, suite: Suite) -> TestSuite:
     return element
 
 
-def _properties(report: RunReport, suite: Suite) -> Iterator[tuple[str, str]]:
+def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
     manifest, verdict = report.manifest, report.verdict
     yield "oomlab", manifest.oomlab_version
     yield "command", manifest.command
@@ -60,7 +60,7 @@ def _properties(report: RunReport, suite: Suite) -> Iterator[tuple[str, str]]:
             yield "kernel", manifest.artefacts[variant.base].release
 
 
-def _case(report: RunReport, suite: Suite, case: ReportCase) -> TestCase:
+def _case(report: JudgedRun, suite: Suite, case: ReportCase) -> TestCase:
     element = TestCase(case.name, suite.name)
     element.time = case.result.host_seconds if case.result is not None else 0.0
     if case.passed:

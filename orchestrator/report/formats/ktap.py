@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import headline, sample_line
 from orchestrator.text.plain import ascii_line
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 _INDENT = "  "
 
 
-def render_ktap(report: RunReport) -> str:
+def render_ktap(report: JudgedRun) -> str:
     """The whole text. Every line that a guest has a hand in begins with `#` or is a description."""
     return "\n".join(_lines(report)) + "\n"
 
 
-def _lines(report: RunReport) -> Iterator[str]:
+def _lines(report: JudgedRun) -> Iterator[str]:
     suites = suites_of(report)
     yield "KTAP version 1"
     yield f"1..{len(suites)}"
@@ -35,7 +35,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield _diagnostic(headline(report.verdict))
 
 
-def _suite(report: RunReport, suite: Suite) -> Iterator[str]:
+def _suite(report: JudgedRun, suite: Suite) -> Iterator[str]:
     yield "KTAP version 1"
     yield f"1..{len(suite.cases)}"
     for number, case in enumerate(suite.cases, start=1):

@@ -22,19 +22,19 @@ from orchestrator.report.rows import (
     warnings,
 )
 from orchestrator.report.timings import sentences, timing_tables
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import PassVerdict
 
 _COLUMNS_OF_VARIANTS = 2
 
 
-def render_mail(report: RunReport) -> str:
+def render_mail(report: JudgedRun) -> str:
     """The text, ready to be pasted. Nothing a guest said can begin a line or leave ASCII."""
     return "\n".join(line.rstrip() for line in _lines(report)) + "\n"
 
 
-def _lines(report: RunReport) -> Iterator[str]:
+def _lines(report: JudgedRun) -> Iterator[str]:
     yield from _what(report)
     for each in report.verdict.passes:
         yield from _outcomes(report, each)
@@ -49,7 +49,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield from _conclusion(report)
 
 
-def _what(report: RunReport) -> Iterator[str]:
+def _what(report: JudgedRun) -> Iterator[str]:
     for line in report.verdict.foremost:
         yield from paragraph(line)
         yield ""
@@ -64,7 +64,7 @@ def _what(report: RunReport) -> Iterator[str]:
         yield from item(f"{name}: {words}")
 
 
-def _outcomes(report: RunReport, each: PassVerdict) -> Iterator[str]:
+def _outcomes(report: JudgedRun, each: PassVerdict) -> Iterator[str]:
     yield from heading(f"Outcome, {each.clock} clock")
     names = list(each.variants)
     for start in range(0, len(names), _COLUMNS_OF_VARIANTS):
@@ -92,7 +92,7 @@ def comparison_lines(comparison: Comparison, clock: Clock) -> Iterator[str]:
         yield from table(timings.headings, timings.rows, numbers=True)
 
 
-def _first_ooms(report: RunReport) -> Iterator[str]:
+def _first_ooms(report: JudgedRun) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.first_oom is not None:
             yield from heading(f"First OOM of {name}")
@@ -100,7 +100,7 @@ def _first_ooms(report: RunReport) -> Iterator[str]:
                 yield from item(line)
 
 
-def _failed_commands(report: RunReport) -> Iterator[str]:
+def _failed_commands(report: JudgedRun) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.failed_output is not None:
             yield from heading(f"Failed command of {name}")
@@ -117,7 +117,7 @@ def _answer(name: str, answer: Answer) -> Iterator[str]:
         yield from paragraph(f"Open: {answer.open}", "  ")
 
 
-def _conclusion(report: RunReport) -> Iterator[str]:
+def _conclusion(report: JudgedRun) -> Iterator[str]:
     yield from heading("To repeat this")
     yield from shell_lines(report.repeat_commands[0])
     yield ""
@@ -128,7 +128,7 @@ def _conclusion(report: RunReport) -> Iterator[str]:
         yield from paragraph(f"No Tested-by is suggested: {obstacle}.")
 
 
-def _untested(report: RunReport) -> str | None:
+def _untested(report: JudgedRun) -> str | None:
     """Why nobody should sign for what was tested; None where it was shown to be as expected."""
     verdict, variants = report.verdict, report.manifest.scenario.variants
     if verdict.conclusion is Conclusion.COMPARED_ONLY:

@@ -24,7 +24,7 @@ from orchestrator.report.rows import (
 )
 from orchestrator.report.timings import sentences, timing_tables
 from orchestrator.text.plain import one_line
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import PassVerdict
 
@@ -43,7 +43,7 @@ _NOTHING = "<!-- -->"
 _IN_HTML = frozenset("&<>`*_[]~:$\\|")
 
 
-def render_markdown(report: RunReport) -> str:
+def render_markdown(report: JudgedRun) -> str:
     """The page. What a guest said is escaped: no markup, HTML, link or mention comes of it."""
     return "\n".join(_lines(report)) + "\n"
 
@@ -58,7 +58,7 @@ def _inert(text: str) -> str:
     return _MENTION.sub(f"@{_NOTHING}", _BARE_LINK.sub(lambda found: f"{found[0]}{_NOTHING}", text))
 
 
-def _lines(report: RunReport) -> Iterator[str]:
+def _lines(report: JudgedRun) -> Iterator[str]:
     verdict = report.verdict
     yield f"## {_MARKS[verdict.conclusion]} {escaped(verdict.scenario)}"
     for line in verdict.foremost:
@@ -110,14 +110,14 @@ def _answer(answer: Answer) -> Iterator[str]:
         yield from (escaped(f"Open: {answer.open}"), "")
 
 
-def _first_ooms(report: RunReport) -> Iterator[str]:
+def _first_ooms(report: JudgedRun) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.first_oom is not None:
             lines = explain(variant.first_oom, report.page_sizes[name])
             yield from _details(f"First OOM of {name}", bullets(lines))
 
 
-def _failed_commands(report: RunReport) -> Iterator[str]:
+def _failed_commands(report: JudgedRun) -> Iterator[str]:
     for name, variant in report.verdict.variants.items():
         if variant.failed_output is not None:
             yield from _details(f"Failed command of {name}", _code(output_lines(variant.failed_output), ""))

@@ -14,7 +14,7 @@ from orchestrator.files.atomic import json_text
 from orchestrator.report.console.streams import PlainConsole
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 _RENDERERS = {
     "html": "html:render_html",
@@ -48,7 +48,7 @@ _OTHER_WORDS = {
 }  # fmt: skip
 
 
-def render(report: RunReport, name: str, *, variant: str | None = None) -> str:
+def render(report: JudgedRun, name: str, *, variant: str | None = None) -> str:
     """The report in the format `name`, as text that ends with a newline.
 
     `variant` restricts `gbench` to one variant; InputError with another format, or for an unknown one.
@@ -65,7 +65,7 @@ def render(report: RunReport, name: str, *, variant: str | None = None) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def _render_terminal(report: RunReport) -> str:
+def _render_terminal(report: JudgedRun) -> str:
     from orchestrator.report.console.terminal import print_report
 
     return printed(lambda console: print_report(report.verdict, console, page_sizes=report.page_sizes))

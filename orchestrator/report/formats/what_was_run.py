@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from orchestrator.report.formats.cases import suites_of
 from orchestrator.text.amounts import count_of
 from orchestrator.units import format_size
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 
-def what_was_run(report: RunReport) -> str:
+def what_was_run(report: JudgedRun) -> str:
     """One paragraph: program, scenario, device, what ran the guests."""
     manifest = report.manifest
     device = manifest.scenario.device
@@ -25,12 +25,12 @@ def what_was_run(report: RunReport) -> str:
     )
 
 
-def trigger_words(report: RunReport) -> str:
+def trigger_words(report: JudgedRun) -> str:
     """What the guests were asked to do."""
     return report.manifest.scenario.trigger.words
 
 
-def variant_lines(report: RunReport) -> Iterator[tuple[str, str]]:
+def variant_lines(report: JudgedRun) -> Iterator[tuple[str, str]]:
     """Every variant's name, and what it is."""
     manifest = report.manifest
     for name, variant in manifest.scenario.variants.items():
@@ -44,7 +44,7 @@ def variant_lines(report: RunReport) -> Iterator[tuple[str, str]]:
             yield name, f"{kernel}, not patched"
 
 
-def amount(report: RunReport) -> str:
+def amount(report: JudgedRun) -> str:
     """How much was run."""
     cases = [case for suite in suites_of(report) if suite.variant is not None for case in suite.cases]
     done = sum(case.result is not None and case.error is None for case in cases)

@@ -12,7 +12,7 @@ from orchestrator.errors import InputError
 from orchestrator.files.json_numbers import HugeNumberError, require_64_bits
 from orchestrator.protocol.records import parse_record
 from orchestrator.record.journal import read_journal
-from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.judged_run import load_judged_run
 from tests.unit.report.factory import run_directory
 
 HUGE = 10**400
@@ -53,7 +53,7 @@ def test_a_manifest_with_one_is_refused(tmp_path: Path) -> None:
     manifest = run_directory(tmp_path / "run").manifest
     manifest.write_text(manifest.read_text().replace('"seed": 1', f'"seed": {HUGE}', 1))
     with pytest.raises(InputError, match=r"manifest\.json cannot be read: an integer of more than 64"):
-        load_run_report(tmp_path / "run")
+        load_judged_run(tmp_path / "run")
 
 
 def test_a_guest_cannot_record_one() -> None:

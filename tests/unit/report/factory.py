@@ -50,7 +50,7 @@ from orchestrator.record.result import (
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Stage
-from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
 from tests.unit.evidence.guest_output import OOM_CONSOLE, TCG, console
 from tests.unit.report.audits import audit_summary
 from tests.unit.report.moments import moment
@@ -117,9 +117,9 @@ def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
     return directory
 
 
-def run_report(path: Path, made: Made = Made()) -> RunReport:
+def run_report(path: Path, made: Made = Made()) -> JudgedRun:
     """The report of such a run, with comparisons and answers made up."""
-    report = load_run_report(run_directory(path, made).path)
+    report = load_judged_run(run_directory(path, made).path)
     passes = tuple(
         each.model_copy(
             update={

@@ -8,14 +8,14 @@ import random
 from typing import Any
 
 from orchestrator.plan import plan_blocks
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 PRESSURE_US = 2_100_000
 _STEPS = 8
 _ORDERS = 11
 
 
-def add_guest_words(report: RunReport) -> None:
+def add_guest_words(report: JudgedRun) -> None:
     """What the agents of this run's blocks and trials said, into their directories."""
     for planned in plan_blocks(report.manifest.scenario):
         place = report.directory.blocks / f"{planned.index:04d}"

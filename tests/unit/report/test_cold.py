@@ -13,7 +13,7 @@ from orchestrator.clock import Clock
 from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS, render_runs
 from orchestrator.runs_compared.compare import compare_runs
-from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
 from tests.unit.report.factory import Made, run_directory
 
 CLAIMS = re.compile(
@@ -28,8 +28,8 @@ SAYS = {
 CLOCKS: tuple[Clock, ...] = ("realtime", "deterministic")
 
 
-def report(path: Path, **made: object) -> RunReport:
-    return load_run_report(run_directory(path, Made(cold=True, **made)).path)  # type: ignore[arg-type]
+def report(path: Path, **made: object) -> JudgedRun:
+    return load_judged_run(run_directory(path, Made(cold=True, **made)).path)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 7])
@@ -78,7 +78,7 @@ def test_instructions_of_cold_trials_have_intervals_not_ranges(tmp_path: Path) -
 def test_a_cold_run_against_a_forked_one(name: str, clock: Clock, tmp_path: Path) -> None:
     """Equal fingerprints make no pair of a cold trial and a block."""
     cold = report(tmp_path / "cold", blocks=7, clocks=(clock,))
-    forked = load_run_report(run_directory(tmp_path / "forked", Made(blocks=7, clocks=(clock,))).path)
+    forked = load_judged_run(run_directory(tmp_path / "forked", Made(blocks=7, clocks=(clock,))).path)
     compared = compare_runs(forked, cold)
     assert "The trials of B are cold" in " ".join(compared.cannot)
     assert all(not each.paired for every in compared.passes for each in every.comparisons)
@@ -90,7 +90,7 @@ def test_a_cold_run_against_a_forked_one(name: str, clock: Clock, tmp_path: Path
 def test_times_of_forks_and_of_boots_are_no_ones_to_compare(tmp_path: Path) -> None:
     """A fork of an emulated guest begins with an empty translation cache."""
     cold = report(tmp_path / "cold", blocks=7)
-    forked = load_run_report(run_directory(tmp_path / "forked", Made(blocks=7)).path)
+    forked = load_judged_run(run_directory(tmp_path / "forked", Made(blocks=7)).path)
     (each,) = compare_runs(forked, cold).passes
     assert each.times_left_out is not None
     assert "trials.fork" in each.times_left_out

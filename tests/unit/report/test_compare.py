@@ -19,17 +19,17 @@ from orchestrator.errors import ExitCode, InputError
 from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS, render_runs
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.text.plain import named
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from tests.unit.report.factory import Made, run_report
 
-Runs = Callable[..., RunReport]
+Runs = Callable[..., JudgedRun]
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Runs:
     """Makes a run with a memory of its own, unless it is told to share states."""
 
-    def make(name: str, *, shift: bool = False, **fields: Any) -> RunReport:
+    def make(name: str, *, shift: bool = False, **fields: Any) -> JudgedRun:
         report = run_report(tmp_path / name, Made(**fields))
         if not shift:
             return report
@@ -41,7 +41,7 @@ def runs(tmp_path: Path) -> Runs:
     return make
 
 
-def changed(report: RunReport, **scenario: Any) -> RunReport:
+def changed(report: JudgedRun, **scenario: Any) -> JudgedRun:
     """The same run of another scenario."""
     new = report.manifest.scenario.model_copy(update=scenario)
     return replace(report, manifest=report.manifest.model_copy(update={"scenario": new}))

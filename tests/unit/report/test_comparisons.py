@@ -14,12 +14,12 @@ from orchestrator.analysis.records import Answer, TimingComparison
 from orchestrator.clock import Clock
 from orchestrator.report.comparisons import cells, print_answer, print_comparison
 from orchestrator.report.formats.registry import FORMATS, render
-from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.judged_run import load_judged_run
 from tests.unit.report.factory import Made, run_directory, run_report
 
 
 def printed(tmp_path: Path, made: Made) -> list[str]:
-    verdict = load_run_report(run_directory(tmp_path / "run", made).path).verdict
+    verdict = load_judged_run(run_directory(tmp_path / "run", made).path).verdict
     text = io.StringIO()
     console = Console(width=80, file=text)
     for comparison in verdict.passes[0].comparisons:
@@ -62,7 +62,7 @@ def test_an_answer_is_shown_with_its_evidence_and_what_is_open() -> None:
 
 
 def test_the_change_of_a_row_is_the_ratio_of_its_figures(tmp_path: Path) -> None:
-    report = load_run_report(run_directory(tmp_path / "run", Made(blocks=7)).path)
+    report = load_judged_run(run_directory(tmp_path / "run", Made(blocks=7)).path)
     timings = [
         timing
         for comparison in report.verdict.passes[0].comparisons
@@ -99,7 +99,7 @@ def test_large_figures_are_readable() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_one_is_no_plural(tmp_path: Path, name: str) -> None:
-    report = load_run_report(run_directory(tmp_path / "run", Made(blocks=1)).path)
+    report = load_judged_run(run_directory(tmp_path / "run", Made(blocks=1)).path)
     nouns = "blocks|trials|timings|pairs|forks|states|mmaps|arrays|kills"
     text = render(report, name)
     assert re.findall(rf"(?<![\w./:,-])(?<!\d )1 (?:\w+ )?(?:{nouns})\b", text) == []

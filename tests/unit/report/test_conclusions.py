@@ -21,7 +21,7 @@ from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.report.formats.runs_compared import COMPARISON_FORMATS, render_runs
 from orchestrator.report.rows import headline
 from orchestrator.runs_compared.compare import compare_runs
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.evidence.guest_output import ACCELERATORS
 from tests.unit.report.factory import Made, run_directory, run_report
@@ -31,7 +31,7 @@ UNCHANGED = "the patch changes nothing here: both variants ended alike"
 PLAIN = Made(blocks=2, benchmarks=False)
 
 
-def judged_again(report: RunReport, *results: TrialResult) -> RunReport:
+def judged_again(report: JudgedRun, *results: TrialResult) -> JudgedRun:
     """The report of the same run with other results."""
     scenario = report.manifest.scenario
     verdict = compute_verdict(scenario, report.blocks, results, accelerators=ACCELERATORS)
@@ -39,13 +39,13 @@ def judged_again(report: RunReport, *results: TrialResult) -> RunReport:
 
 
 @pytest.fixture
-def compared(tmp_path: Path) -> RunReport:
+def compared(tmp_path: Path) -> JudgedRun:
     """A run of a scenario that expects nothing."""
     return run_report(tmp_path / "run", replace(PLAIN, expected=False))
 
 
 @pytest.fixture
-def unchanged(tmp_path: Path) -> RunReport:
+def unchanged(tmp_path: Path) -> JudgedRun:
     """A run in which the patched variant dies just as the other does."""
     report = run_report(tmp_path / "run", PLAIN)
     dead = {each.block: each for each in report.results if each.variant == "kcalloc"}
@@ -61,7 +61,7 @@ def unchanged(tmp_path: Path) -> RunReport:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_where_nothing_was_expected_no_format_says_met(compared: RunReport, name: str) -> None:
+def test_where_nothing_was_expected_no_format_says_met(compared: JudgedRun, name: str) -> None:
     text = render(compared, name)
     words = {
         "json": '"conclusion": "compared-only"',
@@ -74,7 +74,7 @@ def test_where_nothing_was_expected_no_format_says_met(compared: RunReport, name
     assert '"expectations_met": true' not in text
 
 
-def test_compared_only_has_a_badge_of_its_own_and_its_exit_code(tmp_path: Path, compared: RunReport) -> None:
+def test_compared_only_has_a_badge_of_its_own_and_its_exit_code(tmp_path: Path, compared: JudgedRun) -> None:
     page = render(compared, "html")
     assert '<header class="top compared">' in page
     assert "No Tested-by is suggested: nothing was expected." in render(compared, "mail")
@@ -83,7 +83,7 @@ def test_compared_only_has_a_badge_of_its_own_and_its_exit_code(tmp_path: Path, 
     assert result.exit_code == ExitCode.MET
 
 
-def test_test_runners_are_told_to_skip_what_is_not_judged(compared: RunReport) -> None:
+def test_test_runners_are_told_to_skip_what_is_not_judged(compared: JudgedRun) -> None:
     tests = parse_ktap(render(compared, "ktap"))
     assert [test.directive for test in tests] == ["SKIP", "SKIP", None]
     assert {each.directive for test in tests[:2] for each in test.subtests} == {"SKIP"}
@@ -91,7 +91,7 @@ def test_test_runners_are_told_to_skip_what_is_not_judged(compared: RunReport) -
     assert (document.tests, document.skipped, document.failures) == (6, 5, 0)
 
 
-def test_a_fault_is_not_met_though_nothing_was_expected(compared: RunReport) -> None:
+def test_a_fault_is_not_met_though_nothing_was_expected(compared: JudgedRun) -> None:
     *others, last = compared.results
     hung = last.model_copy(update={"outcome": Outcome.HANG})
     report = judged_again(compared, *others, hung)
@@ -116,7 +116,7 @@ def test_a_variant_that_was_compared_only_is_named_and_not_signed_for(tmp_path: 
     assert mail.endswith("No Tested-by is suggested: nothing was expected of kvcalloc.\n")
 
 
-def test_a_patch_that_changes_nothing_is_told_first(unchanged: RunReport) -> None:
+def test_a_patch_that_changes_nothing_is_told_first(unchanged: JudgedRun) -> None:
     for name in ("terminal", "mail"):
         assert render(unchanged, name).startswith(UNCHANGED)
     markdown = render(unchanged, "markdown").splitlines()
@@ -184,7 +184,7 @@ def test_all_that_breaks_a_verdict_breaks_a_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", COMPARISON_FORMATS)
-def test_two_runs_have_a_verdict_each(tmp_path: Path, compared: RunReport, name: str) -> None:
+def test_two_runs_have_a_verdict_each(tmp_path: Path, compared: JudgedRun, name: str) -> None:
     met = run_report(tmp_path / "met", PLAIN)
     text = render_runs(compare_runs(compared, met), name)
     assert ("compared-only" if name == "json" else "compared only)") in " ".join(text.split()).replace(

@@ -11,7 +11,7 @@ from orchestrator.oom.records import KernelCrash, Process
 from orchestrator.outcome import Outcome
 from orchestrator.record.journal import RunStarted, TrialEnded, open_journal, read_journal, trial_results
 from orchestrator.report.formats.registry import FORMATS, render
-from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
 from tests.unit.report.factory import HOSTILE, Made, run_directory
 
 CRASH = KernelCrash(
@@ -21,7 +21,7 @@ CRASH = KernelCrash(
 )  # fmt: skip
 
 
-def report(path: Path, crash: KernelCrash) -> RunReport:
+def report(path: Path, crash: KernelCrash) -> JudgedRun:
     """A run whose every trial of kvcalloc had this crash."""
     directory = run_directory(path, Made(blocks=2, benchmarks=False))
     results = trial_results(read_journal(directory.journal))
@@ -32,7 +32,7 @@ def report(path: Path, crash: KernelCrash) -> RunReport:
         for result in results:
             own = change if result.variant == "kvcalloc" else {}
             journal.append(TrialEnded(result=result.model_copy(update=own)))
-    return load_run_report(path)
+    return load_judged_run(path)
 
 
 @pytest.mark.parametrize("name", FORMATS)

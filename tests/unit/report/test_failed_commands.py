@@ -13,7 +13,7 @@ from orchestrator.record.journal import RunStarted, TrialEnded, open_journal
 from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.models import Scenario
-from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
 from orchestrator.verdict.verdict import compute_verdict
 from tests.unit.evidence.guest_output import ACCELERATORS, OOM_CONSOLE, command, judged, process_end
 from tests.unit.report.factory import HOSTILE, Made, run_directory
@@ -74,7 +74,7 @@ def test_an_exit_status_beside_an_oom_can_be_expected() -> None:
     assert compute_verdict(expected, [], [result], accelerators=ACCELERATORS).expectations_met is True
 
 
-def report(path: Path, output: str, **end: int) -> RunReport:
+def report(path: Path, output: str, **end: int) -> JudgedRun:
     """A run of one trial whose command wrote `output` and ended so."""
     directory = run_directory(path, Made(blocks=1))
     manifest = json.loads(directory.manifest.read_text())
@@ -85,7 +85,7 @@ def report(path: Path, output: str, **end: int) -> RunReport:
     with open_journal(directory.journal) as journal:
         journal.append(RunStarted(scenario="example", planned=1))
         journal.append(TrialEnded(result=result))
-    return load_run_report(path)
+    return load_judged_run(path)
 
 
 @pytest.mark.parametrize("name", sorted(set(FORMATS) - {"gbench"}))

@@ -10,18 +10,18 @@ import pytest
 
 from orchestrator.errors import ExitCode
 from orchestrator.report.formats.registry import FORMATS, render
-from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
 from tests.unit.report.factory import Made, run_directory
 
 _SAYS_SO = {"terminal", "html", "mail", "junit", "ktap", "markdown"}
 
 
-def cut(path: Path, lines: int) -> RunReport:
+def cut(path: Path, lines: int) -> JudgedRun:
     """A run whose journal has the first `lines` records alone."""
     directory = run_directory(path, Made(blocks=2))
     kept = directory.journal.read_bytes().splitlines(keepends=True)[:lines]
     directory.journal.write_bytes(b"".join(kept))
-    return load_run_report(path)
+    return load_judged_run(path)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -44,6 +44,6 @@ def test_variants_with_other_kernels_and_another_trigger(tmp_path: Path, name: s
     scenario["expectations"] = {}
     scenario["variants"]["kcalloc"] = {"base": "debian-6.12"}
     directory.manifest.write_text(json.dumps(manifest))
-    report = load_run_report(directory.path)
+    report = load_judged_run(directory.path)
     assert not report.verdict.passes[0].paired
     assert render(report, name).endswith("\n")

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.runs_compared.compare import compare_runs
 from orchestrator.runs_compared.differences import differences, times_differ_by
 from orchestrator.runs_compared.record import Difference, RunsCompared
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
 from tests.unit.report.factory import Made, run_report
 
@@ -22,17 +22,17 @@ PLAIN = Made(blocks=1, benchmarks=False)
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Callable[..., tuple[RunReport, RunReport]]:
+def two(tmp_path: Path) -> Callable[..., tuple[JudgedRun, JudgedRun]]:
     """Two equal runs, of which the second can be changed."""
 
-    def make(made: Made = PLAIN, **manifest: Any) -> tuple[RunReport, RunReport]:
+    def make(made: Made = PLAIN, **manifest: Any) -> tuple[JudgedRun, JudgedRun]:
         first, second = (run_report(tmp_path / name, made) for name in ("one", "two"))
         return first, replace(second, manifest=second.manifest.model_copy(update=manifest))
 
     return make
 
 
-Two = Callable[..., tuple[RunReport, RunReport]]
+Two = Callable[..., tuple[JudgedRun, JudgedRun]]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
 from orchestrator.stage import Mode
-from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.judged_run import load_judged_run
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.run.conftest import Put
@@ -67,7 +67,7 @@ def test_a_run_comes_to_its_verdict(put: Put, tmp_path: Path) -> None:
         ("kcalloc", Outcome.OOM), ("kvcalloc", Outcome.PASSED),
     }  # fmt: skip
     assert (backend.started, backend.running) == (4, 0)
-    assert load_run_report(directory.path).verdict == verdict
+    assert load_judged_run(directory.path).verdict == verdict
     assert block_results(read_journal(directory.journal)) == []
     assert not directory.blocks.exists()
     manifest = directory.load(directory.manifest, RunManifest)
@@ -89,7 +89,7 @@ def test_equal_memory_in_a_round_makes_no_pair(put: Put, tmp_path: Path) -> None
 def test_every_report_can_be_made_of_it(put: Put, tmp_path: Path, name: str) -> None:
     put(USUAL, LESS)
     directory, _ = run(tmp_path / "run")
-    text = render(load_run_report(directory.path), name)
+    text = render(load_judged_run(directory.path), name)
     assert "kvcalloc" in text or name == "gbench", "no benchmark ran, but all else"
 
 

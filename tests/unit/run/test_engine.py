@@ -40,7 +40,7 @@ from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
-from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.judged_run import load_judged_run
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.run.conftest import Put
@@ -90,7 +90,7 @@ def test_a_run_comes_to_its_verdict(put: Put, tmp_path: Path) -> None:
         ("kvcalloc", 1): Outcome.PASSED, ("kvcalloc", 2): Outcome.PASSED,
     }  # fmt: skip
     assert (backend.started, backend.running) == (2 + 4, 0)
-    assert load_run_report(directory.path).verdict == verdict
+    assert load_judged_run(directory.path).verdict == verdict
     manifest = directory.load(directory.manifest, RunManifest)
     assert manifest.accelerators["realtime"] == backend.report
     assert manifest.qemu_commands == {"kcalloc": "imagine kcalloc", "kvcalloc": "imagine kvcalloc"}
@@ -191,7 +191,7 @@ def test_a_guest_that_refuses_the_scenario_ends_the_run(put: Put, tmp_path: Path
 def test_every_report_can_be_made_of_it(put: Put, tmp_path: Path) -> None:
     put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
     directory, _ = run(tmp_path / "run")
-    report = load_run_report(directory.path)
+    report = load_judged_run(directory.path)
     for name in FORMATS:
         text = render(report, name)
         assert "kvcalloc" in text or name == "gbench", f"{name}: no benchmark ran, but all else"

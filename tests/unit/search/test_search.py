@@ -26,7 +26,7 @@ from orchestrator.search.bisection import Direction
 from orchestrator.search.result import SEARCH_FILE, SearchResult
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.variant import RequestTotals, VariantVerdict
 from orchestrator.verdict.verdict import PassVerdict, Verdict
@@ -42,7 +42,7 @@ class Engine:
         self.before: Callable[[int], None] = lambda _: None
         self.counts: list[int] = []
 
-    def run(self, loaded: LoadedScenario, _: Observer, options: RunOptions) -> RunReport:
+    def run(self, loaded: LoadedScenario, _: Observer, options: RunOptions) -> JudgedRun:
         scenario = loaded.scenario
         assert not scenario.expectations
         assert not scenario.trials.timing
@@ -57,7 +57,7 @@ class Engine:
         }
         run = create_run_directory(options.out, scenario.name)
         manifest: Any = None  # no search looks at it
-        return RunReport(run, manifest, _verdict(outcomes, scenario.trials.blocks))
+        return JudgedRun(run, manifest, _verdict(outcomes, scenario.trials.blocks))
 
 
 def _verdict(outcomes: dict[str, Outcome], blocks: int) -> Verdict:

@@ -18,7 +18,7 @@ from orchestrator.protocol.former_names import renamed
 from orchestrator.protocol.records import AuditEnd, Histogram, Latencies, TriggerEnd, parse_record
 from orchestrator.report.formats.html.series import latencies_ns
 from orchestrator.report.formats.registry import FORMATS, render
-from orchestrator.verdict.judged_run import RunReport, load_run_report
+from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
 
 RECORDED = Path("tests/data/run-format-1")
 
@@ -32,9 +32,9 @@ SENTENCES = {"words", "answer", "evidence", "open"}
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> RunReport:
+def old(tmp_path: Path) -> JudgedRun:
     shutil.copytree(RECORDED, tmp_path / "run")
-    return load_run_report(tmp_path / "run")
+    return load_judged_run(tmp_path / "run")
 
 
 def with_names_of_today(data: Any, place: str = "") -> Any:
@@ -50,7 +50,7 @@ def with_names_of_today(data: Any, place: str = "") -> Any:
     }
 
 
-def test_its_verdict_is_the_one_that_it_had(old: RunReport) -> None:
+def test_its_verdict_is_the_one_that_it_had(old: JudgedRun) -> None:
     then = with_names_of_today(json.loads((RECORDED / "verdict.json").read_text()))
     now = json.loads(old.verdict.model_dump_json())
     assert now["conclusion"] == "met"
@@ -72,7 +72,7 @@ def differences(then: Any, now: Any, path: str = "") -> set[str]:
     return set() if then == now else {f"{path}: {then!r}, now {now!r}"}
 
 
-def test_its_requests_are_mmaps_and_counted_as_they_were(old: RunReport) -> None:
+def test_its_requests_are_mmaps_and_counted_as_they_were(old: JudgedRun) -> None:
     totals = {name: variant.requests for name, variant in old.verdict.variants.items()}
     assert {each.noun for each in totals.values()} == {"mmap"}
     assert (totals["kvcalloc"].succeeded, totals["kvcalloc"].failed) == (1200, 0)
@@ -81,7 +81,7 @@ def test_its_requests_are_mmaps_and_counted_as_they_were(old: RunReport) -> None
     assert old.manifest.scenario.expectations["kvcalloc"].requests_failed == 0
 
 
-def test_its_records_are_read_by_their_former_names(old: RunReport) -> None:
+def test_its_records_are_read_by_their_former_names(old: JudgedRun) -> None:
     lines = (RECORDED / "trials/0003/control.jsonl").read_bytes().splitlines()
     records = [parse_record(line) for line in lines]
     (end,) = (record for record in records if isinstance(record, TriggerEnd))
@@ -100,5 +100,5 @@ def test_what_was_traced_is_read_by_its_former_names() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_report_can_be_made_of_it(old: RunReport, name: str) -> None:
+def test_every_report_can_be_made_of_it(old: JudgedRun, name: str) -> None:
     assert "succeeded" in render(old, name) or name in ("gbench", "json", "csv")

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 
-def render_html(report: RunReport) -> str:
+def render_html(report: JudgedRun) -> str:
     """The page. Whatever a guest said in it is text and nothing else."""
     from orchestrator.report.formats.html.page import render_page  # with Matplotlib, which takes its time
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from orchestrator.clock import Clock
 from orchestrator.record.result import BenchmarkRow
 from orchestrator.report.formats.html.plots import Grid
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 _MEMORY = {"relaxed": "relaxed", "target": "at the target", "after": "after the trigger"}
 _HEADER = ("benchmark", "memory", "variant", "trials", "killed in", "iterations failed", "why no figures")
 
 
-def casualties(report: RunReport, clock: Clock) -> Grid | None:
+def casualties(report: JudgedRun, clock: Clock) -> Grid | None:
     """A line for each benchmark that was cut short, without traced forks; None when there is none."""
     rows: dict[tuple[str, str, str], list[BenchmarkRow]] = defaultdict(list)
     for trial in report.results:

@@ -15,7 +15,7 @@ from orchestrator.report.formats.html.latency import distribution
 from orchestrator.report.formats.html.plots import Plot
 from orchestrator.report.formats.html.series import block_series, latencies_ns, spread, trial_series
 from orchestrator.text.amounts import count_of, plural
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 _Guest = BlockResult | TrialResult
 _MOST_GUESTS = 40
@@ -42,7 +42,7 @@ class MemorySection:
         return bool(self.plots) or self.moments is not None
 
 
-def memory_section(report: RunReport, clock: Clock) -> MemorySection:
+def memory_section(report: JudgedRun, clock: Clock) -> MemorySection:
     """Free blocks and composition, over time and at the moments that count."""
     guests = _at_target(report, clock)
     trials = [each for each in _trigger_trials(report, clock) if each.memory]
@@ -58,7 +58,7 @@ def memory_section(report: RunReport, clock: Clock) -> MemorySection:
     )
 
 
-def latency_plot(report: RunReport, clock: Clock, places: Mapping[str, int]) -> Plot | None:
+def latency_plot(report: JudgedRun, clock: Clock, places: Mapping[str, int]) -> Plot | None:
     """The distribution of the requests' latencies; None where they were not wanted or not measured."""
     if not report.manifest.scenario.trials.timing and clock == "realtime":
         return None
@@ -85,13 +85,13 @@ def latency_plot(report: RunReport, clock: Clock, places: Mapping[str, int]) -> 
     )  # fmt: skip
 
 
-def _amount(report: RunReport, guests: Sequence[_Guest], trials: Sequence[TrialResult]) -> str:
+def _amount(report: JudgedRun, guests: Sequence[_Guest], trials: Sequence[TrialResult]) -> str:
     if not report.manifest.scenario.trials.fork:
         return count_of("cold trial", len(trials))
     return f"{count_of('block', len(guests))} and {count_of('trial', len(trials))}"
 
 
-def _boot_plots(report: RunReport, guests: Sequence[_Guest], clock: Clock, page_bytes: int) -> Iterator[Plot]:
+def _boot_plots(report: JudgedRun, guests: Sequence[_Guest], clock: Clock, page_bytes: int) -> Iterator[Plot]:
     shown = spread(guests, _MOST_GUESTS)
     blocks = [each for each in shown if isinstance(each, BlockResult)]
     series = [
@@ -115,7 +115,7 @@ def _boot_plots(report: RunReport, guests: Sequence[_Guest], clock: Clock, page_
 
 
 def _moments(
-    report: RunReport, guests: Sequence[_Guest], trials: Sequence[TrialResult]
+    report: JudgedRun, guests: Sequence[_Guest], trials: Sequence[TrialResult]
 ) -> Iterator[tuple[str, Sequence[MemorySample]]]:
     """A title and the samples of each moment."""
     for title, when in (("before pressure", "before"), ("at the target", "target")):
@@ -128,7 +128,7 @@ def _moments(
         )
 
 
-def _at_target(report: RunReport, clock: Clock) -> Sequence[_Guest]:
+def _at_target(report: JudgedRun, clock: Clock) -> Sequence[_Guest]:
     """Blocks that reached their target, the last attempt of each; of a cold run the trigger's trials."""
     if not report.manifest.scenario.trials.fork:
         trials = _trigger_trials(report, clock)
@@ -141,5 +141,5 @@ def _at_target(report: RunReport, clock: Clock) -> Sequence[_Guest]:
     return [last[key] for key in sorted(last)]
 
 
-def _trigger_trials(report: RunReport, clock: Clock) -> list[TrialResult]:
+def _trigger_trials(report: JudgedRun, clock: Clock) -> list[TrialResult]:
     return [each for each in report.results if each.clock == clock and each.stage == "trigger"]

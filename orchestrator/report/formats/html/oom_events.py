@@ -12,7 +12,7 @@ from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.html.series import console_text
 from orchestrator.report.formats.html.trials import stage_words
 from orchestrator.report.oom import event_page
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 MOST_EVENTS = 2_000
 MOST_PAGES = 60
@@ -47,7 +47,7 @@ class EventList:
     short: int
 
 
-def event_list(report: RunReport) -> EventList:
+def event_list(report: JudgedRun) -> EventList:
     """The reports of a run, blocks first, by number: as they came, those of guests side by side are mixed."""
     in_order = sorted(report.events, key=lambda entry: (entry.where, entry.number))
     shown = in_order[:MOST_EVENTS]
@@ -58,7 +58,7 @@ def event_list(report: RunReport) -> EventList:
     )
 
 
-def _views(report: RunReport, entries: Sequence[EventRecorded]) -> Iterator[EventView]:
+def _views(report: JudgedRun, entries: Sequence[EventRecorded]) -> Iterator[EventView]:
     trials = {result.trial: result for result in report.results}
     seen: set[tuple[str, str]] = set()
     for index, entry in enumerate(entries):

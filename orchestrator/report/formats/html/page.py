@@ -33,7 +33,7 @@ from orchestrator.report.rows import (
     warnings,
 )
 from orchestrator.text.amounts import count_of, plural
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
@@ -84,7 +84,7 @@ class Link:
     there: bool = field(default=True)
 
 
-def render_page(report: RunReport) -> str:
+def render_page(report: JudgedRun) -> str:
     """The whole report as one HTML file that needs nothing else."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -101,7 +101,7 @@ def render_page(report: RunReport) -> str:
     return environment.get_template("report.html.jinja").render(_context(report))
 
 
-def _context(report: RunReport) -> dict[str, Any]:
+def _context(report: JudgedRun) -> dict[str, Any]:
     verdict = report.verdict
     passes = [_pass(report, each) for each in verdict.passes]
     events = event_list(report)
@@ -134,7 +134,7 @@ def _headline(verdict: Verdict) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _pass(report: RunReport, verdict: PassVerdict) -> PassView:
+def _pass(report: JudgedRun, verdict: PassVerdict) -> PassView:
     places = {name: index for index, name in enumerate(report.manifest.scenario.variants)}
     return PassView(
         name=verdict.clock,
@@ -168,7 +168,7 @@ def _picture(verdict: PassVerdict) -> PictureView | None:
     return PictureView(numbers, conclusion(verdict.picture), picture_remarks(verdict.picture))
 
 
-def _latencies(report: RunReport, verdict: PassVerdict, places: Mapping[str, int]) -> Iterator[Plot]:
+def _latencies(report: JudgedRun, verdict: PassVerdict, places: Mapping[str, int]) -> Iterator[Plot]:
     """How long the trigger's requests took, and what the comparisons make of it."""
     distribution = latency_plot(report, verdict.clock, places)
     if distribution is not None:
@@ -178,7 +178,7 @@ def _latencies(report: RunReport, verdict: PassVerdict, places: Mapping[str, int
         yield from ratio_plots(comparison, states=("trigger",), name=name, places=places)
 
 
-def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
+def _facts(report: JudgedRun) -> Iterator[tuple[str, str]]:
     """What was run, on what; a line each."""
     manifest, verdict = report.manifest, report.verdict
     device = manifest.scenario.device

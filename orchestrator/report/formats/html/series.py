@@ -13,7 +13,7 @@ from orchestrator.plan import plan_blocks
 from orchestrator.protocol.records import Hello, Latencies, Phase, State, TargetRecord, parse_record
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.stage import Mode
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 
 _MOST_CONTROL_BYTES = 64 << 20
 """What a recorder keeps (`orchestrator.record.recorder`)."""
@@ -61,7 +61,7 @@ class BootSeries:
         return f"{self.kind} {self.number}"
 
 
-def trial_series(report: RunReport, results: Sequence[TrialResult]) -> list[BootSeries]:
+def trial_series(report: JudgedRun, results: Sequence[TrialResult]) -> list[BootSeries]:
     """The series of these cold trials, without those whose files do not tell."""
     series = (
         _series("trial", result.trial, result.memory, report.directory.trial(result.directory))
@@ -70,7 +70,7 @@ def trial_series(report: RunReport, results: Sequence[TrialResult]) -> list[Boot
     return [each for each in series if each is not None]
 
 
-def block_series(report: RunReport, results: Sequence[BlockResult]) -> list[BootSeries]:
+def block_series(report: JudgedRun, results: Sequence[BlockResult]) -> list[BootSeries]:
     """The series of these blocks, without those whose files do not tell."""
     folders = _block_folders(report)
     series = (
@@ -81,7 +81,7 @@ def block_series(report: RunReport, results: Sequence[BlockResult]) -> list[Boot
     return [each for each in series if each is not None]
 
 
-def latencies_ns(report: RunReport, result: TrialResult) -> list[int]:
+def latencies_ns(report: JudgedRun, result: TrialResult) -> list[int]:
     """How long each request of a trial took that succeeded, guest nanoseconds."""
     folder = report.directory.trial(result.directory)
     return [
@@ -93,7 +93,7 @@ def latencies_ns(report: RunReport, result: TrialResult) -> list[int]:
     ]
 
 
-def console_text(report: RunReport, result: TrialResult, first_line: int) -> str:
+def console_text(report: JudgedRun, result: TrialResult, first_line: int) -> str:
     """A report as the kernel printed it: lines of a trial's console from `first_line` (counted from 1) on."""
     try:
         begin = report.directory.trial(result.directory).head("console.log", _MOST_CONSOLE_BYTES)
@@ -163,7 +163,7 @@ def _moment(record: State | TargetRecord, held_kb: int) -> Moment:
     return Moment(_sane(record.t_us) / _US_PER_S, _sane(record.free_kb), units, _sane(held_kb))
 
 
-def _block_folders(report: RunReport) -> dict[tuple[int, str, tuple[str, ...]], Folder]:
+def _block_folders(report: JudgedRun) -> dict[tuple[int, str, tuple[str, ...]], Folder]:
     """By block, clock and variants: a block's place in the plan follows from the scenario alone."""
     found: dict[str, Folder] = {}
     # A later attempt (NNNN-2) takes the place of an earlier one.

@@ -10,7 +10,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from orchestrator.stage import Stage
 from orchestrator.text.amounts import count_of, plural
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Judgement, judge_trial
 
 MOST_TRIALS = 2_000
@@ -32,7 +32,7 @@ class TrialTable:
     left_out: int
 
 
-def trial_table(report: RunReport) -> TrialTable:
+def trial_table(report: JudgedRun) -> TrialTable:
     """The trials of a run in the order of the plan."""
     shown = report.results[:MOST_TRIALS]
     noun = report.manifest.scenario.trigger.request
@@ -43,7 +43,7 @@ def trial_table(report: RunReport) -> TrialTable:
     )
 
 
-def _place(report: RunReport) -> str:
+def _place(report: JudgedRun) -> str:
     """What the trials of a run belong to."""
     return "block" if report.manifest.scenario.trials.fork else "round (cold)"
 
@@ -57,7 +57,7 @@ def stage_words(stage: Stage) -> str:
     return f"{words}, traced" if stage.startswith("audit-") else words
 
 
-def kernel_bugs(report: RunReport) -> Iterator[str]:
+def kernel_bugs(report: JudgedRun) -> Iterator[str]:
     """A sentence for each variant with bugs of the kernel that are no records: runs of older versions."""
     for name in report.manifest.scenario.variants:
         trials = [result for result in report.results if result.variant == name]
@@ -77,7 +77,7 @@ class OutputView:
     failed: bool
 
 
-def command_outputs(report: RunReport) -> Iterator[OutputView]:
+def command_outputs(report: JudgedRun) -> Iterator[OutputView]:
     """The output of the first commands, failed ones first."""
     trials = [result for result in report.results if result.output is not None]
     for result in sorted(trials, key=lambda result: result.outcome is not Outcome.COMMAND_FAILED)[
@@ -95,7 +95,7 @@ def command_outputs(report: RunReport) -> Iterator[OutputView]:
             )
 
 
-def _row(report: RunReport, result: TrialResult) -> tuple[str, ...]:
+def _row(report: JudgedRun, result: TrialResult) -> tuple[str, ...]:
     clock = f" ({result.clock})" if len(report.verdict.passes) > 1 else ""
     judged = judge_trial(report.manifest.scenario.expectations.get(result.variant), result)
     succeeded = f"{result.requests.succeeded} of {result.requests.planned}" if result.requests else "-"

@@ -15,14 +15,14 @@ from orchestrator.errors import InputError
 from orchestrator.host.process import Argument, run
 from orchestrator.record.result import BenchmarkRow
 from orchestrator.report.formats.gbench import render_gbench
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from tests.unit.report.factory import Made, run_report
 
 _COMPARE = Path("/usr/share/benchmark/compare.py")
 _PYTHON = Path("/usr/bin/python3")
 
 
-def benchmarks(report: RunReport, variant: str | None = None) -> list[dict[str, Any]]:
+def benchmarks(report: JudgedRun, variant: str | None = None) -> list[dict[str, Any]]:
     document = json.loads(render_gbench(report, variant))
     assert set(document) == {"context", "benchmarks"}
     assert {"date", "executable", "num_cpus", "library_build_type"} <= set(document["context"])
@@ -68,7 +68,7 @@ def test_times_under_tracing_are_left_out(tmp_path: Path) -> None:
     traced = tuple(
         each.model_copy(update={"stage": f"audit-{each.stage}", "fork": 2}) for each in report.results
     )
-    with_traced = RunReport(
+    with_traced = JudgedRun(
         report.directory, report.manifest, report.verdict, results=report.results + traced
     )
     assert render_gbench(with_traced) == render_gbench(report)
@@ -86,7 +86,7 @@ def test_a_benchmark_without_figures_is_no_time_of_zero(tmp_path: Path) -> None:
         else each
         for each in report.results
     )
-    changed = RunReport(report.directory, report.manifest, report.verdict, results=results)
+    changed = JudgedRun(report.directory, report.manifest, report.verdict, results=results)
     lines = [line for line in benchmarks(changed, "kcalloc") if line["run_name"].endswith("/4/when:relaxed")]
     (good,) = (line for line in lines if line["name"] == line["run_name"])
     (bad,) = (line for line in lines if line.get("error_occurred"))

@@ -23,7 +23,7 @@ from orchestrator.report.formats.html.drawing import draw, name_axes
 from orchestrator.report.formats.html.figures import latency_plot, memory_section
 from orchestrator.report.formats.html.ratios import ratio_plots
 from orchestrator.report.formats.html.text import finalize, prose
-from orchestrator.verdict.judged_run import RunReport
+from orchestrator.verdict.judged_run import JudgedRun
 from tests.unit.report.factory import HOSTILE, Made, comparison, run_report
 from tests.unit.report.guest_words import add_guest_words, line
 
@@ -250,7 +250,7 @@ def test_damaged_files_cost_a_figure_and_no_report(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def one_block(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
+def one_block(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
     """A small run, whose files a test may write anew."""
     report = run_report(tmp_path_factory.mktemp("small") / "run", Made(blocks=1, benchmarks=False))
     add_guest_words(report)
@@ -278,7 +278,7 @@ _NUMBERS = st.integers(-2, 3) | st.integers(10**3, 10**6) | st.just(10**400)
     latencies=st.lists(_NUMBERS, max_size=4),
 )  # fmt: skip
 def test_no_number_of_a_guest_stops_a_figure(
-    one_block: RunReport, states: list[dict[str, Any]], last: dict[str, Any], latencies: list[int]
+    one_block: JudgedRun, states: list[dict[str, Any]], last: dict[str, Any], latencies: list[int]
 ) -> None:
     control = one_block.directory.blocks / "0001" / "control.jsonl"
     hello = control.read_text().splitlines()[0]

@@ -11,7 +11,7 @@ from junitparser import Error, Failure, JUnitXml, TestSuite
 
 from orchestrator.outcome import Outcome
 from orchestrator.report.formats.junit import render_junit
-from orchestrator.verdict.judged_run import load_run_report
+from orchestrator.verdict.judged_run import load_judged_run
 from tests.unit.report.factory import Made, run_report
 
 # What the schemas in use agree on: attributes that have to be there, and children in this order.
@@ -76,6 +76,6 @@ def test_trials_that_never_ran_are_errors(tmp_path: Path) -> None:
     report = run_report(tmp_path / "run", Made(blocks=2, benchmarks=False))
     lines = report.directory.journal.read_bytes().splitlines(keepends=True)
     report.directory.journal.write_bytes(b"".join(line for line in lines if b'"trial":3,' not in line))
-    died, _, whole = suites(render_junit(load_run_report(report.directory.path)))
+    died, _, whole = suites(render_junit(load_judged_run(report.directory.path)))
     assert (died.errors, whole.errors) == (1, 1)
     assert [case.result[0].message for case in died if case.result] == ["was not run"]
