@@ -18,11 +18,11 @@ LOOK = """
 from pathlib import Path
 from orchestrator.kernels.debian.apt import open_apt
 from orchestrator.bases import find_base
-from orchestrator.kernels.debian.origins import Search
+from orchestrator.kernels.debian.origins import BaseSearch
 from orchestrator.kernels.debian.resolve import host_libc
 base, arch = find_base("debian-6.12", "arm64")
 indexes = lambda origin: open_apt(Path("/tmp/indexes"), origin, arch, "amd64")
-print(Search(base, arch, "amd64", host_libc(), indexes).find().suite)
+print(BaseSearch(base, arch, "amd64", host_libc(), indexes).find().suite)
 """
 
 

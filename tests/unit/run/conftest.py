@@ -3,19 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.guests.registry import BACKENDS
+from orchestrator.host import interrupts
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.variants import VariantRecipe
 from tests.unit.report.factory import artefacts_of
 from tests.unit.run.memory_backend import ALL, MemoryBackend, Story
 
 Put = Callable[..., MemoryBackend]
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers_of_a_program_that_just_started(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Else an interrupt soon after another test's would pass for the same key, held down."""
+    monkeypatch.setattr(interrupts, "_interrupt", interrupts._Interrupt())
+    before = {number: signal.getsignal(number) for number in interrupts._SIGNALS}
+    interrupts.install_signal_handlers()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
