@@ -11,7 +11,7 @@ import json
 import re
 from contextlib import suppress
 
-_MANY_DIGITS = re.compile(rb"\d{19}")
+_MANY_DIGITS = re.compile(rb"-\d{19}|\d{20}")  # seeds have 19
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
 
