@@ -35,7 +35,7 @@ def require_64_bits(data: bytes) -> None:
 
 
 def _long_integers(data: bytes) -> Iterator[bytes]:
-    """All runs of that many digits, with their sign; found as zeros, an eighth of what a pattern takes."""
+    """All runs of that many digits, with their sign; found as zeros, which is faster than a pattern."""
     shape = data.translate(_DIGITS_AS_0)
     start = shape.find(_MANY_DIGITS)
     while start >= 0:
