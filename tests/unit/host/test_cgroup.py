@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,18 @@ def test_a_place_that_cannot_be_used_after_all_gives_none(tmp_path: Path) -> Non
     place = CgroupPlace(2, tmp_path / "gone", tmp_path / "gone")
     with limited_group(place, memory_bytes=MIB, processes=1) as group:
         assert group is None
+
+
+def test_a_group_that_something_still_holds_is_waited_for(tmp_path: Path) -> None:
+    """As the kernel refuses while the last process, in no list any more, is dying."""
+    place = CgroupPlace(2, tmp_path, tmp_path)
+    with limited_group(place, memory_bytes=MIB, processes=1):
+        (held,) = tmp_path.iterdir()
+        inside = list(held.iterdir())
+        release = threading.Timer(0.2, lambda: deque(map(Path.unlink, inside), maxlen=0))
+        release.start()
+    release.join()
+    assert not held.exists()
 
 
 @here
