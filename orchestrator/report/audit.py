@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -38,7 +38,7 @@ def print_audit(each: PassVerdict, console: Console) -> None:
 def audit_table(each: PassVerdict, audit: AuditSummary) -> Table:
     """One column a variant and a section for each phase: that fits a terminal of 80 columns."""
     table = Table(title=f"allocation audit ({each.clock} clock)", title_justify="left")
-    table.add_column("page arrays of binder mmaps")
+    table.add_column("page arrays of binder mmaps" if asks_for_arrays(audit) else "")
     for name in each.variants:
         table.add_column(Text(name))
     for phase, words in PHASE_WORDS.items():
@@ -46,12 +46,27 @@ def audit_table(each: PassVerdict, audit: AuditSummary) -> Table:
         if not totals:
             continue
         table.add_row(Text(words, style="bold"))
-        for label, cell in AUDIT_ROWS.items():
-            cells = [cell(totals[name], each.clock) if name in totals else "-" for name in each.variants]
+        for label, cells in audit_rows(audit, [totals.get(name) for name in each.variants], each.clock):
             if set(cells) != {"-"}:
                 table.add_row(f"  {label}", *(Text(one_line(text)) for text in cells))
         table.add_section()
     return table
+
+
+def asks_for_arrays(audit: AuditSummary) -> bool:
+    """Whether anything here made binder ask for a page array: most triggers do not."""
+    return any(total.requests for total in audit.totals)
+
+
+def audit_rows(
+    audit: AuditSummary, totals: Sequence[AuditTotal | None], clock: Clock
+) -> list[tuple[str, list[str]]]:
+    """What is said of one phase: labels, and a cell for each variant's total."""
+    rows = AUDIT_ROWS if asks_for_arrays(audit) else _OF_NO_ARRAYS
+    return [
+        (label, [cell(total, clock) if total is not None else "-" for total in totals])
+        for label, cell in rows.items()
+    ]
 
 
 def audit_lines(each: PassVerdict) -> Iterator[str]:
@@ -146,13 +161,16 @@ def _effort(count: int, us: int, clock: Clock) -> str:
     return f"{count}, {us / 1000:.1f} ms"
 
 
-AUDIT_ROWS: dict[str, Callable[[AuditTotal, Clock], str]] = {
-    "requested": _asked,
-    "contiguous / vmalloc / failed": _paths,
+_OF_NO_ARRAYS: dict[str, Callable[[AuditTotal, Clock], str]] = {
     "direct reclaim": _reclaim,
     "compaction of a zone": _compaction,
     "compaction deferred": _deferred,
     "reclaim, compaction elsewhere": _elsewhere,
     "OOM kills": _kills,
+}
+AUDIT_ROWS: dict[str, Callable[[AuditTotal, Clock], str]] = {
+    "requested": _asked,
+    "contiguous / vmalloc / failed": _paths,
+    **_OF_NO_ARRAYS,
 }
 """What a report says of a variant in one phase: the label and the cell."""

@@ -131,7 +131,7 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "free at the target": _free,
     f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
 }
-_ONLY_WHERE_SAID = frozenset({"trigger ended with"})
+_ONLY_WHERE_SAID = frozenset({"trigger ended with", "contiguous / vmalloc / failed, traced"})
 
 
 def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str]]]:

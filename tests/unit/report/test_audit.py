@@ -98,6 +98,14 @@ def test_the_report_shows_paths_prices_and_disturbance() -> None:
     assert "were made and" not in text
 
 
+def test_nothing_is_said_of_page_arrays_where_none_was_asked_for() -> None:
+    none = PHASE.model_copy(update={"made": None, "requests": 0})
+    text = printed(trial(1, 100), traced(1, 100, none).model_copy(update={"audit": ()}))
+    assert "page arrays" not in text
+    assert "contiguous" not in text
+    assert "5, 1.5 ms" in text
+
+
 def test_an_audit_that_is_not_whole_says_so() -> None:
     partial = PHASE.model_copy(update={"made": 601, "dropped": 2})
     died = traced(1, 100, partial).model_copy(update={"outcome": Outcome.OOM})

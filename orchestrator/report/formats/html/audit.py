@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.audit import AuditTotal
-from orchestrator.report.audit import AUDIT_ROWS, PHASE_WORDS
+from orchestrator.report.audit import PHASE_WORDS, audit_rows
 from orchestrator.verdict.verdict import PassVerdict
 
 Shares = tuple[float, float, float]
@@ -33,10 +33,7 @@ def audit_tables(verdict: PassVerdict) -> list[AuditTable]:
         totals = {total.variant: total for total in verdict.audit.totals if total.phase == phase}
         traced = [name for name in verdict.variants if name in totals]
         if traced:
-            rows = [
-                (label, [cell(totals[name], verdict.clock) for name in traced])
-                for label, cell in AUDIT_ROWS.items()
-            ]
+            rows = audit_rows(verdict.audit, [totals[name] for name in traced], verdict.clock)
             tables.append(AuditTable(words, traced, [_shares(totals[name]) for name in traced], rows))
     return tables
 
