@@ -45,6 +45,14 @@ class InputError(OomlabError):
     exit_code: ClassVar[ExitCode] = ExitCode.BAD_INPUT
 
 
+class BuildBroken(InputError):
+    """A kernel source cannot be built: a patch does not apply, or Kconfig or the compiler refuses it.
+
+    Of a revision that somebody bisects this says nothing, neither good nor bad; any other InputError is wrong
+    at every revision.
+    """
+
+
 class HostError(OomlabError):
     """This machine lacks something: a program, space, memory, permission."""
 

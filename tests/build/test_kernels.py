@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.bases import find_base
 from orchestrator.deadline import Deadline
-from orchestrator.errors import InputError
+from orchestrator.errors import BuildBroken, InputError
 from orchestrator.host.process import run, start
 from orchestrator.kernels.base import KernelRequest
 from orchestrator.kernels.build.module import module_tree
@@ -129,7 +129,7 @@ def test_a_patch_that_does_not_apply_shows_the_rejects(bench: Workbench) -> None
 
 
 def test_a_patch_that_is_in_already_says_so(bench: Workbench) -> None:
-    with pytest.raises(InputError, match=r"kcalloc-6\.12\.patch does not apply to debian-6\.1") as caught:
+    with pytest.raises(BuildBroken, match=r"kcalloc-6\.12\.patch does not apply to debian-6\.1") as caught:
         bench.build(shipped("debian-6.12"))
     assert "already" in caught.value.hint
     assert "+\talloc->pages = kcalloc(alloc->buffer_size / PAGE_SIZE," in "\n".join(caught.value.evidence)
@@ -138,7 +138,7 @@ def test_a_patch_that_is_in_already_says_so(bench: Workbench) -> None:
 def test_a_compile_error_shows_the_compiler_s_words(bench: Workbench) -> None:
     path = f"{SCOPE}/binder_alloc.c"
     patch = bench.patch(path, bench.source[path].content.decode() + "int broken = no_such_name;\n")
-    with pytest.raises(InputError, match="binder_linux does not build") as caught:
+    with pytest.raises(BuildBroken, match="binder_linux does not build") as caught:
         bench.build(patch)
     assert "no_such_name" in caught.value.evidence[0]
 

@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.arch import Arch
 from orchestrator.bases import Base
 from orchestrator.deadline import Deadline
-from orchestrator.errors import DeadlinePassed, InputError, OomlabError
+from orchestrator.errors import BuildBroken, DeadlinePassed, InputError, OomlabError
 from orchestrator.host.process import run
 from orchestrator.kernels.base import HEADERS_FILE, Kernel, ModuleTree, Progress
 from orchestrator.kernels.build import tree as trees
@@ -121,7 +121,7 @@ def build_module(
 ) -> CacheEntry:
     """The module of a variant, from the cache or built now.
 
-    Raises InputError when a patch does not apply, reaches out of its scope, or breaks the build.
+    Raises BuildBroken when a patch does not apply, reaches out of its scope, or breaks the build.
     """
 
     def make(directory: Path) -> dict[str, str]:
@@ -143,14 +143,14 @@ def build_module(
 
 
 def patched_tree(against: ModuleTree, recipe: ModuleRecipe, progress: Progress) -> Tree:
-    """The scope's source with all patches of the recipe; InputError as `apply_patch` raises it."""
+    """The scope's source with all patches of the recipe; BuildBroken where one does not apply."""
     tree: Tree = trees.read_tree(against.source.path, recipe.scope)
     target = f"{recipe.base.name} ({against.source.name})"
     for patch in recipe.patches:
         try:
             applied = apply_patch(patch, tree, recipe.scope, target=target)
         except InputError as error:
-            raise InputError(
+            raise BuildBroken(
                 f"variant {recipe.variant}: {error.message}", hint=error.hint, evidence=error.evidence
             ) from None
         for remark in applied.remarks:
@@ -192,7 +192,7 @@ def _broken(recipe: ModuleRecipe, log: str, excess: str) -> OomlabError:
     )
     evidence = first_errors(log.splitlines())
     if recipe.patches:
-        return InputError(message, hint=excess or "the patch may need another base", evidence=evidence)
+        return BuildBroken(message, hint=excess or "the patch may need another base", evidence=evidence)
     hint = excess or "the unpatched source should build: is the tool chain whole?"
     return OomlabError(message, hint=hint, evidence=evidence)
 
