@@ -57,6 +57,8 @@ class Capabilities:
     """The backend can tell what memory of the host is one guest's alone."""
     shell: Ability
     """A person can be given a shell in the guest."""
+    numa_nodes: Ability
+    """Memory can be divided among several NUMA nodes."""
 
 
 class BootFiles(Protocol):

@@ -40,3 +40,6 @@ def _beyond(scenario: Scenario, backend: Backend) -> Iterator[Cross]:
     if scenario.trials.fork and not can.snapshots:
         what = f"backend '{name}' takes no snapshots to fork trials from: {can.snapshots.why_not}"
         yield Cross(("trials", "fork"), f"{what}; cold trials boot for themselves", "false")
+    if len(scenario.device.numa_nodes) > 1 and not can.numa_nodes:
+        why = can.numa_nodes.why_not
+        yield Cross(("device", "nodes"), f"backend '{name}' has no NUMA nodes: {why}", "1")

@@ -14,6 +14,7 @@ from orchestrator.bases import BASES, DEFAULT_BASE, BaseName, peculiarities
 from orchestrator.kernels.modules import BINDER, ScopeName
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
 from orchestrator.scenario.limits import MACHINE_LIMITS, limit
+from orchestrator.scenario.nodes import Nodes, NumaNode, listed, node_problems
 from orchestrator.units import MIB, format_size
 
 GIB = 1024 * MIB
@@ -105,6 +106,13 @@ class Device(Model):
         description="number of virtual processors, 1 to 64; QEMU's `virt` (arm64) has 8 at most",
         examples=[1],
     )
+    nodes: Nodes = Field(
+        1,
+        description="NUMA nodes: a number of equal shares of `memory`, or a list with the size of each, or"
+        " its `memory` and `cpus`; processors are shared evenly where no node names any. Needs a kernel"
+        " with CONFIG_NUMA where there are several",
+        examples=[2, ["192MiB", "64MiB"], [{"memory": "128MiB", "cpus": [0]}, {"memory": "128MiB"}]],
+    )
     cma: Annotated[Size, size_between(0, 64 * GIB, MIB)] = Field(
         ByteSize(0),
         description="memory for the contiguous memory allocator (`cma=`); kernel allocations such as binder's"
@@ -141,8 +149,13 @@ class Device(Model):
             found.append(Cross(("memory",), f"{what} {format_size(self.memory)}", least))
         if self.cma >= self.memory:
             found.append(Cross(("cma",), "CMA must be smaller than the device's memory"))
-        refuse(found)
+        refuse([*found, *node_problems(self.nodes, self.memory, self.cpus)])
         return self
+
+    @property
+    def numa_nodes(self) -> tuple[NumaNode, ...]:
+        """The nodes one by one, with the memory and the processors of each; always one at least."""
+        return listed(self.nodes, self.memory, self.cpus)
 
 
 class Variant(Model):

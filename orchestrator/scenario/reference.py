@@ -21,6 +21,7 @@ END = "<!-- keys: end -->"
 _SECTIONS = {
     "Scenario": "The whole file",
     "Device": "`device`",
+    "NumaNode": "`device.nodes[N]`",
     "Variant": "`variants.NAME`",
     "Fragmentation": "`fragmentation`",
     "Target": "`fragmentation.target`",

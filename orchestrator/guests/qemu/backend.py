@@ -23,8 +23,9 @@ class QemuBackend:
     """QEMU's machines `virt` and `q35`, under KVM or emulated."""
 
     capabilities = Capabilities(
-        snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE
-    )
+        snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE,
+        numa_nodes=ABLE,
+    )  # fmt: skip
 
     @property
     def overhead_bytes(self) -> int:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from orchestrator.guests.accelerator_report import Accelerator
 from orchestrator.guests.qemu.machine import MACHINES, Boot, kernel_command_line
+from orchestrator.guests.qemu.memory import MemoryNode
 from orchestrator.plan import PlannedBlock, modules_of
 from orchestrator.protocol.recipe import block_recipe
-from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.models import Device, Scenario
 
 _SHUFFLE = ("page_alloc.shuffle=1",)
 """Shuffled free lists (mm/shuffle.c): the seed on the command line feeds the kernel's early
@@ -44,4 +45,13 @@ def block_boot(
     line = kernel_command_line(
         device.arch, cma_bytes=device.cma, extra=(*_SHUFFLE, *device.cmdline), recipe=recipe
     )
-    return Boot(device.arch, device.memory, device.cpus, kernel, initramfs, line, accelerator, planned.clock)
+    return Boot(
+        device.arch, device.memory, device.cpus, kernel, initramfs, line, accelerator, planned.clock,
+        _nodes(device),
+    )  # fmt: skip
+
+
+def _nodes(device: Device) -> tuple[MemoryNode, ...]:
+    """None where there is one: QEMU need not know of nodes then, and the guest has what it always had."""
+    nodes = device.numa_nodes
+    return tuple(MemoryNode(node.memory, node.cpus) for node in nodes) if len(nodes) > 1 else ()

@@ -15,7 +15,8 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.guests.backend import Sink
 from orchestrator.guests.qemu.handover import handed_over
-from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, qemu_argv
+from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
+from orchestrator.guests.qemu.memory import GuestRam
 from orchestrator.guests.qemu.monitor import Monitor
 from orchestrator.guests.qemu.snapshot import Snapshot
 from orchestrator.guests.serial import Pump, SerialPipe, await_taken, narrow, serial_pipe
@@ -106,7 +107,7 @@ def power_on(
 ) -> Iterator[QemuGuest]:
     """Start QEMU for `boot`; at the end of the block it is gone and both lines are drained.
 
-    `log` takes what QEMU says of itself. `ram` puts the guest's memory into a file of ours; `inherited`
+    `log` takes what QEMU says of itself. `ram` puts the guest's memory into files of ours; `inherited`
     descriptors stay open in QEMU.
     Raises HostError when QEMU cannot be started or ends before its monitor answers.
     """
@@ -118,7 +119,7 @@ def power_on(
         given = stack.enter_context(handed_over(boot))
         argv = qemu_argv(given.boot, Wiring.piped(console_pipe.chardev, theirs.fileno()), ram)
         passed = [console_pipe.write_fd, theirs.fileno(), *given.descriptors, *inherited]
-        passed += [ram.descriptor] if ram is not None else []
+        passed += ram.descriptors if ram is not None else ()
         try:
             child = stack.enter_context(
                 start(
@@ -166,7 +167,7 @@ def fork(
             console_sink=console_sink,
             control_sink=control_sink,
             deadline=deadline,
-            ram=GuestRam(snapshot.ram_fd, private=True),
+            ram=snapshot.ram(private=True),
             inherited=[state_fd],
         ) as guest:
             guest.monitor.restore(state_fd, deadline)

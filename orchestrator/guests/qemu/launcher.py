@@ -12,7 +12,8 @@ from orchestrator.deadline import Deadline
 from orchestrator.guests.backend import Lines, Sink
 from orchestrator.guests.qemu.guest import QemuGuest, fork, power_on
 from orchestrator.guests.qemu.handover import handed_over
-from orchestrator.guests.qemu.machine import Boot, GuestRam, Wiring, qemu_argv
+from orchestrator.guests.qemu.machine import Boot, Wiring, qemu_argv
+from orchestrator.guests.qemu.memory import GuestRam
 from orchestrator.guests.qemu.monitor import Monitor
 from orchestrator.guests.qemu.snapshot import Snapshot, take_snapshot, template_memory
 from orchestrator.guests.serial import Pump, serial_pipe
@@ -75,8 +76,7 @@ class QemuTemplate:
     @contextmanager
     def power_on(self, lines: Lines) -> Iterator[QemuGuest]:
         """A guest whose memory is the snapshot's."""
-        ram = GuestRam(self._snapshot.ram_fd, private=False)
-        with _powered_on(self._snapshot.boot, lines, ram) as guest:
+        with _powered_on(self._snapshot.boot, lines, self._snapshot.ram(private=False)) as guest:
             self._monitor = guest.monitor
             yield guest
 

@@ -14,6 +14,7 @@ from orchestrator.arch import ArchName
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.errors import InputError
 from orchestrator.guests.accelerator_report import Accelerator
+from orchestrator.guests.qemu.memory import GuestRam, MemoryNode, machine_option, memory_args
 from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB
 
@@ -94,14 +95,8 @@ class Boot:
     command_line: str
     accelerator: Accelerator
     clock: Clock = "realtime"
-
-
-@dataclass(frozen=True)
-class GuestRam:
-    """Guest memory in a file of ours, by descriptor: shared by a template, private to a fork."""
-
-    descriptor: int
-    private: bool
+    nodes: tuple[MemoryNode, ...] = ()
+    """NUMA nodes where there are several: their memory is `memory_bytes` together."""
 
 
 def kernel_command_line(arch: ArchName, *, cma_bytes: int, extra: Sequence[str], recipe: str) -> str:
@@ -157,8 +152,7 @@ def qemu_argv(boot: Boot, wiring: Wiring, ram: GuestRam | None = None) -> list[s
         *machine.control_args,
         "-device", "i6300esb", "-action", "watchdog=pause",
     ]  # fmt: skip
-    if ram is not None:
-        argv += ["-object", _ram_object(boot, ram)]
+    argv += memory_args(boot.memory_bytes, boot.nodes, ram)
     if ram is not None and ram.private:
         argv += ["-incoming", "defer"]
     if boot.clock == "deterministic":
@@ -184,15 +178,7 @@ def _kernel(boot: Boot, ram: GuestRam | None) -> list[str]:
 def _machine(boot: Boot, ram: GuestRam | None) -> str:
     machine = MACHINES[boot.arch]
     name = machine.deterministic_machine if boot.clock == "deterministic" else machine.machine
-    return name if ram is None else f"{name},memory-backend=ram"
-
-
-def _ram_object(boot: Boot, ram: GuestRam) -> str:
-    share = "off" if ram.private else "on"
-    return (
-        f"memory-backend-file,id=ram,size={boot.memory_bytes // KIB}k,"
-        f"mem-path=/proc/self/fd/{ram.descriptor},share={share}"
-    )
+    return name + machine_option(boot.nodes, ram)
 
 
 def _chardev(backend: str, identity: str) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
 from orchestrator.guests.qemu.machine import Boot
+from orchestrator.guests.qemu.memory import GuestRam, parts_of
 from orchestrator.guests.qemu.monitor import Monitor
 
 _HASH_CHUNK_BYTES = 1 << 20
@@ -23,35 +24,45 @@ _HASH_CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Descriptors of a template's memory and of its device state."""
+    """Descriptors of a template's memory, one for each NUMA node, and of its device state."""
 
     boot: Boot
-    ram_fd: int
+    ram_fds: tuple[int, ...]
     state_fd: int
 
+    def ram(self, *, private: bool) -> GuestRam:
+        """The memory for a template, or for a fork: nobody else sees what that writes."""
+        return GuestRam(self.ram_fds, private)
+
     def ram_sha256(self) -> str:
-        """SHA-256 of the guest's whole memory, in hex."""
+        """SHA-256 of the guest's whole memory in the order of its addresses, in hex."""
         digest = hashlib.sha256()
-        for offset in range(0, self.boot.memory_bytes, _HASH_CHUNK_BYTES):
-            digest.update(os.pread(self.ram_fd, _HASH_CHUNK_BYTES, offset))
+        for ram_fd, size_bytes in zip(self.ram_fds, _sizes(self.boot), strict=True):
+            for offset in range(0, size_bytes, _HASH_CHUNK_BYTES):
+                digest.update(os.pread(ram_fd, _HASH_CHUNK_BYTES, offset))
         return digest.hexdigest()
 
 
 @contextmanager
 def template_memory(boot: Boot) -> Iterator[Snapshot]:
     """Room for a template; all of it is given back at the end of the block."""
-    ram_fd = os.memfd_create("oomlab-ram", os.MFD_CLOEXEC)
     try:
-        state_fd = os.memfd_create("oomlab-state", os.MFD_CLOEXEC)
-        try:
-            os.ftruncate(ram_fd, boot.memory_bytes)
-            yield Snapshot(boot, ram_fd, state_fd)
-        finally:
-            os.close(state_fd)
+        with ExitStack() as stack:
+            ram_fds = tuple(_memfd(stack, "oomlab-ram", size_bytes) for size_bytes in _sizes(boot))
+            yield Snapshot(boot, ram_fds, _memfd(stack, "oomlab-state", 0))
     except OSError as error:
         raise HostError(f"no room for a guest's memory: {error.strerror}") from None
-    finally:
-        os.close(ram_fd)
+
+
+def _sizes(boot: Boot) -> tuple[int, ...]:
+    return parts_of(boot.memory_bytes, boot.nodes)
+
+
+def _memfd(stack: ExitStack, name: str, size_bytes: int) -> int:
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    stack.callback(os.close, descriptor)
+    os.ftruncate(descriptor, size_bytes)
+    return descriptor
 
 
 def take_snapshot(monitor: Monitor, snapshot: Snapshot, deadline: Deadline) -> None:

@@ -41,9 +41,11 @@ class Lesser(QemuBackend):
         self.capabilities = capabilities
 
 
-def problems(path: Path, can: Capabilities, monkeypatch: pytest.MonkeyPatch) -> tuple[Problem, ...]:
+def problems(
+    path: Path, can: Capabilities, monkeypatch: pytest.MonkeyPatch, text: str = SCENARIO
+) -> tuple[Problem, ...]:
     monkeypatch.setitem(BACKENDS, "qemu", lambda: Lesser(can))
-    path.write_text(SCENARIO)
+    path.write_text(text)
     with pytest.raises(ScenarioInvalid) as told:
         load_runnable(path)
     return told.value.problems
@@ -75,3 +77,10 @@ def test_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = load_scenario(Path("binder-order3")).scenario
     with pytest.raises(InputError, match="gives no shell: nobody is there"):
         open_shell(scenario, None, PlainObserver(people))
+
+
+def test_no_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SCENARIO.replace("memory: 256MiB", "memory: 256MiB, nodes: 2")
+    unable = replace(ALL, numa_nodes=Ability("a phone has one"))
+    (problem,) = problems(tmp_path / "x.yaml", unable, monkeypatch, text)
+    assert problem.what.startswith("backend 'qemu' has no NUMA nodes: a phone has one")

@@ -29,7 +29,9 @@ from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 
-ALL = Capabilities(snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE)
+ALL = Capabilities(
+    snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE, numa_nodes=ABLE
+)
 REPORT = AcceleratorReport(
     accelerator="tcg",
     reason="no guest at all",

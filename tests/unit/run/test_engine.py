@@ -228,8 +228,9 @@ def test_a_backend_without_snapshots_boots_each_trial(put: Put, tmp_path: Path) 
     """It is asked for nothing but power-ons: a snapshot, or a look into a guest, would fail the test."""
     unable = Ability("not here")
     can = Capabilities(
-        snapshots=unable, deterministic_clock=unable, registers=unable, private_memory=unable, shell=unable
-    )
+        snapshots=unable, deterministic_clock=unable, registers=unable, private_memory=unable, shell=unable,
+        numa_nodes=unable,
+    )  # fmt: skip
     backend = put(story(kcalloc=runs_out_of_memory, kvcalloc=passes), can)
     with pytest.raises(ScenarioInvalid, match="takes no snapshots to fork trials from: not here"):
         run(tmp_path / "forked")

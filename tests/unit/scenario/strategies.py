@@ -36,10 +36,11 @@ def optional(required: dict[str, Any], others: dict[str, Any]) -> Data:
 
 
 DEVICES = optional(
-    {"arch": st.just("arm64"), "memory": sizes(512 * 1024, 8 * 1024 * 1024, 1024)},
+    {"arch": st.just("arm64"), "memory": sizes(512 * 1024, 8 * 1024 * 1024, 4 * 1024)},
     {
         "backend": st.just("qemu"),
         "cpus": st.integers(1, 8),
+        "nodes": st.sampled_from([1, 2, 4]),
         "cma": sizes(0, 64 * 1024, 1024),
         "zram": sizes(1024, 256 * 1024),
         "sysctls": st.dictionaries(

@@ -214,7 +214,8 @@ def test_what_is_left_out_has_its_default() -> None:
     assert least().model_dump(mode="json", exclude={"name", "variants", "fragmentation"}) == {
         "description": None,
         "device": {
-            "profile": None, "backend": "qemu", "arch": "arm64", "memory": "256MiB", "cpus": 1, "cma": "0",
+            "profile": None, "backend": "qemu", "arch": "arm64", "memory": "256MiB", "cpus": 1, "nodes": 1,
+            "cma": "0",
             "zram": None, "sysctls": {}, "cmdline": [],
         },
         "trigger": {
