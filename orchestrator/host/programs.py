@@ -18,9 +18,10 @@ from typing import Literal
 from orchestrator.arch import ARCHS
 from orchestrator.errors import HostError
 
-Stage = Literal["boot", "compiler", "agent", "fetch", "pack", "build", "patch", "review", "test"]
+Stage = Literal["boot", "compiler", "agent", "fetch", "pack", "build", "patch", "review", "test", "unpack"]
 """What it is needed for: guests; the name of every build; their agent; fetching kernels; packing images;
-building modules; patches in the sandbox; checkpatch.pl; the project's own tests."""
+building modules; patches in the sandbox; checkpatch.pl; the project's own tests; kernels that somebody
+brings, if they are compressed in such a way."""
 
 Which = Callable[[str], str | None]
 
@@ -73,6 +74,13 @@ _COMMON = (
     Need("mmdebstrap", "mmdebstrap", "test", "makes a minimal Debian 13"),
     Need("chromedriver", "chromium-driver", "test", "shows reports"),
 )
+
+_UNPACKERS = (
+    Need("zstd", "zstd", "unpack", "unpacks kernels and modules"),
+    Need("lz4", "lz4", "unpack", "unpacks kernels"),
+    Need("lzop", "lzop", "unpack", "unpacks kernels"),
+)
+"""Asked for when a file needs one of them, and by nobody else."""
 
 _OBJTOOL_LIBRARY = Need(
     "libelf.so.1",
@@ -151,7 +159,8 @@ def install_command(needs: Iterable[Need], *, root: bool, which: Which = shutil.
 
 def install_hint(*names: str) -> str:
     """How programs of these names get onto this host; "" for names that the table does not have."""
-    needs = [need for need in all_needs(host_arch()) if {need.name, *need.others} & {*names}]
+    known = (*all_needs(host_arch()), *_UNPACKERS)
+    needs = [need for need in known if {need.name, *need.others} & {*names}]
     return install_command(needs, root=os.geteuid() == 0) if needs else ""
 
 

@@ -16,7 +16,7 @@ from orchestrator.errors import HostError
 from orchestrator.host.process import run, start
 from orchestrator.kernels import kmod
 from orchestrator.kernels.base import MODULES, ORDER_FILE
-from orchestrator.kernels.debian import bzimage
+from orchestrator.kernels.given import bzimage
 from orchestrator.kernels.modules import DRIVERS, guest_modules, module_file
 
 # Where what these modules depend on usually lives. Anything else costs a second pass over the package.

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.kernels.debian.bzimage import unpacked
+from orchestrator.kernels.given.bzimage import unpacked
 
 PVH_NOTE = struct.pack("<III", 4, 8, 18) + b"Xen\0" + struct.pack("<Q", 0x1000)
 KERNEL = b"\x7fELF" + b"code" * 100 + PVH_NOTE

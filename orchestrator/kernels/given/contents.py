@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an unpacked kernel says of itself: version, configuration, types, and which driver it talks for.
+
+All of it is looked for in the bytes as they are loaded; the table of symbols is compressed and left alone.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+
+from orchestrator.kernels.given.compression import LIMIT_BYTES
+
+BINDER_OPTIONS = {"c": "ANDROID_BINDER_IPC", "rust": "ANDROID_BINDER_IPC_RUST"}
+"""By implementation (drivers/android/Kconfig)."""
+
+_BANNER = re.compile(rb"Linux version (\d[^\s\0]*) \([^\0\n]{1,1000}")
+_NUMBERED = re.compile(r" #\d")
+_CONFIG = re.compile(rb"IKCFG_ST(?=\x1f\x8b)")
+_BTF = struct.Struct("<HBBIIIII")
+_BTF_MAGIC = 0xEB9F
+_BTF_START = re.compile(rb"\x9f\xeb\x01\0" + re.escape(struct.pack("<I", _BTF.size)))
+
+_DRIVERS = {
+    # pr_fmt() of binder.c and binder_alloc.c begins with the name of the object, and Debian's is another.
+    "c": re.compile(rb"\x01[0-7]binder(_linux|_alloc)?: "),
+    # Where panics came from, and the name of the module.
+    "rust": re.compile(rb"drivers/android/binder/\w+\.rs|\0rust_binder\0"),
+}
+"""By implementation: what only a kernel has that was linked with it."""
+
+
+def banner_of(kernel: bytes) -> tuple[str, str] | None:
+    """Release and whole line of `linux_banner` (init/version-timestamp.c); None where there is none.
+
+    One with a build number is preferred: the first stage of linking leaves one without.
+    """
+    found = [
+        (match[1].decode("ascii", errors="replace"), match[0].decode("utf-8", errors="replace"))
+        for match in _BANNER.finditer(kernel)
+    ]
+    numbered = [each for each in found if _NUMBERED.search(each[1])]
+    return next(iter([*numbered, *found]), None)
+
+
+def config_of(kernel: bytes) -> str | None:
+    """The configuration (CONFIG_IKCONFIG, kernel/configs.c); None where it is not, or is broken."""
+    for match in _CONFIG.finditer(kernel):
+        decoder = zlib.decompressobj(wbits=31)
+        try:
+            text = decoder.decompress(kernel[match.end() :], LIMIT_BYTES)
+        except zlib.error:
+            continue
+        if decoder.eof and decoder.unused_data.startswith(b"IKCFG_ED"):
+            return text.decode("utf-8", errors="replace")
+    return None
+
+
+def btf_of(kernel: bytes) -> bytes | None:
+    """The kernel's types (Documentation/bpf/btf.rst); None where none are in the image."""
+    for match in _BTF_START.finditer(kernel):
+        header = kernel[match.start() : match.start() + _BTF.size]
+        if len(header) < _BTF.size:
+            return None
+        _, _, _, size, type_at, type_size, string_at, string_size = _BTF.unpack(header)
+        end = match.start() + size + max(type_at + type_size, string_at + string_size)
+        strings = match.start() + size + string_at
+        plausible = type_at == 0 and string_at >= type_size > 0 and string_size > 0
+        if plausible and end <= len(kernel) and kernel[strings] == 0 and kernel[end - 1] == 0:
+            return kernel[match.start() : end]
+    return None
+
+
+def binder_messages(kernel: bytes) -> frozenset[str]:
+    """Of which implementations of binder the messages are in the kernel: those that are built in."""
+    return frozenset(name for name, pattern in _DRIVERS.items() if pattern.search(kernel))
+
+
+def vermagic_of(kernel: bytes, release: str) -> str | None:
+    """What modules have to say of themselves to be loaded; None in kernels that load none."""
+    wanted = re.escape(release.encode())
+    match = re.search(rb"\0(" + wanted + rb"(?: [\w-]+){1,12}) ?\0", kernel)
+    return match[1].decode() if match else None
