@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from orchestrator.arch import ARCHS, Arch, ArchName
 from orchestrator.errors import InputError
-from orchestrator.units import KIB, USUAL_PAGE_BYTES
+from orchestrator.units import KIB, USUAL_PAGE_BYTES, format_size
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class DebianPackages:
     """
 
     series: str
-    flavours: dict[ArchName, str]
+    flavours: dict[ArchName, str] = field(hash=False)
     origins: tuple[Origin, ...]
 
     @property
@@ -65,6 +66,99 @@ class DebianPackages:
         """The meta package that names the newest `part` ("image" or "headers")."""
         series = f"{self.series}-" if origin.named else ""
         return f"linux-{part}-{series}{self.flavours[arch.name]}"
+
+
+CONFIGS = ("small", "gki-like")
+"""The configurations that are shipped (images/kernel/), beside those of the bases and the user's own."""
+
+
+@dataclass(frozen=True)
+class TreeSpec:
+    """A kernel's whole source: the name of a Debian source package, or where it lies on this machine.
+
+    A path is absolute: a directory, taken as it is, or a git repository of which `revision` is taken, or a
+    tarball. `suite`: the suite whose package it is; `linux-source` alone means the newest there.
+    """
+
+    source: str | Path
+    revision: str | None = None
+    suite: str | None = None
+
+    def words(self, depth: int = 1) -> str:
+        """For people; of a path the last `depth` parts."""
+        more = (f"@{self.revision}" if self.revision else "") + (f" ({self.suite})" if self.suite else "")
+        return _tail(self.source, depth) + more
+
+
+@dataclass(frozen=True)
+class ConfigSpec:
+    """A kernel's configuration: one of `CONFIGS`, that of one of `BASES`, or the user's file (absolute).
+
+    `options` are set beyond it, sorted by name, without `CONFIG_`. A value is as a .config has it: `y`, `m`,
+    `n` (which a .config writes as "is not set"), a number, or a text in quotation marks.
+    """
+
+    name_or_path: str | Path
+    page_size_bytes: int = USUAL_PAGE_BYTES
+    options: tuple[tuple[str, str], ...] = ()
+
+    def words(self, depth: int = 1) -> str:
+        """For people; what is not said is usual."""
+        usual = BASES[name].page_size_bytes if (name := str(self.name_or_path)) in BASES else USUAL_PAGE_BYTES
+        page_size = () if self.page_size_bytes == usual else (format_size(self.page_size_bytes),)
+        options = (f"{option}={value}" for option, value in self.options)
+        return " ".join((_tail(self.name_or_path, depth), *page_size, *options))
+
+
+@dataclass(frozen=True)
+class SourceBuild:
+    """A kernel that is built from its whole source. Patches of a variant without scope are compiled in."""
+
+    tree: TreeSpec
+    config: ConfigSpec
+
+    @property
+    def archs(self) -> tuple[ArchName, ...]:
+        """All: which of them the tree has is for the build to find out."""
+        return tuple(arch.name for arch in ARCHS.values())
+
+    @property
+    def source_name(self) -> str:
+        """The tree."""
+        return self.tree.words()
+
+    def words(self, depth: int) -> str:
+        """For people."""
+        return f"{self.tree.words(depth)} {self.config.words(depth)}"
+
+
+@dataclass(frozen=True)
+class GivenImage:
+    """A kernel that somebody brings: absolute paths. `modules` is a directory as /lib/modules/RELEASE."""
+
+    image: Path
+    initramfs: Path | None = None
+    modules: Path | None = None
+
+    @property
+    def archs(self) -> tuple[ArchName, ...]:
+        """All: which one it is for is read from the file."""
+        return tuple(arch.name for arch in ARCHS.values())
+
+    @property
+    def source_name(self) -> str:
+        """The file."""
+        return self.image.name
+
+    def words(self, depth: int) -> str:
+        """For people."""
+        more = [_tail(path, depth) for path in (self.initramfs, self.modules) if path is not None]
+        return " + ".join((_tail(self.image, depth), *more))
+
+
+def _tail(path: str | Path, depth: int) -> str:
+    """The last parts of a path; a name as it is."""
+    return path if isinstance(path, str) else "/".join(path.parts[-depth:]).replace("//", "/")
 
 
 @dataclass(frozen=True)
@@ -119,11 +213,32 @@ DEFAULT_BASE = "debian-6.1"
 """Taken where nobody names one, and for probe guests: it is in every whole archive, and its binder still
 allocates page arrays with kcalloc."""
 
+_MOST_PARTS = 4096
+"""More than a path can have: then names are whole paths."""
+
 if TYPE_CHECKING:
     BaseName = str
 else:
     BaseName = Literal[tuple(BASES)]
 """As scenarios and records spell them: the keys of `BASES`."""
+
+
+def unlisted_bases(made: Iterable[SourceBuild | GivenImage]) -> dict[SourceBuild | GivenImage, Base]:
+    """A base for each of these, which no table has; readable names, of which no two are alike.
+
+    Names have as little of paths as that takes.
+    """
+    wanted = tuple(dict.fromkeys(made))
+    depth, names = 1, [each.words(1) for each in wanted]
+    while len({*names, *BASES}) < len(names) + len(BASES) and depth < _MOST_PARTS:
+        depth += 1
+        names = [each.words(depth) for each in wanted]
+    return {
+        each: Base(
+            name, each.config.page_size_bytes if isinstance(each, SourceBuild) else USUAL_PAGE_BYTES, each
+        )
+        for each, name in zip(wanted, names, strict=True)
+    }
 
 
 def peculiarities() -> str:
@@ -149,13 +264,18 @@ def find_base(base_name: str, arch_name: str) -> tuple[Base, Arch]:
         near = difflib.get_close_matches(base_name, BASES, n=1)
         suggestion = f"did you mean '{near[0]}'? " if near else ""
         raise InputError(f"unknown base '{base_name}'", hint=f"{suggestion}known: {', '.join(BASES)}")
+    require_arch(base, arch_name)
+    return base, ARCHS[arch_name]
+
+
+def require_arch(base: Base, arch_name: str) -> None:
+    """InputError unless a base exists for an architecture."""
     if arch_name not in base.archs:
         raise InputError(
-            f"base '{base_name}' does not exist for {arch_name}",
+            f"base '{base.name}' does not exist for {arch_name}",
             hint=f"it exists for {', '.join(base.archs)}; bases for {arch_name}:"
             f" {', '.join(bases_for(arch_name))}",
         )
-    return base, ARCHS[arch_name]
 
 
 def bases_for(arch_name: str) -> list[str]:

@@ -100,10 +100,10 @@ def block_seed(scenario: Scenario, block: int) -> int:
 
 def shares_kernel(scenario: Scenario) -> list[tuple[str, ...]]:
     """The variants in groups that share a kernel image, in the scenario's order."""
-    bases = dict.fromkeys(variant.base for variant in scenario.variants.values())
-    return [
-        tuple(name for name, variant in scenario.variants.items() if variant.base == base) for base in bases
-    ]
+    groups: dict[object, list[str]] = {}
+    for name, variant in scenario.variants.items():
+        groups.setdefault(variant.kernel, []).append(name)
+    return [tuple(names) for names in groups.values()]
 
 
 def are_paired(scenario: Scenario, variants: Iterable[str]) -> bool:
@@ -113,7 +113,7 @@ def are_paired(scenario: Scenario, variants: Iterable[str]) -> bool:
     otherwise in them; under the deterministic clock, too, where another variant's name is another word on
     the kernel's command line, and where no snapshot is there whose checksum could show that it made none.
     """
-    return scenario.trials.fork and len({scenario.variants[name].base for name in variants}) == 1
+    return scenario.trials.fork and len({scenario.variants[name].kernel for name in variants}) == 1
 
 
 def modules_of(scenario: Scenario, variants: Iterable[str]) -> tuple[str, ...]:

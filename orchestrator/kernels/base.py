@@ -17,6 +17,8 @@ from orchestrator.bases import Base
 from orchestrator.host.programs import Stage
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.manifest import Package
+from orchestrator.kernels.patch_file import Patch
+from orchestrator.text.plain import named
 
 Progress = Callable[[str], None]
 
@@ -27,19 +29,33 @@ ORDER_FILE = "common-order"
 BUSYBOX_FILE = "busybox"
 HEADERS_FILE = "headers.tar"
 
+_SHOWN = 8
+"""Digits of a patch's checksum in a kernel's name: patches of one name may differ."""
+
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """The kernel that some variants run; with a `scope`, modules are built from that directory of it."""
+    """The kernel that some variants run; with a `scope`, modules are built from that directory of it.
+
+    `patches` are compiled into the kernel itself, in this order: only a base that is built whole has any.
+    """
 
     base: Base
     arch: Arch
     scope: str | None = None
+    patches: tuple[Patch, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What records and locks call the kernel: no other kernel of a run has this name."""
+        return " + ".join(
+            (self.base.name, *(f"{named(patch.name)} ({patch.sha256[:_SHOWN]})" for patch in self.patches))
+        )
 
     @property
     def what(self) -> str:
         """In messages."""
-        return f"{self.base.name} for {self.arch.name}"
+        return f"{self.name} for {self.arch.name}"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from orchestrator.kernels.base import BUSYBOX_FILE, IMAGE_FILE, MODULES, Kernel,
 from orchestrator.kernels.build import module as modules
 from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.build.module import ModuleRecipe
-from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
 from orchestrator.kernels.modules import BINDER
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.pins import (
     Pins,
     WantedVariant,
@@ -85,7 +85,7 @@ def prepare_images(
         if pins is not None:
             guest = _pinned(group, pins, progress)
         elif lock is not None:
-            guest = _locked(group, lock.bases[group.request.base.name], progress)
+            guest = _locked(group, lock.bases[group.request.name], progress)
         else:
             kernel = source_of(group.request.base).obtain(
                 _cache(cache_dir()), group.request, progress, refresh=refresh
@@ -189,7 +189,7 @@ def _guest(
     group: KernelGroup, kernel: Kernel, agent: CacheEntry, built: _Modules, initramfs: CacheEntry
 ) -> GuestImages:
     manifest = ArtefactManifest(
-        base=group.request.base.name,
+        base=group.request.name,
         arch=group.request.arch.name,
         release=kernel.release,
         page_size_bytes=kernel.page_size_bytes,
@@ -266,18 +266,16 @@ def _describe(item: CheckedVariant, entry: CacheEntry, file: str) -> VariantArte
 
 def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:
     """The guests of an earlier run: as they lie in the cache, or made again and found identical."""
-    base, arch = group.request.base, group.request.arch
-    record = pins.of(base.name, arch.name)
+    base, arch, name = group.request.base, group.request.arch, group.request.name
+    record = pins.of(name, arch.name)
     wanted = [WantedVariant(item.recipe.name, item.recipe.scope, item.patch_files) for item in group.variants]
     require_same_variants(record, wanted)
     cache = _cache(cache_dir())
     found = find_pinned(cache, record)
     if found is not None:
         return GuestImages(*found, record.release, record.page_size_bytes, record, _patches(group.variants))
-    progress(
-        f"{base.name} {arch.name}: not in the cache as it was; making it again from what the run recorded"
-    )
-    again = recorded_variants(record, pins, group.variants)
+    progress(f"{name} {arch.name}: not in the cache as it was; making it again from what the run recorded")
+    again = recorded_variants(record, pins, group)
     require(needs_of(arch.name, *_stages(again.request)))
     kernel = source_of(base).obtain_recorded(cache, again.request, record, progress)
     guest = _make(again, kernel, progress)
@@ -289,5 +287,5 @@ def _locked(group: KernelGroup, locked: LockedBase, progress: Progress) -> Guest
     base = group.request.base
     kernel = source_of(base).obtain_recorded(_cache(cache_dir()), group.request, locked, progress)
     guest = _make(group, kernel, progress)
-    require_locked_files(base.name, locked, guest.manifest)
+    require_locked_files(group.request.name, locked, guest.manifest)
     return guest

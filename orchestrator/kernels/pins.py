@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import HostError, InputError
-from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.initramfs import INITRAMFS_FILE
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
+from orchestrator.kernels.patch_file import Patch
 
 _HINT = "run without --artefacts-from to take what is there now"
 _LOCK_HINT = "run --lock takes the same packages and patches, and what this host makes of them"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
         if ready is not None:
             planned = PlannedImages(ready.kernel, ready.initramfs)
         else:
-            directory = cache_dir() / "planned" / f"{request.base.name}-{request.arch.name}"
+            directory = cache_dir() / "planned" / f"{_as_file(request.name)}-{request.arch.name}"
             planned = PlannedImages(directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE)
             commands += _commands(group, directory)
         images |= {item.recipe.name: planned for item in group.variants}
@@ -100,6 +101,10 @@ def _build_lines(
         )
     lines.append(f"tar -C {tree} -cf - . | {build} >{_quoted(target)}")
     return lines
+
+
+def _as_file(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._=@+-]+", "-", name).strip("-")
 
 
 def _compiler(base: Base, arch: Arch) -> Compiler:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 
 from orchestrator.bases import Base, DebianPackages
+from orchestrator.errors import InputError
 from orchestrator.kernels.base import KernelSource
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian.source import DebianSource
@@ -16,7 +17,9 @@ SOURCES: dict[type, KernelSource] = {DebianPackages: DebianSource()}
 
 
 def source_of(base: Base) -> KernelSource:
-    """The source that gives a base's kernels."""
+    """The source that gives a base's kernels; InputError for a kind that none gives."""
+    if type(base.made_from) not in SOURCES:
+        raise InputError(f"{base.name}: kernels of this kind cannot be made yet")
     return SOURCES[type(base.made_from)]
 
 

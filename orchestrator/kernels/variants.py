@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.bases import find_base
+from orchestrator.arch import ARCHS
+from orchestrator.bases import Base, SourceBuild, require_arch
 from orchestrator.errors import InputError
 from orchestrator.kernels.base import KernelRequest
-from orchestrator.kernels.build.patch import Patch, check_headers, read_patch
+from orchestrator.kernels.build.patch import check_headers, read_patch
 from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
 from orchestrator.kernels.modules import BINDER, find_driver
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.pins import Pins, recorded_patches
 from orchestrator.text.plain import named
 
@@ -23,17 +25,17 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 @dataclass(frozen=True)
 class VariantRecipe:
-    """A kernel under test: a base, and patches to one directory of it."""
+    """A kernel under test: a base, and patches to one directory of it, or to all of what is built whole."""
 
     name: str
-    base: str
+    base: Base
     scope: str | None = None
     patches: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class CheckedVariant:
-    """A recipe with its patches read, and whether its module is to be built here."""
+    """A recipe with its patches read. `build_scope`: its module is built here; else they are the kernel's."""
 
     recipe: VariantRecipe
     patches: tuple[Patch, ...]
@@ -48,33 +50,39 @@ class CheckedVariant:
 def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[CheckedVariant]:
     """The recipes of one base with their patches read and their headers checked; touches no cache.
 
-    When any variant of a base is built from source, all of them are, with the same compiler: otherwise an
-    unpatched variant would differ from a patched one by more than the patch. Raises InputError.
+    When any variant's module is built from source, those of all variants of that kernel are, with the same
+    compiler: otherwise an unpatched variant would differ from a patched one by more than the patch. Raises
+    InputError.
     """
     scopes = {variant.scope for variant in variants if variant.scope is not None}
     if len(scopes) > 1:
         raise InputError(f"variants of one base have different scopes: {', '.join(sorted(scopes))}")
-    build_scope = next(iter(scopes), None)
+    shared_scope = next(iter(scopes), None)
     checked: list[CheckedVariant] = []
     for variant in variants:
         _check_variant(arch, variant, [item.recipe.name for item in checked])
         patches = tuple(read_patch(path) for path in variant.patches)
+        build_scope = None if _is_compiled_in(variant, patches) else shared_scope
         for patch in patches:
-            check_headers(patch, variant.scope or "")
+            check_headers(patch, build_scope or "")
         checked.append(CheckedVariant(variant, patches, build_scope))
     return checked
 
 
 def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> None:
-    find_base(variant.base, arch)
+    require_arch(variant.base, arch)
     if variant.scope is not None:
         find_driver(variant.scope)
-    if variant.patches and variant.scope is None:
+    if variant.patches and variant.scope is None and not isinstance(variant.base.made_from, SourceBuild):
         raise InputError(
             f"variant {variant.name} has patches but no scope", hint=f"add `scope: {BINDER.scope}`"
         )
     if not _NAME.match(variant.name) or variant.name in ("common", *taken):
         raise InputError(f"'{variant.name}' cannot be used as the name of a variant")
+
+
+def _is_compiled_in(variant: VariantRecipe, patches: Sequence[Patch]) -> bool:
+    return bool(patches) and variant.scope is None
 
 
 @dataclass(frozen=True)
@@ -86,46 +94,49 @@ class KernelGroup:
 
 
 def by_kernel(arch: str, variants: Sequence[VariantRecipe]) -> list[KernelGroup]:
-    """As `check_variants`, for recipes of any bases: those of one base share its kernel."""
+    """As `check_variants`, for recipes of any bases: a group runs one kernel, byte for byte."""
     by_base: dict[str, list[VariantRecipe]] = {}
     for variant in variants:
-        by_base.setdefault(variant.base, []).append(variant)
-    checked = {base: check_variants(arch, recipes) for base, recipes in by_base.items()}
-    return [_group(base, arch, group) for base, group in checked.items()]
+        by_base.setdefault(variant.base.name, []).append(variant)
+    groups: dict[KernelRequest, list[CheckedVariant]] = {}
+    for recipes in by_base.values():
+        for item in check_variants(arch, recipes):
+            groups.setdefault(_request(arch, item), []).append(item)
+    return [KernelGroup(request, tuple(items)) for request, items in groups.items()]
 
 
-def _group(base: str, arch: str, variants: Sequence[CheckedVariant]) -> KernelGroup:
-    return KernelGroup(
-        KernelRequest(*find_base(base, arch), next((item.build_scope for item in variants), None)),
-        tuple(variants),
-    )
+def _request(arch: str, item: CheckedVariant) -> KernelRequest:
+    base = item.recipe.base
+    patches = item.patches if _is_compiled_in(item.recipe, item.patches) else ()
+    return KernelRequest(base, ARCHS[arch], item.build_scope, patches)
 
 
-def recorded_variants(record: ArtefactManifest, pins: Pins, given: Sequence[CheckedVariant]) -> KernelGroup:
-    """All variants that a record has: the modules of all of them are in the guest's root.
+def recorded_variants(record: ArtefactManifest, pins: Pins, group: KernelGroup) -> KernelGroup:
+    """The group with all variants that a record has: the modules of all of them are in the guest's root.
 
-    Their patches are those that the run kept, or that are `given` now. Raises HostError when one is
+    Their patches are those that the run kept, or that the group has now. Raises HostError when one is
     nowhere, and InputError for a record that no run made.
     """
-    patches_now = [patch for item in given for patch in item.patches]
+    base, arch = group.request.base, group.request.arch.name
+    patches_now = [patch for item in group.variants for patch in item.patches]
     scopes = {variant.scope for variant in record.variants if variant.scope is not None}
     build_scope = next(iter(scopes), None)
     checked: list[CheckedVariant] = []
     for variant in record.variants:
         patches = recorded_patches(variant, pins.patches, patches_now)
-        recipe = VariantRecipe(variant.name, record.base, variant.scope)
-        _check_variant(record.arch, recipe, [item.recipe.name for item in checked])
+        recipe = VariantRecipe(variant.name, base, variant.scope)
+        _check_variant(arch, recipe, [item.recipe.name for item in checked])
         for patch in patches:
             check_headers(patch, variant.scope or "")
         checked.append(CheckedVariant(recipe, patches, build_scope))
-    return _group(record.base, record.arch, checked)
+    return KernelGroup(replace(group.request, scope=build_scope), tuple(checked))
 
 
 def locked_variants(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, LockedVariant]:
     """What a lock says of these variants. Raises InputError as `prepare_images` does for patches."""
     return {
         item.recipe.name: LockedVariant(
-            base=item.recipe.base, scope=item.recipe.scope, patches=item.patch_files
+            base=group.request.name, scope=item.recipe.scope, patches=item.patch_files
         )
         for group in by_kernel(arch, variants)
         for item in group.variants

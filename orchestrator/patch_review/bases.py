@@ -12,10 +12,11 @@ from orchestrator.errors import HostError, InputError, OomlabError
 from orchestrator.host.programs import Need, Stage, needs_of, require
 from orchestrator.kernels.base import KernelRequest, Progress, SourceTree
 from orchestrator.kernels.build.module import module_tree
-from orchestrator.kernels.build.patch import Patch, apply_patch
+from orchestrator.kernels.build.patch import apply_patch
 from orchestrator.kernels.build.tree import Tree, TreeFile, read_tree
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.modules import BINDER
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.sources import source_of
 from orchestrator.mail.series import Arranged
 from orchestrator.patch_review.applicability import Applicability, Files, Kind, check

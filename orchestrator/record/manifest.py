@@ -33,10 +33,19 @@ class RunManifest(Frozen):
     seed: int
     host: HostFacts
     accelerators: dict[Clock, AcceleratorReport] = Field(description="what ran the guests, by clock")
-    artefacts: dict[str, ArtefactManifest] = Field(description="by base")
+    artefacts: dict[str, ArtefactManifest] = Field(
+        description="by kernel: the name of its base, and of the patches that are compiled into it"
+    )
     qemu_commands: dict[str, str] = Field(description="by variant, block 1 without snapshots; paste-ready")
 
     @property
     def commands(self) -> dict[str, str]:
         """`qemu_commands`, of any backend: the field has its name from when that was always QEMU."""
         return self.qemu_commands
+
+    def artefacts_of(self, variant: str) -> ArtefactManifest | None:
+        """What a variant's guests were made of; None where the run did not come to that."""
+        own = self.scenario.variants[variant].twin_of or variant
+        return next(
+            (each for each in self.artefacts.values() if own in (made.name for made in each.variants)), None
+        )

@@ -91,8 +91,9 @@ def capacity_for(scenario: Scenario, *, jobs: int | None) -> Capacity:
 
 def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:
     """The scenario's variants as the kernels room wants them: a twin needs nothing of its own."""
+    bases = scenario.bases
     return [
-        VariantRecipe(name, variant.base, variant.scope, tuple(variant.patches))
+        VariantRecipe(name, bases[name], variant.scope, tuple(variant.patches))
         for name, variant in scenario.variants.items()
         if variant.twin_of is None
     ]

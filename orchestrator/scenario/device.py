@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
 from orchestrator.arch import DEFAULT_ARCH, ArchName
-from orchestrator.bases import BASES, DEFAULT_BASE, BaseName, peculiarities
+from orchestrator.bases import BASES, MadeFrom
 from orchestrator.kernels.modules import BINDER, ScopeName
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
+from orchestrator.scenario.kernel_base import BASE_EXAMPLES, BASE_WORDS, ImageBase, KernelBase, SourceBase
 from orchestrator.scenario.limits import MACHINE_LIMITS, limit
 from orchestrator.scenario.nodes import Nodes, NumaNode, listed, node_problems
 from orchestrator.units import MIB, format_size
@@ -161,25 +162,17 @@ class Device(Model):
 class Variant(Model):
     """One kernel under test."""
 
-    base: BaseName = Field(
-        description="; ".join(
-            filter(
-                None,
-                ["the distribution's kernel that this variant is, or is built against", peculiarities()],
-            )
-        ),
-        examples=[DEFAULT_BASE],
-    )
+    base: KernelBase = Field(description=BASE_WORDS, examples=BASE_EXAMPLES)
     scope: ScopeName | None = Field(
         None,
         description="the directory of the kernel source from which the driver module is built;"
-        " without it the base's own module is used",
+        " without it the base's own driver is used, and patches are compiled into a base that is built",
         examples=[BINDER.scope],
     )
     patches: Annotated[tuple[Path, ...], each_once("the patch", str)] = Field(
         (),
-        description="patch files applied to `scope` in this order; each is looked for beside the scenario"
-        " file and then among the shipped ones",
+        description="patch files applied in this order: to `scope`, or to the whole source of a base that is"
+        " built. Each is looked for beside the scenario file and then among the shipped ones",
         examples=[["binder-kvcalloc-6.1.patch"]],
     )
     twin_of: Name | None = Field(
@@ -190,12 +183,32 @@ class Variant(Model):
     )
 
     @property
+    def made_from(self) -> MadeFrom:
+        """What the variant's base is made from."""
+        return BASES[self.base].made_from if isinstance(self.base, str) else self.base.made_from
+
+    @property
+    def compiled_in(self) -> tuple[Path, ...]:
+        """The patches that are part of the kernel itself, not of a module."""
+        return self.patches if self.scope is None else ()
+
+    @property
+    def kernel(self) -> tuple[object, ...]:
+        """Equal for variants that run one kernel image: hashable, and nothing to be read by anybody."""
+        return self.base if isinstance(self.base, str) else self.base.made_from, *self.compiled_in
+
+    @property
     def page_bytes(self) -> int:
         """Page size of the variant's kernel in bytes."""
-        return BASES[self.base].page_size_bytes
+        return BASES[self.base].page_size_bytes if isinstance(self.base, str) else self.base.page_bytes
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.patches and self.scope is None:
+        if isinstance(self.base, ImageBase):
+            why = (
+                "a kernel that is given is booted as it is: to change it, build it, with 'source' as its base"
+            )
+            refuse(Cross((key,), why) for key in ("scope", "patches") if getattr(self, key))
+        if self.patches and self.scope is None and not isinstance(self.base, SourceBase):
             refuse([Cross(("patches",), f"patches need a scope: add 'scope: {BINDER.scope}'")])
         return self

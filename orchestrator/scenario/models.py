@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from orchestrator.arch import DEFAULT_ARCH
-from orchestrator.bases import BASES, DEFAULT_BASE, counterpart
+from orchestrator.bases import DEFAULT_BASE, Base
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.bystanders import Bystanders
@@ -27,6 +27,7 @@ from orchestrator.scenario.fields import (
     refuse,
 )
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
+from orchestrator.scenario.kernel_base import base_problems, bases_of
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
 from orchestrator.scenario.triggers.kinds import Trigger
@@ -175,6 +176,11 @@ class Scenario(Model):
         examples=[{"kcalloc": {"outcome": "oom"}, "kvcalloc": {"outcome": "passed"}}],
     )
 
+    @property
+    def bases(self) -> dict[str, Base]:
+        """Every variant's base."""
+        return bases_of({name: variant.base for name, variant in self.variants.items()})
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         refuse(
@@ -197,10 +203,10 @@ def _name_problems(scenario: Scenario) -> list[Cross]:
         if name == "common":
             # Modules that all variants share lie in a directory of this name in the guest.
             found.append(Cross(("variants", name), "the name 'common' is taken; call the variant otherwise"))
-        base, arch = BASES[variant.base], scenario.device.arch
-        if arch not in base.archs:
-            what = f"'{base.name}' exists for {', '.join(base.archs)} only, not for {arch}"
-            found.append(Cross(("variants", name, "base"), what, counterpart(base, arch)))
+        found += [
+            replace(problem, path=("variants", name, "base", *problem.path))
+            for problem in base_problems(variant.base, scenario.device.arch)
+        ]
     found += _twin_problems(scenario)
     strangers = unknown_variants(scenario.expectations, scenario.variants)
     return found + [replace(problem, path=("expectations", *problem.path)) for problem in strangers]

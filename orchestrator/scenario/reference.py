@@ -23,6 +23,8 @@ _SECTIONS = {
     "Device": "`device`",
     "NumaNode": "`device.nodes[N]`",
     "Variant": "`variants.NAME`",
+    "SourceBase": "`variants.NAME.base` with a `source`",
+    "ImageBase": "`variants.NAME.base` with an `image`",
     "Fragmentation": "`fragmentation`",
     "Target": "`fragmentation.target`",
     "UsableUnits": "`fragmentation.target.usable_units`",
@@ -78,7 +80,7 @@ def _section(title: str, model: dict[str, Any]) -> str:
 def _values(node: dict[str, Any]) -> str:
     choices = [choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"]
     if choices:
-        return " or ".join(_values(choice) for choice in choices)
+        return " or ".join(dict.fromkeys(_values(choice) for choice in choices))
     if "const" in node or "enum" in node:
         return ", ".join(f"`{value}`" for value in node.get("enum", [node.get("const")]))
     if "$ref" in node:

@@ -102,7 +102,12 @@ def _resolve(schema: dict[str, Any], value: Any) -> dict[str, Any]:
     if "anyOf" in schema:
         choices = [_resolve(choice, value) for choice in schema["anyOf"] if choice.get("type") != "null"]
         wanted = "array" if isinstance(value, list) else "object"
-        return next((choice for choice in choices if choice.get("type") == wanted), choices[0])
+        fitting = [choice for choice in choices if choice.get("type") == wanted] or choices[:1]
+        # Of several sections the one whose keys are there; while that is open, all of their keys may be
+        # meant.
+        said = set(value) if isinstance(value, dict) else set()
+        meant = [choice for choice in fitting if said & set(choice.get("required", ()))]
+        return (meant or fitting)[0] if len(meant or fitting) == 1 else _all_of(fitting)
     return schema
 
 

@@ -56,9 +56,10 @@ class JudgedRun:
     @cached_property
     def page_sizes(self) -> Mapping[str, int]:
         """Page size of every variant's kernel in bytes."""
-        artefacts = self.manifest.artefacts
         return {
-            name: artefacts[variant.base].page_size_bytes if variant.base in artefacts else variant.page_bytes
+            name: variant.page_bytes
+            if (own := self.manifest.artefacts_of(name)) is None
+            else own.page_size_bytes
             for name, variant in self.manifest.scenario.variants.items()
         }
 

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.bases import find_base
+from orchestrator.bases import BASES, find_base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import BuildBroken, InputError
 from orchestrator.host.process import run, start
 from orchestrator.kernels.base import KernelRequest
 from orchestrator.kernels.build.module import module_tree
-from orchestrator.kernels.build.patch import Patch, apply_patch, read_patch
+from orchestrator.kernels.build.patch import apply_patch, read_patch
 from orchestrator.kernels.build.tree import read_tree
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian import fetch
 from orchestrator.kernels.images import GuestImages, prepare_images, prepare_probe
 from orchestrator.kernels.modules import BINDER
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.sources import source_of
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.kernels.verified import file_sha256
@@ -48,8 +49,8 @@ def shipped(base: str) -> Path:
 
 
 def prepare(base: str, arch: str) -> dict[str, GuestImages]:
-    plain = VariantRecipe("plain", base)
-    patched = VariantRecipe("patched", base, SCOPE, (shipped(base),))
+    plain = VariantRecipe("plain", BASES[base])
+    patched = VariantRecipe("patched", BASES[base], SCOPE, (shipped(base),))
     return prepare_images(arch, [plain, patched], progress=quiet)
 
 
@@ -198,8 +199,9 @@ def test_the_tree_is_checked_even_if_the_headers_were_overlooked(
 TWO_AT_ONCE = """
 import sys
 from pathlib import Path
+from orchestrator.bases import BASES
 from orchestrator.kernels.images import VariantRecipe, prepare_images
-recipe = VariantRecipe("a", "debian-6.1", "drivers/android", (Path(sys.argv[1]),))
+recipe = VariantRecipe("a", BASES["debian-6.1"], "drivers/android", (Path(sys.argv[1]),))
 prepare_images("arm64", [recipe], progress=print)
 """
 

@@ -18,12 +18,13 @@ from orchestrator.errors import BuildBroken, DeadlinePassed, InputError, OomlabE
 from orchestrator.host.process import run
 from orchestrator.kernels.base import HEADERS_FILE, Kernel, ModuleTree, Progress
 from orchestrator.kernels.build import tree as trees
-from orchestrator.kernels.build.patch import Patch, apply_patch
+from orchestrator.kernels.build.patch import apply_patch
 from orchestrator.kernels.build.sandbox import GIVEN_DIR, SOURCE_DIR, Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.build.toolchain import Compiler
 from orchestrator.kernels.build.tree import Tree
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.modules import BINDER, find_driver
+from orchestrator.kernels.patch_file import Patch
 
 LOG_FILE = "build.log"
 

@@ -8,7 +8,6 @@ have changed, in content only.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from orchestrator.files.reading import read_bounded
 from orchestrator.kernels.build import tree as trees
 from orchestrator.kernels.build.sandbox import Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.build.tree import OddFile, Tree, TreeFile
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.units import MIB
 
 _APPLY_S = 60.0
@@ -35,19 +35,6 @@ _APPLY_SCRIPT = (
     "patch -p1 -u -t -N -i ../patch -r /tmp/rejects --no-backup-if-mismatch --quoting-style=literal >&2 && "
     "tar -cf - . || { test ! -e /tmp/rejects || cat /tmp/rejects >&2; exit 1; }"
 )
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A patch as read from its file."""
-
-    name: str
-    content: bytes
-
-    @property
-    def sha256(self) -> str:
-        """Checksum of the file."""
-        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -117,7 +104,10 @@ def touched(patch: Patch) -> Iterator[Touched]:
 
 
 def check_headers(patch: Patch, scope: str) -> None:
-    """InputError naming the patch and the path when a header reaches out of `scope` or changes a mode."""
+    """InputError naming the patch and the path when a header reaches out of `scope` or changes a mode.
+
+    The scope "" is the whole source.
+    """
     for item in touched(patch):
         if not _inside(item.path, scope):
             raise _outside(patch, item.path, scope)
@@ -190,6 +180,8 @@ def _why_not(words: str) -> str:
 
 
 def _outside(patch: Patch, path: str, scope: str) -> InputError:
+    if not scope:
+        return InputError(f"patch {patch.name} touches {path or 'a file'}, outside of the kernel's source")
     return InputError(
         f"patch {patch.name} touches {path or 'a file'}, outside its scope {scope}",
         hint=f"a variant with `scope: {scope}` builds that directory only",
@@ -197,7 +189,8 @@ def _outside(patch: Patch, path: str, scope: str) -> InputError:
 
 
 def _inside(path: str, scope: str) -> bool:
-    return path.startswith(f"{scope}/") and ".." not in PurePosixPath(path).parts and "\0" not in path
+    below = path.startswith(f"{scope}/") if scope else path not in ("", ".") and not path.startswith("/")
+    return below and ".." not in PurePosixPath(path).parts and "\0" not in path
 
 
 def _strip(path: str) -> str:

@@ -54,10 +54,11 @@ def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
             yield "foremost", line
     if suite.variant is not None:
         variant = manifest.scenario.variants[suite.variant]
-        yield "base", variant.base
+        artefacts = manifest.artefacts_of(suite.variant)
+        yield "base", manifest.scenario.bases[suite.variant].name
         yield "patches", " ".join(patch.name for patch in variant.patches)
-        if variant.base in manifest.artefacts:
-            yield "kernel", manifest.artefacts[variant.base].release
+        if artefacts is not None:
+            yield "kernel", artefacts.release
 
 
 def _case(report: JudgedRun, suite: Suite, case: ReportCase) -> TestCase:

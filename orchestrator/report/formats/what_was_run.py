@@ -33,9 +33,10 @@ def trigger_words(report: JudgedRun) -> str:
 def variant_lines(report: JudgedRun) -> Iterator[tuple[str, str]]:
     """Every variant's name, and what it is."""
     manifest = report.manifest
+    bases = manifest.scenario.bases
     for name, variant in manifest.scenario.variants.items():
-        artefacts = manifest.artefacts.get(variant.base)
-        kernel = f"{variant.base} ({artefacts.release})" if artefacts is not None else variant.base
+        artefacts, base = manifest.artefacts_of(name), bases[name].name
+        kernel = f"{base} ({artefacts.release})" if artefacts is not None else base
         if variant.twin_of is not None:
             yield name, f"{variant.twin_of} once more, as a control"
         elif variant.patches:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.loading.advice import advise
+from orchestrator.scenario.loading.base_files import resolve_bases
 from orchestrator.scenario.loading.document import Document, Position, read_document
 from orchestrator.scenario.loading.files import (
     find_patch,
@@ -37,10 +38,10 @@ _HINT = "docs/scenarios.md explains every key; 'oomlab schema scenario' gives th
 class LoadedScenario:
     """A valid scenario and where it came from.
 
-    The patch files of the variants are absolute paths. `text` is the file as it was read, without
-    the overrides. `where` finds the line or the option that a key of it came from. `warnings` say what
-    is allowed and probably not meant. `taken` names the variants whose expectations `--patch` took from
-    the file, and from which of its variants (None: from none).
+    The files of the variants and of their bases are absolute paths. `text` is the file as it was read,
+    without the overrides. `where` finds the line or the option that a key of it came from. `warnings` say
+    what is allowed and probably not meant. `taken` names the variants whose expectations `--patch` took
+    from the file, and from which of its variants (None: from none).
     """
 
     scenario: Scenario
@@ -100,7 +101,7 @@ def load_text(
     where = Whereabouts(document, [*applied[::-1], *_origins(patches)], taken)
     problems += document.problems
     problems += where.problems(strangers)
-    problems += where.problems(_resolve_patches(document.data, source.parent, where))
+    problems += where.problems(_resolve_files(document.data, source.parent, where))
     unknown = fill_in(document)
     scenario, found = _validate(document.data)
     if unknown:  # what the profile would have given is no second mistake
@@ -174,6 +175,12 @@ def _without_echo(problems: list[Problem]) -> list[Problem]:
             kept.append(problem)
         seen.add(place)
     return kept
+
+
+def _resolve_files(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Complaint]:
+    """Make the paths of patches and bases absolute; a finding for each that does not exist."""
+    of_bases = resolve_bases(data, folder, lambda path: where.override(path) is not None)
+    return [*_resolve_patches(data, folder, where), *of_bases]
 
 
 def _resolve_patches(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Complaint]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import BASES
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels import images
 from orchestrator.kernels.build.module import first_errors
@@ -18,8 +19,9 @@ from orchestrator.paths import cache_dir, resource_dir
 
 SCOPE = "drivers/android"
 SHIPPED = resource_dir("images") / "patches" / "binder-kvcalloc-6.1.patch"
-PLAIN = VariantRecipe("kcalloc", "debian-6.1")
-PATCHED = VariantRecipe("kvcalloc", "debian-6.1", SCOPE, (SHIPPED,))
+BASE = BASES["debian-6.1"]
+PLAIN = VariantRecipe("kcalloc", BASE)
+PATCHED = VariantRecipe("kvcalloc", BASE, SCOPE, (SHIPPED,))
 
 
 @pytest.fixture(autouse=True)
@@ -39,19 +41,21 @@ def test_alone_it_is_the_distribution_s_own() -> None:
 
 
 def test_a_scope_without_patches_is_built() -> None:
-    recipe = VariantRecipe("rebuilt", "debian-6.1", SCOPE)
+    recipe = VariantRecipe("rebuilt", BASE, SCOPE)
     assert [item.build_scope for item in check_variants("arm64", [recipe])] == [SCOPE]
 
 
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        (VariantRecipe("a", "debian-7"), "unknown base"),
-        (VariantRecipe("a", "debian-6.1", "mm"), "scope 'mm'"),
-        (VariantRecipe("a", "debian-6.1", None, (SHIPPED,)), "patches but no scope"),
-        (VariantRecipe("a", "debian-6.1", SCOPE, (Path("none.patch"),)), "cannot read the patch none.patch"),
-        (VariantRecipe("../a", "debian-6.1"), "cannot be used as the name"),
-        (VariantRecipe("common", "debian-6.1"), "cannot be used as the name"),
+        (VariantRecipe("a", BASE, "mm"), "scope 'mm'"),
+        (VariantRecipe("a", BASE, None, (SHIPPED,)), "patches but no scope"),
+        (
+            VariantRecipe("a", BASE, SCOPE, (Path("none.patch"),)),
+            "cannot read the patch none.patch",
+        ),
+        (VariantRecipe("../a", BASE), "cannot be used as the name"),
+        (VariantRecipe("common", BASE), "cannot be used as the name"),
     ],
 )
 def test_bad_recipes_are_refused_before_anything_is_fetched(recipe: VariantRecipe, message: str) -> None:
@@ -83,7 +87,7 @@ def test_shipped_patches_say_their_licence_and_stay_in_scope(name: str) -> None:
     file = SHIPPED.with_name(name)
     assert file.read_text().startswith("SPDX-License-Identifier: GPL-2.0\n")
     base = "debian-6.12" if "6.12" in name else "debian-6.1"
-    check_variants("arm64", [VariantRecipe("a", base, SCOPE, (file,))])
+    check_variants("arm64", [VariantRecipe("a", BASES[base], SCOPE, (file,))])
 
 
 def test_the_first_errors_of_a_log_come_first() -> None:

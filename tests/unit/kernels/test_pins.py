@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import BASES
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
-from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.images import prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.pins import (
     Pins,
     WantedVariant,
@@ -74,7 +75,7 @@ def test_the_recorded_files_are_found(cache: Cache, manifest: ArtefactManifest) 
 
 
 def test_they_are_used_without_looking_at_what_is_newest(manifest: ArtefactManifest) -> None:
-    recipe = VariantRecipe("plain", "debian-6.1")
+    recipe = VariantRecipe("plain", BASES["debian-6.1"])
     images = prepare_images("arm64", [recipe], progress=print, pins=Pins((manifest,)))
     assert images["plain"].release == "6.1.0-1-arm64"
     assert images["plain"].manifest == manifest

@@ -18,9 +18,10 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.programs import Stage
 from orchestrator.kernels.base import KernelRequest, SourceTree
-from orchestrator.kernels.build.patch import Applied, Patch
+from orchestrator.kernels.build.patch import Applied
 from orchestrator.kernels.build.tree import TreeFile
 from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.patch_review import bases, checkpatch
 from orchestrator.patch_review.applicability import Applicability, Kind
 from orchestrator.patch_review.bases import SCOPE, load_sources

@@ -22,7 +22,7 @@ from orchestrator.analysis.records import (
 from orchestrator.clock import Clock
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts
-from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import block_seed
@@ -147,19 +147,30 @@ def _manifest(scenario: Scenario, made: Made) -> RunManifest:
         ),
         accelerators=dict.fromkeys(made.clocks, accelerator),
         artefacts={
-            base: artefacts_of(base, scenario.device.arch)
-            for base in {variant.base for variant in scenario.variants.values()}
+            base: artefacts_of(base, scenario.device.arch, *variants)
+            for base, variants in _by_base(scenario).items()
         },
         qemu_commands={name: f"qemu-system-aarch64 -M virt # {name}" for name in scenario.variants},
     )  # fmt: skip
 
 
-def artefacts_of(base: str, arch: str) -> ArtefactManifest:
+def _by_base(scenario: Scenario) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, base in scenario.bases.items():
+        found.setdefault(base.name, []).append(name)
+    return found
+
+
+def artefacts_of(base: str, arch: str, *variants: str) -> ArtefactManifest:
     """What guests of a base are made of, as nobody made it."""
     return ArtefactManifest(
         base=base, arch=arch, release="6.1.0-56-arm64", page_size_bytes=4096, packages=(),
         kernel_sha256="0" * 64, busybox_sha256="1" * 64, agent_sha256="2" * 64, agent_compiler="cc",
         initramfs_sha256="3" * 64,
+        variants=tuple(
+            VariantArtefacts(name=name, scope=None, module_sha256="4" * 64, module_origin="distribution")
+            for name in variants
+        ),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.bases import Base
 from orchestrator.guests.registry import BACKENDS
 from orchestrator.host import interrupts
 from orchestrator.kernels.images import GuestImages
@@ -38,12 +39,12 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
         (tmp_path / name).write_bytes(b"")
 
     def prepare(arch: str, recipes: Sequence[VariantRecipe], **_: Any) -> dict[str, GuestImages]:
-        return {
-            recipe.name: GuestImages(
-                tmp_path / "kernel", tmp_path / "initramfs", "6.1.0", 4096, artefacts_of(recipe.base, arch)
-            )
-            for recipe in recipes
-        }
+        def made(base: Base) -> GuestImages:
+            names = [each.name for each in recipes if each.base == base]
+            manifest = artefacts_of(base.name, arch, *names)
+            return GuestImages(tmp_path / "kernel", tmp_path / "initramfs", "6.1.0", 4096, manifest)
+
+        return {recipe.name: made(recipe.base) for recipe in recipes}
 
     monkeypatch.setattr("orchestrator.run.environment.prepare_images", prepare)
     monkeypatch.setattr("orchestrator.run.environment.image_needs", lambda *_: ())

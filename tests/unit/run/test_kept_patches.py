@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.kernels.build.patch import Patch
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
+from orchestrator.kernels.patch_file import Patch
 from orchestrator.record.directory import RunDirectory
 from orchestrator.run.kept_patches import keep_patches, kept_patches
 

@@ -72,5 +72,5 @@ def test_a_kernel_that_the_manifest_does_not_describe_has_the_pages_of_its_base(
     scenario = report.manifest.scenario.model_copy(
         update={"variants": {**report.manifest.scenario.variants, "kcalloc": kcalloc}}
     )
-    manifest = report.manifest.model_copy(update={"scenario": scenario})
+    manifest = report.manifest.model_copy(update={"scenario": scenario, "artefacts": {}})
     assert replace(report, manifest=manifest).page_sizes == {"kcalloc": 16384, "kvcalloc": 4096}

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import InputError
-from orchestrator.kernels.build.patch import Patch, check_headers, check_result, read_patch, touched
+from orchestrator.kernels.build.patch import check_headers, check_result, read_patch, touched
 from orchestrator.kernels.build.tree import OddFile, TreeFile, pack, read_tree, tree_sha256, unpack
+from orchestrator.kernels.patch_file import Patch
 
 SCOPE = "drivers/android"
 FILE = f"{SCOPE}/binder.c"
