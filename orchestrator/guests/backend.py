@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # checking scenarios needs none of these
     from orchestrator.files.folder import Folder
     from orchestrator.guests.accelerator_report import AcceleratorReport
     from orchestrator.host.programs import Need
+    from orchestrator.kernels.base import DriverPlace
     from orchestrator.plan import PlannedBlock
     from orchestrator.scenario.fields import Cross
     from orchestrator.scenario.models import Scenario
@@ -71,6 +72,10 @@ class BootFiles(Protocol):
     @property
     def initramfs(self) -> Path:
         """The agent, the modules and all else that a guest has for files."""
+
+    @property
+    def binder(self) -> DriverPlace:
+        """Whether the agent loads the driver under test, or has it from the kernel."""
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from orchestrator.arch import Arch
 from orchestrator.bases import Base
 from orchestrator.host.programs import Stage
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.manifest import Package
+from orchestrator.kernels.manifest import BuiltKernel, GivenKernel, Package
+from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.patch_file import Patch
 from orchestrator.text.plain import named
 
 Progress = Callable[[str], None]
+DriverPlace = Literal["module", "built-in"]
 
 IMAGE_FILE = "vmlinuz"
 CONFIG_FILE = "config"
@@ -91,8 +93,8 @@ class Kernel:
     `image` holds `IMAGE_FILE` as the emulator starts it, `CONFIG_FILE`, the modules of `kernels.modules` as
     `MODULES/NAME.ko`, and in `ORDER_FILE` the file names of all but the drivers, each behind what it depends
     on; what is built in is missing from both. `busybox` holds the static `BUSYBOX_FILE` of the guest's
-    architecture. `packages` are what it was made from, for the record. `modules`: None unless the request
-    had a scope.
+    architecture. `packages` are what it was made from, for the record, `built` or `given` what identifies
+    it beside them. `modules`: None unless the request had a scope.
     """
 
     release: str
@@ -102,6 +104,13 @@ class Kernel:
     busybox: CacheEntry
     packages: tuple[Package, ...]
     modules: ModuleTree | None
+    built: BuiltKernel | None = None
+    given: GivenKernel | None = None
+
+    @property
+    def binder(self) -> DriverPlace:
+        """Where the driver under test is: a file of the image entry, else in the kernel itself."""
+        return "module" if f"{MODULES}/{BINDER.file}" in self.image.meta.files else "built-in"
 
 
 class KernelRecord(Protocol):
@@ -115,6 +124,14 @@ class KernelRecord(Protocol):
     def packages(self) -> tuple[Package, ...]:
         """What it was made from."""
 
+    @property
+    def built(self) -> BuiltKernel | None:
+        """What it was built from."""
+
+    @property
+    def given(self) -> GivenKernel | None:
+        """What somebody brought."""
+
 
 @dataclass(frozen=True)
 class KernelPlan:
@@ -122,14 +139,14 @@ class KernelPlan:
 
     `kernel` makes `IMAGE_FILE`, `root/bin/busybox`, and in `root/modules/common` the common modules and
     their `order`; `headers` makes `HEADERS_FILE`, a tar archive of what `ModuleTree.lay_out` makes in `src`.
-    `driver(file)` copies the kernel's own driver to a place, `source(directory)` the scope's source below
-    one; both are there once `kernel` has been run.
+    `driver(file)` copies the kernel's own driver to a place (None where it is built in), `source(directory)`
+    the scope's source below one; both are there once `kernel` has been run.
     """
 
     release: str
     kernel: tuple[str, ...]
     headers: tuple[str, ...]
-    driver: Callable[[Path], str]
+    driver: Callable[[Path], str] | None
     source: Callable[[Path], str]
 
 

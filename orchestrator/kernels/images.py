@@ -10,9 +10,17 @@ from functools import cache as memoize
 from pathlib import Path
 
 from orchestrator.bases import DEFAULT_BASE, bases_for, find_base
-from orchestrator.errors import HostError
+from orchestrator.errors import HostError, InputError
 from orchestrator.host.programs import Need, Stage, missing, needs_of, require
-from orchestrator.kernels.base import BUSYBOX_FILE, IMAGE_FILE, MODULES, Kernel, KernelRequest, Progress
+from orchestrator.kernels.base import (
+    BUSYBOX_FILE,
+    IMAGE_FILE,
+    MODULES,
+    DriverPlace,
+    Kernel,
+    KernelRequest,
+    Progress,
+)
 from orchestrator.kernels.build import module as modules
 from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.build.module import ModuleRecipe
@@ -41,12 +49,12 @@ from orchestrator.kernels.variants import (
 from orchestrator.paths import cache_dir
 
 _Modules = dict[str, tuple[CacheEntry, str]]
-"""By variant: the entry that holds its module, and the file's name in it."""
+"""By variant: the entry that holds its module, and the file's name in it. None has one that is built in."""
 
 
 @dataclass(frozen=True)
 class GuestImages:
-    """What QEMU boots for a variant. Variants of one base share all of it."""
+    """What QEMU boots for a variant. Variants of one kernel share all of it."""
 
     kernel: Path
     initramfs: Path
@@ -54,6 +62,12 @@ class GuestImages:
     page_size_bytes: int
     manifest: ArtefactManifest
     patches: tuple[Patch, ...] = ()
+
+    @property
+    def binder(self) -> DriverPlace:
+        """Where the driver under test is, for the guest to know whether a module is to be loaded."""
+        origins = {variant.module_origin for variant in self.manifest.variants}
+        return "built-in" if "built-in" in origins else "module"
 
 
 @memoize
@@ -165,7 +179,7 @@ def cached_images(group: KernelGroup) -> GuestImages | None:
     if kernel is None or agent is None:
         return None
     built: _Modules = {}
-    for item in group.variants:
+    for item in group.variants if _has_modules(kernel, request) else ():
         found = _find_module(cache, kernel, request, item, compiler)
         if found is None:
             return None
@@ -199,7 +213,9 @@ def _guest(
         agent_sha256=agent.sha256(AGENT_FILE),
         agent_compiler=agent.meta.facts["compiler"],
         initramfs_sha256=initramfs.sha256(INITRAMFS_FILE),
-        variants=tuple(_describe(item, *built[item.recipe.name]) for item in group.variants),
+        built=kernel.built,
+        given=kernel.given,
+        variants=tuple(_describe(item, built.get(item.recipe.name)) for item in group.variants),
     )
     return GuestImages(
         kernel.image.file(IMAGE_FILE),
@@ -221,7 +237,7 @@ def _modules(
     built: _Modules = {}
     headers: Path | None = None
     with ExitStack() as stack:
-        for item in group.variants:
+        for item in group.variants if _has_modules(kernel, group.request) else ():
             found = _find_module(cache, kernel, group.request, item, compiler)
             if found is None:
                 tree = modules.module_tree(kernel)
@@ -231,6 +247,16 @@ def _modules(
                 found = (entry, BINDER.file)
             built[item.recipe.name] = found
     return built
+
+
+def _has_modules(kernel: Kernel, request: KernelRequest) -> bool:
+    """Whether the driver is a module; InputError where it is built in and a module is asked for."""
+    if kernel.binder == "built-in" and request.scope is not None:
+        raise InputError(
+            f"{request.base.name} has {BINDER.module} built in: no module of it can be loaded",
+            hint="leave out `scope`: patches are then compiled into the kernel",
+        )
+    return kernel.binder == "module"
 
 
 def _find_module(
@@ -253,11 +279,15 @@ def _checksums(built: _Modules) -> dict[str, str]:
     return {name: entry.sha256(file) for name, (entry, file) in built.items()}
 
 
-def _describe(item: CheckedVariant, entry: CacheEntry, file: str) -> VariantArtefacts:
+def _describe(item: CheckedVariant, module: tuple[CacheEntry, str] | None) -> VariantArtefacts:
+    name, scope, patches = item.recipe.name, item.recipe.scope, item.patch_files
+    if module is None:
+        return VariantArtefacts(name=name, scope=scope, patches=patches, module_origin="built-in")
+    entry, file = module
     return VariantArtefacts(
-        name=item.recipe.name,
-        scope=item.recipe.scope,
-        patches=item.patch_files,
+        name=name,
+        scope=scope,
+        patches=patches,
         module_sha256=entry.sha256(file),
         module_origin="distribution" if item.build_scope is None else "built",
         compiler=entry.meta.facts.get("compiler"),

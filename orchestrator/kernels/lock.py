@@ -19,19 +19,28 @@ from orchestrator.errors import HostError
 from orchestrator.frozen import Frozen
 from orchestrator.kernels.build.guest_agent import agent_inputs
 from orchestrator.kernels.build.module import build_inputs
-from orchestrator.kernels.manifest import ArtefactManifest, Package, PatchFile, Sha256
+from orchestrator.kernels.manifest import (
+    ArtefactManifest,
+    BuiltKernel,
+    GivenKernel,
+    Package,
+    PatchFile,
+    Sha256,
+)
 from orchestrator.text.amounts import count_of
 
 Key = tuple[str | int, ...]
 
 
 class LockedBase(Frozen):
-    """A base kernel by its packages, and what is taken out of two of them."""
+    """A kernel by its packages, or by what it was built from, and checksums of what comes of that."""
 
     release: str
     kernel_sha256: Sha256 = Field(description="of what QEMU boots")
     busybox_sha256: Sha256
     packages: tuple[Package, ...]
+    built: BuiltKernel | None = None
+    given: GivenKernel | None = None
 
 
 class LockedVariant(Frozen):
@@ -83,6 +92,8 @@ def lock_of(manifests: Iterable[ArtefactManifest], version: str) -> Lock:
                 kernel_sha256=each.kernel_sha256,
                 busybox_sha256=each.busybox_sha256,
                 packages=each.packages,
+                built=each.built,
+                given=each.given,
             )
             for each in made
         },
@@ -153,7 +164,7 @@ def require_same_program(lock: Lock, version: str) -> None:
 
 
 def require_locked_files(base: str, lock: LockedBase, made: ArtefactManifest) -> None:
-    """HostError when what was taken out of the locked packages is not what the lock says."""
+    """HostError when what comes of what is locked is not what the lock says."""
     pairs = (
         ("kernel", lock.kernel_sha256, made.kernel_sha256),
         ("busybox", lock.busybox_sha256, made.busybox_sha256),
@@ -161,8 +172,8 @@ def require_locked_files(base: str, lock: LockedBase, made: ArtefactManifest) ->
     wrong = [f"{what}: SHA-256 {now}, locked {before}" for what, before, now in pairs if before != now]
     if wrong:
         raise HostError(
-            f"the files taken out of the packages of {base} are not those of the lock",
-            hint="was the lock edited, or made by another version of oomlab?",
+            f"kernel and busybox of {base} are not those of the lock",
+            hint="was the lock edited, or made by another version of oomlab, or built by another compiler?",
             evidence=wrong,
         )
 

@@ -30,27 +30,54 @@ class PatchFile(Frozen):
 
 
 class VariantArtefacts(Frozen):
-    """The module one variant runs, and where it came from."""
+    """The driver one variant runs, and where it came from."""
 
     name: str
     scope: str | None
     patches: tuple[PatchFile, ...] = ()
-    module_sha256: Sha256
-    module_origin: Literal["distribution", "built"] = Field(
+    module_sha256: Sha256 | None = None
+    module_origin: Literal["distribution", "built", "built-in"] = Field(
         description="'built' is also used for an unpatched variant that is compared with a patched one, "
-        "so that both come from the same compiler and differ by the patch alone"
+        "so that both come from the same compiler and differ by the patch alone. 'built-in': the kernel has"
+        " the driver in it, and no module is loaded"
     )
     compiler: str | None = Field(default=None, description="first line of the compiler's --version")
 
 
+class BuiltKernel(Frozen):
+    """What a kernel was built from, besides the packages that its source came in."""
+
+    tree: str = Field(description="what the scenario calls it: a package, a directory, a tarball")
+    version: str = Field(description="of the source: a package's, or what its Makefile says")
+    commit: str | None = Field(default=None, description="of a git repository")
+    dirty: bool = Field(default=False, description="the files were not those of the commit")
+    source_sha256: Sha256 = Field(description="of the tree without patches: its tarball, or all its files")
+    patches: tuple[PatchFile, ...] = Field(default=(), description="compiled into the kernel, in this order")
+    config: str = Field(description="what the scenario calls it, with page size and options")
+    config_sha256: Sha256 = Field(description="of the whole .config that was built")
+    compiler: str = Field(description="first line of the compiler's --version")
+
+
+class GivenKernel(Frozen):
+    """A kernel that somebody brought: its files, by content."""
+
+    image: str = Field(description="the file's name")
+    image_sha256: Sha256 = Field(description="of that file; `kernel_sha256` is of what was booted")
+    version: str | None = Field(default=None, description="the version string in it, if any")
+    initramfs_sha256: Sha256 | None = Field(default=None, description="of the initramfs that came with it")
+    modules_sha256: Sha256 | None = Field(default=None, description="of the modules that were taken from it")
+
+
 class ArtefactManifest(Frozen):
-    """Everything the guests of one base kernel are made of."""
+    """Everything the guests of one kernel are made of."""
 
     base: str
     arch: str
     release: str
     page_size_bytes: int
     packages: tuple[Package, ...]
+    built: BuiltKernel | None = Field(default=None, description="of a kernel that was built whole")
+    given: GivenKernel | None = Field(default=None, description="of a kernel that somebody brought")
     kernel_sha256: Sha256
     busybox_sha256: Sha256
     agent_sha256: Sha256

@@ -14,7 +14,7 @@ from orchestrator.bases import Base
 from orchestrator.errors import HostError
 from orchestrator.host.process import paste_ready
 from orchestrator.kernels import initramfs
-from orchestrator.kernels.base import HEADERS_FILE, IMAGE_FILE, KernelPlan
+from orchestrator.kernels.base import HEADERS_FILE, IMAGE_FILE, DriverPlace, KernelPlan, KernelRequest
 from orchestrator.kernels.build import guest_agent as agent
 from orchestrator.kernels.build import module, patch
 from orchestrator.kernels.build.module import ModuleRecipe
@@ -23,7 +23,7 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.images import cached_images
 from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.sources import source_of
-from orchestrator.kernels.variants import KernelGroup, VariantRecipe, by_kernel
+from orchestrator.kernels.variants import CheckedVariant, KernelGroup, VariantRecipe, by_kernel
 from orchestrator.paths import cache_dir, resource_dir
 
 
@@ -33,6 +33,7 @@ class PlannedImages:
 
     kernel: Path
     initramfs: Path
+    binder: DriverPlace
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,19 @@ def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
         request = group.request
         ready = cached_images(group)
         if ready is not None:
-            planned = PlannedImages(ready.kernel, ready.initramfs)
+            planned = PlannedImages(ready.kernel, ready.initramfs, ready.binder)
         else:
             directory = cache_dir() / "planned" / f"{_as_file(request.name)}-{request.arch.name}"
-            planned = PlannedImages(directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE)
-            commands += _commands(group, directory)
+            plan = source_of(request.base).plan(Cache(cache_dir()), request, directory)
+            binder: DriverPlace = "built-in" if plan.driver is None else "module"
+            planned = PlannedImages(directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE, binder)
+            commands += _commands(group, plan, directory)
         images |= {item.recipe.name: planned for item in group.variants}
     return ImagePlan(tuple(commands), images)
 
 
-def _commands(group: KernelGroup, directory: Path) -> list[str]:
+def _commands(group: KernelGroup, plan: KernelPlan, directory: Path) -> list[str]:
     request = group.request
-    plan = source_of(request.base).plan(Cache(cache_dir()), request, directory)
     compiler = _compiler(request.base, request.arch)
     root = directory / "root"
     lines = [paste_ready(["mkdir", "-p", root / "bin", root / "modules/common"]), *plan.kernel]
@@ -73,16 +75,22 @@ def _commands(group: KernelGroup, directory: Path) -> list[str]:
     if request.scope is not None:
         lines += plan.headers
     for item in group.variants:
-        driver = root / "modules" / item.recipe.name / BINDER.file
-        lines.append(paste_ready(["mkdir", "-p", driver.parent]))
-        if request.scope is None:
-            lines.append(plan.driver(driver))
-        else:
-            recipe = ModuleRecipe(item.recipe.name, request.base, request.arch, request.scope, item.patches)
-            lines += _build_lines(recipe, plan, compiler, directory, item.recipe.patches)
+        lines += _driver_lines(request, item, plan, compiler, directory)
     pack = f"find . -mindepth 1 -printf '%P\\0' | LC_ALL=C sort -z | {paste_ready(initramfs.CPIO)}"
     lines.append(f"cd {_quoted(root)} && {pack} >{_quoted(directory / initramfs.INITRAMFS_FILE)}")
     return lines
+
+
+def _driver_lines(
+    request: KernelRequest, item: CheckedVariant, plan: KernelPlan, compiler: Compiler, directory: Path
+) -> list[str]:
+    """One variant's module, if its driver is one."""
+    file = directory / "root/modules" / item.recipe.name / BINDER.file
+    made = [paste_ready(["mkdir", "-p", file.parent])]
+    if request.scope is None:
+        return [*made, plan.driver(file)] if plan.driver is not None else []
+    recipe = ModuleRecipe(item.recipe.name, request.base, request.arch, request.scope, item.patches)
+    return [*made, *_build_lines(recipe, plan, compiler, directory, item.recipe.patches)]
 
 
 def _build_lines(

@@ -56,7 +56,8 @@ def _facts(manifest: RunManifest) -> Iterator[tuple[str, str]]:
         checksums = {"kernel": artefacts.kernel_sha256, "agent": artefacts.agent_sha256}
         modules = {f"{each.name} (module)": each.module_sha256 for each in artefacts.variants}
         for name, checksum in chain(checksums.items(), modules.items()):
-            yield f"{base}.{name}", checksum[:_SHOWN_OF_A_CHECKSUM]
+            if checksum is not None:
+                yield f"{base}.{name}", checksum[:_SHOWN_OF_A_CHECKSUM]
 
 
 def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:

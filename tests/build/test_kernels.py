@@ -68,6 +68,7 @@ def test_the_shipped_patches_build_for_every_base(base: str, arch: str) -> None:
     cache = Cache(cache_dir())
     asked = {}
     for variant in manifest.variants:
+        assert variant.module_sha256 is not None
         entry = cache.find_file("module", BINDER.file, variant.module_sha256)
         assert entry is not None
         asked[variant.name] = any("kvmalloc" in name for name in undefined_symbols(entry.file(BINDER.file)))
