@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 from orchestrator.arch import Arch
+from orchestrator.bases import CONFIGS, ConfigSpec
 from orchestrator.kernels.build.config.fragment import (
     ConfigFragment,
     ConfigLine,
@@ -21,34 +21,12 @@ GUEST = "guest"
 """What guests need of any kernel: ours, apart from what a configuration is like."""
 
 
-class AskedConfig(Protocol):
-    """`bases.ConfigSpec`: one of ours, that of a base or the user's file, and what is set beyond it."""
-
-    @property
-    def name_or_path(self) -> str | Path:
-        """A name, or the file's path."""
-
-    @property
-    def page_size_bytes(self) -> int:
-        """The page size."""
-
-    @property
-    def options(self) -> tuple[tuple[str, str], ...]:
-        """Options by name, with their values as a .config has them."""
-
-
-def shipped_configs() -> tuple[str, ...]:
-    """The names of the shipped configurations, which may have further lines for one architecture."""
-    names = (path.stem for path in sorted(_directory().glob("*.config")))
-    return tuple(name for name in names if name != GUEST and "x86_64" not in name and "arm64" not in name)
-
-
-def is_shipped(config: AskedConfig) -> bool:
+def is_shipped(config: ConfigSpec) -> bool:
     """Whether it is one of ours, built up from tinyconfig; else a whole configuration is the start."""
-    return isinstance(config.name_or_path, str) and config.name_or_path in shipped_configs()
+    return config.name_or_path in CONFIGS
 
 
-def fragments_for(config: AskedConfig, arch: Arch) -> tuple[ConfigFragment, ...]:
+def fragments_for(config: ConfigSpec, arch: Arch) -> tuple[ConfigFragment, ...]:
     """What is set on top of tinyconfig, or on top of the whole configuration of a base or of the user.
 
     A later fragment counts more. A base's configuration gets what guests need, built in, so that it takes
@@ -70,7 +48,7 @@ def guest_needs(arch: Arch) -> tuple[ConfigLine, ...]:
     return tuple(merged((_shipped(GUEST), _shipped(f"{GUEST}-{arch.name}"))).values())
 
 
-def _asked(config: AskedConfig) -> ConfigFragment:
+def _asked(config: ConfigSpec) -> ConfigFragment:
     """The scenario's own options, checked: any of them may come from a stranger's file."""
     lines = []
     for option, value in config.options:
