@@ -117,12 +117,17 @@ class Woken(_Record):
 
 
 class ModuleLoaded(_Record):
-    """The variant's driver module was loaded, or why not."""
+    """The variant's driver module was loaded, or why not; a kernel with the driver built in has none.
+
+    `driver` and `device`: how binder and /dev/binder are there; older agents do not say it.
+    """
 
     event: Literal["module"]
     variant: str
     ok: bool
     errno: int
+    driver: Literal["module", "built-in", "none"] | None = None
+    device: Literal["devtmpfs", "mknod", "binderfs"] | None = None
 
 
 class BystandersStarted(_Record):

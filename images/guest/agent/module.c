@@ -7,14 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/binder.h"
+#include "agent/binder_device.h"
 #include "agent/emit.h"
 #include "agent/file.h"
-#include "agent/binder.h"
 
 #define COMMON "/modules/common"
 
@@ -88,39 +87,30 @@ bool module_load_common(const struct recipe *recipe)
 	return true;
 }
 
-/* devtmpfs makes the node itself; where it does not, the number is in /proc/misc. */
-static void make_node(void)
+/* A kernel that has the driver built in has no module of it. */
+static bool has_module(const char *variant, char *path, size_t size)
 {
-	char text[2048];
-	char *rest = text;
-
-	if (file_exists(BINDER_DEVICE) || file_read("/proc/misc", text, sizeof(text)) < 0)
-		return;
-	for (char *line; (line = strtok_r(rest, "\n", &rest));) {
-		unsigned minor_number;
-		char name[64];
-
-		if (sscanf(line, "%u %63s", &minor_number, name) == 2 && !strcmp(name, "binder"))
-			mknod(BINDER_DEVICE, S_IFCHR | 0600, makedev(10, minor_number));
-	}
+	snprintf(path, size, "/modules/%s/binder_linux.ko", variant);
+	return file_exists(path);
 }
 
 bool module_load_variant(const char *variant)
 {
 	char path[256];
-	int error;
+	bool is_module = has_module(variant, path, sizeof(path));
+	int error = is_module ? module_load(path, "devices=binder") : 0;
+	const char *device = error ? NULL : binder_device_make();
 
-	snprintf(path, sizeof(path), "/modules/%s/binder_linux.ko", variant);
-	error = module_load(path, "devices=binder");
 	emit_begin("module");
 	emit_text("variant", variant);
 	emit_flag("ok", error == 0);
 	emit_number("errno", error);
+	emit_text("driver", is_module ? "module" : device ? "built-in" : "none");
+	if (device)
+		emit_text("device", device);
 	emit_end();
 	if (error)
 		emit_error("module", error, path);
-	else
-		make_node();
 	return error == 0;
 }
 

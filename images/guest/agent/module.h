@@ -13,7 +13,7 @@ int module_load(const char *path, const char *parameters);
 /* Loads those of /modules/common that the recipe needs, in the listed order; false: told. */
 bool module_load_common(const struct recipe *recipe);
 
-/* Loads the variant and makes /dev/binder; false: told. */
+/* Loads the variant, unless the kernel has the driver built in, and makes /dev/binder; false: told. */
 bool module_load_variant(const char *variant);
 
 /* Opens /dev/binder once: it may be there and have no driver behind it. False: told. */
