@@ -45,12 +45,15 @@ class DebianPackages:
     """A kernel as Debian packages it: a series and, by architecture, Debian's name of its flavour.
 
     `origins` are tried in order. Older releases come first: newer hosts can run their build tools, so
-    that hosts of all releases agree on a version.
+    that hosts of all releases agree on a version. Without a series it is whatever its suite has now.
+    A kernel that is `shipped` is one to be run as it is: where what modules are built with is missing
+    or does not run on this host, it can be had all the same.
     """
 
     series: str
     flavours: dict[ArchName, str] = field(hash=False)
     origins: tuple[Origin, ...]
+    shipped: bool = False
 
     @property
     def archs(self) -> tuple[ArchName, ...]:
@@ -59,8 +62,18 @@ class DebianPackages:
 
     @property
     def source_name(self) -> str:
-        """The package with the kernel's source."""
-        return f"linux-source-{self.series}"
+        """The package with the kernel's source; without a series the meta package that depends on it."""
+        return f"linux-source-{self.series}" if self.series else "linux-source"
+
+    def source_package(self, release: str) -> str:
+        """The package with the source of the kernel of this release: `6.12.118+deb13-arm64`."""
+        series = self.series or ".".join(release.split(".")[:2])
+        return f"linux-source-{series}"
+
+    @property
+    def image_prefix(self) -> str:
+        """What the names of its images begin with, before their flavours and versions."""
+        return f"linux-image-{self.series}." if self.series else "linux-image-"
 
     def meta_package(self, part: str, arch: Arch, origin: Origin) -> str:
         """The meta package that names the newest `part` ("image" or "headers")."""
@@ -181,11 +194,14 @@ class Base:
         return self.made_from.source_name
 
 
+_EVERYWHERE: dict[ArchName, str] = {"arm64": "arm64", "x86_64": "amd64"}
 _BOOKWORM = ("bookworm", "bookworm-updates", "bookworm-security")
 _IN_BOOKWORM = Origin("bookworm", "bookworm", _BOOKWORM)
 _IN_BOOKWORM_SECURITY = Origin("bookworm-security", "bookworm", _BOOKWORM, named=True)
 _IN_TRIXIE = Origin("trixie", "trixie", ("trixie", "trixie-updates", "trixie-security"))
 _IN_BACKPORTS = Origin("bookworm-backports", "bookworm-backports", ("bookworm", "bookworm-backports"))
+_TESTING = Origin("testing", "testing", ("testing",))
+_SID = Origin("sid", "sid", ("sid",))
 _OF_6_12 = (_IN_BOOKWORM_SECURITY, _IN_TRIXIE, _IN_BACKPORTS)
 
 BASES = {
@@ -194,17 +210,35 @@ BASES = {
         Base(
             "debian-6.1",
             page_size_bytes=4 * KIB,
-            made_from=DebianPackages("6.1", {"arm64": "arm64", "x86_64": "amd64"}, (_IN_BOOKWORM,)),
+            made_from=DebianPackages("6.1", _EVERYWHERE, (_IN_BOOKWORM,)),
         ),
         Base(
             "debian-6.12",
             page_size_bytes=4 * KIB,
-            made_from=DebianPackages("6.12", {"arm64": "arm64", "x86_64": "amd64"}, _OF_6_12),
+            made_from=DebianPackages("6.12", _EVERYWHERE, _OF_6_12),
         ),
         Base(
             "debian-6.12-16k",
             page_size_bytes=16 * KIB,
             made_from=DebianPackages("6.12", {"arm64": "arm64-16k"}, _OF_6_12),
+        ),
+        Base(
+            "debian-13",
+            page_size_bytes=4 * KIB,
+            made_from=DebianPackages("6.12", _EVERYWHERE, (_IN_TRIXIE,), shipped=True),
+            compiler_major=14,
+        ),
+        Base(
+            "debian-testing",
+            page_size_bytes=4 * KIB,
+            made_from=DebianPackages("", _EVERYWHERE, (_TESTING,), shipped=True),
+            compiler_major=16,
+        ),
+        Base(
+            "debian-sid",
+            page_size_bytes=4 * KIB,
+            made_from=DebianPackages("", _EVERYWHERE, (_SID,), shipped=True),
+            compiler_major=16,
         ),
     )
 }
@@ -242,7 +276,7 @@ def unlisted_bases(made: Iterable[SourceBuild | GivenImage]) -> dict[SourceBuild
 
 
 def peculiarities() -> str:
-    """Which bases have other pages than 4 KiB, or do not exist for every architecture; "" for none."""
+    """Which bases have other pages than 4 KiB, are not always the same, or are of some architectures only."""
     return "; ".join(
         f"`{base.name}` {' and '.join(said)}" for base in BASES.values() if (said := tuple(_peculiar(base)))
     )
@@ -251,6 +285,8 @@ def peculiarities() -> str:
 def _peculiar(base: Base) -> Iterator[str]:
     if base.page_size_bytes != USUAL_PAGE_BYTES:
         yield f"has {base.page_size_bytes // KIB} KiB pages"
+    if isinstance(base.made_from, DebianPackages) and not base.made_from.series:
+        yield "is the newest kernel of its suite"
     if len(base.archs) < len(ARCHS):
         yield f"exists for {', '.join(base.archs)} only"
 

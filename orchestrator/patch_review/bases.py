@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.arch import ARCHS, Arch
-from orchestrator.bases import BASES, Base
+from orchestrator.bases import BASES, Base, DebianPackages
 from orchestrator.errors import HostError, InputError, OomlabError
 from orchestrator.host.programs import Need, Stage, needs_of, require
 from orchestrator.kernels.base import KernelRequest, Progress, SourceTree
@@ -67,12 +67,17 @@ def load_sources(cache: Cache, arch_name: str, progress: Progress) -> tuple[list
 
 
 def _bases(arch_name: str) -> list[Base]:
-    """The bases of an architecture; of those that share a source package the first."""
+    """The bases of an architecture that patches are for; of those that share a source package the first."""
     first: dict[str, Base] = {}
     for base in BASES.values():
-        if arch_name in base.archs:
+        if arch_name in base.archs and not _is_shipped(base):
             first.setdefault(base.source_name, base)
     return list(first.values())
+
+
+def _is_shipped(base: Base) -> bool:
+    """Whether its kernels are run as they are: their source is large, and a different one every week."""
+    return isinstance(base.made_from, DebianPackages) and base.made_from.shipped
 
 
 def _needs(cache: Cache, bases: Sequence[Base], arch: Arch) -> tuple[Need, ...]:

@@ -270,4 +270,4 @@ def test_a_kernel_package_without_the_driver_is_told(tmp_path: Path) -> None:
     deb = tmp_path / "bare.deb"
     run(["dpkg-deb", "--build", root, deb], deadline=Deadline.after(30, "packing"))
     with pytest.raises(HostError, match=r"bare\.deb has no module binder_linux"):
-        unpack_kernel(deb, tmp_path)
+        unpack_kernel([deb], tmp_path)

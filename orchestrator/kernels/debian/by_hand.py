@@ -41,9 +41,13 @@ def _fetch_lines(
     origin = resolved.origin(request.base) if resolved else shipped.origins[0]
     apt = open_apt(cache.root, origin, arch, arch.debian)
     debs, target = shlex.quote(str(directory / "debs")), shlex.quote(str(directory))
+    # Releases differ in where their packages have things; what is looked into has to be there.
+    places = [
+        directory / place for place in ("debs", "boot", "bin", "usr/bin", "lib/modules", "usr/lib/modules")
+    ]
     download = paste_ready(apt.command("apt-get", "download", *_packages(request, resolved, origin)))
     return [
-        f"mkdir -p {debs}",
+        paste_ready(["mkdir", "-p", *places]),
         paste_ready(apt.command("apt-get", "update")),
         f"cd {debs} && {download}",
         f'for deb in {debs}/*.deb; do dpkg-deb -x "$deb" {target}; done',
@@ -51,7 +55,7 @@ def _fetch_lines(
 
 
 def _packages(request: KernelRequest, resolved: ResolvedBase | None, origin: Origin) -> Sequence[str]:
-    if resolved is not None:
+    if resolved is not None and (request.scope is None or resolved.builds_modules):
         parts = fetch.parts_of(resolved, request.scope)
         return [apt_name(package) for part in parts for package in part.packages]
     shipped, arch = packages_of(request.base), request.arch
@@ -70,9 +74,9 @@ def _kernel_lines(directory: Path) -> list[str]:
     here, modules = shlex.quote(str(directory)), shlex.quote(str(directory / "root/modules/common"))
     names = " -o ".join(f"-name '{name}.ko*'" for name in COMMON_MODULES)
     return [
-        f"cp {here}/boot/vmlinuz-* {here}/{IMAGE_FILE}",
-        f"cp {here}/bin/busybox {here}/root/bin/",
-        f"find {here}/lib/modules \\( {names} \\) -exec cp {{}} {modules} \\;",
+        f"find {here}/boot {here}/usr/lib/modules -name 'vmlinuz*' -exec cp {{}} {here}/{IMAGE_FILE} \\;",
+        f"find {here}/bin {here}/usr/bin -name busybox -exec cp {{}} {here}/root/bin/ \\;",
+        f"find {here}/lib/modules {here}/usr/lib/modules \\( {names} \\) -exec cp {{}} {modules} \\;",
         f"find {modules} -name '*.xz' -exec unxz {{}} +",
         f"cd {modules} && for name in {' '.join(COMMON_MODULES)}; do ls $name.ko; done >order",
     ]
@@ -92,8 +96,9 @@ def _headers_lines(directory: Path) -> list[str]:
 
 def _driver_line(directory: Path, target: Path) -> str:
     """The driver as it is shipped: packed by xz, or not."""
-    found = f"{shlex.quote(str(directory))}/lib/modules/*/kernel/{BINDER.scope}/{BINDER.file}"
-    return f"xz -dcf {found}* >{shlex.quote(str(target))}"
+    here = shlex.quote(str(directory))
+    found = f"find {here}/lib/modules {here}/usr/lib/modules -name '{BINDER.file}*'"
+    return f"{found} -exec xz -dcf {{}} \\; >{shlex.quote(str(target))}"
 
 
 def _source_line(directory: Path, scope: str | None, tree: Path) -> str:

@@ -20,7 +20,7 @@ from orchestrator.kernels.cache import Cache, CacheEntry, Make
 from orchestrator.kernels.debian import unpack
 from orchestrator.kernels.debian.apt import Apt, ArchiveMovedOn, deb_file_name, host_architecture, open_apt
 from orchestrator.kernels.debian.origins import BaseSearch
-from orchestrator.kernels.debian.resolve import ResolvedBase, host_libc
+from orchestrator.kernels.debian.resolve import ResolvedBase, host_libc, packages_of
 from orchestrator.kernels.manifest import Package
 from orchestrator.kernels.modules import guest_modules
 from orchestrator.kernels.verified import file_sha256
@@ -63,11 +63,12 @@ def parts_of(resolved: ResolvedBase, scope: str | None) -> tuple[Part, ...]:
         {
             "format": _FORMAT,
             "deb": resolved.image.sha256,
+            **({"parts": [package.sha256 for package in resolved.parts]} if resolved.parts else {}),
             "modules": guest_modules(),
             **({"bzimage": "unpacked"} if resolved.arch == "x86_64" else {}),
         },
-        (resolved.image,),
-        lambda debs, directory: unpack.unpack_kernel(debs[0], directory),
+        resolved.images,
+        unpack.unpack_kernel,
     )
     busybox = Part(
         "busybox",
@@ -78,6 +79,14 @@ def parts_of(resolved: ResolvedBase, scope: str | None) -> tuple[Part, ...]:
     )
     if scope is None:
         return (kernel, busybox)
+    return (kernel, busybox, *_build_parts(resolved, scope))
+
+
+def _build_parts(resolved: ResolvedBase, scope: str) -> tuple[Part, Part]:
+    """What modules are built with, and from."""
+    package = resolved.source
+    assert package is not None
+    release = resolved.release
     headers = Part(
         "headers",
         f"headers {release}",
@@ -87,16 +96,18 @@ def parts_of(resolved: ResolvedBase, scope: str | None) -> tuple[Part, ...]:
     )
     source = Part(
         "source",
-        f"{scope} of {resolved.source.name} {resolved.source.version}",
-        {"format": _FORMAT, "deb": resolved.source.sha256, "scope": scope},
-        (resolved.source,),
+        f"{scope} of {package.name} {package.version}",
+        {"format": _FORMAT, "deb": package.sha256, "scope": scope},
+        (package,),
         lambda debs, directory: unpack.unpack_source(debs[0], scope, directory),
     )
-    return (kernel, busybox, headers, source)
+    return headers, source
 
 
 def find_base(cache: Cache, resolved: ResolvedBase, scope: str | None) -> FetchedBase | None:
     """The base when every part is in the cache; starts no process and needs no network."""
+    if scope is not None and not resolved.builds_modules:
+        return None
     entries = {part.kind: cache.find(part.kind, part.recipe) for part in parts_of(resolved, scope)}
     if None in entries.values():
         return None
@@ -111,6 +122,8 @@ def find_base(cache: Cache, resolved: ResolvedBase, scope: str | None) -> Fetche
 
 def find_source(cache: Cache, resolved: ResolvedBase, scope: str) -> CacheEntry | None:
     """The source of a scope alone, whatever else of the base is in the cache."""
+    if not resolved.builds_modules:
+        return None
     part = next(part for part in parts_of(resolved, scope) if part.kind == "source")
     return cache.find(part.kind, part.recipe)
 
@@ -187,14 +200,20 @@ class _Fetch:
 
     def attempt(self) -> FetchedBase:
         """The base by the recorded version, or by the newest; ArchiveMovedOn when that is gone."""
-        resolved = None if self.start_over else recorded_base(self.cache, self.base, self.arch)
+        resolved = None if self.start_over else self._recorded()
         found = find_base(self.cache, resolved, self.scope) if resolved else None
         if found is not None:  # another run was faster
             return found
         self.progress(f"{self.base.name} {self.arch.name}: looking for packages")
         if resolved is None:
             search = BaseSearch(
-                self.base, self.arch, self.host_architecture, host_libc(), self._open, afresh=self.start_over
+                self.base,
+                self.arch,
+                self.host_architecture,
+                host_libc(),
+                self._open,
+                afresh=self.start_over,
+                image_alone=self.scope is None and packages_of(self.base).shipped,
             )
             resolved = search.find()
         else:
@@ -202,6 +221,12 @@ class _Fetch:
         found = self._download(resolved)
         _write_record(self.cache, _record_path(self.cache, self.base, self.arch), resolved)
         return found
+
+    def _recorded(self) -> ResolvedBase | None:
+        """What was chosen before, unless it lacks what is to be built with."""
+        resolved = recorded_base(self.cache, self.base, self.arch)
+        usable = resolved is not None and (self.scope is None or resolved.builds_modules)
+        return resolved if usable else None
 
     def _open(self, origin: Origin) -> Apt:
         return open_apt(self.cache.root, origin, self.arch, self.host_architecture)

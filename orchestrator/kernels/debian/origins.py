@@ -14,6 +14,8 @@ from orchestrator.kernels.debian.apt import INDEX_MAX_AGE_S, IndexRecord, Packag
 from orchestrator.kernels.debian.resolve import BaseMissing, ResolvedBase, Version, packages_of, resolve
 from orchestrator.kernels.debian.sources import MIRROR_VARIABLE
 
+_BUILD = "build it: a base can be `{source: linux-source, suite: SUITE, config: small}`"
+
 
 class Index(Protocol):
     """The package lists of an origin; `kernels.debian.apt.Apt` is one."""
@@ -29,7 +31,10 @@ class Index(Protocol):
 
 @dataclass(frozen=True)
 class BaseSearch:
-    """One base that is looked for on this host. `afresh`: trust no index that was fetched before."""
+    """One base that is looked for on this host. `afresh`: trust no index that was fetched before.
+
+    `image_alone`: nothing is to be built for it.
+    """
 
     base: Base
     arch: Arch
@@ -37,6 +42,7 @@ class BaseSearch:
     libc: Version
     open_index: Callable[[Origin], Index]
     afresh: bool = False
+    image_alone: bool = False
 
     def find(self) -> ResolvedBase:
         """The newest complete packages of the first origin that has some.
@@ -53,7 +59,17 @@ class BaseSearch:
                 looked += missing.evidence
             except BaseMissing as missing:
                 looked += missing.evidence
-        raise HostError(
+        raise self._not_found(looked)
+
+    def _not_found(self, looked: Sequence[str]) -> HostError:
+        shipped = packages_of(self.base)
+        if shipped.shipped and not self.image_alone:
+            return HostError(
+                f"no module can be built for {self.base.name} on this host",
+                hint=f"it runs as it is, without scope and patches; to change such a kernel, {_BUILD}",
+                evidence=looked,
+            )
+        return HostError(
             f"{self.base.name} for {self.arch.name} is in no package source of this host",
             hint=f"{_hint(self.base)}, or name a mirror that has one of them ({MIRROR_VARIABLE})",
             evidence=looked,
@@ -72,7 +88,15 @@ class BaseSearch:
 
     def _resolve(self, index: Index, origin: Origin) -> ResolvedBase:
         try:
-            return resolve(self.base, self.arch, origin, self.host_architecture, index.show, self.libc)
+            return resolve(
+                self.base,
+                self.arch,
+                origin,
+                self.host_architecture,
+                index.show,
+                self.libc,
+                image_alone=self.image_alone,
+            )
         except BaseMissing as missing:
             places = [f"  {source.place}" for source in index.sources]
             raise BaseMissing(missing.message, evidence=[*missing.evidence, "looked in", *places]) from None

@@ -42,6 +42,7 @@ from orchestrator.kernels.manifest import Package
 _UNKNOWN = ""
 """The checksum of a package that is wanted by its version alone."""
 _HEADER_PACKAGES = 3
+_PARTS = ("linux-base-", "linux-binary-", "linux-modules-")
 
 
 class DownloadableIndex(Index, Protocol):
@@ -54,7 +55,7 @@ class DownloadableIndex(Index, Protocol):
 def recorded_packages(base: str, arch: str, release: str, packages: Sequence[Package]) -> ResolvedBase:
     """A record's list of packages by what each is for; InputError when one is lacking.
 
-    A record of kernels as they were shipped names neither headers nor source: they stand empty then.
+    A record of kernels as they were shipped names neither headers nor source.
     """
 
     def pick(prefix: str, suffix: str = "") -> list[Package]:
@@ -62,6 +63,7 @@ def recorded_packages(base: str, arch: str, release: str, packages: Sequence[Pac
 
     image, busybox, source = pick("linux-image-"), pick(BUSYBOX), pick("linux-source-")
     headers = [*pick("linux-headers-"), *pick("linux-kbuild-")]
+    parts = [each for prefix in _PARTS for each in pick(prefix)]
     fits = len(image) == len(busybox) == 1 and (len(source), len(headers)) in ((0, 0), (1, _HEADER_PACKAGES))
     if not fits:
         names = ", ".join(package.name for package in packages) or "none"
@@ -71,8 +73,9 @@ def recorded_packages(base: str, arch: str, release: str, packages: Sequence[Pac
         arch=arch,
         release=release,
         image=image[0],
+        parts=tuple(parts),
         headers=tuple(headers),
-        source=source[0] if source else image[0],
+        source=source[0] if source else None,
         busybox=busybox[0],
     )
 

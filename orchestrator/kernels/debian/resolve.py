@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from orchestrator.arch import Arch
 from orchestrator.bases import Base, DebianPackages, Origin
@@ -27,7 +28,9 @@ class BaseMissing(HostError):
 class ResolvedBase(Frozen):
     """The packages of one base kernel, all of the same version where they must be.
 
-    `suite` says by which of the base's origins they were found.
+    `suite` says by which of the base's origins they were found. `parts` are what an image is divided into
+    from Linux 6.18 on: base, binary and modules. A kernel that is to be run as it is shipped may be
+    without headers and source.
     """
 
     base: str
@@ -35,14 +38,26 @@ class ResolvedBase(Frozen):
     release: str
     suite: str = ""
     image: Package
+    parts: tuple[Package, ...] = ()
     headers: tuple[Package, ...]
-    source: Package
+    source: Package | None = None
     busybox: Package
 
     @property
     def packages(self) -> tuple[Package, ...]:
         """All of them."""
-        return (self.image, *self.headers, self.source, self.busybox)
+        source = () if self.source is None else (self.source,)
+        return (self.image, *self.parts, *self.headers, *source, self.busybox)
+
+    @property
+    def images(self) -> tuple[Package, ...]:
+        """What the kernel itself is unpacked from."""
+        return (self.image, *self.parts)
+
+    @property
+    def builds_modules(self) -> bool:
+        """Whether what modules are built from and with is there."""
+        return self.source is not None
 
     def origin(self, base: Base) -> Origin:
         """The origin of `base` that these packages come from; records of older versions name none."""
@@ -62,69 +77,130 @@ def host_libc() -> Version:
 
 
 def resolve(
-    base: Base, arch: Arch, origin: Origin, host_architecture: str, show: Show, libc: Version = ()
+    base: Base,
+    arch: Arch,
+    origin: Origin,
+    host_architecture: str,
+    show: Show,
+    libc: Version = (),
+    *,
+    image_alone: bool = False,
 ) -> ResolvedBase:
     """The newest version of `base` whose image, headers and source are all in the archive.
 
     The signed image follows the source package by hours or days, so the newest image and the newest
     source need not match: then an older pair that does is taken. The build tools have to run on this
-    host: with its `libc` (empty takes any). Raises BaseMissing when there is no such version.
+    host: with its `libc` (empty takes any). With `image_alone` the newest image will do without the rest.
+    Raises BaseMissing when there is no such version.
     """
-    name = f"{packages_of(base).meta_package('image', arch, origin)}:{arch.debian}"
+    shipped = packages_of(base)
+    name = f"{shipped.meta_package('image', arch, origin)}:{arch.debian}"
     lacks: list[str] = []
     for meta in show([name]):
-        image_name, version = _exact_dependency(meta.depends, f"linux-image-{packages_of(base).series}.")
+        image_name, version = _exact_dependency(meta.depends, shipped.image_prefix)
         if not image_name:
             continue
-        release = image_name.removeprefix("linux-image-")
-        found = _resolve_version(base, arch, host_architecture, show, release, version, libc)
-        if isinstance(found, ResolvedBase):
-            return found.model_copy(update={"suite": origin.suite})
+        index = _Index(
+            shipped, arch, host_architecture, show, image_name.removeprefix("linux-image-"), version
+        )
+        found = index.image()
+        if isinstance(found, _Image):
+            built = index.module_tree(libc)
+            if not isinstance(built, str):
+                return _resolved(base, arch, origin, index.release, found, *built)
+            if image_alone:
+                return _resolved(base, arch, origin, index.release, found)
+            found = built
         lacks.append(f"{image_name} {version} is there, {found}")
     raise BaseMissing(
         f"no complete set of packages of {base.name} for {arch.name}",
-        evidence=lacks or [f"no {name} of {packages_of(base).series}"],
+        evidence=lacks or [f"no {name}{f' of {shipped.series}' if shipped.series else ''}"],
     )
 
 
-def _resolve_version(
-    base: Base, arch: Arch, host: str, show: Show, release: str, version: str, libc: Version
-) -> ResolvedBase | str:
-    """The packages of one version, or what stands against it."""
-    headers_name = f"linux-headers-{release}"
-    guest = [f"{name}:{arch.debian}" for name in (f"linux-image-{release}", headers_name, BUSYBOX)]
-    records = show([*guest, packages_of(base).source_name])
-    image = _pick(records, f"linux-image-{release}", version)
-    headers = _pick(records, headers_name, version)
-    source = _pick(records, packages_of(base).source_name, version)
-    busybox = _pick(records, BUSYBOX, None)
-    if image is None or headers is None or source is None or busybox is None:
-        found = {
-            "image": image,
-            headers_name: headers,
-            packages_of(base).source_name: source,
-            BUSYBOX: busybox,
-        }
-        return f"but not its {', '.join(name for name, record in found.items() if record is None)}"
-    common_name = _dependency(headers.depends, r"linux-headers-\S+-common\S*")
-    kbuild_name = _dependency(headers.depends, r"linux-kbuild-\S+")
-    more = show([common_name, f"{kbuild_name}:{host}"])
-    common = _pick(more, common_name, version)
-    kbuild = _pick(more, kbuild_name, version)
-    if common is None or kbuild is None:
-        return f"but not its {common_name if common is None else kbuild_name}"
-    needed = _needed_libc(kbuild.depends)
-    if libc and needed > libc:
-        return f"but {kbuild_name} needs libc6 {_dotted(needed)}, and this host has {_dotted(libc)}"
+@dataclass(frozen=True)
+class _Image:
+    image: Package
+    parts: tuple[Package, ...]
+    busybox: Package
+
+
+def _resolved(
+    base: Base,
+    arch: Arch,
+    origin: Origin,
+    release: str,
+    kernel: _Image,
+    headers: tuple[Package, ...] = (),
+    source: Package | None = None,
+) -> ResolvedBase:
     return ResolvedBase(
         base=base.name,
         arch=arch.name,
         release=release,
-        image=image.package,
-        headers=(headers.package, common.package, kbuild.package),
-        source=source.package,
-        busybox=busybox.package,
+        suite=origin.suite,
+        image=kernel.image,
+        parts=kernel.parts,
+        headers=headers,
+        source=source,
+        busybox=kernel.busybox,
     )
+
+
+@dataclass(frozen=True)
+class _Index:
+    """What an index has of one version of a kernel."""
+
+    shipped: DebianPackages
+    arch: Arch
+    host: str
+    show: Show
+    release: str
+    version: str
+
+    def image(self) -> _Image | str:
+        """What the kernel is unpacked from, or what of it is missing."""
+        name = f"linux-image-{self.release}"
+        records = self.show([f"{each}:{self.arch.debian}" for each in (name, BUSYBOX)])
+        image, busybox = _pick(records, name, self.version), _pick(records, BUSYBOX, None)
+        if image is None or busybox is None:
+            return _without({"image": image, BUSYBOX: busybox})
+        names = _parts(image.depends, self.release, self.version)
+        found = {part: _pick(self.show([f"{part}:{self.arch.debian}"]), part, self.version) for part in names}
+        parts = tuple(record.package for record in found.values() if record is not None)
+        if len(parts) < len(found):
+            return _without(found)
+        return _Image(image.package, parts, busybox.package)
+
+    def module_tree(self, libc: Version) -> tuple[tuple[Package, ...], Package] | str:
+        """Headers and source, or what stands against building with them here."""
+        headers_name, source_name = f"linux-headers-{self.release}", self.shipped.source_package(self.release)
+        records = self.show([f"{headers_name}:{self.arch.debian}", source_name])
+        headers = _pick(records, headers_name, self.version)
+        source = _pick(records, source_name, self.version)
+        if headers is None or source is None:
+            return _without({headers_name: headers, source_name: source})
+        common_name = _dependency(headers.depends, r"linux-headers-\S+-common\S*")
+        kbuild_name = _dependency(headers.depends, r"linux-kbuild-\S+")
+        more = self.show([common_name, f"{kbuild_name}:{self.host}"])
+        common = _pick(more, common_name, self.version)
+        kbuild = _pick(more, kbuild_name, self.version)
+        if common is None or kbuild is None:
+            return f"but not its {common_name if common is None else kbuild_name}"
+        needed = _needed_libc(kbuild.depends)
+        if libc and needed > libc:
+            return f"but {kbuild_name} needs libc6 {_dotted(needed)}, and this host has {_dotted(libc)}"
+        return (headers.package, common.package, kbuild.package), source.package
+
+
+def _without(found: Mapping[str, IndexRecord | None]) -> str:
+    return f"but not its {', '.join(name for name, record in found.items() if record is None)}"
+
+
+def _parts(depends: str, release: str, version: str) -> list[str]:
+    """The packages that an image is divided into: what it needs of its own release, in its own version."""
+    pattern = rf"(?:^|[\s,])(linux-\S+-{re.escape(release)}) \(= {re.escape(version)}\)"
+    return re.findall(pattern, depends)
 
 
 def _needed_libc(depends: str) -> Version:
@@ -158,5 +234,5 @@ def _dependency(depends: str, pattern: str) -> str:
 
 def _exact_dependency(depends: str, prefix: str) -> tuple[str, str]:
     """Name and version of `NAME (= VERSION)`, as meta packages depend on what they stand for; or nothing."""
-    match = re.search(rf"({re.escape(prefix)}\S+) \(= ([^)]+)\)", depends)
+    match = re.search(rf"({re.escape(prefix)}\d\S*) \(= ([^)]+)\)", depends)
     return (match[1], match[2]) if match else ("", "")

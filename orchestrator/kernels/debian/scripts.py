@@ -15,6 +15,7 @@ from orchestrator.kernels.debian.apt import host_architecture, open_apt
 from orchestrator.kernels.debian.fetch import downloading, fetch_lock, verified
 from orchestrator.kernels.debian.resolve import ResolvedBase
 from orchestrator.kernels.debian.unpack import source_archive
+from orchestrator.kernels.manifest import Package
 
 _FORMAT = 1
 _OBTAIN_S = 1800.0
@@ -26,7 +27,7 @@ def obtain_scripts(
     cache: Cache, request: KernelRequest, resolved: ResolvedBase, names: Sequence[str], progress: Progress
 ) -> CacheEntry:
     """These files from the cache, or out of the source package; HostError when that is gone."""
-    package = resolved.source
+    package = _source(resolved)
     recipe = {"format": _FORMAT, "deb": package.sha256, "files": list(names)}
     found = cache.find("checkpatch", recipe)
     if found is not None:
@@ -51,8 +52,13 @@ def _download(cache: Cache, request: KernelRequest, resolved: ResolvedBase, scra
     apt = open_apt(cache.root, origin, request.arch, host_architecture())
     with cache.lock(fetch_lock(request.arch.name), Deadline.after(_OBTAIN_S, "another download")):
         apt.update()
-        apt.download([resolved.source], scratch)
-    return verified(scratch, resolved.source)
+        apt.download([_source(resolved)], scratch)
+    return verified(scratch, _source(resolved))
+
+
+def _source(resolved: ResolvedBase) -> Package:
+    assert resolved.source is not None
+    return resolved.source
 
 
 def _unpack(deb: Path, names: Sequence[str], directory: Path) -> None:

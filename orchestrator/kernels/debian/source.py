@@ -79,7 +79,7 @@ def _kernel(cache: Cache, request: KernelRequest, fetched: FetchedBase) -> Kerne
         page_size_bytes=request.base.page_size_bytes,
         image=fetched.kernel,
         busybox=fetched.busybox,
-        packages=resolved.packages if built else (resolved.image, resolved.busybox),
+        packages=resolved.packages if built else (*resolved.images, resolved.busybox),
         modules=_module_tree(cache, request, fetched) if built else None,
     )
 
@@ -88,6 +88,7 @@ def _module_tree(cache: Cache, request: KernelRequest, fetched: FetchedBase) -> 
     assert fetched.source is not None
     assert fetched.headers is not None
     resolved = fetched.resolved
+    assert resolved.source is not None
     debs = [fetched.headers.file(name) for name in fetched.headers.meta.files]
     return ModuleTree(
         source=_source(cache, request, resolved, fetched.source),
@@ -100,6 +101,7 @@ def _module_tree(cache: Cache, request: KernelRequest, fetched: FetchedBase) -> 
 
 
 def _source(cache: Cache, request: KernelRequest, resolved: ResolvedBase, entry: CacheEntry) -> SourceTree:
+    assert resolved.source is not None
     return SourceTree(
         entry.path,
         f"{resolved.source.name} {resolved.source.version}",

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -24,6 +25,8 @@ _LIKELY = (
     *(f"{scope}/" for scope in DRIVERS), "drivers/block/null_blk/", "drivers/block/zram/",
     "crypto/", "fs/configfs/", "lib/", "mm/",
 )  # fmt: skip
+_IMAGE_OR_CONFIG = re.compile(r"boot/(vmlinuz|config)-[^/]+|usr/lib/modules/[^/]+/(vmlinuz|config)")
+"""Where they are, and where they are from Linux 6.18 on."""
 _UNPACK_S = 300.0
 
 
@@ -43,20 +46,21 @@ def deb_members(deb: Path) -> Iterator[tarfile.TarFile]:
             raise HostError(f"cannot read the package {deb.name}: {error}") from error
 
 
-def unpack_kernel(deb: Path, directory: Path) -> dict[str, str]:
-    """`vmlinuz`, `config`, `modules/*.ko` and their load order out of an image package.
+def unpack_kernel(debs: Sequence[Path], directory: Path) -> dict[str, str]:
+    """`vmlinuz`, `config`, `modules/*.ko` and their load order out of an image package, or of its parts.
 
     `vmlinuz` is what QEMU is to start: a bzImage is unpacked if it can be.
     Returns the facts of the entry. HostError when the kernel lacks the driver under test.
     """
-    contents, builtin = _read_kernel(deb, frozenset())
+    contents, builtin = _read_kernel(debs, frozenset())
     order, missing = _order(contents, builtin)
     if missing:
-        more, _ = _read_kernel(deb, frozenset(missing))
+        more, _ = _read_kernel(debs, frozenset(missing))
         contents |= more
         order, missing = _order(contents, builtin)
     if missing:
-        raise HostError(f"{deb.name} has no module {', '.join(sorted(missing))}")
+        names = ", ".join(deb.name for deb in debs)
+        raise HostError(f"{names} has no module {', '.join(sorted(missing))}")
     modules = directory / MODULES
     modules.mkdir()
     for path, content in contents.items():
@@ -90,20 +94,21 @@ class _LazyDependencies(dict[str, tuple[str, ...]]):
         return kmod.depends(kmod.decompress(path, self._contents[path]))
 
 
-def _read_kernel(deb: Path, extra_modules: frozenset[str]) -> tuple[dict[str, bytes], set[str]]:
+def _read_kernel(debs: Sequence[Path], extra_modules: frozenset[str]) -> tuple[dict[str, bytes], set[str]]:
     """Paths and contents of image, config and modules that may be needed; names of built-in modules."""
     contents: dict[str, bytes] = {}
     builtin: set[str] = set()
-    deadline = Deadline.after(_UNPACK_S, f"unpacking {deb.name}")
-    with deb_members(deb) as archive:
-        for member in archive:
-            deadline.check()
-            path = member.name.removeprefix("./")
-            if path.startswith(("boot/vmlinuz-", "boot/config-")) or _may_need(path, extra_modules):
-                contents[path] = _read(archive, member)
-            elif PurePosixPath(path).name == "modules.builtin":
-                lines = _read(archive, member).decode().split()
-                builtin = {kmod.module_name(line) for line in lines}
+    for deb in debs:
+        deadline = Deadline.after(_UNPACK_S, f"unpacking {deb.name}")
+        with deb_members(deb) as archive:
+            for member in archive:
+                deadline.check()
+                path = member.name.removeprefix("./")
+                if _IMAGE_OR_CONFIG.fullmatch(path) or _may_need(path, extra_modules):
+                    contents[path] = _read(archive, member)
+                elif PurePosixPath(path).name == "modules.builtin":
+                    lines = _read(archive, member).decode().split()
+                    builtin = {kmod.module_name(line) for line in lines}
     return contents, builtin
 
 

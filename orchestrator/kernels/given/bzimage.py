@@ -11,8 +11,8 @@ import lzma
 import struct
 import zlib
 
+from orchestrator.kernels.compression import SIZE_BYTES, compression_of
 from orchestrator.kernels.given import elf
-from orchestrator.kernels.given.compression import SIZE_BYTES, compression_of
 
 _SETUP_SECTS = 0x1F1
 _MAGIC = 0x202

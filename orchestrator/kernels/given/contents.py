@@ -10,7 +10,7 @@ import re
 import struct
 import zlib
 
-from orchestrator.kernels.given.compression import LIMIT_BYTES
+from orchestrator.kernels.compression import LIMIT_BYTES
 
 BINDER_OPTIONS = {"c": "ANDROID_BINDER_IPC", "rust": "ANDROID_BINDER_IPC_RUST"}
 """By implementation (drivers/android/Kconfig)."""

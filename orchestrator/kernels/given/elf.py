@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.kernels.given.compression import LIMIT_BYTES
+from orchestrator.kernels.compression import LIMIT_BYTES
 
 MAGIC = b"\x7fELF"
 PVH_ENTRY = re.compile(rb"\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0")

@@ -16,8 +16,8 @@ from typing import Literal
 from orchestrator.arch import ARCHS, ArchName
 from orchestrator.errors import InputError
 from orchestrator.files.reading import read_bounded
+from orchestrator.kernels.compression import Compression, compression_of, unpack
 from orchestrator.kernels.given import bzimage, contents, elf, foreign
-from orchestrator.kernels.given.compression import Compression, compression_of, unpack
 from orchestrator.kernels.given.wrappings import WRAPPINGS, pe_sections
 from orchestrator.units import KIB, MIB
 

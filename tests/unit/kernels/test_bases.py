@@ -26,6 +26,7 @@ from orchestrator.scenario.device import Variant
         ("debian-6.12-16k", "arm64"),
         ("debian-6.1", "x86_64"),
         ("debian-6.12", "x86_64"),
+        *((name, arch) for name in ("debian-13", "debian-testing", "debian-sid") for arch in ARCHS),
     ],
 )
 def test_all_promised_bases_exist(base: str, arch: str) -> None:

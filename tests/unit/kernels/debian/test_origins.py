@@ -56,9 +56,14 @@ class Environment:
         return self.indexes[origin.suite]
 
     def find(
-        self, base: str = "debian-6.12", *, libc: tuple[int, ...] = OLD, afresh: bool = False
+        self,
+        base: str = "debian-6.12",
+        *,
+        libc: tuple[int, ...] = OLD,
+        afresh: bool = False,
+        image_alone: bool = False,
     ) -> ResolvedBase:
-        return BaseSearch(*find_base(base, "arm64"), "amd64", libc, self.open, afresh).find()
+        return BaseSearch(*find_base(base, "arm64"), "amd64", libc, self.open, afresh, image_alone).find()
 
 
 def fresh(suite: str, records: list[IndexRecord]) -> Lists:
@@ -132,3 +137,32 @@ def test_whoever_is_told_learns_what_was_looked_for_and_where() -> None:
     )
     assert "OOMLAB_MIRROR" in caught.value.hint
     assert "later" not in caught.value.hint
+
+
+def test_a_kernel_that_is_run_as_shipped_is_there_where_its_build_tools_do_not_run() -> None:
+    environment = Environment(trixie=fresh("trixie", OWN))
+    found = environment.find("debian-13", image_alone=True)
+    assert (found.release, found.builds_modules) == ("6.12.117+deb13-arm64", False)
+    assert [package.name for package in found.packages] == [
+        "linux-image-6.12.117+deb13-arm64",
+        "busybox-static",
+    ]
+
+
+def test_its_modules_are_built_where_they_do() -> None:
+    found = Environment(trixie=fresh("trixie", OWN)).find("debian-13", libc=NEW, image_alone=True)
+    assert found.builds_modules
+    assert found == Environment(trixie=fresh("trixie", OWN)).find("debian-13", libc=NEW)
+
+
+def test_where_they_do_not_it_is_said_why_and_what_to_do() -> None:
+    with pytest.raises(HostError, match="no module can be built for debian-13 on this host") as caught:
+        Environment(trixie=fresh("trixie", OWN)).find("debian-13")
+    assert "linux-kbuild-6.12.117+deb13 needs libc6 2.38, and this host has 2.36" in caught.value.evidence[0]
+    assert "without scope and patches" in caught.value.hint
+    assert "source: linux-source" in caught.value.hint
+
+
+def test_another_base_is_not_taken_without_what_builds_its_modules() -> None:
+    with pytest.raises(HostError, match=r"debian-6\.12 for arm64 is in no package source"):
+        Environment(bookworm_security=fresh("bookworm-security", OWN)).find()

@@ -14,7 +14,7 @@ from orchestrator.kernels.debian.apt import ArchiveMovedOn, IndexRecord, Package
 from orchestrator.kernels.debian.recorded import Recall, recorded_packages
 from orchestrator.kernels.debian.sources import Archive
 from orchestrator.kernels.manifest import Package
-from tests.unit.kernels.debian.test_resolve import BUSYBOX, kernel
+from tests.unit.kernels.debian.test_resolve import BUSYBOX, kernel, record
 
 BASE, _ = find_base("debian-6.12", "arm64")
 NOW = [*kernel("6.12.117+deb12", "6.12.117-1"), BUSYBOX]
@@ -150,3 +150,12 @@ def test_a_record_is_understood_by_the_names_in_it() -> None:
 def test_a_record_that_no_guest_can_be_made_of_is_refused(kept: list[Package]) -> None:
     with pytest.raises(InputError, match="no guest can be made"):
         recorded_packages("debian-6.12", "arm64", "x", kept)
+
+
+def test_a_record_of_a_divided_image_has_all_its_parts() -> None:
+    release = "7.2.13+deb14-arm64"
+    names = [f"linux-{part}-{release}" for part in ("image", "base", "binary", "modules")]
+    packages = [record(name, "7.2.13-1").package for name in names]
+    found = recorded_packages("debian-sid", "arm64", release, [*packages, BUSYBOX.package])
+    assert found.images == tuple(packages)
+    assert not found.builds_modules

@@ -112,3 +112,47 @@ def test_build_tools_need_a_libc_that_is_here() -> None:
 def test_the_libc_of_this_host() -> None:
     major, minor = host_libc()[:2]
     assert (major, minor) >= (2, 36)
+
+
+PARTS = ("base", "binary", "modules")
+
+
+def divided(stem: str, text: str) -> list[IndexRecord]:
+    """As Debian packages kernels from 6.18 on: the image is in parts."""
+    release = f"{stem}-arm64"
+    records = kernel(stem, text, libc="2.38")
+    parts = ", ".join(f"linux-{part}-{release} (= {text})" for part in PARTS)
+    needs = f"dracut | initramfs-tools (>= 0.120+deb8u2), {parts}"
+    records[0] = record(
+        "linux-image-arm64", text, f"linux-base-arm64 (= {text}), linux-image-{release} (= {text})"
+    )
+    records[1] = record(f"linux-image-{release}", text, needs)
+    return [*records, *(record(f"linux-{part}-{release}", text) for part in PARTS)]
+
+
+def newest(index: Index, libc: tuple[int, ...] = (2, 36)) -> ResolvedBase:
+    base, arch = find_base("debian-sid", "arm64")
+    return resolve(base, arch, packages_of(base).origins[0], "amd64", index, libc, image_alone=True)
+
+
+def test_the_newest_of_a_suite_is_taken_whatever_its_series_is() -> None:
+    index = Index(*divided("7.2.13+deb14", "7.2.13-1"), *kernel("6.12.118+deb13", "6.12.118-1"), BUSYBOX)
+    found = newest(index)
+    assert (found.release, found.suite) == ("7.2.13+deb14-arm64", "sid")
+    assert [package.name for package in found.images] == [
+        "linux-image-7.2.13+deb14-arm64",
+        *(f"linux-{part}-7.2.13+deb14-arm64" for part in PARTS),
+    ]
+    assert not found.builds_modules
+    assert (
+        newest(index, libc=(2, 41)).source
+        == record("linux-source-7.2", "7.2.13-1", architecture="all").package
+    )
+
+
+def test_an_image_with_a_part_missing_is_passed_over() -> None:
+    index = Index(*divided("7.2.13+deb14", "7.2.13-1")[:-1], *divided("7.2.12+deb14", "7.2.12-1"), BUSYBOX)
+    assert newest(index).release == "7.2.12+deb14-arm64"
+    with pytest.raises(BaseMissing) as caught:
+        newest(Index(*divided("7.2.13+deb14", "7.2.13-1")[:-1], BUSYBOX))
+    assert caught.value.evidence[0].endswith("but not its linux-modules-7.2.13+deb14-arm64")

@@ -173,7 +173,7 @@ def test_segments_far_apart_are_no_kernel() -> None:
 
 
 def test_nothing_unpacks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.kernels.given.compression.LIMIT_BYTES", 1000)
+    monkeypatch.setattr("orchestrator.kernels.compression.LIMIT_BYTES", 1000)
     with pytest.raises(InputError, match="cannot be unpacked as gzip: it unpacks to more than"):
         read(gzip.compress(bytes(100_000)))
 
