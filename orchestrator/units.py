@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ByteSize, Field, PlainSerializer, TypeAdap
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 USUAL_PAGE_BYTES = 4 * KIB
 """The page size of most kernels, and of those of which nothing says otherwise."""
 

@@ -35,7 +35,16 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
-_libc = ctypes.CDLL(None)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# include/uapi/linux/sched.h, include/uapi/linux/mount.h, include/uapi/linux/capability.h
+_CLONE_NEWNS = 0x00020000
+_MS_BIND = 4096
+_MS_REC = 16384
+_MS_PRIVATE = 1 << 18
+_CAP_SYS_ADMIN = 21
+_DOORS = "/tmp"
+"""Where a child finds directories that it could not get to: an empty one that it alone sees there."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +69,16 @@ class Confinement:
     """What a child becomes between fork and exec. Without `ids` it stays the user that it is.
 
     `groups` are kept beside its own (for /dev/kvm); `cgroups` are descriptors of `cgroup.procs` files
-    to enter first, while the right to do so is still there.
+    to enter first, while the right to do so is still there. `doors` are directories that it may not get to
+    by their own path; it finds them where `door` says. `user`: the one of the `ids` that it becomes, if not
+    the one of its pid.
     """
 
     ids: IdRange | None
     groups: tuple[int, ...] = ()
     cgroups: tuple[int, ...] = ()
+    doors: tuple[Path, ...] = ()
+    user: int | None = None
 
     @property
     def words(self) -> str:
@@ -82,10 +95,12 @@ class Confinement:
         """
         for descriptor in self.cgroups:
             os.write(descriptor, b"0")
+        if self.ids is not None and self.doors:
+            self._open_doors()
         with suppress(ValueError, OSError):  # where it is 0 already, and root may not raise it either
             resource.setrlimit(resource.RLIMIT_CORE, (_NO_CORE_BYTES, _NO_CORE_BYTES))
         if self.ids is not None:
-            mine = self.ids.of(os.getpid())
+            mine = self.ids.of(os.getpid()) if self.user is None else self.user
             for capability in range(_CAPABILITIES):
                 _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
             os.setgroups(self.groups)
@@ -95,6 +110,23 @@ class Confinement:
             raise OSError("no_new_privs was refused")
         if _KEYCTL is not None:
             _libc.syscall(_KEYCTL, _KEYCTL_JOIN_SESSION_KEYRING, None)
+
+    def door(self, number: int) -> str:
+        """Where the child finds one of the `doors`."""
+        return f"{_DOORS}/{number}" if self.ids is not None else str(self.doors[number])
+
+    def _open_doors(self) -> None:
+        """Mount the directories in a place that is open to all, for this child and its children alone.
+
+        Root's home, and with it the cache, is closed to the ids that the child will have.
+        """
+        _mount_call(_libc.unshare(_CLONE_NEWNS), "unshare")
+        _mount_call(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount /")
+        _mount_call(_libc.mount(b"tmpfs", _DOORS.encode(), b"tmpfs", 0, b"mode=755,size=1m"), _DOORS)
+        for number, path in enumerate(self.doors):
+            place = f"{_DOORS}/{number}"
+            os.mkdir(place)  # noqa: PTH102 - between fork and exec, the less the better
+            _mount_call(_libc.mount(os.fsencode(path), place.encode(), None, _MS_BIND, None), place)
 
     def by_hand(self, argv: Sequence[str]) -> list[str]:
         """The command as one types it for the same end: setpriv(1) does what `enter` does."""
@@ -108,9 +140,39 @@ class Confinement:
         ]  # fmt: skip
 
 
-def confinement(groups: Sequence[int] = (), cgroups: Sequence[int] = ()) -> Confinement:
+def _mount_call(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), what)
+
+
+def confinement(
+    groups: Sequence[int] = (),
+    cgroups: Sequence[int] = (),
+    doors: Sequence[Path] = (),
+    user: int | None = None,
+) -> Confinement:
     """The confinement for children of this process; HostError where root cannot get rid of its rights."""
-    return Confinement(_ids(), tuple(groups), tuple(cgroups))
+    return Confinement(_ids(), tuple(groups), tuple(cgroups), tuple(doors), user)
+
+
+def owner_to_be() -> int | None:
+    """A user that nobody has, to own what confined children of this process write; None: they are this user.
+
+    It is the one that a child with this process's own pid would get, which no child ever has.
+    """
+    ids = _ids()
+    return ids.of(os.getpid()) if ids is not None else None
+
+
+def require_mounts() -> None:
+    """HostError where root's children cannot be shown a directory of root's."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
+    if _ids() is not None and not effective >> _CAP_SYS_ADMIN & 1:
+        raise HostError(
+            "root may not mount here, so that builds without root's rights cannot be shown their source",
+            hint="give this container CAP_SYS_ADMIN, or start oomlab as an ordinary user",
+        )
 
 
 @cache

@@ -18,10 +18,12 @@ from typing import Literal
 from orchestrator.arch import ARCHS
 from orchestrator.errors import HostError
 
-Stage = Literal["boot", "compiler", "agent", "fetch", "pack", "build", "patch", "review", "test", "unpack"]
+Stage = Literal[
+    "boot", "compiler", "agent", "fetch", "pack", "build", "kernel", "patch", "review", "test", "unpack"
+]  # fmt: skip
 """What it is needed for: guests; the name of every build; their agent; fetching kernels; packing images;
-building modules; patches in the sandbox; checkpatch.pl; the project's own tests; kernels that somebody
-brings, if they are compressed in such a way."""
+building modules; building whole kernels; patches in the sandbox; checkpatch.pl; the project's own tests;
+kernels that somebody brings, if they are compressed in such a way."""
 
 Which = Callable[[str], str | None]
 
@@ -53,6 +55,20 @@ _COMMON = (
     Need("bwrap", "bubblewrap", "patch", "the sandbox in which patches are applied and built"),
     Need("prlimit", "util-linux", "patch", "limits in the sandbox"),
     Need("make", "make", "build", "builds modules"),
+    Need("gcc", "gcc", "kernel", "compiles what kernels are built with"),
+    Need("flex", "flex", "kernel", "builds what configures kernels"),
+    Need("bison", "bison", "kernel", "builds what configures kernels"),
+    Need("bc", "bc", "kernel", "counts for kernel headers"),
+    Need("ccache", "ccache", "kernel", "keeps what was compiled"),
+    Need("git", "git", "kernel", "reads kernel trees"),
+    Need("cp", "coreutils", "kernel", "copies trees and objects", always_there=True),
+    Need(
+        "openssl/ssl.h",
+        "libssl-dev",
+        "kernel",
+        "kernels with keys in them, as distributions configure them",
+        files=("/usr/include/openssl/ssl.h",),
+    ),
     Need("patch", "patch", "patch", "applies patches"),
     Need("sh", "dash", "patch", "runs scripts in the sandbox", always_there=True),
     Need("tar", "tar", "patch", "files into the sandbox and out of it", always_there=True),
@@ -90,6 +106,14 @@ _OBJTOOL_LIBRARY = Need(
     "objtool, which x86_64 modules are built with",
     arch="x86_64",
     files=("/usr/lib/*/libelf.so.1", "/usr/lib64/libelf.so.1", "/usr/lib/libelf.so.1"),
+)
+_OBJTOOL_HEADER = Need(
+    "libelf.h",
+    "libelf-dev",
+    "kernel",
+    "objtool, which x86_64 kernels are built with",
+    arch="x86_64",
+    files=("/usr/include/libelf.h", "/usr/include/*/libelf.h"),
 )
 
 
@@ -131,7 +155,7 @@ def _guest_needs(arch: str, host: str) -> tuple[Need, ...]:
         ),
         Need(strip, compiler, "build", f"strips {arch} modules", arch),
     )
-    return (*found, _OBJTOOL_LIBRARY) if arch == "x86_64" else found
+    return (*found, _OBJTOOL_LIBRARY, _OBJTOOL_HEADER) if arch == "x86_64" else found
 
 
 def missing(

@@ -156,7 +156,9 @@ class KernelSource(Protocol):
     `stages`: for which stages of `host.programs` it needs programs, unless its work is done.
     """
 
-    stages: tuple[Stage, ...]
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """As above."""
 
     def known(self, cache: Cache, request: KernelRequest) -> Kernel | None:
         """The kernel as it was last taken, if all parts are in the cache; no process, no network."""

@@ -25,10 +25,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
+from orchestrator.files.atomic import write_atomic
 from orchestrator.host.scratch import memory_parent, scratch_directory, sweep
 from orchestrator.kernels.verified import file_sha256, have_checksums
 
 _META = "meta.json"
+SIZE_FACT = "size_bytes"
 _FREE_HINT = "free space, remove old entries with `oomlab images prune`, or set OOMLAB_CACHE to another place"
 _QUICKLY_READ_BYTES = 16 << 20
 _BOOTED_KIND = "kernel"
@@ -69,8 +71,9 @@ class CacheEntry:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all files."""
-        return sum(fact.size_bytes for fact in self.meta.files.values())
+        """Bytes of all files; of what is worked in, as it was last counted."""
+        counted = int(self.meta.facts.get(SIZE_FACT, "0"))
+        return counted + sum(fact.size_bytes for fact in self.meta.files.values())
 
     def file(self, name: str) -> Path:
         """The path of one file."""
@@ -214,6 +217,21 @@ class Cache:
         """All readable entries, the least recently used first."""
         found = [_read_entry(path) for path in self._entry_paths()]
         return sorted((entry for entry in found if entry), key=lambda entry: entry.last_used_at)
+
+    def workshop(self, kind: str, name: str, what: str) -> Path:
+        """A directory to work in, kept until it is pruned; safe from that while this object lives."""
+        path = self._path(kind, key_of(kind, {"name": name}))
+        path.mkdir(parents=True, exist_ok=True)
+        if not self._lease(path):
+            raise HostError(f"the cache {self.root} lost {what} as soon as it was made")
+        self.note_size(path, kind, what, 0)
+        return path
+
+    def note_size(self, path: Path, kind: str, what: str, size_bytes: int) -> None:
+        """What `entries` is to say of a `workshop`; it was used now."""
+        facts = {SIZE_FACT: str(size_bytes)}
+        meta = EntryMeta(kind=kind, what=what, made_at=time.time(), facts=facts, files={})
+        write_atomic(path / _META, meta.model_dump_json(indent=1).encode())
 
     def prune(
         self, *, unused_for_s: float | None = None, keep_bytes: int | None = None, everything: bool = False

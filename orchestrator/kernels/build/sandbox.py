@@ -7,7 +7,8 @@ on standard output, the log on standard error. There is no network, no home, no 
 linker's needs; /proc is read-only; the only writable places are size-limited tmpfs that vanish with it.
 
 No host directory but /usr is looked at: whoever it runs as may not be allowed into the cache. What a
-command needs beside its input is handed over as open files.
+command needs beside its input is handed over as open files; a whole kernel's source and objects, which are
+too much for that, as directories that are mounted for it alone.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ from __future__ import annotations
 import json
 import os
 import resource
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import HostError
+from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.host.cgroup import ControlGroup, Exceeded, find_place, limited_group
-from orchestrator.host.privilege import confinement
-from orchestrator.host.process import find_program, finish, paste_ready, start
+from orchestrator.host.privilege import Confinement, confinement, owner_to_be, require_mounts
+from orchestrator.host.process import Child, find_program, finish, paste_ready, start
 from orchestrator.kernels import namespaces
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB
+
+_LOOK_S = 1.0
 
 BUILD_DIR = "/build"
 """The sandbox's working directory, empty at the start."""
@@ -56,11 +59,26 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """A directory of the host, found in the sandbox at `place`. What is written to a `writable` one stays."""
+
+    path: Path
+    place: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
 class Sandbox:
-    """A command's surroundings: files to be found in GIVEN_DIR by their names there, and limits."""
+    """A command's surroundings: files to be found in GIVEN_DIR by their names there, directories, limits."""
 
     given: Mapping[str, Path] = field(default_factory=dict)
     limits: Limits = Limits()
+    bound: tuple[Bound, ...] = ()
+
+    @property
+    def doors(self) -> tuple[Path, ...]:
+        """The directories of the host that it is shown."""
+        return tuple(bound.path for bound in self.bound)
 
     def command(self, script: str, *arguments: str) -> SandboxCommand:
         """A shell script with $1, $2, ... to be run in here."""
@@ -75,12 +93,18 @@ class SandboxCommand:
     script: str
     arguments: tuple[str, ...]
 
-    def argv(self, descriptors: Sequence[int], status: int | None = None) -> list[str]:
+    def argv(
+        self, descriptors: Sequence[int], status: int | None = None, confined: Confinement | None = None
+    ) -> list[str]:
         """The full argument list: bubblewrap, resource limits, script.
 
-        `descriptors` are those of the given files, in their order; to `status` bubblewrap reports.
+        `descriptors` are those of the given files, in their order; to `status` bubblewrap reports. Where the
+        bound directories are is known to what `confined` it.
         """
         limits = self.sandbox.limits
+        doors = [str(path) for path in self.sandbox.doors]
+        if confined is not None:
+            doors = [confined.door(number) for number in range(len(doors))]
         files = zip(descriptors, self.sandbox.given, strict=True)
         return [
             "bwrap", "--unshare-all", "--unshare-user", "--disable-userns",
@@ -95,6 +119,11 @@ class SandboxCommand:
             "--proc", "/proc", "--dev", "/dev",
             *(word for place in ("/tmp", BUILD_DIR, SOURCE_DIR, GIVEN_DIR) for word in _tmpfs(place, limits)),
             *(word for fd, name in files for word in ("--file", str(fd), f"{GIVEN_DIR}/{name}")),
+            *(
+                word
+                for door, bound in zip(doors, self.sandbox.bound, strict=True)
+                for word in ("--bind" if bound.writable else "--ro-bind", door, bound.place)
+            ),
             "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUILD_DIR, "--",
             "prlimit", *_prlimit(limits), "--",
             "sh", "-euc", self.script, "sandbox", *self.arguments,
@@ -122,8 +151,14 @@ class Ran:
     excess: str = ""
 
 
-def run_sandboxed(command: SandboxCommand, *, input_bytes: bytes, deadline: Deadline) -> Ran:
-    """Run a command; its status is for the caller to judge.
+Watch = Callable[[bytes], str]
+"""Told the log so far, now and then; what it says beside "" ends the command."""
+
+
+def run_sandboxed(
+    command: SandboxCommand, *, input_bytes: bytes, deadline: Deadline, watch: Watch | None = None
+) -> Ran:
+    """Run a command; its status is for the caller to judge. What a `watch` ended it for is its `excess`.
 
     Raises HostError when the sandbox itself cannot be set up, and DeadlinePassed. Which of both it was
     is bubblewrap's own word, on a descriptor that the command never had: a log can say anything.
@@ -137,14 +172,21 @@ def run_sandboxed(command: SandboxCommand, *, input_bytes: bytes, deadline: Dead
         given = stack.enter_context(_input(input_bytes))
         files = [stack.enter_context(path.open("rb")).fileno() for path in command.sandbox.given.values()]
         group = stack.enter_context(_group(limits))
-        argv = command.argv(files, status.fileno())
+        confined = confinement(
+            cgroups=group.entrances if group else (),
+            doors=command.sandbox.doors,
+            user=hand_over(command.sandbox.bound),
+        )
+        argv = command.argv(files, status.fileno(), confined)
         child = stack.enter_context(
             start(
                 argv, stdin=given, stdout=result, stderr=log, pass_fds=[*files, status.fileno()],
-                confined=confinement(cgroups=group.entrances if group else ()),
+                confined=confined,
             )
         )  # fmt: skip
-        finish(child, argv, deadline)
+        excess = _watched(child, argv, deadline, log, watch)
+        if excess:
+            return Ran(1, b"", _content(log), excess)
         failed = child.returncode != 0
         excess = _excess(group.exceeded(), limits) if group is not None and failed else ""
         ran = Ran(child.returncode, _content(result), _content(log), excess)
@@ -156,6 +198,51 @@ def run_sandboxed(command: SandboxCommand, *, input_bytes: bytes, deadline: Dead
                 evidence=[f"status {ran.returncode}", words],
             )
     return ran
+
+
+def hand_over(bound: Sequence[Bound]) -> int | None:
+    """Make the writable directories the property of whom the command will run as; None: of this user.
+
+    HostError where a child of root's cannot be shown any directory of root's.
+    """
+    if not bound:
+        return None
+    require_mounts()
+    owner = owner_to_be()
+    for each in bound:
+        if owner is not None and each.writable:
+            _give(each.path, owner)
+    return owner
+
+
+def _give(directory: Path, owner: int) -> None:
+    """All that is in it, links themselves and not what they lead to."""
+    os.chown(directory, owner, owner)
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _give(Path(entry.path), owner)
+            else:
+                os.chown(entry.path, owner, owner, follow_symlinks=False)
+
+
+def _watched(
+    child: Child, argv: Sequence[str], deadline: Deadline, log: IO[bytes], watch: Watch | None
+) -> str:
+    """Wait for the end of a command, or for the word of its watch."""
+    while watch is not None:
+        try:
+            finish(child, argv, deadline.sooner(_LOOK_S, "a look at the log"))
+            break
+        except DeadlinePassed:
+            if deadline.passed:
+                raise
+        excess = watch(os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0))
+        if excess:
+            return excess
+    else:
+        finish(child, argv, deadline)
+    return ""
 
 
 def command_ended(status: bytes) -> bool:

@@ -70,13 +70,7 @@ def parts_of(resolved: ResolvedBase, scope: str | None) -> tuple[Part, ...]:
         resolved.images,
         unpack.unpack_kernel,
     )
-    busybox = Part(
-        "busybox",
-        f"busybox {resolved.busybox.version} {resolved.busybox.architecture}",
-        {"format": _FORMAT, "deb": resolved.busybox.sha256},
-        (resolved.busybox,),
-        lambda debs, directory: unpack.unpack_busybox(debs[0], directory),
-    )
+    busybox = busybox_part(resolved.busybox)
     if scope is None:
         return (kernel, busybox)
     return (kernel, busybox, *_build_parts(resolved, scope))
@@ -102,6 +96,17 @@ def _build_parts(resolved: ResolvedBase, scope: str) -> tuple[Part, Part]:
         lambda debs, directory: unpack.unpack_source(debs[0], scope, directory),
     )
     return headers, source
+
+
+def busybox_part(package: Package) -> Part:
+    """The static busybox, which goes with any kernel of its architecture."""
+    return Part(
+        "busybox",
+        f"busybox {package.version} {package.architecture}",
+        {"format": _FORMAT, "deb": package.sha256},
+        (package,),
+        lambda debs, directory: unpack.unpack_busybox(debs[0], directory),
+    )
 
 
 def find_base(cache: Cache, resolved: ResolvedBase, scope: str | None) -> FetchedBase | None:
