@@ -25,6 +25,7 @@ def compare(
     clock: Clock,
     paired: bool,
     noise: Noise,
+    unpaired_because: str | None = None,
 ) -> Comparison:
     """`results` are the evidence of the baseline and of the candidate.
 
@@ -37,6 +38,7 @@ def compare(
         baseline=names[0],
         candidate=names[1],
         paired=paired,
+        unpaired_because=unpaired_because,
         sample=sample,
         blocks=blocks,
         claims=blocks >= LEAST_BLOCKS_FOR_A_CLAIM,

@@ -81,7 +81,7 @@ def _by_tests(comparison: Comparison, timings: Sequence[TimingComparison]) -> st
 
 
 def _basis(comparison: Comparison, timings: Sequence[TimingComparison]) -> Iterator[str]:
-    yield f"{comparison.basis}: {_how(comparison)}"
+    yield comparison.basis if comparison.unpaired_because else f"{comparison.basis}: {_how(comparison)}"
     if comparison.smallest_p is not None:
         yield f"the smallest p that so many {comparison.sample}s can give is {comparison.smallest_p:.2g}"
     effects = [
@@ -97,7 +97,7 @@ def _how(comparison: Comparison) -> str:
         return "both variants fork from the same memory"
     if comparison.sample == "boot":
         return "each trial has the memory of its own boot"
-    return "the variants have different kernels"
+    return "the two were not forked from one memory"
 
 
 def _machine(comparison: Comparison) -> Iterator[str]:

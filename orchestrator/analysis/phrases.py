@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from orchestrator.analysis.samples import TimingKey
 from orchestrator.text.amounts import is_factor, plural, short
@@ -47,6 +48,14 @@ def change(ratio: float) -> str:
     if is_factor(ratio):
         return f"takes {short(ratio)} times as long"
     return f"takes {abs(ratio - 1) * _PERCENT:.1f} % {'longer' if ratio >= 1 else 'shorter'}"
+
+
+def other_kernel_words(names: Sequence[str]) -> str:
+    """Why variants are not paired with the first one: another kernel image boots to memory of its own."""
+    if len(names) == 1:
+        return f"{names[0]} runs another kernel image: its memory before the trigger is its own"
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{listed} run another kernel image: their memory before the trigger is their own"
 
 
 def upwards(share: float) -> str:

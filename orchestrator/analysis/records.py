@@ -116,6 +116,10 @@ class Comparison(Frozen):
     baseline: str = Field(description="name of the variant that comes first in the scenario")
     candidate: str = Field(description="name of the other")
     paired: bool = Field(description="both fork from the same blocks; never so in a cold run")
+    unpaired_because: str | None = Field(
+        None,
+        description="why not, where the reason is the two variants' own: they run different kernel images",
+    )
     sample: Sample = Field("block", description="what one observation is; `boot` in a cold run")
     blocks: int = Field(
         description="distinct blocks with evidence of both; not paired: the fewer blocks (boots) of the two"
@@ -135,7 +139,8 @@ class Comparison(Frozen):
             return f"{count_of('distinct block', self.blocks)}, paired"
         if self.sample == "boot":
             return f"{count_of('distinct boot', self.blocks)} of each, NOT paired"
-        return f"{count_of('distinct block', self.blocks)}, NOT paired"
+        why = f": {self.unpaired_because}" if self.unpaired_because else ""
+        return f"{count_of('distinct block', self.blocks)}, NOT paired{why}"
 
 
 class Answer(Frozen):

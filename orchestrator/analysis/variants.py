@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.comparison import compare
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
+from orchestrator.analysis.phrases import other_kernel_words
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.analysis.samples import evident, sample_of, timed
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
@@ -59,7 +60,15 @@ def _comparison(
         clock=clock,
         paired=are_paired(scenario, names),
         noise=_noise(clock, found, twins, twins_identical),
+        unpaired_because=_unpaired_because(scenario, names),
     )
+
+
+def _unpaired_because(scenario: Scenario, names: tuple[str, str]) -> str | None:
+    """None for pairs, and for cold trials, of which none is paired whatever it runs."""
+    if not scenario.trials.fork or are_paired(scenario, names):
+        return None
+    return other_kernel_words([names[1]])
 
 
 def _timed_pairs(

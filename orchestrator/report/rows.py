@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orchestrator.analysis.controls import ControlGroup
+from orchestrator.analysis.phrases import other_kernel_words
 from orchestrator.text.amounts import change_text, count_of, plural
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.variant import FailedOutput, VariantVerdict
@@ -30,18 +31,33 @@ def _cold_line(each: PassVerdict) -> str:
 
 
 def _block_line(each: PassVerdict) -> str:
-    line = count_of("block", each.blocks)
+    line = "; ".join(_blocks_of_kernels(each)) if len(each.kernels) > 1 else count_of("block", each.blocks)
     if each.distinct_states is not None:
         line += f" with {count_of('distinct memory state', each.distinct_states)}"
-    if len(each.variants) > 1:
-        line += (
-            "; the variants fork from the same memory"
-            if each.paired
-            else "; the variants have different kernels, so their blocks are not paired"
-        )
+    if len(each.kernels) > 1:
+        line += "".join(f"; {words}" for words in _who_is_paired(each))
+    elif len(each.variants) > 1:
+        line += "; the variants fork from the same memory"
     if each.clock == "deterministic":
         line += "; one fork each, for a second would repeat it bit for bit"
     return line
+
+
+def _blocks_of_kernels(each: PassVerdict) -> Iterator[str]:
+    """How many blocks there are of each kernel image; blocks of one number have one seed, not one memory."""
+    counts = {kernel.blocks for kernel in each.kernels}
+    if len(counts) == 1:
+        yield f"{count_of('block', counts.pop())} of each of {len(each.kernels)} kernel images"
+    else:
+        yield from (f"{count_of('block', one.blocks)} of {', '.join(one.variants)}" for one in each.kernels)
+
+
+def _who_is_paired(each: PassVerdict) -> Iterator[str]:
+    for kernel in each.kernels:
+        if len(kernel.variants) > 1:
+            yield f"{', '.join(kernel.variants)} fork from the same memory"
+    for kernel in each.kernels[1:]:
+        yield f"{other_kernel_words(kernel.variants)}, NOT paired with {each.kernels[0].variants[0]}'s"
 
 
 def _memory_line(each: PassVerdict) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pydantic import Field
@@ -21,7 +21,7 @@ from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_l
 from orchestrator.frozen import Frozen
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.outcome import Outcome
-from orchestrator.plan import are_paired, forks_of
+from orchestrator.plan import are_paired, forks_of, shares_kernel
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
@@ -29,6 +29,13 @@ from orchestrator.verdict.alike import without_effect
 from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.verdict.judgement import Conclusion, JudgedTrial, judge_trial
 from orchestrator.verdict.variant import VariantVerdict, variant_verdict
+
+
+class SharedKernel(Frozen):
+    """Variants that run one kernel image. Blocks are theirs alone: nothing forks from another kernel's."""
+
+    variants: tuple[str, ...] = Field(description="their names")
+    blocks: int = Field(description="of these blocks that reached their target")
 
 
 class PassVerdict(Frozen):
@@ -50,6 +57,9 @@ class PassVerdict(Frozen):
         " so are cold trials of one variant"
     )
     paired: bool = Field(description="all variants fork from the same blocks; never so in a cold run")
+    kernels: tuple[SharedKernel, ...] = Field(
+        (), description="kernel images, and which variants run which; none in a cold run; below"
+    )
     forks: int = Field(
         description="trials of each variant from a block; one under the deterministic clock, whatever the"
         " scenario says: a second would repeat the first. 1 in a cold run, where none forks"
@@ -242,6 +252,7 @@ def _pass(
         boots=len(cold),
         distinct_states=None if None in prints else len(set(prints)),
         paired=are_paired(scenario, scenario.variants),
+        kernels=tuple(_kernels(scenario, frozen)) if scenario.trials.fork else (),
         forks=forks_of(scenario, clock),
         audit=summarise_audit(scenario.variants, trials, clock, timed=timed),
         controls=controls,
@@ -252,6 +263,12 @@ def _pass(
         private_memory_largest_kb=largest_kb,
         private_memory_missing=missing,
     )
+
+
+def _kernels(scenario: Scenario, frozen: Sequence[BlockResult]) -> Iterator[SharedKernel]:
+    for names in shares_kernel(scenario):
+        own = {block.block for block in frozen if set(block.variants) & set(names)}
+        yield SharedKernel(variants=names, blocks=len(own))
 
 
 def _cold_at_target(clock: Clock, trials: Sequence[TrialResult]) -> list[TrialResult]:

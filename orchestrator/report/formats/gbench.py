@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import InputError
+from orchestrator.plan import are_paired, shares_kernel
 from orchestrator.record.result import BenchmarkRow, TrialResult
+from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import plural
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import json_plain, one_line
@@ -79,12 +81,19 @@ def _context(report: JudgedRun, variant: str | None) -> dict[str, Any]:
         "oomlab_conclusion": report.verdict.conclusion.value,
         "oomlab_foremost": "; ".join(map(one_line, report.verdict.foremost)),
         "oomlab_accelerator": ", ".join(each.accelerator for each in report.verdict.passes),
-        "oomlab_repetition": (
-            "a block (one boot); the median over its forks"
-            if manifest.scenario.trials.fork
-            else "a boot of the variant's own (cold trials): repetitions of two variants are NOT paired"
-        ),
+        "oomlab_repetition": _repetition(manifest.scenario),
     }
+
+
+def _repetition(scenario: Scenario) -> str:
+    """What one repetition is, and whether those of two variants are of one memory."""
+    if not scenario.trials.fork:
+        return "a boot of the variant's own (cold trials): repetitions of two variants are NOT paired"
+    words = "a block (one boot); the median over its forks"
+    if not are_paired(scenario, scenario.variants):
+        groups = "; ".join(", ".join(names) for names in shares_kernel(scenario))
+        words += f". Repetitions are paired among variants of one kernel image alone: {groups}"
+    return words
 
 
 def _figures(report: JudgedRun, result: TrialResult, *, prefixed: bool) -> Iterator[_Figure]:

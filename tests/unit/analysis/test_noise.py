@@ -11,6 +11,7 @@ import pytest
 from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.doubts import is_it_noise
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
+from orchestrator.analysis.phrases import other_kernel_words
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.analysis.samples import TimingKey
 from orchestrator.analysis.timings import Pair
@@ -146,10 +147,13 @@ def test_only_what_is_quiet_is_told_so(percent: float, told: bool) -> None:
 
 
 def test_variants_of_different_kernels_are_not_paired_aloud() -> None:
-    evidence = asked(comparison(compared_time(smallest_effect_percent=None), paired=False, smallest_p=None))[
-        1
-    ]
-    assert evidence[0] == "8 distinct blocks, NOT paired: the variants have different kernels"
+    why = other_kernel_words(["second"])
+    times = compared_time(smallest_effect_percent=None)
+    evidence = asked(comparison(times, paired=False, smallest_p=None, unpaired_because=why))[1]
+    assert evidence[0] == f"8 distinct blocks, NOT paired: {why}"
+    assert why == "second runs another kernel image: its memory before the trigger is its own"
+    evidence = asked(comparison(times, paired=False, smallest_p=None))[1]
+    assert evidence[0] == "8 distinct blocks, NOT paired: the two were not forked from one memory"
     assert not any("smallest p" in line or "80 %" in line for line in evidence)
 
 

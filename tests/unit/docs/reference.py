@@ -67,6 +67,7 @@ SECTIONS = {
     "AuditSummary": "`passes[N].audit`",
     "AuditTotal": "`passes[N].audit.totals[N]`",
     "Disturbance": "`passes[N].audit.disturbances[N]`",
+    "SharedKernel": "`passes[N].kernels[N]`",
     "ControlGroup": "`passes[N].controls[N]`",
     "Comparison": "`passes[N].comparisons[N]`",
     "OutcomeComparison": "`comparisons[N].outcome`",

@@ -25,7 +25,7 @@ from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
-from orchestrator.plan import block_seed
+from orchestrator.plan import block_seed, shares_kernel
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import (
     BlockEnded,
@@ -81,6 +81,8 @@ class Made:
     """Whether the scenario expects anything."""
     cold: bool = False
     """Each trial booted a guest of its own."""
+    other_kernel: bool = False
+    """The second variant runs another kernel image."""
     spoil: Outcome | None = None
     """The outcome of the last trial, where it is not to be the expected one."""
 
@@ -93,6 +95,9 @@ def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
     """A finished run in `path`, which must not exist."""
     settings = [f"trials.blocks={made.blocks}", f"trials.forks={made.forks}", f"trials.seed={made.seed}"]
     settings += ["audit=false", f"trials.fork={'false' if made.cold else 'true'}"]
+    if made.other_kernel:
+        settings += ["variants.kvcalloc.base=debian-6.12", "variants.kvcalloc.scope=null"]
+        settings += ["variants.kvcalloc.patches=[]", "description=null"]
     if made.cold:
         settings.append("description=null")  # speaks of blocks, as its author may
     settings.append(f"trials.clock=[{', '.join(made.clocks)}]")
@@ -177,12 +182,23 @@ def artefacts_of(base: str, arch: str, *variants: str) -> ArtefactManifest:
 def _blocks(scenario: Scenario, made: Made) -> Iterator[BlockResult]:
     for clock in made.clocks:
         for block in range(1, made.blocks + 1):
-            yield BlockResult(
-                block=block, attempt=1, mode="block", clock=clock, variants=tuple(scenario.variants),
-                seed=block_seed(scenario, block), frozen=True, host_seconds=7.5,
-                fingerprint=f"{block:016x}", shuffled=True, ram_sha256=None, target=_target(block),
-                memory=(moment("before", 2_000_000, 150_000), moment("target", 4_000_000, 66_000)),
-            )  # fmt: skip
+            for kernel, variants in enumerate(shares_kernel(scenario)):
+                yield BlockResult(
+                    block=block, attempt=1, mode="block", clock=clock, variants=variants,
+                    seed=block_seed(scenario, block), frozen=True, host_seconds=7.5,
+                    fingerprint=_fingerprint(block, kernel), shuffled=True, ram_sha256=None,
+                    target=_target(block),
+                    memory=(moment("before", 2_000_000, 150_000), moment("target", 4_000_000, 66_000)),
+                )  # fmt: skip
+
+
+def _fingerprint(block: int, kernel: int) -> str:
+    """Blocks of two kernel images share a number and a seed, and no memory."""
+    return f"{kernel:08x}{block:08x}"
+
+
+def _kernel_of(scenario: Scenario, variant: str) -> int:
+    return next(index for index, names in enumerate(shares_kernel(scenario)) if variant in names)
 
 
 def _target(block: int) -> TargetState:
@@ -216,7 +232,7 @@ def _trial(
     return TrialResult(
         trial=number, directory=f"{number:04d}", block=block, attempt=1, variant=variant, fork=fork,
         clock=clock, mode="trial", stage=stage, seed=block_seed(scenario, block), cold=made.cold,
-        fingerprint=f"{number if made.cold else block:016x}",
+        fingerprint=f"{number:016x}" if made.cold else _fingerprint(block, _kernel_of(scenario, variant)),
         outcome=Outcome.OOM if dies else Outcome.PASSED,
         why=made.word("the kernel invoked the OOM killer" if dies else "the trigger ran to its end"),
         host_seconds=round(dice.uniform(0.5, 1.0), 3), private_memory_kb=70_000 + dice.randrange(9_000),

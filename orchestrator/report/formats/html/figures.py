@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.clock import Clock
 from orchestrator.memory.sample import MemorySample
+from orchestrator.plan import shares_kernel
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.report.formats.html.composition import at_moments, over_time
 from orchestrator.report.formats.html.free_lists import MomentTable, heat_map, moment_table, ways_to_target
 from orchestrator.report.formats.html.latency import distribution
 from orchestrator.report.formats.html.plots import Plot
-from orchestrator.report.formats.html.series import block_series, latencies_ns, spread, trial_series
+from orchestrator.report.formats.html.series import (
+    BootSeries,
+    block_series,
+    latencies_ns,
+    spread,
+    trial_series,
+)
 from orchestrator.text.amounts import count_of, plural
 from orchestrator.verdict.judged_run import JudgedRun
 
@@ -47,11 +54,11 @@ def memory_section(report: JudgedRun, clock: Clock) -> MemorySection:
     guests = _at_target(report, clock)
     trials = [each for each in _trigger_trials(report, clock) if each.memory]
     columns = list(_moments(report, guests, trials))
-    page_bytes = min(report.page_sizes.values())
+    sizes = set(report.page_sizes.values())
     bars = at_moments(columns, name=f"moments-{clock}")
     return MemorySection(
-        plots=[*_boot_plots(report, guests, clock, page_bytes), *([bars] if bars else [])],
-        moments=moment_table(columns, page_bytes),
+        plots=[*_boot_plots(report, guests, clock), *([bars] if bars else [])],
+        moments=moment_table(columns, sizes.pop() if len(sizes) == 1 else None),
         moments_caption="Blocks that a kernel request may use (unmovable, reclaimable and movable lists;"
         f" no CMA, no reserve), medians of {_amount(report, guests, trials)}."
         " After: when the trigger had ended.",
@@ -91,40 +98,59 @@ def _amount(report: JudgedRun, guests: Sequence[_Guest], trials: Sequence[TrialR
     return f"{count_of('block', len(guests))} and {count_of('trial', len(trials))}"
 
 
-def _boot_plots(report: JudgedRun, guests: Sequence[_Guest], clock: Clock, page_bytes: int) -> Iterator[Plot]:
-    shown = spread(guests, _MOST_GUESTS)
-    blocks = [each for each in shown if isinstance(each, BlockResult)]
-    series = [
-        *block_series(report, blocks),
-        *trial_series(report, [each for each in shown if isinstance(each, TrialResult)]),
-    ]
-    if not series:
-        return
-    if len(series[0].moments) > _BEFORE_AND_TARGET:  # without stressors there was nothing on the way
-        yield heat_map(series[0], name=f"free-{clock}", page_bytes=page_bytes)
-        yield over_time(series[0], name=f"memory-{clock}")
+def _boot_plots(report: JudgedRun, guests: Sequence[_Guest], clock: Clock) -> Iterator[Plot]:
+    """The first kernel's first guest in full, and of each kernel image all guests on their way."""
+    kernels = shares_kernel(report.manifest.scenario)
+    for index, names in enumerate(kernels):
+        whose = ", ".join(names) if len(kernels) > 1 else ""
+        own = [guest for guest in guests if _runs(guest, names)]
+        series = [replace(each, whose=whose) for each in _series(report, spread(own, _MOST_GUESTS))]
+        if not series:
+            continue
+        page_bytes, suffix = report.page_sizes[names[0]], f"{clock}-{index}" if index else clock
+        # Without stressors there was nothing on the way.
+        if index == 0 and len(series[0].moments) > _BEFORE_AND_TARGET:
+            yield heat_map(series[0], name=f"free-{suffix}", page_bytes=page_bytes)
+            yield over_time(series[0], name=f"memory-{suffix}")
+        yield from _ways(report, series, name=f"ways-{suffix}", page_bytes=page_bytes, guests=len(own))
+
+
+def _series(report: JudgedRun, guests: Sequence[_Guest]) -> list[BootSeries]:
+    blocks = [each for each in guests if isinstance(each, BlockResult)]
+    trials = [each for each in guests if isinstance(each, TrialResult)]
+    return [*block_series(report, blocks), *trial_series(report, trials)]
+
+
+def _ways(
+    report: JudgedRun, series: Sequence[BootSeries], *, name: str, page_bytes: int, guests: int
+) -> Iterator[Plot]:
     fragmentation = report.manifest.scenario.fragmentation
-    if fragmentation is None:
-        return
-    for bound in fragmentation.target.usable_units[:1]:
+    for bound in fragmentation.target.usable_units[:1] if fragmentation is not None else ():
         known = [each for each in series if bound.order < len(each.moments[0].units)]
         if known:
-            yield ways_to_target(
-                known, bound, name=f"ways-{clock}", page_bytes=page_bytes, guests=len(guests)
-            )
+            yield ways_to_target(known, bound, name=name, page_bytes=page_bytes, guests=guests)
+
+
+def _runs(guest: _Guest, names: Sequence[str]) -> bool:
+    """Whether a block or a cold trial is of one of these variants."""
+    return bool({*names} & {*(guest.variants if isinstance(guest, BlockResult) else (guest.variant,))})
 
 
 def _moments(
     report: JudgedRun, guests: Sequence[_Guest], trials: Sequence[TrialResult]
 ) -> Iterator[tuple[str, Sequence[MemorySample]]]:
-    """A title and the samples of each moment."""
+    """A title and the samples of each moment; what a kernel image left free is not mixed with another's."""
+    kernels = shares_kernel(report.manifest.scenario)
     for title, when in (("before pressure", "before"), ("at the target", "target")):
-        yield title, [sample for guest in guests for sample in guest.memory if sample.when == when]
+        for names in kernels:
+            own = [guest for guest in guests if _runs(guest, names)]
+            whose = f", {', '.join(names)}" if len(kernels) > 1 else ""
+            yield title + whose, [sample for guest in own for sample in guest.memory if sample.when == when]
     for name in report.manifest.scenario.variants:
-        own = [trial for trial in trials if trial.variant == name]
+        ended = [trial for trial in trials if trial.variant == name]
         yield (
             f"after, {name}",
-            [sample for trial in own for sample in trial.memory if sample.when == "after"],
+            [sample for trial in ended for sample in trial.memory if sample.when == "after"],
         )
 
 

@@ -109,6 +109,7 @@ def ways_to_target(
 ) -> Plot:
     """Usable units at the target's order in every guest: the summary of what the heat map shows of one."""
     order, kind = bound.order, all_series[0].kind
+    whose = f", {all_series[0].whose}" if all_series[0].whose else ""
     paint = partial(_paint_ways, all_series=all_series, bound=bound)
     ends = sorted(series.moments[-1].units[order] for series in all_series)
     limits = " and ".join(
@@ -122,7 +123,7 @@ def ways_to_target(
         else f"{len(all_series)} of {count_of(kind, guests)}"
     )
     return Plot(
-        title=f"The way to the target, {kind} by {kind}",
+        title=f"The way to the target, {kind} by {kind}{whose}",
         caption=f"Usable units of order {order} ({spaced_size(page_bytes << order)}, contiguous), {shown};"
         f" wanted: {limits} (dashed). At the target: {ends[0]} to {ends[-1]}.",
         svg=draw(
@@ -191,9 +192,12 @@ class MomentTable:
 
 
 def moment_table(
-    columns: Sequence[tuple[str, Sequence[MemorySample]]], page_bytes: int
+    columns: Sequence[tuple[str, Sequence[MemorySample]]], page_bytes: int | None
 ) -> MomentTable | None:
-    """A column for each moment that has samples with free lists; None where there are none."""
+    """A column for each moment that has samples with free lists; None where there are none.
+
+    `page_bytes` is None where kernels with pages of several sizes stand beside each other.
+    """
     filled = [(title, found) for title, samples in columns if (found := _all_counts(samples))]
     if not filled:
         return None
@@ -205,7 +209,10 @@ def moment_table(
     return MomentTable(
         header=[title for title, _ in filled],
         rows=[
-            (order_name(order, page_bytes), [_cell(medians[title][order]) for title, _ in filled])
+            (
+                str(order) if page_bytes is None else order_name(order, page_bytes),
+                [_cell(medians[title][order]) for title, _ in filled],
+            )
             for order in orders
         ],
     )

@@ -54,11 +54,13 @@ class BootSeries:
     target_s: float
     """When the target was verified: the last of the moments."""
     moments: tuple[Moment, ...]
+    whose: str = ""
+    """The variants that it is of, where others run another kernel image."""
 
     @property
     def name(self) -> str:
         """How people call the guest."""
-        return f"{self.kind} {self.number}"
+        return f"{self.kind} {self.number}{self.whose and f' of {self.whose}'}"
 
 
 def trial_series(report: JudgedRun, results: Sequence[TrialResult]) -> list[BootSeries]:
