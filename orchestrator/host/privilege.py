@@ -122,11 +122,15 @@ class Confinement:
         """
         _mount_call(_libc.unshare(_CLONE_NEWNS), "unshare")
         _mount_call(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount /")
+        # Opened before something is laid over the place where they may lie themselves.
+        opened = [os.open(path, os.O_PATH | os.O_DIRECTORY) for path in self.doors]
         _mount_call(_libc.mount(b"tmpfs", _DOORS.encode(), b"tmpfs", 0, b"mode=755,size=1m"), _DOORS)
-        for number, path in enumerate(self.doors):
+        for number, descriptor in enumerate(opened):
             place = f"{_DOORS}/{number}"
             os.mkdir(place)  # noqa: PTH102 - between fork and exec, the less the better
-            _mount_call(_libc.mount(os.fsencode(path), place.encode(), None, _MS_BIND, None), place)
+            itself = f"/proc/self/fd/{descriptor}".encode()
+            _mount_call(_libc.mount(itself, place.encode(), None, _MS_BIND, None), place)
+            os.close(descriptor)
 
     def by_hand(self, argv: Sequence[str]) -> list[str]:
         """The command as one types it for the same end: setpriv(1) does what `enter` does."""

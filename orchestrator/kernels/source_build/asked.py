@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.arch import Arch
 from orchestrator.bases import BASES, ConfigSpec
-from orchestrator.errors import InputError
+from orchestrator.errors import BuildBroken
 from orchestrator.files.reading import read_bounded
 from orchestrator.kernels.base import CONFIG_FILE, KernelRequest, KernelSource, Progress
 from orchestrator.kernels.build.config.fragment import ConfigFragment, merged
@@ -37,13 +37,13 @@ class AskedConfig:
         return "".join(f"{fragment.text}\n" for fragment in self.fragments)
 
     def check(self, config: str, source: Path, arch: Arch, what: str) -> None:
-        """InputError that names each option which is not as it was asked for, and why."""
+        """BuildBroken that names each option which is not as it was asked for, and why."""
         wanted = merged(self.fragments).values()
         if not required(unmet(wanted, config)):
             return
         known = known_options(_kconfig_files(source, arch.kbuild))
         missing = [each.message for each in required(unmet(wanted, config, known))]
-        raise InputError(
+        raise BuildBroken(
             f"{what}: {missing[0]}" + (f", and {len(missing) - 1} more" if missing[1:] else ""),
             hint="an option needs what it depends on: set that as well, or leave it out",
             evidence=missing,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.errors import InputError
+from orchestrator.errors import BuildBroken, InputError
 from orchestrator.kernels.base import Progress
 from orchestrator.kernels.build.patch import apply_patch, touched
 from orchestrator.kernels.build.tree import TreeFile
@@ -19,11 +19,14 @@ _WHOLE = ""
 def patch_over(source: Path, patches: Sequence[Patch], name: str, progress: Progress) -> None:
     """Bring the tree at `source`, whose files have other names elsewhere, to the state after the patches.
 
-    What they change is written anew, never into the old file. InputError as `apply_patch` raises it.
+    What they change is written anew, never into the old file. BuildBroken where one does not apply.
     """
     for patch in patches:
         before = {path: file for path in _paths(patch) if (file := _read(source, path)) is not None}
-        applied = apply_patch(patch, before, _WHOLE, target=name)
+        try:
+            applied = apply_patch(patch, before, _WHOLE, target=name)
+        except InputError as error:
+            raise BuildBroken(error.message, hint=error.hint, evidence=error.evidence) from None
         for remark in applied.remarks:
             progress(f"{patch.name}: {remark}")
         for path in before.keys() | applied.tree.keys():
@@ -32,7 +35,8 @@ def patch_over(source: Path, patches: Sequence[Patch], name: str, progress: Prog
 
 
 def _paths(patch: Patch) -> set[str]:
-    return {item.path for item in touched(patch) if item.path}
+    """What it names, and the file that every tree has: a patch may consist of new files alone."""
+    return {"Makefile", *(item.path for item in touched(patch) if item.path)}
 
 
 def _read(source: Path, path: str) -> TreeFile | None:

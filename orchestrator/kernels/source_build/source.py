@@ -12,9 +12,10 @@ from typing import Any
 
 from orchestrator.bases import SourceBuild
 from orchestrator.deadline import Deadline
-from orchestrator.errors import InputError
+from orchestrator.errors import BuildBroken, HostError, InputError
 from orchestrator.host.programs import Stage
 from orchestrator.kernels.base import (
+    CONFIG_FILE,
     Kernel,
     KernelPlan,
     KernelRecord,
@@ -27,12 +28,13 @@ from orchestrator.kernels.build.kernel import recipe
 from orchestrator.kernels.build.kernel.recipe import Tools
 from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry
-from orchestrator.kernels.manifest import Package
+from orchestrator.kernels.manifest import BuiltKernel, Package, PatchFile
 from orchestrator.kernels.modules import guest_modules
 from orchestrator.kernels.source_build.asked import AskedConfig, asked_config
 from orchestrator.kernels.source_build.build import KernelBuild
 from orchestrator.kernels.source_build.finder import Packages, TreeFinder
 from orchestrator.kernels.source_build.tree import KernelTree
+from orchestrator.text.plain import named
 
 _FORMAT = 1
 _NEED_BYTES = 200_000_000
@@ -78,15 +80,31 @@ class WholeBuilds:
         self, cache: Cache, request: KernelRequest, record: KernelRecord, progress: Progress
     ) -> Kernel:
         """Of the recorded packages; what lies on this machine is taken as it is: its checksum will tell."""
-        spec = _made_from(request).tree
-        finder = TreeFinder(cache, self.packages, request.arch)
-        source = [package for package in record.packages if package.name.startswith("linux-source")]
-        tree = finder.of_package(source[0], spec, progress) if source else finder.find(spec, progress)
+        tree = self._recorded_tree(TreeFinder(cache, self.packages, request.arch), request, record, progress)
         recorded = [package for package in record.packages if package.name.startswith(_BUSYBOX)]
         busybox = self.packages.busybox(
             cache, request.arch, progress, recorded=recorded[0] if recorded else None
         )
         return self._obtain(cache, request, tree, progress, busybox)
+
+    def _recorded_tree(
+        self, finder: TreeFinder, request: KernelRequest, record: KernelRecord, progress: Progress
+    ) -> KernelTree:
+        """The recorded package or commit, or what lies there; HostError where that is another tree by now."""
+        spec, built = _made_from(request).tree, record.built
+        source = [package for package in record.packages if package.name.startswith("linux-source")]
+        if source:
+            return finder.of_package(source[0], spec, progress)
+        if built is not None and built.commit and not built.dirty:
+            spec = replace(spec, revision=built.commit)
+        tree = finder.find(spec, progress)
+        if built is not None and tree.identity != built.source_sha256:
+            raise HostError(
+                f"{spec.source} is not what it was: {request.base.name} was built from other files",
+                hint="put the tree back as it was, or run the scenario anew",
+                evidence=[f"source SHA-256 {tree.identity}, recorded {built.source_sha256}"],
+            )
+        return tree
 
     def known_source(self, cache: Cache, request: KernelRequest) -> SourceTree | None:  # noqa: ARG002
         """None: modules are not built against trees of one's own."""
@@ -142,7 +160,7 @@ class WholeBuilds:
         """Patched builds go on from it. What cannot be built without its patch is built whole with it."""
         try:
             self._entry(cache, replace(request, patches=()), tree, asked, progress)
-        except InputError as error:
+        except BuildBroken as error:
             progress(f"without its patches: {error.message}; going on with them")
 
 
@@ -178,12 +196,26 @@ def _key(tree: KernelTree, asked: AskedConfig, request: KernelRequest, tools: To
 def _kernel(
     request: KernelRequest, tree: KernelTree, entry: CacheEntry, busybox: CacheEntry, package: Package
 ) -> Kernel:
+    facts = entry.meta.facts
+    made_from = _made_from(request)
+    built = BuiltKernel(
+        tree=made_from.tree.words(),
+        version=tree.package.version if tree.package else facts["release"],
+        commit=tree.commit or None,
+        dirty=tree.dirty,
+        source_sha256=tree.identity,
+        patches=tuple(PatchFile(name=named(patch.name), sha256=patch.sha256) for patch in request.patches),
+        config=made_from.config.words(),
+        config_sha256=entry.sha256(CONFIG_FILE),
+        compiler=facts["compiler"],
+    )
     return Kernel(
-        release=entry.meta.facts["release"],
+        release=facts["release"],
         version=tree.name,
         page_size_bytes=request.base.page_size_bytes,
         image=entry,
         busybox=busybox,
         packages=(*((tree.package,) if tree.package else ()), package),
         modules=None,
+        built=built,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import InputError, OomlabError
+from orchestrator.errors import BuildBroken, OomlabError
 from orchestrator.kernels.base import Progress
 from orchestrator.kernels.build.kernel.recipe import (
     FRAGMENTS_FILE,
@@ -128,7 +128,7 @@ def failure(how: str, ran: Ran, subject: Subject) -> OomlabError:
     if ran.excess:
         return OomlabError(f"{message}: {ran.excess}", evidence=evidence)
     if subject.blame:
-        return InputError(message, hint=subject.blame, evidence=evidence)
+        return BuildBroken(message, hint=subject.blame, evidence=evidence)
     return OomlabError(
         message, hint="the source as it was shipped should build: is the tool chain whole?", evidence=evidence
     )
