@@ -20,6 +20,7 @@ from orchestrator.analysis.paths import PHASES, Paths, path_lines, paths_of
 from orchestrator.analysis.phrases import WHEN, share_text
 from orchestrator.analysis.records import Answer, Comparison, TimingComparison, When
 from orchestrator.analysis.samples import evident
+from orchestrator.binder import KernelFigures
 from orchestrator.clock import Clock
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
@@ -63,7 +64,7 @@ class Case:
     def triggers_arrays(self) -> bool:
         """Whether the trigger's requests make the kernel allocate page arrays."""
         pages = (variant.page_bytes for variant in self.scenario.variants.values())
-        return bool(self.scenario.trigger.array_bytes(min(pages)))
+        return bool(self.scenario.trigger.array_bytes(KernelFigures(min(pages))))
 
     def timed(self, *whens: str) -> list[TimingComparison]:
         """Timings under these states of memory."""
@@ -231,7 +232,8 @@ def _state(case: Case) -> str:
 
 
 def _request_order(scenario: Scenario) -> int | None:
-    need = scenario.trigger.need(min(variant.page_bytes for variant in scenario.variants.values()))
+    pages = (variant.page_bytes for variant in scenario.variants.values())
+    need = scenario.trigger.need(KernelFigures(min(pages)))
     return None if need is None else need.order
 
 

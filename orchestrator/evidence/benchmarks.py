@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 
-from orchestrator.binder import page_array_bytes
+from orchestrator.binder import KernelFigures, page_array_bytes
 from orchestrator.evidence.audit import PhaseContext
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.protocol.records import BenchmarkRecord
@@ -75,7 +75,7 @@ def benchmark_facts(
 def _array_bytes(name: str, page_bytes: int) -> int | None:
     """None for a benchmark of a name that the agent gives to none."""
     try:
-        return page_array_bytes(mapping_bytes_of(name, page_bytes), page_bytes)
+        return page_array_bytes(mapping_bytes_of(name, page_bytes), KernelFigures(page_bytes))
     except ValueError:
         return None
 

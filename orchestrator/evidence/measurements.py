@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
+from orchestrator.binder import KernelFigures
 from orchestrator.errors import InputError
 from orchestrator.evidence.audit import PhaseContext, audit_trial
 from orchestrator.evidence.benchmarks import benchmark_facts
@@ -106,7 +107,7 @@ def audited(evidence: Evidence, trigger: Trigger) -> tuple[tuple[AuditRow, ...],
         return (), ()
     page_bytes, requests = hello.page_size_bytes, request_summary(evidence)
     facts = PhaseContext(
-        array_sizes=trigger.array_bytes(page_bytes),
+        array_sizes=trigger.array_bytes(KernelFigures(page_bytes)),
         unserved=0 if requests is None else requests.errnos.get("ENOMEM", 0) + requests.in_flight,
     )
     return audit_trial(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache as memoize
 from pathlib import Path
 
@@ -20,13 +20,16 @@ from orchestrator.kernels.base import (
     Kernel,
     KernelRequest,
     Progress,
+    SourceTree,
 )
 from orchestrator.kernels.build import module as modules
 from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.build.module import ModuleRecipe
+from orchestrator.kernels.build.patch import touched
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
+from orchestrator.kernels.kept_traits import kernel_traits, known_traits
 from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
 from orchestrator.kernels.modules import BINDER
@@ -39,6 +42,8 @@ from orchestrator.kernels.pins import (
     require_same_variants,
 )
 from orchestrator.kernels.sources import forget_choices, source_of
+from orchestrator.kernels.traits.page_array import HEADER_FILE, Element, unknown
+from orchestrator.kernels.traits.traits import KernelTraits
 from orchestrator.kernels.variants import (
     CheckedVariant,
     KernelGroup,
@@ -185,7 +190,8 @@ def cached_images(group: KernelGroup) -> GuestImages | None:
             return None
         built[item.recipe.name] = found
     initramfs = cache.find("initramfs", initramfs_key(kernel, agent, _checksums(built)))
-    return _guest(group, kernel, agent, built, initramfs) if initramfs else None
+    traits = known_traits(cache, request, kernel, _driver_source(cache, request))
+    return _guest(group, kernel, agent, built, initramfs, traits) if initramfs else None
 
 
 def _make(group: KernelGroup, kernel: Kernel, progress: Progress) -> GuestImages:
@@ -196,11 +202,24 @@ def _make(group: KernelGroup, kernel: Kernel, progress: Progress) -> GuestImages
     built = _modules(cache, kernel, group, compiler, progress)
     files = {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}
     initramfs = build_initramfs(cache, kernel, agent, files, progress)
-    return _guest(group, kernel, agent, built, initramfs)
+    traits = kernel_traits(cache, request, kernel, _driver_source(cache, request))
+    return _guest(group, kernel, agent, built, initramfs, traits)
+
+
+def _driver_source(cache: Cache, request: KernelRequest) -> SourceTree | None:
+    """The source of the driver under test, as the kernel has it, where the cache has that."""
+    if _touch_element(request.patches):
+        return None
+    return source_of(request.base).known_source(cache, replace(request, scope=BINDER.scope))
 
 
 def _guest(
-    group: KernelGroup, kernel: Kernel, agent: CacheEntry, built: _Modules, initramfs: CacheEntry
+    group: KernelGroup,
+    kernel: Kernel,
+    agent: CacheEntry,
+    built: _Modules,
+    initramfs: CacheEntry,
+    traits: KernelTraits | None,
 ) -> GuestImages:
     manifest = ArtefactManifest(
         base=group.request.name,
@@ -216,6 +235,7 @@ def _guest(
         built=kernel.built,
         given=kernel.given,
         variants=tuple(_describe(item, built.get(item.recipe.name)) for item in group.variants),
+        traits=traits,
     )
     return GuestImages(
         kernel.image.file(IMAGE_FILE),
@@ -291,7 +311,23 @@ def _describe(item: CheckedVariant, module: tuple[CacheEntry, str] | None) -> Va
         module_sha256=entry.sha256(file),
         module_origin="distribution" if item.build_scope is None else "built",
         compiler=entry.meta.facts.get("compiler"),
+        element=_own_element(item, entry),
     )
+
+
+def _own_element(item: CheckedVariant, entry: CacheEntry) -> Element | None:
+    """The page array's element where patches may have changed it; None: they did not."""
+    if not _touch_element(item.patches):
+        return None
+    fact = entry.meta.facts.get(modules.ELEMENT_FACT)
+    if fact is None:
+        return unknown(f"the variant's patches touch {HEADER_FILE}")
+    return Element.model_validate_json(fact)
+
+
+def _touch_element(patches: Sequence[Patch]) -> bool:
+    paths = (file.path for patch in patches for file in touched(patch))
+    return any(path.endswith(f"/{HEADER_FILE}") for path in paths)
 
 
 def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:

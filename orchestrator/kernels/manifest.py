@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.frozen import Frozen
+from orchestrator.kernels.traits.page_array import Element
+from orchestrator.kernels.traits.traits import KernelTraits
 
 Sha256 = str
 
@@ -42,6 +44,11 @@ class VariantArtefacts(Frozen):
         " the driver in it, and no module is loaded"
     )
     compiler: str | None = Field(default=None, description="first line of the compiler's --version")
+    element: Element | None = Field(
+        default=None,
+        description="of the page array, where the variant's patches touch the header that says it; null: that"
+        " of the kernel's `traits`",
+    )
 
 
 class BuiltKernel(Frozen):
@@ -84,3 +91,7 @@ class ArtefactManifest(Frozen):
     agent_compiler: str
     initramfs_sha256: Sha256
     variants: tuple[VariantArtefacts, ...] = ()
+    traits: KernelTraits | None = Field(
+        default=None,
+        description="what sets the kernel apart for memory, as it is made; null in older runs",
+    )

@@ -132,6 +132,7 @@ def load_judged_run(path: Path) -> JudgedRun:
         accelerators=manifest.accelerators,
         check_transcripts=partial(first_difference, directory.trial),
         taken=manifest.expectations_from,
+        artefacts=manifest.artefacts,
     )
     return JudgedRun(
         directory=directory,

@@ -20,6 +20,8 @@ from orchestrator.errors import ExitCode
 from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines
 from orchestrator.frozen import Frozen
 from orchestrator.guests.accelerator_report import AcceleratorReport
+from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.kernels.traits.table import KernelTable
 from orchestrator.outcome import Outcome
 from orchestrator.plan import are_paired, forks_of, shares_kernel
 from orchestrator.record.result import BlockResult, TrialResult
@@ -28,6 +30,7 @@ from orchestrator.stage import Mode
 from orchestrator.verdict.alike import without_effect
 from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
 from orchestrator.verdict.judgement import Conclusion, JudgedTrial, judge_trial
+from orchestrator.verdict.kernels import compare_kernels
 from orchestrator.verdict.variant import VariantVerdict, variant_verdict
 
 
@@ -124,6 +127,10 @@ class Verdict(Frozen):
     repeated: int = Field(0, description="attempts without evidence that were made again")
     missing: tuple[str, ...] = Field((), description="why evidence is short")
     disagreements: tuple[str, ...] = Field((), description="where console and /proc/vmstat differ")
+    kernels: KernelTable | None = Field(
+        None,
+        description="how the run's kernels differ from a phone's; null: the run did not record it; below",
+    )
     inexact_pairs: tuple[str, ...] = Field(
         (), description="blocks that a resumed run had to re-create and whose memory came out otherwise"
     )
@@ -152,11 +159,13 @@ def compute_verdict(
     accelerators: Mapping[Clock, AcceleratorReport],
     check_transcripts: TranscriptCheck = lambda _one, _other: None,
     taken: Mapping[str, str | None] = MappingProxyType({}),
+    artefacts: Mapping[str, ArtefactManifest] = MappingProxyType({}),
 ) -> Verdict:
     """The verdict of a run from what its blocks and trials came to (all attempts, in order).
 
     `check_transcripts` compares what the guests of an A/A control said, which results do not hold.
     `taken` names the variants whose expectations `--patch` took, and from which of the file's variants.
+    `artefacts` are the kernels that ran, by base.
     """
     final = last_attempts(results)
     superseded = [result for result in results if final[trial_key(result)] is not result]
@@ -195,6 +204,7 @@ def compute_verdict(
             for result in trials
             if result.disagreement
         ),
+        kernels=compare_kernels(scenario, artefacts),
         inexact_pairs=tuple(inexact_pairs(scenario, trials)),
     )
 

@@ -25,8 +25,11 @@ from orchestrator.kernels.build.tree import Tree
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.modules import BINDER, find_driver
 from orchestrator.kernels.patch_file import Patch
+from orchestrator.kernels.traits.page_array import HEADER_FILE, element_in_source
 
 LOG_FILE = "build.log"
+ELEMENT_FACT = "element"
+"""The fact of an entry that holds an `Element`; entries of before there were any have none."""
 
 _BUILD_S = 300.0
 _PACK_S = 60.0
@@ -131,7 +134,8 @@ def build_module(
         module, log = _compile(kernel.release, recipe, compiler, headers, patched)
         (directory / BINDER.file).write_bytes(module)
         (directory / LOG_FILE).write_bytes(log)
-        return {"compiler": compiler.version(), "source": trees.tree_sha256(patched)}
+        facts = {"compiler": compiler.version(), "source": trees.tree_sha256(patched)}
+        return facts | _element(patched, recipe)
 
     return cache.obtain(
         "module",
@@ -158,6 +162,15 @@ def patched_tree(against: ModuleTree, recipe: ModuleRecipe, progress: Progress) 
             progress(f"{patch.name}: {remark}")
         tree = applied.tree
     return tree
+
+
+def _element(tree: Tree, recipe: ModuleRecipe) -> dict[str, str]:
+    """The fact that tells how large an element of the page array is by the source that was built."""
+    header = tree.get(f"{BINDER.scope}/{HEADER_FILE}")
+    if header is None:
+        return {}
+    text = header.content.decode(errors="replace")
+    return {ELEMENT_FACT: element_in_source(text, f"the source of {recipe.variant}").model_dump_json()}
 
 
 def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, headers: Path) -> SandboxCommand:

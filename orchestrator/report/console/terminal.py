@@ -12,6 +12,7 @@ from rich.text import Text
 from orchestrator.oom.explain import explain
 from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
+from orchestrator.report.kernels import brief, title
 from orchestrator.report.picture import print_picture
 from orchestrator.report.rows import (
     control_line,
@@ -52,6 +53,7 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
         for answer in each.answers:
             print_answer(answer, console)
     _print_ends(verdict, console, page_sizes)
+    _print_kernels(verdict, console)
     _print_remarks(verdict, console)
     console.print(_conclusion(verdict), soft_wrap=True)
 
@@ -68,6 +70,15 @@ def _print_ends(verdict: Verdict, console: Console, page_sizes: Mapping[str, int
             console.print(Text(f"Failed command of {name}:", style="bold"))
             for line in output_lines(variant.failed_output):
                 console.print(Text(f"  {one_line(line)}"), soft_wrap=True)
+
+
+def _print_kernels(verdict: Verdict, console: Console) -> None:
+    """What of the kernels is not as on a phone."""
+    lines = brief(verdict.kernels) if verdict.kernels is not None else []
+    if verdict.kernels is not None and lines:
+        console.print(Text(f"{title(verdict.kernels)} ({verdict.kernels.reference}):", style="bold"))
+        for line in lines:
+            console.print(Text(f"  {one_line(line)}"), soft_wrap=True)
 
 
 def _table(scenario: str, each: PassVerdict) -> Table:

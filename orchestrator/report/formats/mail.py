@@ -10,6 +10,7 @@ from orchestrator.clock import Clock
 from orchestrator.oom.explain import explain
 from orchestrator.report.formats.mail_layout import heading, item, paragraph, shell_lines, table
 from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
+from orchestrator.report.kernels import brief, title
 from orchestrator.report.rows import (
     control_line,
     few,
@@ -46,6 +47,7 @@ def _lines(report: JudgedRun) -> Iterator[str]:
         several = f" ({each.clock} clock)" if len(report.verdict.passes) > 1 else ""
         for number, answer in enumerate(each.answers, start=1):
             yield from _answer(f"Question {number}{several}", answer)
+    yield from _kernels(report)
     yield from _conclusion(report)
 
 
@@ -106,6 +108,16 @@ def _failed_commands(report: JudgedRun) -> Iterator[str]:
             yield from heading(f"Failed command of {name}")
             for line in output_lines(variant.failed_output):
                 yield from item(line.strip())
+
+
+def _kernels(report: JudgedRun) -> Iterator[str]:
+    """What of the kernels is not as on a phone."""
+    table = report.verdict.kernels
+    lines = brief(table) if table is not None else []
+    if table is not None and lines:
+        yield from heading(f"{title(table)} ({table.reference})")
+        for line in lines:
+            yield from item(line)
 
 
 def _answer(name: str, answer: Answer) -> Iterator[str]:

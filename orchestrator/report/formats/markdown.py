@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.picture_table import PictureTable
 from orchestrator.analysis.records import Answer, Comparison
+from orchestrator.kernels.traits.table import KernelTable
 from orchestrator.oom.explain import explain
+from orchestrator.report import kernels as kernels_report
 from orchestrator.report import picture as picture_report
 from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
@@ -73,6 +75,8 @@ def _lines(report: JudgedRun) -> Iterator[str]:
     yield from bullets([*remarks(verdict), *warnings(verdict)])
     yield from _first_ooms(report)
     yield from _failed_commands(report)
+    if verdict.kernels is not None:
+        yield from _details(kernels_report.title(verdict.kernels), _kernels(verdict.kernels))
     yield from _details("To repeat this", _code(report.repeat_commands))
 
 
@@ -101,6 +105,11 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
 def _picture(picture: PictureTable) -> Iterator[str]:
     yield from table(picture_report.headings_of(picture), picture_report.rows_of(picture))
     yield from bullets([*picture_report.remarks(picture), picture_report.conclusion(picture)])
+
+
+def _kernels(kernels: KernelTable) -> Iterator[str]:
+    yield from table(kernels_report.headings_of(kernels), kernels_report.rows_of(kernels))
+    yield from bullets(kernels_report.notes_of(kernels))
 
 
 def _answer(answer: Answer) -> Iterator[str]:

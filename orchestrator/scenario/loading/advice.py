@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.binder import KernelFigures
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.models import Fragmentation, Scenario, Variant
 from orchestrator.scenario.triggers.base import Need
@@ -104,7 +105,7 @@ def _nobody_to_kill(scenario: Scenario) -> Iterator[Advice]:
 
 def _could_not_fail(scenario: Scenario) -> Iterator[Advice]:
     for name, variant in _meant_to_fail(scenario).items():
-        need = scenario.trigger.need(variant.page_bytes)
+        need = scenario.trigger.need(KernelFigures(variant.page_bytes))
         if need is None:
             return
         left = most_units(scenario, need.order, variant.page_bytes)

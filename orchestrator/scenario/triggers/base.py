@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from orchestrator.binder import KernelFigures
 from orchestrator.scenario.fields import Cross, Duration, Model, OomScoreAdj, duration_between, refuse
 from orchestrator.scenario.limits import limit
 from orchestrator.text.amounts import count_of
@@ -92,11 +93,11 @@ class TriggerKind(Model):
         """What the number at one of its keys is a number of, in the singular; None: it is of nothing."""
         return None
 
-    def need(self, page_bytes: int) -> Need | None:  # noqa: ARG002
-        """What its requests ask of the free lists of a kernel with such pages; None: nobody knows."""
+    def need(self, kernel: KernelFigures) -> Need | None:  # noqa: ARG002
+        """What its requests ask of the free lists of such a kernel; None: nobody knows."""
         return None
 
-    def array_bytes(self, page_bytes: int) -> tuple[int, ...]:  # noqa: ARG002
+    def array_bytes(self, kernel: KernelFigures) -> tuple[int, ...]:  # noqa: ARG002
         """Sizes of the arrays that its requests make the kernel allocate: what the audit looks for."""
         return ()
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictBool
 
-from orchestrator.binder import page_array_bytes, page_array_order
+from orchestrator.binder import KernelFigures, page_array_bytes, page_array_order
 from orchestrator.scenario.fields import Count, Size, size_between
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.triggers.base import (
@@ -59,13 +59,13 @@ class BinderMmap(RequestingTrigger):
         """With the length of a mapping."""
         return {"size": int(self.size), **super().recipe()}
 
-    def need(self, page_bytes: int) -> Need:
+    def need(self, kernel: KernelFigures) -> Need:
         """An array of an order's size takes one unit of it, by itself or as its share of a larger slab."""
-        return Need(page_array_order(self.size, page_bytes), self.at_once)
+        return Need(page_array_order(self.size, kernel), self.at_once)
 
-    def array_bytes(self, page_bytes: int) -> tuple[int, ...]:
+    def array_bytes(self, kernel: KernelFigures) -> tuple[int, ...]:
         """The page array of a mapping."""
-        return (page_array_bytes(self.size, page_bytes),)
+        return (page_array_bytes(self.size, kernel),)
 
     @property
     def argument(self) -> str:

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, StrictBool
 
+from orchestrator.binder import KernelFigures
 from orchestrator.scenario.fields import Count
 from orchestrator.scenario.triggers.base import Adj, Blame, Need, Pause, Processes, RequestingTrigger, Stop
 from orchestrator.text.amounts import count_of
@@ -43,9 +44,9 @@ class Fork(RequestingTrigger):
     oom_score_adj: Adj = 0
     stop: Stop = "first-oom"
 
-    def need(self, page_bytes: int) -> Need:
+    def need(self, kernel: KernelFigures) -> Need:
         """In blocks of the task structure's order all that the children take would fit."""
-        order = 1 if page_bytes < _TASK_BYTES else 0
+        order = 1 if kernel.page_bytes < _TASK_BYTES else 0
         return Need(order, self.at_once * -(-_PAGES // (1 << order)))
 
     @property

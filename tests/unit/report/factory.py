@@ -19,10 +19,14 @@ from orchestrator.analysis.records import (
     Share,
     TimingComparison,
 )
+from orchestrator.arch import ARCHS
 from orchestrator.clock import Clock
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
+from orchestrator.kernels.traits.config_text import read_config
+from orchestrator.kernels.traits.page_array import Element
+from orchestrator.kernels.traits.traits import traits_of
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import block_seed, shares_kernel
@@ -152,7 +156,9 @@ def _manifest(scenario: Scenario, made: Made) -> RunManifest:
         ),
         accelerators=dict.fromkeys(made.clocks, accelerator),
         artefacts={
-            base: artefacts_of(base, scenario.device.arch, *variants)
+            base: artefacts_of(
+                base, scenario.device.arch, *variants, words=made.word("BTF of binder_linux.ko")
+            )
             for base, variants in _by_base(scenario).items()
         },
         qemu_commands={name: f"qemu-system-aarch64 -M virt # {name}" for name in scenario.variants},
@@ -166,8 +172,12 @@ def _by_base(scenario: Scenario) -> dict[str, list[str]]:
     return found
 
 
-def artefacts_of(base: str, arch: str, *variants: str) -> ArtefactManifest:
-    """What guests of a base are made of, as nobody made it."""
+def artefacts_of(
+    base: str, arch: str, *variants: str, words: str = "BTF of binder_linux.ko"
+) -> ArtefactManifest:
+    """What guests of a base are made of, as nobody made it. `words` stand where others' text may stand."""
+    config = read_config("CONFIG_NUMA=y\nCONFIG_NODES_SHIFT=4\nCONFIG_PSI=y\n", words, whole=False)
+    element = Element(size_bytes=32, source=words)
     return ArtefactManifest(
         base=base, arch=arch, release="6.1.0-56-arm64", page_size_bytes=4096, packages=(),
         kernel_sha256="0" * 64, busybox_sha256="1" * 64, agent_sha256="2" * 64, agent_compiler="cc",
@@ -176,6 +186,7 @@ def artefacts_of(base: str, arch: str, *variants: str) -> ArtefactManifest:
             VariantArtefacts(name=name, scope=None, module_sha256="4" * 64, module_origin="distribution")
             for name in variants
         ),
+        traits=traits_of(config, ARCHS[arch].name, element),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.binder import KernelFigures
 from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.scenario.triggers.base import TriggerKind
@@ -77,9 +78,9 @@ def test_every_kind_answers_what_the_rest_asks(kind: str) -> None:
     assert (trigger.planned > 0) == (trigger.request is not None)
     assert request_of(kind) == trigger.request
     assert ends_by_itself(kind) == trigger.ends_by_itself
-    need = trigger.need(4096)
+    need = trigger.need(KernelFigures(4096))
     assert need is None or (need.order >= 0 and need.units > 0)
-    assert all(size > 0 for size in trigger.array_bytes(4096))
+    assert all(size > 0 for size in trigger.array_bytes(KernelFigures(4096)))
     assert set(trigger.long_words) <= set(type(trigger).model_fields)
 
 

@@ -21,8 +21,12 @@ from orchestrator.report.formats.html.plots import Grid, Plot
 from orchestrator.report.formats.html.ratios import ratio_plots
 from orchestrator.report.formats.html.text import finalize, prose
 from orchestrator.report.formats.html.trials import TrialTable, command_outputs, kernel_bugs, trial_table
-from orchestrator.report.picture import conclusion, headings_of, rows_of
+from orchestrator.report.kernels import headings_of as columns_of
+from orchestrator.report.kernels import notes_of, rows_of, title
+from orchestrator.report.picture import conclusion
+from orchestrator.report.picture import headings_of as picture_columns
 from orchestrator.report.picture import remarks as picture_remarks
+from orchestrator.report.picture import rows_of as picture_rows
 from orchestrator.report.rows import (
     control_line,
     headline,
@@ -54,6 +58,16 @@ class PictureView:
     numbers: Grid
     conclusion: str
     remarks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class KernelsView:
+    """The kernels beside a phone's: what differs or matters to the load, and the rest."""
+
+    title: str
+    telling: Grid
+    others: Grid
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -107,6 +121,7 @@ def _context(report: JudgedRun) -> dict[str, Any]:
     events = event_list(report)
     trials = trial_table(report)
     outputs = list(command_outputs(report))
+    kernels = _kernels(verdict)
     return {
         "manifest": report.manifest,
         "hosts": report.hosts,
@@ -124,7 +139,12 @@ def _context(report: JudgedRun) -> dict[str, Any]:
         "events": events,
         "trials": trials,
         "repeat_commands": report.repeat_commands,
-        "links": [link for link in _links(passes, trials, outputs=bool(outputs)) if link.there],
+        "kernels": kernels,
+        "links": [
+            link
+            for link in _links(passes, trials, outputs=bool(outputs), kernels=kernels is not None)
+            if link.there
+        ],
     }
 
 
@@ -164,8 +184,22 @@ def _pass(report: JudgedRun, verdict: PassVerdict) -> PassView:
 def _picture(verdict: PassVerdict) -> PictureView | None:
     if verdict.picture is None:
         return None
-    numbers = Grid(headings_of(verdict.picture), rows_of(verdict.picture))
+    numbers = Grid(picture_columns(verdict.picture), picture_rows(verdict.picture))
     return PictureView(numbers, conclusion(verdict.picture), picture_remarks(verdict.picture))
+
+
+def _kernels(verdict: Verdict) -> KernelsView | None:
+    table = verdict.kernels
+    if table is None:
+        return None
+    rows = rows_of(table)
+    telling = len(table.telling)
+    return KernelsView(
+        title(table),
+        Grid(columns_of(table), rows[:telling]),
+        Grid(columns_of(table), rows[telling:]),
+        notes_of(table),
+    )
 
 
 def _latencies(report: JudgedRun, verdict: PassVerdict, places: Mapping[str, int]) -> Iterator[Plot]:
@@ -197,7 +231,7 @@ def _facts(report: JudgedRun) -> Iterator[tuple[str, str]]:
     yield "by", f"oomlab {manifest.oomlab_version}"
 
 
-def _links(passes: Sequence[PassView], trials: TrialTable, *, outputs: bool) -> Iterator[Link]:
+def _links(passes: Sequence[PassView], trials: TrialTable, *, outputs: bool, kernels: bool) -> Iterator[Link]:
     yield Link("outcomes", "Outcomes")
     yield Link("answers", "Four questions", any(each.verdict.answers for each in passes))
     yield Link("memory", "Memory", any(each.memory.there or each.picture for each in passes))
@@ -210,5 +244,6 @@ def _links(passes: Sequence[PassView], trials: TrialTable, *, outputs: bool) -> 
     yield Link("audit", "Allocations", any(each.audit for each in passes))
     yield Link("events", "OOM events")
     yield Link("outputs", "Command output", outputs)
+    yield Link("kernels", "Kernels", kernels)
     yield Link("trials", "Trials", bool(trials.rows))
     yield Link("repeat", "Repeat it")

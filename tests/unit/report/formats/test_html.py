@@ -28,6 +28,7 @@ from tests.unit.report.factory import HOSTILE, Made, comparison, run_report
 from tests.unit.report.guest_words import add_guest_words, line
 
 _VOID = {"meta", "link", "br", "img", "input"}
+KERNELS = "How this kernel differs from a phone's"
 
 
 class _Page(HTMLParser):
@@ -93,10 +94,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> _Page:
 
 
 def test_the_verdict_comes_first_and_everything_else_after_it(page: _Page) -> None:
-    assert page.headings[-9:] == [
+    assert page.headings[-10:] == [
         "Outcomes", "The reviewer\N{RIGHT SINGLE QUOTATION MARK}s four questions", "Memory",
         "Latency of the trigger\N{RIGHT SINGLE QUOTATION MARK}s requests",
-        "Benchmarks", "Allocation audit", "OOM events", "Trials", "Repeat it",
+        "Benchmarks", "Allocation audit", "OOM events", KERNELS, "Trials", "Repeat it",
     ]  # fmt: skip
     assert page.text.index("Expectations met") < page.text.index("8 of 8 OOM") < page.text.index("Outcomes")
 
@@ -180,7 +181,7 @@ def test_a_run_without_anything_is_a_page_all_the_same(tmp_path: Path) -> None:
     )
     verdict = report.verdict.model_copy(update={"passes": passes})
     page = _Page(render_html(replace(report, verdict=verdict, blocks=(), results=(), events=())))
-    assert page.headings[-3:] == ["Outcomes", "OOM events", "Repeat it"]
+    assert page.headings[-4:] == ["Outcomes", "OOM events", KERNELS, "Repeat it"]
     assert "None: no console held" in page.text
     assert "Nothing was traced" in page.text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.binder import page_array_order
+from orchestrator.binder import KernelFigures, page_array_order
 from orchestrator.units import KIB, MIB
 from tests.unit.scenario.conftest import GOOD, Load
 
@@ -30,7 +30,7 @@ from tests.unit.scenario.conftest import GOOD, Load
     ],
 )
 def test_the_order_of_a_page_array(mapping: int, page: int, order: int) -> None:
-    assert page_array_order(mapping, page) == order
+    assert page_array_order(mapping, KernelFigures(page)) == order
 
 
 def warnings(load: Load, *sets: str, text: str = GOOD) -> list[str]:
