@@ -61,6 +61,9 @@ LIMITS: dict[str, Limit] = {
         lambda n: f"trigger: {{kind: binder-mmap, size: {_bytes(n)}, count: 1}}\n",
         lambda n: f"size={n}",
     ),
+    "map_transactions": Limit(
+        _TRIGGER, lambda n: _trigger(f"count: 1, transactions: {n}"), lambda n: f"transactions={n}"
+    ),
     "command": Limit(
         _TRIGGER,
         lambda n: f"trigger: {{kind: command, command: {'x' * n}}}\n",

@@ -13,6 +13,8 @@
 #define LIMIT_REQUESTS 1000000
 /* Length of a binder map, in bytes. */
 #define LIMIT_MAP_BYTES 1073741824
+/* Transactions through each map of the trigger. */
+#define LIMIT_MAP_TRANSACTIONS 1000
 /* The trigger's command, in bytes of UTF-8. */
 #define LIMIT_COMMAND 500
 #define LIMIT_BYSTANDERS 256

@@ -21,7 +21,7 @@ static int count;
 
 /* What the kernel's OOM reports call them: at most 15 characters (TASK_COMM_LEN). */
 static const char *const names[] = { "oomlab-trigger", "oomlab-bystand", "oomlab-holder",
-				     "oomlab-shell", "oomlab-bench" };
+				     "oomlab-shell", "oomlab-bench", "oomlab-server" };
 
 void child_set_adj(int adj)
 {
@@ -110,7 +110,7 @@ int child_dismiss_all(enum child_role role, uint64_t patience_us)
 
 void child_report_victims(void)
 {
-	static const char *const roles[] = { "trigger", "bystander", "holder", "shell", "benchmark" };
+	static const char *const roles[] = { "trigger", "bystander", "holder", "shell", "benchmark", "server" };
 
 	child_reap();
 	for (int i = 0; i < count; i++) {

@@ -14,10 +14,10 @@
 
 #include "limits.h"
 
-/* A trigger, bystanders, and beside them holders, benchmark workers and a shell. */
+/* A trigger, bystanders, and beside them holders, benchmark workers, a server and a shell. */
 #define CHILD_LIMIT (LIMIT_PROCESSES + LIMIT_BYSTANDERS + 80)
 
-enum child_role { ROLE_TRIGGER, ROLE_BYSTANDER, ROLE_HOLDER, ROLE_SHELL, ROLE_BENCHMARK };
+enum child_role { ROLE_TRIGGER, ROLE_BYSTANDER, ROLE_HOLDER, ROLE_SHELL, ROLE_BENCHMARK, ROLE_SERVER };
 
 struct child {
 	pid_t pid;

@@ -30,6 +30,8 @@ struct trigger_kind {
 	/* A key of its own in the recipe. False: not its key, or a value that is not understood. May be NULL. */
 	bool (*parse)(const char *key, char *value);
 	int (*prepare)(void); /* while memory is plenty, before its processes: 0 or the errno. May be NULL */
+	/* As it starts, with the driver there and nothing traced yet: 0 or the errno. May be NULL */
+	int (*begin)(void);
 	int (*body)(const struct trigger_job *job); /* of each process: waits at the gate first */
 };
 

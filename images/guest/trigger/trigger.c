@@ -198,6 +198,16 @@ static void report_ends(void)
 	}
 }
 
+/* What its processes need of others. False, and said: there is nothing that it could be started with. */
+static bool begin(void)
+{
+	int error = trigger.kind->begin ? trigger.kind->begin() : 0;
+
+	if (error)
+		emit_error("trigger", error, strerror(error));
+	return !error;
+}
+
 static void start(const struct recipe *recipe)
 {
 	int64_t pids[LIMIT_PROCESSES];
@@ -249,6 +259,8 @@ void trigger_run(const struct recipe *recipe)
 {
 	const char *reason;
 
+	if (!begin())
+		return;
 	start(recipe);
 	reason = watch(recipe);
 	stop();
@@ -277,5 +289,7 @@ void trigger_release(void)
 {
 	for (unsigned i = 0; i < trigger.processes; i++)
 		child_dismiss(trigger.children[i]);
+	/* Who is context manager is settled before a benchmark wants to be. */
+	child_dismiss_all(ROLE_SERVER, STOP_US);
 	child_reap();
 }

@@ -41,6 +41,13 @@ class BinderMmap(RequestingTrigger):
     processes: Processes = Field(
         1, description="number of processes that share the mmaps, at most `count`", examples=[1]
     )
+    transactions: Annotated[int, Field(strict=True, ge=0, le=limit("map_transactions"))] = Field(
+        0,
+        description="calls to another process through each mapping, one after the other. Their replies come"
+        " in through it and are given back, so that the driver takes pages of the mapping into use and lets"
+        " go of them. A mapping has succeeded when its calls have, too; the time is that of the mmap alone",
+        examples=[1],
+    )
     hold: StrictBool = Field(
         True,
         description="keep every mapping until the trigger ends; `false` releases each one before the next",
@@ -52,12 +59,14 @@ class BinderMmap(RequestingTrigger):
 
     @property
     def words(self) -> str:
-        """How many mmaps of which size."""
-        return f"{count_of('binder mmap', self.count)} of {format_size(self.size)}"
+        """How many mmaps of which size, and what goes through them."""
+        calls = f", {count_of('transaction', self.transactions)} through each" if self.transactions else ""
+        return f"{count_of('binder mmap', self.count)} of {format_size(self.size)}{calls}"
 
     def recipe(self) -> Mapping[str, object]:
-        """With the length of a mapping."""
-        return {"size": int(self.size), **super().recipe()}
+        """With the length of a mapping, and what goes through it."""
+        calls = {"transactions": self.transactions} if self.transactions else {}
+        return {"size": int(self.size), **calls, **super().recipe()}
 
     def need(self, kernel: KernelFigures) -> Need:
         """An array of an order's size takes one unit of it, by itself or as its share of a larger slab."""

@@ -219,8 +219,8 @@ def test_what_is_left_out_has_its_default() -> None:
             "zram": None, "sysctls": {}, "cmdline": [],
         },
         "trigger": {
-            "kind": "binder-mmap", "size": "4MiB", "count": 600, "processes": 1, "hold": True, "pause": "0s",
-            "oom_score_adj": 0, "stop": "first-oom",
+            "kind": "binder-mmap", "size": "4MiB", "count": 600, "processes": 1, "transactions": 0,
+            "hold": True, "pause": "0s", "oom_score_adj": 0, "stop": "first-oom",
         },
         "audit": True,
         "bystanders": {"count": 1, "memory": "4MiB", "oom_score_adj": 0},

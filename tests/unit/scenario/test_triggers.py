@@ -7,6 +7,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.binder import KernelFigures
 from orchestrator.scenario.models import Scenario
@@ -88,3 +89,22 @@ def test_what_is_no_kind_counts_nothing() -> None:
     assert request_of("none") is None
     assert request_of(None) is None
     assert not ends_by_itself(["command"])
+
+
+def maps(**keys: object) -> TriggerKind:
+    """A load of binder maps."""
+    return KINDS["binder-mmap"].model_validate({"kind": "binder-mmap", "size": "4MiB", "count": 6} | keys)
+
+
+def test_transactions_through_maps_are_said_and_sent_where_there_are_any() -> None:
+    assert maps().words == "6 binder mmaps of 4MiB"
+    assert "transactions" not in maps().recipe()
+    assert maps(transactions=1).words == "6 binder mmaps of 4MiB, 1 transaction through each"
+    assert maps(transactions=2).words == "6 binder mmaps of 4MiB, 2 transactions through each"
+    assert maps(transactions=2).recipe()["transactions"] == 2
+
+
+@pytest.mark.parametrize("number", [-1, 1001, 1.5, True])
+def test_a_number_of_transactions_that_the_guest_would_refuse_is_refused_before(number: object) -> None:
+    with pytest.raises(ValidationError):
+        maps(transactions=number)
