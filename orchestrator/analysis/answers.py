@@ -146,7 +146,7 @@ def _path_sentence(case: Case) -> str:
         return "Not by page arrays: the trigger's requests ask for none."
     if not any(case.paths):
         return "Not from this run: it does not know how page arrays were served."
-    if all(share.all_contiguous for paths in case.paths for share in paths.values()):
+    if all(case.paths) and all(share.all_contiguous for paths in case.paths for share in paths.values()):
         return (
             "Both variants were served contiguous memory for every page array, so both took the same path"
             " through the allocator."
@@ -157,6 +157,8 @@ def _path_sentence(case: Case) -> str:
 
 def _path_of(name: str, paths: Paths) -> str:
     """How one variant fared in the first phase in which contiguous memory was short."""
+    if not paths:
+        return f"how {name}'s were served is not known"
     phase = next((each for each in _BY_WEIGHT if each in paths and not paths[each].all_contiguous), None)
     if phase is None:
         return f"{name} was served contiguous memory for every one"

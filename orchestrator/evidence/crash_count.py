@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
 from orchestrator.frozen import Frozen
 from orchestrator.oom.crash_words import crash_sentence
+from orchestrator.oom.known_crashes import known_crash
 from orchestrator.oom.records import KernelCrash
 from orchestrator.record.result import TrialResult
 from orchestrator.text.amounts import count_of
@@ -67,17 +69,35 @@ def _of_variant(name: str, trials: Sequence[TrialResult]) -> list[CrashCount]:
     return sorted(counts, key=lambda count: -len(count.trials))
 
 
-def crash_lines(counts: Iterable[CrashCount]) -> Iterator[str]:
-    """What has to be read first: each crash in one sentence. Not escaped."""
-    for count in counts:
-        crash = count.crash
-        often = "once" if count.times == 1 else f"{count.times} times"
-        what = "crashed" if crash.fatal else "reported a bug"
-        task = f", task {crash.task.comm}" if crash.task else ""
-        panic = f", then panic: {crash.panic}" if crash.panic and crash.kind != "panic" else ""
-        tainted = f", tainted {crash.tainted}" if crash.tainted else ""
-        where = f"in {len(count.trials)} of {count_of('trial', count.of)}"
-        yield (
-            f"{count.variant}: the kernel {what} {often}, {where}:"
-            f" {crash_sentence(crash)}{task}{tainted}{panic}"
-        )
+def crash_lines(
+    variants: Iterable[str], counts: Sequence[CrashCount], trials: Sequence[TrialResult]
+) -> Iterator[str]:
+    """What has to be read first, not escaped: each crash, who had none, what is known of it."""
+    yield from map(_crash_line, counts)
+    if spared := ", ".join(_spared(variants, counts, trials)):
+        yield f"The kernel did not crash with {spared}."
+    yield from dict.fromkeys(known.words for count in counts if (known := known_crash(count.crash)))
+
+
+def _crash_line(count: CrashCount) -> str:
+    crash = count.crash
+    often = "once" if count.times == 1 else f"{count.times} times"
+    what = "crashed" if crash.fatal else "reported a bug"
+    task = f", task {crash.task.comm}" if crash.task else ""
+    panic = f", then panic: {crash.panic}" if crash.panic and crash.kind != "panic" else ""
+    tainted = f", tainted {crash.tainted}" if crash.tainted else ""
+    where = f"in {len(count.trials)} of {count_of('trial', count.of)}"
+    return (
+        f"{count.variant}: the kernel {what} {often}, {where}: {crash_sentence(crash)}{task}{tainted}{panic}"
+    )
+
+
+def _spared(
+    variants: Iterable[str], counts: Sequence[CrashCount], trials: Sequence[TrialResult]
+) -> Iterator[str]:
+    """Where another crashed: the variants whose trials say something, and that the kernel lived through."""
+    fatal = {count.variant for count in counts if count.crash.fatal}
+    evident = Counter(trial.variant for trial in trials if trial.outcome.is_evidence)
+    for name in variants if fatal else ():
+        if evident[name] and name not in fatal:
+            yield f"{name} (in {count_of('trial', evident[name])})"

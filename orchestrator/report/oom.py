@@ -13,6 +13,7 @@ from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.explain import outcome, request, reserve_note, why
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
+from orchestrator.oom.known_crashes import known_crash
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB, USUAL_PAGE_BYTES, format_size
@@ -80,6 +81,7 @@ def crash_page(crash: KernelCrash, where: str) -> list[str]:
         ("what", [crash_details(crash)]),
         ("stack", [" < ".join(frames[:_SHOWN_FRAMES]) + more] if frames else []),
         ("said", [crash.message]),
+        ("known", [known.words] if (known := known_crash(crash)) else []),
     ]
     return [
         ascii_line(title),

@@ -9,7 +9,7 @@ from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.phrases import other_kernel_words
 from orchestrator.text.amounts import change_text, count_of, plural
 from orchestrator.verdict.judgement import Conclusion
-from orchestrator.verdict.variant import FailedOutput, VariantVerdict
+from orchestrator.verdict.variant import FailedOutput, RequestTotals, VariantVerdict
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 _SHOWN_ORDERS = 5
@@ -147,13 +147,16 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "free at the target": _free,
     f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
 }
+NOUN: str = RequestTotals.model_fields["noun"].default
+"""What requests are called where nothing tells better."""
 _ONLY_WHERE_SAID = frozenset({"trigger ended with", "contiguous / vmalloc / failed, traced"})
 
 
 def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str]]]:
     """What a report says of variants, a row each: the label and a cell for each of them."""
     shown = list(variants)
-    noun = next((variant.requests.noun for variant in shown), "request")
+    # A variant whose guests were gone before they could count knows no noun of its own.
+    noun = next((variant.requests.noun for variant in shown if variant.requests.noun != NOUN), NOUN)
     rows = [
         (label.format(request=noun, requests=plural(noun)), [cell(variant) for variant in shown])
         for label, cell in _VARIANT_ROWS.items()

@@ -186,7 +186,7 @@ def compute_verdict(
         expectations_from=dict(taken),
         # Where both variants were expected to end so, it is no news that they did.
         foremost=(
-            *crash_lines(crashes),
+            *crash_lines(scenario.variants, crashes, trials),
             *(without_effect(scenario, trials, comparisons) if doubted else ()),
         ),
         crashes=crashes,

@@ -224,3 +224,12 @@ def test_what_asks_for_no_page_array_is_not_explained_by_one() -> None:
     assert "requests of order 1 could be served" in pressure.answer
     assert contiguous.answer == "This run cannot say: nothing in it asks for page arrays."
     assert "mmap" not in " ".join(each.answer for each in answers)
+
+
+def test_a_variant_whose_requests_nobody_saw_is_not_said_to_have_been_served() -> None:
+    seen = [trial("first", block, audit=(audited("trigger", 120),)) for block in (1, 2)]
+    unseen = [trial("second", block, outcome=Outcome.KERNEL_CRASH) for block in (1, 2)]
+    explanation = answered([*seen, *unseen])[0].answer
+    assert "first was served contiguous memory for every one" in explanation
+    assert "how second's were served is not known" in explanation
+    assert "Both variants" not in explanation

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from orchestrator.evidence.crash_count import CrashCount, count_crashes, crash_lines, fatal_crash, grouped
+from orchestrator.oom.known_crashes import KNOWN_CRASHES
 from orchestrator.oom.records import KernelCrash, Process
+from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from tests.unit.evidence.guest_output import judged, passed
 
@@ -88,10 +90,48 @@ TASK = Process(comm="cat", pid=7)
 )
 def test_a_line_says_what_where_and_how_often(changes: dict[str, Any], times: int, words: str) -> None:
     count = CrashCount(variant="a", crash=crash(**changes), times=times, trials=(1, 2), of=3)
-    assert list(crash_lines([count])) == [words]
+    assert list(crash_lines(["a"], [count], [trial(1)])) == [words]
 
 
 def test_a_panic_does_not_end_in_itself() -> None:
     panic = crash(kind="panic", what="panic", panic="System is deadlocked on memory")
-    (line,) = crash_lines([CrashCount(variant="a", crash=panic, times=1, trials=(1,), of=1)])
+    (line,) = crash_lines(["a"], [CrashCount(variant="a", crash=panic, times=1, trials=(1,), of=1)], ())
     assert "then panic" not in line
+
+
+def lines_of(names: list[str], trials: list[TrialResult]) -> list[str]:
+    return list(crash_lines(names, count_crashes(names, trials), trials))
+
+
+def test_where_one_crashed_those_are_named_that_did_not() -> None:
+    lost = trial(6, variant="d").model_copy(update={"outcome": Outcome.LOST})
+    bug = crash(kind="bug", message="BUG: sleeping function", what="sleeping function")
+    trials = [
+        trial(1, crash()),
+        trial(2, variant="c"),
+        trial(3, variant="c"),
+        trial(4, bug, variant="b"),
+        trial(5, variant="b"),
+        lost,
+    ]
+    *crashes, spared = lines_of(["a", "b", "c", "d", "e"], trials)
+    assert len(crashes) == 2
+    # A bug let it live; of one nothing is known, and one never ran.
+    assert spared == "The kernel did not crash with b (in 2 trials), c (in 2 trials)."
+
+
+def test_where_nothing_crashed_or_everything_did_nobody_was_spared() -> None:
+    bug = crash(kind="bug", message="BUG: sleeping function", what="sleeping function")
+    assert len(lines_of(["a", "b"], [trial(1, bug), trial(2, variant="b")])) == 1
+    assert len(lines_of(["a", "b"], [trial(1, crash()), trial(2, crash(), variant="b")])) == 2
+    assert lines_of(["a"], [trial(1)]) == []
+
+
+def test_what_is_known_of_a_crash_is_said_once_however_many_variants_have_it() -> None:
+    known = crash("list_lru_add", caller="binder_update_page_range")
+    trials = [trial(1, known), trial(2, known, variant="b"), trial(3, variant="c")]
+    one, other, spared, pointer = lines_of(["a", "b", "c"], trials)
+    assert one.startswith("a: the kernel crashed once, in 1 of 1 trial")
+    assert other.startswith("b: ")
+    assert spared == "The kernel did not crash with c (in 1 trial)."
+    assert pointer == KNOWN_CRASHES[0].words

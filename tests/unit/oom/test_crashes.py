@@ -55,6 +55,26 @@ def test_crashes_of_our_own_guests(name: str, sentence: str) -> None:
     assert crash.task.comm.startswith("oomlab-")
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "6.12-arm64-list-lru",
+            "Oops (paging request): list_lru_add_obj() called from binder_lru_freelist_add() [binder_linux]",
+        ),
+        (
+            "6.12-x86_64-list-lru",
+            "Oops (page fault): list_lru_add_obj() called from binder_lru_freelist_add() [binder_linux]",
+        ),
+    ],
+)
+def test_the_crash_of_a_distribution_s_own_kernel(name: str, sentence: str) -> None:
+    crash, *later = crashes(console(name))
+    assert (crash_sentence(crash), crash.tainted, crash.fatal) == (sentence, "", True)
+    # On x86_64 a watchdog tells of the lock that the dead task holds.
+    assert [each.kind for each in later] == (["soft-lockup"] if "x86" in name else [])
+
+
 def test_the_same_crash_seven_times_is_one_crash() -> None:
     text = console("6.1-arm64-list-lru").decode()
     begin, end = text.index("Unable to handle"), text.index("---[ end trace")

@@ -11,7 +11,9 @@ from orchestrator.oom.records import KernelCrash, Process
 from orchestrator.outcome import Outcome
 from orchestrator.record.journal import RunStarted, TrialEnded, open_journal, read_journal, trial_results
 from orchestrator.report.formats.registry import FORMATS, render
+from orchestrator.report.rows import variant_rows
 from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
+from orchestrator.verdict.variant import RequestTotals
 from tests.unit.report.factory import HOSTILE, Made, run_directory
 
 CRASH = KernelCrash(
@@ -42,6 +44,9 @@ def test_every_format_names_it(tmp_path: Path, name: str) -> None:
     assert "list_lru_add() called from binder_update_page_range()" in words
     if name in {"terminal", "mail", "markdown", "html"}:
         assert words.index("the kernel crashed 14 times, in 2 of") < words.index("usable")
+        # Whom it spared, and what is known of it, stand there, too.
+        assert words.index("The kernel did not crash with kcalloc (in ") < words.index("usable")
+        assert words.index("See docs/list-lru-crash.md.") < words.index("usable")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -52,3 +57,12 @@ def test_no_format_lets_its_names_act(tmp_path: Path, name: str) -> None:
     text = render(report(tmp_path / "run", hostile), name)
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_a_variant_whose_guests_could_not_count_does_not_take_the_others_word(tmp_path: Path) -> None:
+    run = report(tmp_path / "run", CRASH)
+    one = run.verdict.variants["kcalloc"]
+    gone = one.model_copy(update={"requests": RequestTotals()})
+    labels = [label for label, _ in variant_rows([gone, one])]
+    assert "mmaps succeeded / failed / in flight" in labels
+    assert "requests succeeded / failed / in flight" in [label for label, _ in variant_rows([gone])]

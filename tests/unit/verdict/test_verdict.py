@@ -301,7 +301,8 @@ def test_a_crash_can_be_expected_and_is_told_first_and_once() -> None:
     results = [survived("kcalloc", block) for block in (1, 2)] + [crashed(block) for block in (1, 2)]
     said = verdict(scenario(expected), *results)
     assert said.expectations_met is True
-    (line,) = said.foremost
+    line, spared = said.foremost
+    assert spared == "The kernel did not crash with kcalloc (in 2 trials)."
     assert line == (
         "kvcalloc: the kernel crashed 2 times, in 2 of 2 trials: Oops (NULL pointer dereference):"
         " binder_alloc_mmap_handler() [binder_linux] called from binder_mmap() [binder_linux],"
