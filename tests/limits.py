@@ -74,6 +74,9 @@ LIMITS: dict[str, Limit] = {
         lambda n: _TRIGGER + f"bystanders: {{count: {n}, memory: 4KiB}}\n",
         lambda n: f"bystanders={n}:4:0",
     ),
+    "nodes": Limit(
+        _DEVICE, lambda n: f"device:\n  nodes: {n}\n", lambda n: f"nodes={n}"
+    ),
     "sysctls": Limit(
         _DEVICE,
         lambda n: _sysctls([f"vm.a{number}" for number in range(n)]),

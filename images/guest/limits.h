@@ -18,6 +18,8 @@
 /* The trigger's command, in bytes of UTF-8. */
 #define LIMIT_COMMAND 500
 #define LIMIT_BYSTANDERS 256
+/* NUMA nodes. Debian's arm64 kernels know 16 (CONFIG_NODES_SHIFT=4). */
+#define LIMIT_NODES 8
 #define LIMIT_SYSCTLS 32
 /* With /proc/sys/ before it a path of 159 bytes. */
 #define LIMIT_SYSCTL_NAME 149

@@ -15,7 +15,7 @@ from orchestrator.evidence.audit import PhaseContext, audit_trial
 from orchestrator.evidence.benchmarks import benchmark_facts
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.requests import summarise_requests
-from orchestrator.memory.sample import MemorySample, build_sample
+from orchestrator.memory.sample import MemorySample, NodeState, build_sample
 from orchestrator.memory.vmstat import delta, parse_vmstat
 from orchestrator.protocol.records import (
     AuditEnd,
@@ -52,6 +52,16 @@ def target_state(record: TargetRecord | None) -> TargetState | None:
         usable_units=tuple(record.units),
         usable_units_before_compaction=tuple(before) if before is not None else None,
         elapsed_ms=record.elapsed_ms,
+        nodes=_nodes(record),
+    )
+
+
+def _nodes(record: TargetRecord) -> tuple[NodeState, ...]:
+    """None where the guest tells of none, as one with a single node does."""
+    free_kb, units = record.node_free_kb or (), record.node_units or ()
+    return tuple(
+        NodeState(node=node, free_kb=free, usable_units=tuple(of_node))
+        for node, (free, of_node) in enumerate(zip(free_kb, units, strict=False))
     )
 
 

@@ -37,10 +37,19 @@ def free_pages(counts: Sequence[int]) -> int:
     return units(counts, 0)
 
 
-def counts_of(info: PageTypeInfo, migrate_types: Iterable[str] = USABLE_TYPES) -> tuple[int, ...]:
-    """Free blocks per order, summed over the zones a kernel request may use and the given types."""
+def counts_of(
+    info: PageTypeInfo, migrate_types: Iterable[str] = USABLE_TYPES, node: int | None = None
+) -> tuple[int, ...]:
+    """Free blocks per order, summed over the zones a kernel request may use and the given types.
+
+    Of one NUMA node, or of all together.
+    """
     wanted = set(migrate_types)
-    lists = [entry.counts for entry in info.free if entry.migrate_type in wanted and zone_counts(entry.zone)]
+    lists = [
+        entry.counts
+        for entry in info.free
+        if entry.migrate_type in wanted and zone_counts(entry.zone) and node in (None, entry.node)
+    ]
     length = max((len(entry.counts) for entry in info.free), default=0)
     return tuple(sum(counts[order] for counts in lists if order < len(counts)) for order in range(length))
 
@@ -50,9 +59,9 @@ def usable_units(info: PageTypeInfo, order: int) -> int:
     return units(counts_of(info), order)
 
 
-def usable_units_per_order(info: PageTypeInfo) -> tuple[int, ...]:
-    """`usable_units` for every order the kernel prints, index = order."""
-    counts = counts_of(info)
+def usable_units_per_order(info: PageTypeInfo, node: int | None = None) -> tuple[int, ...]:
+    """`usable_units` for every order the kernel prints, index = order; of one node, or of all together."""
+    counts = counts_of(info, node=node)
     return tuple(units(counts, order) for order in range(len(counts)))
 
 

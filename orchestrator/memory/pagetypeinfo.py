@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """/proc/pagetypeinfo: free blocks per migrate type, and pageblocks per type (mm/vmstat.c).
 
-The kernel stops counting a list at 100000 and prints ">100000": the true number is unknown then.
+Each NUMA node has both by itself, one node after the other, under headers of its own. The kernel stops
+counting a list at 100000 and prints ">100000": the true number is unknown then.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from orchestrator.memory.tables import Table, damaged, whole_number
 
 _FREE_ROW = re.compile(r"^Node\s+(\d{1,9}), zone\s+(\S+), type\s+(\S+)\s+(\S.*?)\s*$")
 _BLOCK_ROW = re.compile(r"^Node\s+(\d{1,9}), zone\s+(\S+)\s+(\d.*?)\s*$")
+_FREE_HEADER = "Free pages count"
 _BLOCK_HEADER = "Number of blocks type"
 
 
@@ -56,6 +58,8 @@ def parse_pagetypeinfo(text: str) -> PageTypeInfo:
     for line in text.splitlines():
         if line.startswith("Page block order:"):
             order = whole_number(line.partition(":")[2].strip(), "pagetypeinfo", line)
+        elif line.startswith(_FREE_HEADER):
+            types = None
         elif line.startswith(_BLOCK_HEADER):
             types = line.removeprefix(_BLOCK_HEADER).split()
         elif line.startswith("Node"):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -19,6 +19,9 @@ from orchestrator.memory.vmstat import parse_vmstat, recorded
 from orchestrator.memory.zoneinfo import ZoneInfo, parse_zoneinfo
 from orchestrator.units import KIB
 
+_MOST_NODES = 128
+"""As many as an emulator can have; a text with more is none of a guest of ours."""
+
 
 class ZoneState(Table):
     """Watermarks and free memory of one zone, kB."""
@@ -33,6 +36,17 @@ class ZoneState(Table):
     cma_kb: int
     free_cma_kb: int
     per_cpu_kb: int = Field(description="free pages that wait in per-CPU lists and in no free list")
+
+
+class NodeState(Table):
+    """One NUMA node where there are several. A field is None when its file was not sent."""
+
+    node: int = Field(description="its number in the guest's kernel")
+    free_kb: int | None = Field(None, description="as that of all nodes together")
+    usable_units: tuple[int, ...] | None = Field(None, description="per order, likewise")
+    free_blocks: dict[str, tuple[int, ...]] | None = Field(
+        None, description="free blocks per migrate type and order, likewise"
+    )
 
 
 class MemorySample(Table):
@@ -53,6 +67,9 @@ class MemorySample(Table):
     cma_free_kb: int | None = None
     highatomic_free_kb: int | None = None
     zones: dict[str, ZoneState] = Field(default_factory=dict)
+    nodes: tuple[NodeState, ...] = Field(
+        (), description="the NUMA nodes one by one, where there is more than one"
+    )
     usable_indexes: tuple[tuple[int, int], ...] | None = Field(
         None, description="(unusable, fragmentation) in thousandths per order, usable lists only"
     )
@@ -66,25 +83,44 @@ def build_sample(when: str, t_us: int, page_size_bytes: int, texts: Mapping[str,
     """A sample from raw files by name ("pagetypeinfo", "zoneinfo", ...); InputError if one is damaged."""
     fields: dict[str, Any] = {"when": when, "t_us": t_us, "page_size_bytes": page_size_bytes}
     page_kb = page_size_bytes // KIB
+    zones: tuple[ZoneInfo, ...] = ()
+    lists: PageTypeInfo | None = None
     if "meminfo" in texts:
         meminfo = parse_meminfo(texts["meminfo"])
         fields["meminfo_kb"] = meminfo
         fields["free_kb"] = meminfo.get("MemFree", 0) - meminfo.get("CmaFree", 0)
     if "zoneinfo" in texts:
-        fields |= _zone_fields(parse_zoneinfo(texts["zoneinfo"]), page_kb)
+        zones = parse_zoneinfo(texts["zoneinfo"])
+        fields |= _zone_fields(zones, page_kb)
     if "buddyinfo" in texts:
-        zones = parse_buddyinfo(texts["buddyinfo"])
+        buddies = parse_buddyinfo(texts["buddyinfo"])
         fields["buddy_blocks"] = tuple(
-            sum(counts) for counts in zip_longest(*(zone.counts for zone in zones), fillvalue=0)
+            sum(counts) for counts in zip_longest(*(zone.counts for zone in buddies), fillvalue=0)
         )
     if "pagetypeinfo" in texts:
-        fields |= _list_fields(parse_pagetypeinfo(texts["pagetypeinfo"]), page_kb)
+        lists = parse_pagetypeinfo(texts["pagetypeinfo"])
+        fields |= _list_fields(lists, page_kb)
     if "vmstat" in texts:
         fields["vmstat"] = recorded(parse_vmstat(texts["vmstat"]))
     for name in ("unusable_index", "extfrag_index"):
         if name in texts:
             fields[name] = parse_indexes(texts[name])
-    return MemorySample.model_validate(fields)
+    return MemorySample.model_validate(fields | {"nodes": _nodes(zones, lists, page_kb)})
+
+
+def _nodes(zones: tuple[ZoneInfo, ...], lists: PageTypeInfo | None, page_kb: int) -> list[NodeState]:
+    numbers = sorted({zone.node for zone in zones} | {entry.node for entry in (lists.free if lists else ())})
+    if not 1 < len(numbers) <= _MOST_NODES:
+        return []
+    return [
+        NodeState(
+            node=node,
+            free_kb=_free_kb([zone for zone in zones if zone.node == node], page_kb) if zones else None,
+            usable_units=usable_units_per_order(lists, node) if lists else None,
+            free_blocks=_blocks_by_type(lists, node) if lists else None,
+        )
+        for node in numbers
+    ]
 
 
 def build_samples(records: Iterable[Mapping[str, Any]], page_size_bytes: int) -> list[MemorySample]:
@@ -98,10 +134,14 @@ def build_samples(records: Iterable[Mapping[str, Any]], page_size_bytes: int) ->
     return [build_sample(when, started[when], page_size_bytes, files) for when, files in texts.items()]
 
 
-def _zone_fields(zones: Iterable[ZoneInfo], page_kb: int) -> dict[str, Any]:
+def _zone_fields(zones: Sequence[ZoneInfo], page_kb: int) -> dict[str, Any]:
     states = {f"Node {zone.node} {zone.zone}": _zone_state(zone, page_kb) for zone in zones}
-    counted = [state for name, state in states.items() if zone_counts(name.split()[-1])]
-    return {"zones": states, "free_kb": sum(state.free_kb - state.free_cma_kb for state in counted)}
+    return {"zones": states, "free_kb": _free_kb(zones, page_kb)}
+
+
+def _free_kb(zones: Iterable[ZoneInfo], page_kb: int) -> int:
+    """Free in the zones that a kernel request may use, without CMA."""
+    return sum(zone.free - zone.nr_free_cma for zone in zones if zone_counts(zone.zone)) * page_kb
 
 
 def _zone_state(zone: ZoneInfo, page_kb: int) -> ZoneState:
@@ -120,12 +160,16 @@ def _zone_state(zone: ZoneInfo, page_kb: int) -> ZoneState:
 
 
 def _list_fields(info: PageTypeInfo, page_kb: int) -> dict[str, Any]:
-    types = dict.fromkeys(entry.migrate_type for entry in info.free)
     return {
         "usable_units": usable_units_per_order(info),
         "counts_capped": info.capped,
-        "free_blocks": {name: counts_of(info, (name,)) for name in types},
+        "free_blocks": _blocks_by_type(info),
         "cma_free_kb": free_pages(counts_of(info, ("CMA",))) * page_kb,
         "highatomic_free_kb": free_pages(counts_of(info, ("HighAtomic",))) * page_kb,
         "usable_indexes": indexes(counts_of(info)),
     }
+
+
+def _blocks_by_type(info: PageTypeInfo, node: int | None = None) -> dict[str, tuple[int, ...]]:
+    types = dict.fromkeys(entry.migrate_type for entry in info.free)
+    return {name: counts_of(info, (name,), node) for name in types}

@@ -18,6 +18,7 @@ from orchestrator.scenario.models import (
     Scenario,
     Stressor,
     Trigger,
+    UsableUnits,
 )
 from orchestrator.scenario.picture_demand import lines, unit_bounds
 from orchestrator.stage import Mode, Stage
@@ -59,6 +60,8 @@ def block_recipe(
     # A block's forks learn from the fork command whether to trace; here it is to get ready for it.
     traced = stage.startswith("audit-")
     values["trace"] = int(traced if mode is Mode.TRIAL else scenario.audit and mode is Mode.BLOCK)
+    if len(device.numa_nodes) > 1:
+        values["nodes"] = len(device.numa_nodes)
     if device.sysctls:
         values["sysctl"] = ",".join(f"{name}:{value}" for name, value in device.sysctls.items())
     if device.zram:
@@ -86,13 +89,19 @@ def _pressure(fragmentation: Fragmentation, *, proof: bool) -> dict[str, object]
     }
     shaped = target.picture.free_blocks if target.picture is not None else None
     if units := target.usable_units if shaped is None else unit_bounds(shaped):
-        values["units"] = ",".join(f"{unit.order}:{_bound(unit.min)}:{_bound(unit.max)}" for unit in units)
+        values["units"] = ",".join(map(_units, units))
     if target.picture is not None:
         values |= _picture(target.picture)
     if target.free is not None:
         low, high = target.free.min, target.free.max
         values["free_kb"] = f"{_bound_kb(low)}:{_bound_kb(high)}"
     return values
+
+
+def _units(unit: UsableUnits) -> str:
+    """Of one node where the scenario names it."""
+    node = "" if unit.node is None else f":{unit.node}"
+    return f"{unit.order}:{_bound(unit.min)}:{_bound(unit.max)}{node}"
 
 
 def _picture(picture: Picture) -> dict[str, object]:

@@ -81,6 +81,8 @@ class TargetRecord(_Record):
     free_kb: int
     units: list[int]
     units_before_compaction: list[int] | None = None
+    node_free_kb: list[int] | None = None
+    node_units: list[list[int]] | None = None
     elapsed_ms: int
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from orchestrator.clock import Clock
 from orchestrator.frozen import Frozen
-from orchestrator.memory.sample import MemorySample
+from orchestrator.memory.sample import MemorySample, NodeState
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.former_names import renamed
@@ -26,6 +26,9 @@ class TargetState(Frozen):
     usable_units: tuple[int, ...]
     usable_units_before_compaction: tuple[int, ...] | None
     elapsed_ms: int = Field(description="guest time from the first stressor to the verified target")
+    nodes: tuple[NodeState, ...] = Field(
+        (), description="the NUMA nodes one by one, where there is more than one"
+    )
 
 
 class LatencySummary(Frozen):

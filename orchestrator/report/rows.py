@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.phrases import other_kernel_words
+from orchestrator.memory.sample import NodeState
 from orchestrator.text.amounts import change_text, count_of, plural
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.variant import FailedOutput, RequestTotals, VariantVerdict
@@ -130,9 +131,25 @@ def _free(variant: VariantVerdict) -> str:
 
 
 def _units(variant: VariantVerdict) -> str:
-    if not variant.usable_units:
+    return _first_orders(variant.usable_units[0]) if variant.usable_units else "-"
+
+
+def _first_orders(units: Sequence[int] | None) -> str:
+    return " ".join(map(str, units[:_SHOWN_ORDERS])) if units else "-"
+
+
+def _node_rows(variants: Sequence[VariantVerdict]) -> Iterator[tuple[str, list[str]]]:
+    """The NUMA nodes one by one where there are several, as the rows before have them all together."""
+    firsts = [variant.nodes[0] if variant.nodes else () for variant in variants]
+    for node in sorted({state.node for first in firsts for state in first}):
+        states = [next((state for state in first if state.node == node), None) for first in firsts]
+        yield f"node {node}: free, usable units", [_node_cell(state) for state in states]
+
+
+def _node_cell(state: NodeState | None) -> str:
+    if state is None or state.free_kb is None:
         return "-"
-    return " ".join(str(units) for units in variant.usable_units[0][:_SHOWN_ORDERS])
+    return f"{state.free_kb / 1024:.1f} MiB, {_first_orders(state.usable_units)}"
 
 
 _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
@@ -161,7 +178,8 @@ def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str
         (label.format(request=noun, requests=plural(noun)), [cell(variant) for variant in shown])
         for label, cell in _VARIANT_ROWS.items()
     ]
-    return [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
+    said = [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
+    return [*said, *_node_rows(shown)]
 
 
 def output_lines(failed: FailedOutput, most: int = 20) -> list[str]:

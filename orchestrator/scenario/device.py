@@ -15,7 +15,8 @@ from orchestrator.kernels.modules import BINDER, ScopeName
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
 from orchestrator.scenario.kernel_base import BASE_EXAMPLES, BASE_WORDS, ImageBase, KernelBase, SourceBase
 from orchestrator.scenario.limits import MACHINE_LIMITS, limit
-from orchestrator.scenario.nodes import Nodes, NumaNode, listed, node_problems
+from orchestrator.scenario.nodes import Nodes, NumaNode, listed, node_problems, node_words
+from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB, format_size
 
 GIB = 1024 * MIB
@@ -157,6 +158,13 @@ class Device(Model):
     def numa_nodes(self) -> tuple[NumaNode, ...]:
         """The nodes one by one, with the memory and the processors of each; always one at least."""
         return listed(self.nodes, self.memory, self.cpus)
+
+    @property
+    def words(self) -> str:
+        """Architecture, memory, processors, and the nodes where there are several."""
+        shape = f"{self.arch}, {format_size(self.memory)}, {count_of('CPU', self.cpus)}"
+        nodes = self.numa_nodes
+        return shape if len(nodes) == 1 else f"{shape}, {node_words(nodes)}"
 
 
 class Variant(Model):

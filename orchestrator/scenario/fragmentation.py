@@ -38,6 +38,16 @@ class UsableUnits(Model):
     max: Annotated[Number, Field(ge=0)] | None = Field(
         None, description="at most this many units may be left", examples=[300]
     )
+    node: Annotated[int, Field(strict=True, ge=0, lt=limit("nodes"))] | None = Field(
+        None,
+        description="the NUMA node that the bounds are of, counted from 0; all nodes together when left out",
+        examples=[1],
+    )
+
+    @property
+    def of_node(self) -> str:
+        """Which node's, for a sentence; nothing where the bounds are of all together."""
+        return "" if self.node is None else f" of node {self.node}"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -79,13 +89,16 @@ class Target(Model):
 
     usable_units: Annotated[
         tuple[UsableUnits, ...],
-        each_once("order", lambda units: units.order),
+        each_once("order", lambda units: f"{units.order}{units.of_node}"),
         BeforeValidator(_as_list, json_schema_input_type=UsableUnits | list[UsableUnits]),
     ] = Field(
         (),
-        description="bounds on the usable units at one order, or a list of them for several orders; needed"
-        " where there is no `picture`",
-        examples=[{"order": 3, "max": 300}],
+        description="bounds on the usable units at one order, or a list of them for several orders or nodes;"
+        " needed where there is no `picture`",
+        examples=[
+            {"order": 3, "max": 300},
+            [{"order": 3, "max": 150, "node": 0}, {"order": 3, "max": 20, "node": 1}],
+        ],
     )
     free: Free | None = Field(
         None, description="bounds on free memory; unbounded when left out", examples=[{"min": "64MiB"}]
@@ -115,13 +128,15 @@ class Target(Model):
             Cross(
                 ("usable_units", index, "max"),
                 f"at least {count_of('unit', needed)} of order {low.order} remain"
-                f" where there are {high.min} of order {high.order}: both bounds cannot hold",
+                f" where there are {high.min} of order {high.order}{high.of_node}: both bounds cannot hold",
             )
             for index, low in enumerate(self.usable_units)
             for high in self.usable_units
             if low.max is not None
             and high.min is not None
-            and high.order > low.order
+            # What a node has, all nodes together have.
+            and low.node in (None, high.node)
+            and (high.order > low.order or (high.order == low.order and low.node != high.node))
             # A block serves 2^n requests of an order n below.
             and (needed := high.min << (high.order - low.order)) > low.max
         ]

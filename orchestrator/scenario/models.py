@@ -272,19 +272,38 @@ def _fragmentation_size_problems(scenario: Scenario, fragmentation: Fragmentatio
     if free is not None and free.min is not None and free.min + scenario.device.cma >= memory:
         what = f"more than the device's {format_size(memory)} cannot be free"
         found.append(Cross(("fragmentation", "target", "free", "min"), what))
+    return found + _unit_problems(scenario, fragmentation) + _picture_problems(scenario, fragmentation)
+
+
+def _unit_problems(scenario: Scenario, fragmentation: Fragmentation) -> list[Cross]:
+    found: list[Cross] = []
+    nodes = scenario.device.numa_nodes
     page_bytes = min(variant.page_bytes for variant in scenario.variants.values())
     for index, units in enumerate(fragmentation.target.usable_units):
+        path = ("fragmentation", "target", "usable_units", index)
+        if units.node is not None and units.node >= len(nodes):
+            last = len(nodes) - 1
+            what = f"there is no node {units.node}: the device has {count_of('node', len(nodes))}"
+            found.append(Cross((*path, "node"), what, str(last)))
+            continue
+        memory = scenario.device.memory if units.node is None else nodes[units.node].memory
         room = memory // (page_bytes << units.order)
         if units.min is not None and units.min >= room:
             what = f"{format_size(memory)} hold fewer than {count_of('unit', room)} of order {units.order}"
-            found.append(Cross(("fragmentation", "target", "usable_units", index, "min"), what))
-    return found + _picture_problems(scenario, fragmentation)
+            found.append(Cross((*path, "min"), what))
+    return found
 
 
 def _picture_problems(scenario: Scenario, fragmentation: Fragmentation) -> list[Cross]:
     picture, device = fragmentation.target.picture, scenario.device
     if picture is None:
         return []
+    if len(device.numa_nodes) > 1:
+        what = (
+            "a picture is made by /proc/meminfo, which adds all nodes up: no line of it can be put into"
+            " one node. Use 'usable_units', which can be of one"
+        )
+        return [Cross(("fragmentation", "target", "picture"), what)]
     largest = max(variant.page_bytes for variant in scenario.variants.values())
     found = [
         replace(problem, path=("fragmentation", "target", "picture", *problem.path))

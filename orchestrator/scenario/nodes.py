@@ -9,11 +9,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ByteSize, Discriminator, Field, Tag
 
 from orchestrator.scenario.fields import Cross, Model, Size, size_between
+from orchestrator.scenario.limits import limit
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB, format_size
-
-MOST_NODES = 8
-"""Debian's arm64 kernels know 16 (CONFIG_NODES_SHIFT=4)."""
 
 LEAST_NODE_BYTES = 32 * MIB
 """The kernel's own share of a node and a pageblock or two of each migratetype must fit into it."""
@@ -49,8 +47,8 @@ def _as_choice(schema: dict[str, Any]) -> None:
 _Listed = Annotated[NumaNode, BeforeValidator(_as_node, json_schema_input_type=Size | NumaNode)]
 
 Nodes = Annotated[
-    Annotated[int, Field(strict=True, ge=1, le=MOST_NODES), Tag("number")]
-    | Annotated[tuple[_Listed, ...], Field(min_length=1, max_length=MOST_NODES), Tag("list")],
+    Annotated[int, Field(strict=True, ge=1, le=limit("nodes")), Tag("number")]
+    | Annotated[tuple[_Listed, ...], Field(min_length=1, max_length=limit("nodes")), Tag("list")],
     Discriminator(_form),
     Field(json_schema_extra=_as_choice),
 ]
@@ -66,6 +64,15 @@ def listed(nodes: int | Sequence[NumaNode], memory_bytes: int, cpus: int) -> tup
     return tuple(
         _node(node.memory, _share(range(cpus), number, len(nodes))) for number, node in enumerate(nodes)
     )
+
+
+def node_words(nodes: Sequence[NumaNode]) -> str:
+    """How many, the memory of each, and where the processors are."""
+    each = ", ".join(
+        format_size(node.memory) + (f" with CPU {' '.join(map(str, node.cpus))}" if node.cpus else "")
+        for node in nodes
+    )
+    return f"{count_of('NUMA node', len(nodes))} ({each})"
 
 
 def node_problems(nodes: int | Sequence[NumaNode], memory_bytes: int, cpus: int) -> list[Cross]:

@@ -14,6 +14,7 @@ from pydantic import Field
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.evidence.process_end import short_words
 from orchestrator.frozen import Frozen
+from orchestrator.memory.sample import NodeState
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import ProcessEnd, TrialResult
@@ -81,6 +82,9 @@ class VariantVerdict(Frozen):
     )
     free_kb: tuple[int, ...] = Field((), description="free memory at the target, per trial")
     usable_units: tuple[tuple[int, ...], ...] = Field((), description="per trial, indexed by order")
+    nodes: tuple[tuple[NodeState, ...], ...] = Field(
+        (), description="per trial, the NUMA nodes at the target, where there is more than one"
+    )
     first_oom: MemoryEvent | None = None
     expected: bool = Field(description="something was expected of it; false: it was compared only")
     unmet: tuple[str, ...] = Field((), description="what was not as expected")
@@ -113,6 +117,7 @@ def variant_verdict(
         failed_output=next(map(_failed_output, filter(_command_failed, loaded)), None),
         free_kb=tuple(target.free_kb for target in targets),
         usable_units=tuple(target.usable_units for target in targets),
+        nodes=tuple(target.nodes for target in targets if target.nodes),
         first_oom=next((result.first_oom for result in loaded if result.first_oom), None),
         expected=expectation is not None,
         unmet=tuple(_all_unmet(expectation, results, is_traced=bool(traced))),

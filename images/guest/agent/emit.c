@@ -152,14 +152,31 @@ void emit_flag(const char *key, bool flag)
 	put(flag ? "true" : "false", flag ? 4 : 5, TAIL_BYTES);
 }
 
-void emit_numbers(const char *key, const int64_t *numbers, size_t count)
+static void put_numbers(const int64_t *numbers, size_t count)
 {
-	put_key(key);
 	put("[", 1, TAIL_BYTES);
 	for (size_t i = 0; i < count; i++) {
 		if (i)
 			put(",", 1, TAIL_BYTES);
 		put_number(numbers[i]);
+	}
+	put("]", 1, TAIL_BYTES);
+}
+
+void emit_numbers(const char *key, const int64_t *numbers, size_t count)
+{
+	put_key(key);
+	put_numbers(numbers, count);
+}
+
+void emit_rows(const char *key, const int64_t *numbers, size_t rows, size_t count, size_t stride)
+{
+	put_key(key);
+	put("[", 1, TAIL_BYTES);
+	for (size_t row = 0; row < rows; row++) {
+		if (row)
+			put(",", 1, TAIL_BYTES);
+		put_numbers(numbers + row * stride, count);
 	}
 	put("]", 1, TAIL_BYTES);
 }

@@ -22,6 +22,8 @@ void emit_bytes(const char *key, const char *bytes, size_t count);
 void emit_number(const char *key, int64_t number);
 void emit_flag(const char *key, bool flag);
 void emit_numbers(const char *key, const int64_t *numbers, size_t count);
+/* Rows of so many numbers, the first of each row `stride` numbers after that of the last. */
+void emit_rows(const char *key, const int64_t *numbers, size_t rows, size_t count, size_t stride);
 void emit_end(void);
 
 /* Something is missing or went wrong that need not end the trial. */

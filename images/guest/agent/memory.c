@@ -81,10 +81,23 @@ static void add_blocks(const char *counts, struct memory *memory)
 	}
 }
 
-static void read_line(const char *line, struct memory *memory)
+/* Whoever reads one node gets its lines alone; NULL where it is one beyond the limit. */
+static struct memory *node_of(struct numa_memory *memory, int node)
+{
+	if (node < 0 || node >= LIMIT_NODES) {
+		memory->nodes = LIMIT_NODES + 1;
+		return NULL;
+	}
+	if (node >= memory->nodes)
+		memory->nodes = node + 1;
+	return &memory->node[node];
+}
+
+static void read_line(const char *line, struct numa_memory *memory)
 {
 	const char *zone = strstr(line, "zone");
 	const char *type = strstr(line, ", type");
+	struct memory *node;
 
 	if (!zone || !type)
 		return;
@@ -92,21 +105,31 @@ static void read_line(const char *line, struct memory *memory)
 	zone += strspn(zone, " ");
 	type += strlen(", type");
 	type += strspn(type, " ");
-	if (zone_counts(zone) && type_counts(type))
-		add_blocks(type + strcspn(type, " "), memory);
+	if (!zone_counts(zone) || !type_counts(type))
+		return;
+	add_blocks(type + strcspn(type, " "), &memory->all);
+	node = node_of(memory, atoi(line + strlen("Node")));
+	if (node)
+		add_blocks(type + strcspn(type, " "), node);
 }
 
-static bool read_pagetypeinfo(struct memory *memory)
+/* The file has each node by itself: its free lists, then its pageblocks (pagetypeinfo_show). */
+static bool read_pagetypeinfo(struct numa_memory *memory)
 {
 	char *rest = text;
+	bool free_lists = true;
 
 	if (file_read("/proc/pagetypeinfo", text, sizeof(text)) <= 0)
 		return false;
-	memory->orders = orders;
+	memory->all.orders = orders;
+	for (int node = 0; node < LIMIT_NODES; node++)
+		memory->node[node].orders = orders;
 	for (char *line; (line = strtok_r(rest, "\n", &rest));) {
-		if (!strncmp(line, "Number of blocks", 16))
-			break;
-		if (!strncmp(line, "Node", 4))
+		if (!strncmp(line, "Free pages", 10))
+			free_lists = true;
+		else if (!strncmp(line, "Number of blocks", 16))
+			free_lists = false;
+		else if (free_lists && !strncmp(line, "Node", 4))
 			read_line(line, memory);
 	}
 	return true;
@@ -114,13 +137,12 @@ static bool read_pagetypeinfo(struct memory *memory)
 
 struct zone {
 	char name[16];
+	int node;
 	int64_t free, low, cma, reserve, managed, batches;
 };
 
 static void account(const struct zone *zone, struct memory *memory)
 {
-	if (!zone->name[0] || !zone->managed)
-		return;
 	if (!zone_counts(zone->name)) {
 		memory->outside_kb += zone->free * page_kb;
 		return;
@@ -129,6 +151,19 @@ static void account(const struct zone *zone, struct memory *memory)
 	memory->outside_kb += zone->cma * page_kb;
 	memory->floor_kb += (zone->low + zone->reserve) * page_kb;
 	memory->refill_kb += (zone->batches << BATCH_SCALE_MAX) * page_kb;
+	memory->managed_kb += zone->managed * page_kb;
+}
+
+static void account_twice(const struct zone *zone, struct numa_memory *memory)
+{
+	struct memory *node;
+
+	if (!zone->name[0] || !zone->managed)
+		return;
+	account(zone, &memory->all);
+	node = node_of(memory, zone->node);
+	if (node)
+		account(zone, node);
 }
 
 /* The largest of "protection: (a, b, ...)": what allocations from higher zones must leave. */
@@ -171,7 +206,7 @@ static void read_field(char *line, struct zone *zone)
 		zone->batches += value; /* one for each CPU */
 }
 
-static bool read_zoneinfo(struct memory *memory)
+static bool read_zoneinfo(struct numa_memory *memory)
 {
 	struct zone zone = { .name = "" };
 	char *rest = text;
@@ -180,23 +215,45 @@ static bool read_zoneinfo(struct memory *memory)
 		return false;
 	for (char *line; (line = strtok_r(rest, "\n", &rest));) {
 		char name[16];
+		int node;
 
-		if (sscanf(line, "Node %*d, zone %15s", name) == 1) {
-			account(&zone, memory);
-			zone = (struct zone){ .name = "" };
+		if (sscanf(line, "Node %d, zone %15s", &node, name) == 2) {
+			account_twice(&zone, memory);
+			zone = (struct zone){ .name = "", .node = node };
 			snprintf(zone.name, sizeof(zone.name), "%s", name);
 		} else {
 			read_field(line, &zone);
 		}
 	}
-	account(&zone, memory);
+	account_twice(&zone, memory);
+	return true;
+}
+
+bool memory_read_nodes(struct numa_memory *memory)
+{
+	int64_t free_kb;
+
+	memset(memory, 0, sizeof(*memory));
+	if (!read_pagetypeinfo(memory) || !read_zoneinfo(memory))
+		return false;
+	if (memory->nodes > LIMIT_NODES || memory->nodes < 2) {
+		memory->nodes = 1;
+		memory->node[0] = memory->all;
+	}
+	free_kb = memory->all.free_kb + memory->all.outside_kb;
+	for (int node = 0; node < memory->nodes; node++)
+		memory->node[node].outside_kb = free_kb - memory->node[node].free_kb;
 	return true;
 }
 
 bool memory_read(struct memory *memory)
 {
-	memset(memory, 0, sizeof(*memory));
-	return read_pagetypeinfo(memory) && read_zoneinfo(memory);
+	static struct numa_memory numa;
+
+	if (!memory_read_nodes(&numa))
+		return false;
+	*memory = numa.all;
+	return true;
 }
 
 int64_t memory_quick_free_kb(void)

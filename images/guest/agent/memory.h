@@ -8,21 +8,34 @@
 
 #include "agent/recipe.h"
 
+/* Of all memory, or of one NUMA node. */
 struct memory {
 	/* Free memory of the zones that count, free CMA pages left out. */
 	int64_t free_kb;
-	/* Free, but of no use to GFP_KERNEL: CMA, ZONE_MOVABLE, ZONE_HIGHMEM. */
+	/*
+	 * Free, but not to be had by who works here: CMA, ZONE_MOVABLE, ZONE_HIGHMEM, of no use to
+	 * GFP_KERNEL; and of a node, all that is free on other nodes.
+	 */
 	int64_t outside_kb;
 	/* Below this the kernel begins to reclaim: low watermarks plus lowmem reserves. */
 	int64_t floor_kb;
 	/* The most that one refill of the per-CPU lists may take off the free lists at once. */
 	int64_t refill_kb;
+	/* What the page allocator has of the zones that count, taken or free. */
+	int64_t managed_kb;
 	/*
 	 * units[k] = sum over j >= k of blocks of order j * 2^(j-k), over the unmovable,
 	 * reclaimable and movable lists of the zones that count (/proc/pagetypeinfo).
 	 */
 	int64_t units[RECIPE_ORDERS];
 	int orders;
+};
+
+/* All memory, and each node by its number. */
+struct numa_memory {
+	struct memory all;
+	struct memory node[LIMIT_NODES];
+	int nodes; /* that have memory; where they are more than the limit: 1, which is all */
 };
 
 /* Sets the orders and the page size; call once /proc is mounted. */
@@ -33,6 +46,9 @@ int memory_orders(void);
 
 /* False with errno when /proc cannot be read or understood. */
 bool memory_read(struct memory *memory);
+
+/* Likewise, node by node. */
+bool memory_read_nodes(struct numa_memory *memory);
 
 /* Free kB of the whole guest, straight from sysinfo(2): cheap enough to ask often. */
 int64_t memory_quick_free_kb(void);

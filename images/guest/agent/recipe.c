@@ -64,17 +64,37 @@ static bool parse_sysctl(struct recipe *recipe, char *value)
 	return true;
 }
 
+/* MIN:MAX of all nodes together, MIN:MAX:NODE of one: the bounds that are meant, and the node cut off. */
+static struct bounds *units_of(struct recipe *recipe, char *text)
+{
+	char *at = strchr(text, ':');
+	uint64_t node;
+
+	at = at ? strchr(at + 1, ':') : NULL;
+	if (!at)
+		return recipe->units;
+	*at++ = '\0';
+	return value_number(at, &node) && node < LIMIT_NODES ? recipe->node_units[node] : NULL;
+}
+
 static bool parse_units(struct recipe *recipe, char *value)
 {
 	for (char *item; (item = value_field(&value, ','));) {
+		struct bounds *units;
 		uint64_t order;
 
-		if (!value_number(value_field(&item, ':'), &order) || order > LIMIT_ORDER)
+		if (!value_number(value_field(&item, ':'), &order) || order > LIMIT_ORDER || !item)
 			return false;
-		if (!item || !value_bounds(item, &recipe->units[order]))
+		units = units_of(recipe, item);
+		if (!units || !value_bounds(item, &units[order]))
 			return false;
 	}
 	return true;
+}
+
+static bool parse_nodes(struct recipe *recipe, char *value)
+{
+	return value_unsigned(value, LIMIT_NODES, &recipe->nodes);
 }
 
 static bool parse_free(struct recipe *recipe, char *value)
@@ -215,6 +235,7 @@ static const struct {
 	{ "sysctl", parse_sysctl },	    { "zram_kb", parse_zram },
 	{ "picture", parse_picture },	    { "watermarks", parse_watermarks },
 	{ "units", parse_units },	    { "free_kb", parse_free },
+	{ "nodes", parse_nodes },
 	{ "hard", parse_hard },		    { "target_ms", parse_target_ms },
 	{ "stressors", parse_stressors },   { "variant", parse_variant },
 	{ "variants", parse_variants },	    { "bystanders", parse_bystanders },
@@ -231,8 +252,11 @@ static void defaults(struct recipe *recipe)
 {
 	memset(recipe, 0, sizeof(*recipe));
 	recipe->control = "ttyS0";
-	for (int order = 0; order < RECIPE_ORDERS; order++)
+	for (int order = 0; order < RECIPE_ORDERS; order++) {
 		recipe->units[order] = (struct bounds){ UNLIMITED, UNLIMITED };
+		for (int node = 0; node < LIMIT_NODES; node++)
+			recipe->node_units[node][order] = recipe->units[order];
+	}
 	recipe->free_kb = (struct bounds){ UNLIMITED, UNLIMITED };
 	for (int line = 0; line < PICTURE_LINES; line++)
 		recipe->picture.kb[line] = UNLIMITED;

@@ -63,7 +63,9 @@ struct recipe {
 	struct sysctl_setting sysctls[LIMIT_SYSCTLS];
 	size_t sysctl_count;
 	uint64_t zram_kb;
-	struct bounds units[RECIPE_ORDERS];
+	unsigned nodes; /* NUMA nodes of the machine; 0: nobody says */
+	struct bounds units[RECIPE_ORDERS];		      /* of all nodes together */
+	struct bounds node_units[LIMIT_NODES][RECIPE_ORDERS]; /* of one */
 	struct bounds free_kb;
 	struct picture picture;
 	enum hard hard;

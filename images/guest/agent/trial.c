@@ -31,8 +31,8 @@
 
 struct outcome {
 	const char *reason;
-	struct memory memory;
-	struct memory before_compaction;
+	struct numa_memory memory;
+	struct numa_memory before_compaction;
 	bool compacted;
 	uint64_t elapsed_ms;
 };
@@ -49,11 +49,30 @@ static bool failed(const char *where, int error)
 	return error != 0;
 }
 
+/* A kernel without NUMA sees one node, whatever the machine has. */
+static bool has_nodes(const struct recipe *recipe)
+{
+	static struct numa_memory now;
+	char message[160];
+
+	if (recipe->nodes < 2)
+		return true;
+	if (!memory_read_nodes(&now))
+		return !failed("nodes", errno);
+	if (now.nodes == (int)recipe->nodes)
+		return true;
+	snprintf(message, sizeof(message),
+		 "the machine has %u NUMA nodes, the kernel sees %d (CONFIG_NUMA, CONFIG_NODES_SHIFT, numa=)",
+		 recipe->nodes, now.nodes);
+	emit_error("nodes", ENODEV, message);
+	return false;
+}
+
 /* Everything that forks or loads comes here, while memory is plenty. */
 static bool prepare(const struct recipe *recipe)
 {
 	emit_phase("prepare");
-	if (!guest_sysctls(recipe) || !module_load_common(recipe))
+	if (!has_nodes(recipe) || !guest_sysctls(recipe) || !module_load_common(recipe))
 		return false;
 	if (recipe->zram_kb && failed("zram", swap_on_zram(recipe->zram_kb)))
 		return false;
@@ -84,7 +103,7 @@ static void compact(struct outcome *outcome)
 	outcome->before_compaction = outcome->memory;
 	outcome->compacted = true;
 	file_write("/proc/sys/vm/compact_memory", "1");
-	memory_read(&outcome->memory);
+	memory_read_nodes(&outcome->memory);
 }
 
 /* Pressure until the target holds, and under `required` until compaction cannot undo it. */
@@ -107,9 +126,26 @@ static void approach(const struct recipe *recipe, struct outcome *outcome)
 	pressure_settle();
 }
 
+/* Where there is more than one. */
+static void tell_nodes(const struct numa_memory *memory, size_t orders)
+{
+	static int64_t units[LIMIT_NODES][RECIPE_ORDERS];
+	int64_t free_kb[LIMIT_NODES];
+	size_t nodes = (size_t)memory->nodes;
+
+	if (nodes < 2)
+		return;
+	for (size_t node = 0; node < nodes; node++) {
+		free_kb[node] = memory->node[node].free_kb;
+		memcpy(units[node], memory->node[node].units, sizeof(units[node]));
+	}
+	emit_numbers("node_free_kb", free_kb, nodes);
+	emit_rows("node_units", units[0], nodes, orders, RECIPE_ORDERS);
+}
+
 static void tell_target(const struct recipe *recipe, const struct outcome *outcome)
 {
-	const struct memory *memory = &outcome->memory;
+	const struct memory *memory = &outcome->memory.all;
 	size_t orders = (size_t)memory->orders;
 	char units[RECIPE_ORDERS * 12] = "";
 
@@ -126,7 +162,8 @@ static void tell_target(const struct recipe *recipe, const struct outcome *outco
 	emit_number("free_kb", memory->free_kb);
 	emit_numbers("units", memory->units, orders);
 	if (outcome->compacted && recipe->hard == HARD_REQUIRED)
-		emit_numbers("units_before_compaction", outcome->before_compaction.units, orders);
+		emit_numbers("units_before_compaction", outcome->before_compaction.all.units, orders);
+	tell_nodes(&outcome->memory, orders);
 	emit_number("elapsed_ms", (int64_t)outcome->elapsed_ms);
 	emit_end();
 	sample_all("target");
@@ -142,9 +179,9 @@ static void prove(const struct recipe *recipe, struct outcome *outcome)
 	emit_mark("proof: compaction %s the target", repaired ? "undoes" : "does not undo");
 	emit_begin("proof");
 	emit_flag("repaired", repaired);
-	emit_numbers("units_before", outcome->before_compaction.units,
-		     (size_t)outcome->before_compaction.orders);
-	emit_numbers("units_after", outcome->memory.units, (size_t)outcome->memory.orders);
+	emit_numbers("units_before", outcome->before_compaction.all.units,
+		     (size_t)outcome->before_compaction.all.orders);
+	emit_numbers("units_after", outcome->memory.all.units, (size_t)outcome->memory.all.orders);
 	emit_end();
 }
 
@@ -218,7 +255,7 @@ static void run_stage(struct recipe *recipe)
 
 void trial_run(struct recipe *recipe)
 {
-	struct outcome outcome = { .reason = "" };
+	static struct outcome outcome = { .reason = "" };
 
 	if (!prepare(recipe)) {
 		after();

@@ -27,7 +27,7 @@
 #define PIPES_SLAB_PERCENT 4
 #define ROUNDS 4
 /* Beyond the holders of pressure.c. */
-#define COMPOSE_INDEX 16
+#define COMPOSE_INDEX 32
 /* Closer than this a line need not come. */
 #define CLOSE_KB 512
 
@@ -65,7 +65,7 @@ bool compose_prepare(const struct recipe *recipe)
 	if (recipe->picture.wanted && !prepare_picture())
 		return false;
 	stress_compose_plan(&recipe->picture);
-	return holder_start(&compose.holder, COMPOSE_INDEX, &stress_compose);
+	return holder_start(&compose.holder, COMPOSE_INDEX, &stress_compose, HOLDER_ANY_NODE);
 }
 
 static void look(void)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
 #include "stress/holder.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -13,13 +16,25 @@
 struct start {
 	int channel;
 	const struct holder_work *work;
+	int node;
 };
+
+/* Else pages of the node that the processor is on come first, and others when that is full. */
+static bool bind_to(int node)
+{
+	unsigned long mask = 1ul << node;
+
+	/* The kernel counts one bit less than it is told (mm/mempolicy.c, get_nodes). */
+	return syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)) == 0;
+}
 
 static int serve(void *argument)
 {
 	const struct start *start = argument;
 	struct holder_request request;
 
+	if (start->node != HOLDER_ANY_NODE && !bind_to(start->node))
+		return 1;
 	start->work->prepare();
 	while (recv(start->channel, &request, sizeof(request), 0) == sizeof(request)) {
 		struct holder_answer answer = { 0 };
@@ -34,9 +49,9 @@ static int serve(void *argument)
 	return 0;
 }
 
-bool holder_start(struct holder *holder, int index, const struct holder_work *work)
+bool holder_start(struct holder *holder, int index, const struct holder_work *work, int node)
 {
-	struct start start = { .work = work };
+	struct start start = { .work = work, .node = node };
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

@@ -51,8 +51,11 @@ struct holder {
 	int64_t held_kb;
 };
 
+/* Where a holder gets its pages: from any node, as the kernel finds them, or from one alone. */
+#define HOLDER_ANY_NODE (-1)
+
 /* False with errno. */
-bool holder_start(struct holder *holder, int index, const struct holder_work *work);
+bool holder_start(struct holder *holder, int index, const struct holder_work *work, int node);
 
 /* False when the holder is gone (or does not answer by the request's deadline + 5 s). */
 bool holder_do(struct holder *holder, const struct holder_request *request,

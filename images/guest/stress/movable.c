@@ -65,7 +65,7 @@ static void prepare(void)
 	rng_shuffle(&rng, residues + 4, 3);
 	/* Makes the buffer this process's own while there is memory for it. */
 	memset(frames, 0xff, sizeof(frames));
-	movable.expected_kb = memory_quick_free_kb();
+	movable.expected_kb = memory_quick_free_kb() * movable.plan.part_kb / movable.plan.whole_kb;
 	if (movable.plan.anonymous && !anonymous_reserve((uint64_t)(total_kb / memory_page_kb()) * 4))
 		_exit(1);
 	if (movable.plan.page_cache && !page_cache_open())

@@ -14,6 +14,8 @@ struct movable_plan {
 	bool page_cache;
 	int64_t anonymous_kb;  /* UNLIMITED: as much as a fill asks for */
 	int64_t page_cache_kb; /* UNLIMITED: every second page */
+	int64_t part_kb;       /* so much of ... */
+	int64_t whole_kb;      /* ... so much is to be filled */
 };
 
 extern const struct holder_work stress_movable;

@@ -16,7 +16,8 @@ bool pressure_prepare(const struct recipe *recipe);
  * (the kernel killed before any trigger), "exhausted" (nothing left to do), "holder" (one
  * is gone), "memory" (/proc not readable). May be called again when the target was lost.
  */
-const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us, struct memory *memory);
+const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us,
+			 struct numa_memory *memory);
 
 /*
  * Once more, for a picture, in a fork that is about to start its trigger: what the fork has

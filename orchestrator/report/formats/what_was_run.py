@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from orchestrator.report.formats.cases import suites_of
 from orchestrator.text.amounts import count_of
-from orchestrator.units import format_size
 from orchestrator.verdict.judged_run import JudgedRun
 
 
@@ -19,10 +18,7 @@ def what_was_run(report: JudgedRun) -> str:
         f"{by.program} {by.version} ({by.accelerator}, {by.cpu_model}), {clock} clock"
         for clock, by in manifest.accelerators.items()
     )
-    return (
-        f"oomlab {manifest.oomlab_version}, scenario {report.verdict.scenario}: {device.arch},"
-        f" {format_size(device.memory)}, {count_of('CPU', device.cpus)}; {ran_by}."
-    )
+    return f"oomlab {manifest.oomlab_version}, scenario {report.verdict.scenario}: {device.words}; {ran_by}."
 
 
 def trigger_words(report: JudgedRun) -> str:

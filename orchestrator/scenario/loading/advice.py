@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from orchestrator.binder import KernelFigures
 from orchestrator.outcome import Outcome
-from orchestrator.scenario.models import Fragmentation, Scenario, Variant
+from orchestrator.scenario.models import Fragmentation, Scenario, Target, Variant
 from orchestrator.scenario.triggers.base import Need
 from orchestrator.text.amounts import count_of, plural
 
@@ -41,12 +41,22 @@ def most_units(scenario: Scenario, order: int, page_bytes: int) -> int:
             blocks = target.picture.free_blocks
             bounds.append(sum(count << at >> order for at, count in enumerate(blocks) if at >= order))
         # A unit of this order is 2^n units of an order n below; nothing follows from an order above.
-        bounds += [
-            units.max >> (order - units.order)
-            for units in target.usable_units
-            if units.max is not None and units.order <= order
-        ]
+        bounds += _at_most(target, None, order)
+        bounds.append(
+            sum(
+                min([node.memory // unit_bytes, *_at_most(target, number, order)])
+                for number, node in enumerate(scenario.device.numa_nodes)
+            )
+        )
     return min(bounds)
+
+
+def _at_most(target: Target, node: int | None, order: int) -> list[int]:
+    return [
+        units.max >> (order - units.order)
+        for units in target.usable_units
+        if units.max is not None and units.order <= order and units.node == node
+    ]
 
 
 def advise(scenario: Scenario) -> list[Advice]:

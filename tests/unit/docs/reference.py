@@ -56,6 +56,7 @@ SECTIONS = {
     "Victim": "`result.victims[N]`",
     "MemorySample": "`result.memory[N]`",
     "ZoneState": "`result.memory[N].zones.ZONE`",
+    "NodeState": "`result.target.nodes[N]`, `result.memory[N].nodes[N]`, `variants.NAME.nodes[N][N]`",
     "MemoryEvent": "An event: `event.event`, `result.first_oom`, `first_oom` of a verdict",
     "KernelCrash": "A crash: `result.crashes[N]`, `crash` of `crashes[N]` of a verdict",
     "CrashCount": "`verdict.json`: `crashes[N]`",

@@ -302,3 +302,41 @@ def test_free_lists_in_the_units_of_a_sample() -> None:
     assert sample.counts_capped
     assert not build_sample("target", 0, 16384, {"pagetypeinfo": text.replace(">", "")}).counts_capped
     assert not build_sample("target", 0, 16384, {}).counts_capped
+
+
+TWO_NODES = "memory-6.12-arm64-two-nodes"
+
+
+def test_pagetypeinfo_has_each_node_under_headers_of_its_own() -> None:
+    info = parse_pagetypeinfo(texts(TWO_NODES)["pagetypeinfo"])
+    assert [entry.node for entry in info.free] == [0] * 6 + [1] * 6
+    assert [(each.node, each.blocks["Unmovable"]) for each in info.pageblocks] == [(0, 42), (1, 60)]
+    assert counts_of(info, node=0)[:3] == (6629, 2, 2)
+    assert counts_of(info, node=1)[:3] == (9396, 3, 3)
+    assert counts_of(info)[:3] == (16025, 5, 5)
+
+
+def test_a_sample_of_two_nodes_has_all_together_and_each() -> None:
+    sample = build_sample("target", 5, 4096, texts(TWO_NODES))
+    first, second = sample.nodes
+    assert (first.node, second.node) == (0, 1)
+    assert sample.free_kb == (first.free_kb or 0) + (second.free_kb or 0)
+    assert sample.usable_units is not None
+    assert first.usable_units is not None
+    assert second.usable_units is not None
+    added = [a + b for a, b in zip(first.usable_units, second.usable_units, strict=True)]
+    assert list(sample.usable_units) == added
+    assert first.free_blocks is not None
+    assert first.free_blocks["Unmovable"][0] == 6628
+    assert sample.model_validate_json(sample.model_dump_json()) == sample
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_a_guest_of_one_node_has_none_told_apart(guest: str) -> None:
+    assert build_sample("target", 5, 4096, texts(guest)).nodes == ()
+
+
+def test_a_text_of_countless_nodes_is_no_list_of_them() -> None:
+    text = "".join(f"Node {node}, zone Normal\n  pages free 1\n        present 2\n" for node in range(1000))
+    sample = build_sample("target", 5, 4096, {"zoneinfo": text})
+    assert (sample.free_kb, sample.nodes) == (4000, ())

@@ -48,6 +48,8 @@ def test_oom_mark_warning_manual_oom_and_memory_dump() -> None:
         ("6.1-arm64-binder-order3", 3, "Node 0 DMA"),
         ("6.1-x86_64-binder-order3", 3, "Node 0 DMA32"),
         ("6.1-arm64-binder-order1", 1, "Node 0 DMA"),
+        ("6.12-arm64-two-nodes", 3, "Node 0 DMA"),
+        ("6.12-arm64-two-nodes", 3, "Node 1 DMA"),
     ],
 )
 def test_the_binder_oom_between_the_agents_marks(name: str, order: int, zone: str) -> None:
@@ -62,6 +64,14 @@ def test_the_binder_oom_between_the_agents_marks(name: str, order: int, zone: st
     assert zone in [entry.name for entry in finding.zones if entry.above_min]
     marks = {event.text: event.line for event in events if isinstance(event, Mark)}
     assert marks["phase trigger"] < oom.line < marks["phase after"]
+
+
+def test_an_oom_of_two_nodes_has_the_free_list_of_each() -> None:
+    oom, *_ = memory_events(read_events(console("6.12-arm64-two-nodes")))
+    first, second = diagnose(oom).zones
+    assert (first.name, first.blocks[:3], first.min_kb) == ("Node 0 DMA", (6653, 0, 0), 740)
+    assert (second.name, second.blocks[:3], second.min_kb) == ("Node 1 DMA", (9396, 3, 2), 1076)
+    assert all(oom.buddy[name].sum_matches for name in oom.zones)
 
 
 def test_counts_for_scripts() -> None:

@@ -206,3 +206,12 @@ def test_a_boot_that_goes_straight_through_is_told_its_stage(
         )
     )
     assert (found.get("stage"), found["trace"]) == (told, traced)
+
+
+def test_nodes_and_what_is_wanted_of_one() -> None:
+    text = TEXT.replace("memory: 256MiB", "memory: 256MiB, nodes: 2".replace(", ", "\n  "))
+    text = text.replace("{order: 1, min: 600}", "{order: 3, max: 20, node: 1}, {order: 1, min: 600, node: 0}")
+    text = text.replace("HARD", "required").replace("TRIGGER", MMAP)
+    told = recipe(load_text(text, Path("example.yaml")).scenario)
+    assert told["nodes"] == "2"
+    assert told["units"] == "3::300,3::20:1,1:600::0"

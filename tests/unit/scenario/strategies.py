@@ -156,6 +156,12 @@ EXPECTATIONS = optional(
 )
 
 
+def _pictured_nodes(data: dict[str, Any]) -> bool:
+    """A picture is of one node."""
+    target = data.get("fragmentation", {}).get("target", {})
+    return "picture" in target and data["device"].get("nodes", 1) > 1
+
+
 @st.composite
 def scenarios(draw: st.DrawFn, patch: Path) -> dict[str, Any]:
     """The data of a valid scenario; its patches are `patch`, which must exist."""
@@ -182,5 +188,5 @@ def scenarios(draw: st.DrawFn, patch: Path) -> dict[str, Any]:
                 "deadlines": deadlines,
                 "expectations": expectations,
             },
-        )
+        ).filter(lambda data: not _pictured_nodes(data))
     )

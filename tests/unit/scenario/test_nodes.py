@@ -77,3 +77,75 @@ def test_nodes_are_written_as_they_are_read(nodes: str) -> None:
     scenario = load_text(SCENARIO.format(nodes=nodes, cpus=2), Path("nodes.yaml")).scenario
     again = load_text(to_yaml(scenario), Path("nodes.yaml")).scenario
     assert again.device.numa_nodes == scenario.device.numa_nodes
+
+
+TARGETED = """
+name: targeted
+device: {arch: arm64, memory: 256MiB, nodes: [192MiB, 64MiB]}
+variants: {kcalloc: {base: debian-6.1}}
+fragmentation:
+  target: TARGET
+  stressors: [pipes]
+trigger: {kind: binder-mmap, size: 4MiB, count: 600}
+expectations: {kcalloc: {outcome: oom}}
+"""
+
+
+def target(text: str) -> str:
+    return TARGETED.replace("TARGET", text)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "what", "line"),
+    [
+        ("{usable_units: {order: 3, max: 9, node: 2}}", "there is no node 2: the device has 2 nodes", 6),
+        ("{usable_units: {order: 3, min: 2048, node: 1}}", "64MiB hold fewer than 2048 units of order 3", 6),
+        (
+            "{usable_units: [{order: 3, max: 9, node: 1}, {order: 3, max: 8, node: 1}]}",
+            "order 3 of node 1 is given twice",
+            6,
+        ),
+        (
+            "{usable_units: [{order: 3, max: 9}, {order: 3, min: 10, node: 1}]}",
+            "at least 10 units of order 3 remain where there are 10 of order 3 of node 1",
+            6,
+        ),
+        (
+            "{usable_units: [{order: 3, max: 9, node: 1}, {order: 4, min: 5, node: 1}]}",
+            "at least 10 units of order 3 remain where there are 5 of order 4 of node 1",
+            6,
+        ),
+        ("{picture: {active_anon: 32MiB, free_blocks: [4000]}}", "no line of it can be put into one node", 6),
+    ],
+)
+def test_targets_that_nodes_cannot_have(wanted: str, what: str, line: int) -> None:
+    text = target(wanted)
+    if "picture" in wanted:  # which brings stressors of its own
+        text = text.replace("  stressors: [pipes]\n", "")
+    with pytest.raises(ScenarioInvalid) as refused:
+        load_text(text, Path("nodes.yaml"))
+    (problem,) = refused.value.problems
+    assert what in problem.what
+    assert problem.line == line
+
+
+def test_bounds_of_different_nodes_do_not_contradict() -> None:
+    text = target("{usable_units: [{order: 3, max: 9, node: 1}, {order: 3, min: 10, node: 0}]}")
+    assert load_text(text, Path("nodes.yaml")).warnings
+
+
+@pytest.mark.parametrize(
+    ("wanted", "warned"),
+    [
+        ("{usable_units: [{order: 3, max: 300, node: 0}, {order: 3, max: 200, node: 1}]}", False),
+        ("{usable_units: [{order: 3, max: 300, node: 0}, {order: 3, max: 300, node: 1}]}", True),
+        # Node 1 may keep all of its 2048 blocks.
+        ("{usable_units: {order: 3, max: 10, node: 0}}", True),
+        ("{usable_units: {order: 3, max: 10}}", False),
+    ],
+)
+def test_what_all_nodes_together_may_leave_decides_whether_a_variant_could_fail(
+    wanted: str, *, warned: bool
+) -> None:
+    found = load_text(target(wanted), Path("nodes.yaml")).warnings
+    assert any("could not fail" in each.what for each in found) == warned

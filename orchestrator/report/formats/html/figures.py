@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.clock import Clock
-from orchestrator.memory.sample import MemorySample
+from orchestrator.memory.sample import MemorySample, NodeState
 from orchestrator.plan import shares_kernel
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.report.formats.html.composition import at_moments, over_time
@@ -58,7 +58,7 @@ def memory_section(report: JudgedRun, clock: Clock) -> MemorySection:
     bars = at_moments(columns, name=f"moments-{clock}")
     return MemorySection(
         plots=[*_boot_plots(report, guests, clock), *([bars] if bars else [])],
-        moments=moment_table(columns, sizes.pop() if len(sizes) == 1 else None),
+        moments=moment_table([*columns, *_nodes(guests)], sizes.pop() if len(sizes) == 1 else None),
         moments_caption="Blocks that a kernel request may use (unmovable, reclaimable and movable lists;"
         f" no CMA, no reserve), medians of {_amount(report, guests, trials)}."
         " After: when the trigger had ended.",
@@ -125,7 +125,9 @@ def _ways(
     report: JudgedRun, series: Sequence[BootSeries], *, name: str, page_bytes: int, guests: int
 ) -> Iterator[Plot]:
     fragmentation = report.manifest.scenario.fragmentation
-    for bound in fragmentation.target.usable_units[:1] if fragmentation is not None else ():
+    units = fragmentation.target.usable_units if fragmentation is not None else ()
+    # What guests tell on the way is of all nodes together.
+    for bound in [each for each in units if each.node is None][:1]:
         known = [each for each in series if bound.order < len(each.moments[0].units)]
         if known:
             yield ways_to_target(known, bound, name=name, page_bytes=page_bytes, guests=guests)
@@ -134,6 +136,17 @@ def _ways(
 def _runs(guest: _Guest, names: Sequence[str]) -> bool:
     """Whether a block or a cold trial is of one of these variants."""
     return bool({*names} & {*(guest.variants if isinstance(guest, BlockResult) else (guest.variant,))})
+
+
+def _nodes(guests: Sequence[_Guest]) -> Iterator[tuple[str, Sequence[NodeState]]]:
+    """Each NUMA node at the target, where there is more than one."""
+    found: dict[int, list[NodeState]] = {}
+    for guest in guests:
+        for sample in guest.memory:
+            for state in sample.nodes if sample.when == "target" else ():
+                found.setdefault(state.node, []).append(state)
+    for node, states in sorted(found.items()):
+        yield f"at the target, node {node}", states
 
 
 def _moments(

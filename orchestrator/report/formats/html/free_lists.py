@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
 
 from orchestrator.memory.fragmentation import USABLE_TYPES
-from orchestrator.memory.sample import MemorySample
+from orchestrator.memory.sample import MemorySample, NodeState
 from orchestrator.report.formats.html.drawing import GRID, INK, MUTED, SURFACE, Margins, draw, name_axes
 from orchestrator.report.formats.html.plots import Grid, Key, Plot, brief, decades, order_name
 from orchestrator.report.formats.html.series import BootSeries, spread
@@ -192,7 +192,7 @@ class MomentTable:
 
 
 def moment_table(
-    columns: Sequence[tuple[str, Sequence[MemorySample]]], page_bytes: int | None
+    columns: Sequence[tuple[str, Sequence[MemorySample | NodeState]]], page_bytes: int | None
 ) -> MomentTable | None:
     """A column for each moment that has samples with free lists; None where there are none.
 
@@ -218,7 +218,7 @@ def moment_table(
     )
 
 
-def _all_counts(samples: Sequence[MemorySample]) -> list[list[int]]:
+def _all_counts(samples: Sequence[MemorySample | NodeState]) -> list[list[int]]:
     """Free blocks by order in the lists that kernel requests may use, for each sample that has them."""
     return [
         [sum(column) for column in zip(*(lists[kind] for kind in USABLE_TYPES if kind in lists), strict=True)]

@@ -218,8 +218,7 @@ def _facts(report: JudgedRun) -> Iterator[tuple[str, str]]:
     device = manifest.scenario.device
     for base, artefacts in manifest.artefacts.items():
         yield "kernel", f"{artefacts.release} ({base}, {artefacts.page_size_bytes // 1024} KiB pages)"
-    cpus = count_of("CPU", device.cpus)
-    yield "guest", f"{device.arch}, {device.memory // (1 << 20)} MiB, {cpus}"
+    yield "guest", device.words
     for each in verdict.passes:
         by = manifest.accelerators[each.clock]
         yield (
