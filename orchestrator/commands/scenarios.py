@@ -55,7 +55,9 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="which format")] = Sc
 
 @app.command("test")
 def self_test(
-    selection: Annotated[str, typer.Argument(help="unit, browser, build, guest, all; or mutation")] = "all",
+    selection: Annotated[
+        str, typer.Argument(help="unit, browser, build, guest, all; or kernels, mutation")
+    ] = "all",
     extra: Annotated[
         list[str] | None,
         typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="passed to pytest, or to the mutation tests"),
@@ -67,7 +69,8 @@ def self_test(
     """Run the project's own tests (linters, units, browser, builds, real guests); needs a checkout.
 
     `mutation` is not among `all`: it changes operators and constants in what decides verdicts and figures,
-    a seeded sample of them, and shows every change that no unit test notices.
+    a seeded sample of them, and shows every change that no unit test notices. Nor is `kernels`, which builds
+    and boots for hours what CI does not build.
     """
     from orchestrator.commands.testing import run_tests
 

@@ -18,13 +18,16 @@ from typing import Final, NoReturn
 from orchestrator.errors import ExitCode, HostError, InputError
 
 SELECTIONS: Final = {
-    "unit": "not browser and not build and not guest",
+    "unit": "not browser and not build and not guest and not kernels",
     "browser": "browser",
     "build": "build",
     "guest": "guest",
-    "all": "",
+    "all": "not kernels",
+    "kernels": "kernels",
 }
-"""What can be selected, as pytest's marker expressions. The linters are among the unit tests."""
+"""What can be selected, as pytest's marker expressions. The linters are among the unit tests;
+`kernels`, which compiles for hours, is not among all.
+"""
 
 MUTATION: Final = "mutation"
 """Not pytest's: `tests/mutation` starts it once for every mutant."""

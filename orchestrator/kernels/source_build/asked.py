@@ -16,7 +16,7 @@ from orchestrator.kernels.build.config.fragment import ConfigFragment, merged
 from orchestrator.kernels.build.config.kconfig import is_kconfig, known_options
 from orchestrator.kernels.build.config.page_size import check_page_size
 from orchestrator.kernels.build.config.shipped import fragments_for
-from orchestrator.kernels.build.config.text import checked_config
+from orchestrator.kernels.build.config.text import checked_config, parse_config
 from orchestrator.kernels.build.config.unmet import required, unmet
 from orchestrator.kernels.cache import Cache
 from orchestrator.units import MIB
@@ -35,6 +35,12 @@ class AskedConfig:
     def text(self) -> str:
         """The fragments, the later ones counting more."""
         return "".join(f"{fragment.text}\n" for fragment in self.fragments)
+
+    @property
+    def has_module(self) -> bool:
+        """Whether the driver under test is asked for as a module."""
+        options = parse_config((self.start or b"").decode(errors="replace")) | parse_config(self.text)
+        return options.get("ANDROID_BINDER_IPC") == "m"
 
     def check(self, config: str, source: Path, arch: Arch, what: str) -> None:
         """BuildBroken that names each option which is not as it was asked for, and why."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.kernels.base import Progress
+from orchestrator.kernels.build.config.page_size import page_size_of
+from orchestrator.kernels.build.config.text import parse_config
 from orchestrator.kernels.build.kernel import compile as compiling
 from orchestrator.kernels.build.kernel.compile import Built, Subject
 from orchestrator.kernels.build.kernel.recipe import Places, Tools
@@ -25,13 +27,14 @@ from orchestrator.text.plain import named
 
 @dataclass(frozen=True)
 class KernelBuild:
-    """What is built, and with what. `label` is the base in words."""
+    """What is built, and with what. `label` is the base in words; `page_size_bytes` if no option says."""
 
     cache: Cache
     tree: KernelTree
     asked: AskedConfig
     tools: Tools
     label: str
+    page_size_bytes: int
     patches: tuple[Patch, ...]
     progress: Progress
 
@@ -46,9 +49,15 @@ class KernelBuild:
             "release": built.release,
             "compiler": self.tools.compiler.version(),
             "objects": str(built.compiled),
+            "page_size_bytes": str(
+                page_size_of(parse_config(config), self.tools.arch) or self.page_size_bytes
+            ),
             "patches": ", ".join(f"{named(patch.name)} {patch.sha256}" for patch in self.patches),
             **self.tree.facts,
         }
+
+    def _page_size_bytes(self, config: str) -> int:
+        return page_size_of(parse_config(config), self.tools.arch) or self.page_size_bytes
 
     @contextmanager
     def _of_the_tree(self, scratch: Path) -> Iterator[tuple[Path, Built, str]]:

@@ -30,13 +30,14 @@ from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.manifest import BuiltKernel, Package, PatchFile
 from orchestrator.kernels.modules import guest_modules
+from orchestrator.kernels.source_build import by_hand
 from orchestrator.kernels.source_build.asked import AskedConfig, asked_config
 from orchestrator.kernels.source_build.build import KernelBuild
 from orchestrator.kernels.source_build.finder import Packages, TreeFinder
 from orchestrator.kernels.source_build.tree import KernelTree
 from orchestrator.text.plain import named
 
-_FORMAT = 1
+_FORMAT = 2
 _NEED_BYTES = 200_000_000
 _BUILD_S = 8 * 3600.0
 _BUSYBOX = "busybox"
@@ -110,12 +111,11 @@ class WholeBuilds:
         """None: modules are not built against trees of one's own."""
         return None
 
-    def plan(self, cache: Cache, request: KernelRequest, directory: Path) -> KernelPlan:  # noqa: ARG002
+    def plan(self, cache: Cache, request: KernelRequest, directory: Path) -> KernelPlan:
         """One command, which builds it: a build goes on from what is kept of others."""
-        raise InputError(
-            f"{request.what} is not built yet, and the commands of a whole build are not for pasting",
-            hint="`oomlab images build SCENARIO` builds it; then --dry-run prints the rest",
-        )
+        made_from = _made_from(request)
+        asked = asked_config(made_from.config, request.arch, self.bases, cache, None)
+        return by_hand.plan(request, made_from, directory, has_module=asked is not None and asked.has_module)
 
     def forget(self, cache: Cache) -> None:
         """What is remembered of trees on this machine; the distribution forgets its packages itself."""
@@ -139,9 +139,8 @@ class WholeBuilds:
         self, cache: Cache, request: KernelRequest, tree: KernelTree, asked: AskedConfig, progress: Progress
     ) -> CacheEntry:
         tools = _tools(request)
-        build = KernelBuild(
-            cache, tree, asked, tools, _made_from(request).words(1), request.patches, progress
-        )
+        label, size = _made_from(request).words(1), request.base.page_size_bytes
+        build = KernelBuild(cache, tree, asked, tools, label, size, request.patches, progress)
         key = _key(tree, asked, request, tools)
         if request.patches and cache.find("kernel", key) is None:
             self._unpatched(cache, request, tree, asked, progress)
@@ -212,7 +211,7 @@ def _kernel(
     return Kernel(
         release=facts["release"],
         version=tree.name,
-        page_size_bytes=request.base.page_size_bytes,
+        page_size_bytes=int(facts["page_size_bytes"]),
         image=entry,
         busybox=busybox,
         packages=(*((tree.package,) if tree.package else ()), package),

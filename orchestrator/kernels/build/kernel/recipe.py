@@ -53,6 +53,8 @@ exec 3>&1 >&2
 export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_VERSION=1 LOCALVERSION=
 export KBUILD_BUILD_USER=oomlab KBUILD_BUILD_HOST=oomlab
 export CCACHE_DIR=/tmp/ccache CCACHE_REMOTE_ONLY=1 CCACHE_NOSTATS=1 CCACHE_COMPILERCHECK="string:$5"
+# By the compiler's own word on what it read: else what is not in the store is preprocessed twice.
+export CCACHE_DEPEND=1
 CCACHE_REMOTE_STORAGE="file:{_STORE}"
 test ! -d {_SHARED} || CCACHE_REMOTE_STORAGE="$CCACHE_REMOTE_STORAGE file:{_SHARED}|read-only=true"
 export CCACHE_REMOTE_STORAGE
