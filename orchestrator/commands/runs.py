@@ -13,10 +13,12 @@ from rich.text import Text
 
 from orchestrator.commands.shared import (
     EPILOG,
+    BaseTreeOption,
     JsonOption,
     PatchOption,
     ScenarioArgument,
     SetOption,
+    VariantTreeOption,
     app,
     load,
     people,
@@ -36,6 +38,8 @@ def run(
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
+    base_tree: BaseTreeOption = None,
+    variant_tree: VariantTreeOption = None,
     again: Annotated[
         bool,
         typer.Option("--aa", help="A/A control: run one variant twice under two names, and nothing else"),
@@ -81,9 +85,11 @@ def run(
     from orchestrator.run.engine import RunOptions, resume_run, run_scenario
     from orchestrator.scenario.loading.loader import Repeat
     from orchestrator.scenario.loading.patched import expectations_taken
+    from orchestrator.scenario.loading.trees import read_trees
 
     if resume is not None:
-        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--aa": again,
+        given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--base-tree": base_tree,
+                 "--variant-tree": variant_tree, "--aa": again,
                  "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
                  "--lock": lock, "--dry-run": dry_run}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
@@ -98,7 +104,8 @@ def run(
         raise InputError("--variant chooses the variant of --aa, which is missing")
     if lock is not None and (dry_run or artefacts_from is not None):
         raise InputError("--lock cannot be given with --dry-run or --artefacts-from")
-    loaded = load(scenario, override, patch, Repeat(variant) if again else None)
+    trees = read_trees(base_tree, variant_tree or (), patched=bool(patch))
+    loaded = load(scenario, override, patch, Repeat(variant) if again else None, trees)
     for line in expectations_taken(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
     if dry_run:

@@ -22,6 +22,7 @@ from orchestrator.text.plain import named
 
 if TYPE_CHECKING:
     from orchestrator.scenario.loading.loader import LoadedScenario, Repeat
+    from orchestrator.scenario.loading.trees import Trees
 
 EPILOG = (
     "Exit codes: 0 expectations met (or compared only, where there are none), 1 not met, 2 bad input, "
@@ -101,16 +102,38 @@ PatchOption = Annotated[
         help="try your own change: the variants become `base` and `patched` (repeatable)",
     ),
 ]
+BaseTreeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-tree",
+        metavar="DIR[@REV]",
+        help="a kernel tree, or a revision of its repository, under all variants that are built from source;"
+        " their patches stay, and so do those of --patch",
+    ),
+]
+VariantTreeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant-tree",
+        metavar="NAME=DIR[@REV]",
+        help="a kernel tree, or a revision of its repository, as a variant; names that the scenario does not"
+        " have replace its variants (repeatable)",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the verdict as JSON on stdout")]
 
 
 def load(
-    scenario: Path, overrides: list[str] | None, patches: list[Path] | None, repeat: Repeat | None = None
+    scenario: Path,
+    overrides: list[str] | None,
+    patches: list[Path] | None,
+    repeat: Repeat | None = None,
+    trees: Trees | None = None,
 ) -> LoadedScenario:
     """A scenario with its overrides; prints its warnings. Raises ScenarioInvalid."""
     from orchestrator.run.asked import load_runnable
 
-    loaded = load_runnable(scenario, overrides or (), patches or (), repeat)
+    loaded = load_runnable(scenario, overrides or (), patches or (), repeat, trees)
     for warning in loaded.warnings:
         people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     return loaded

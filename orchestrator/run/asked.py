@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.scenario.loading.loader import LoadedScenario, Repeat, load_scenario, refuse
+from orchestrator.scenario.loading.trees import TreeAlone, Trees
 
 
 def load_runnable(
@@ -14,9 +15,10 @@ def load_runnable(
     overrides: Sequence[str] = (),
     patches: Sequence[Path] = (),
     repeat: Repeat | None = None,
+    trees: Trees | TreeAlone | None = None,
 ) -> LoadedScenario:
     """As `load_scenario`; ScenarioInvalid, too, for what the device cannot do."""
-    loaded = load_scenario(path, overrides, patches, repeat)
+    loaded = load_scenario(path, overrides, patches, repeat, trees)
     from orchestrator.guests.registry import problems_of  # slow to load, needed last
 
     refuse(loaded, problems_of(loaded.scenario))

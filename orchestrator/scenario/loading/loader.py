@@ -27,6 +27,7 @@ from orchestrator.scenario.loading.overrides import Override, apply_overrides, n
 from orchestrator.scenario.loading.patched import PATCHED, Taken, fit, keep_taken, replace_variants
 from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 from orchestrator.scenario.loading.profile import fill_in, name_profile
+from orchestrator.scenario.loading.trees import TreeAlone, Trees, plant
 from orchestrator.scenario.loading.wording import Complaint, complaints, shown
 from orchestrator.scenario.models import Scenario, unknown_variants
 
@@ -64,14 +65,16 @@ def load_scenario(
     overrides: Sequence[str] = (),
     patches: Sequence[Path] = (),
     repeat: Repeat | None = None,
+    trees: Trees | TreeAlone | None = None,
 ) -> LoadedScenario:
     """The scenario in the file `path` (or the shipped one of that bare name).
 
-    `patches` replace the variants by `base` and `patched`, `repeat` then leaves one and its twin; each
-    "PATH=VALUE" of `overrides` then replaces one field. Raises ScenarioInvalid with every problem found.
+    `patches` replace the variants by `base` and `patched`, `trees` what they are built from, `repeat` then
+    leaves one and its twin; each "PATH=VALUE" of `overrides` then replaces one field. Raises ScenarioInvalid
+    with every problem found.
     """
     source = find_scenario(path)
-    return load_text(read_scenario_text(source), source, overrides, patches, repeat)
+    return load_text(read_scenario_text(source), source, overrides, patches, repeat, trees)
 
 
 def load_text(
@@ -80,6 +83,7 @@ def load_text(
     overrides: Sequence[str] = (),
     patches: Sequence[Path] = (),
     repeat: Repeat | None = None,
+    trees: Trees | TreeAlone | None = None,
 ) -> LoadedScenario:
     """As load_scenario, for `text` that stands (or might stand) in the file `source`."""
     document = read_document(text, str(source))
@@ -92,14 +96,14 @@ def load_text(
     use_names_of_today(document)
     strangers = _strangers(document.data) if patches else []
     taken = replace_variants(document.data, patches) if patches else {}
+    planted = plant(document.data, trees, everywhere=bool(patches))
     twinless = repeat_variant(document.data, repeat.variant) if repeat is not None else []
     taken = keep_taken(document.data, taken, named_in(overrides, "expectations"))
     applied, problems = apply_overrides(document.data, overrides)
     use_names_of_today(document)
     fit(document.data, taken)
-    problems += twinless
-    where = Whereabouts(document, [*applied[::-1], *_origins(patches)], taken)
-    problems += document.problems
+    problems += [*planted.problems, *twinless, *document.problems]
+    where = Whereabouts(document, [*applied[::-1], *_origins(patches), *planted.applied], taken)
     problems += where.problems(strangers)
     problems += where.problems(_resolve_files(document.data, source.parent, where))
     unknown = fill_in(document)

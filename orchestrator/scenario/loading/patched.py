@@ -37,15 +37,18 @@ class Taken:
 def replace_variants(data: dict[str, Any], patches: Sequence[Path]) -> dict[str, Taken]:
     """Put `base` and `patched` (the base plus `patches`) in the place of the variants of `data`.
 
-    Both are built from source, so that the patches are the only difference. Returns what is now
+    Both are built from source, the driver alone or the whole kernel as the file has it, so that the patches
+    are the only difference. Returns what is now
     expected of them, which is in `data`, too.
     """
     taken = dict(_expectations(data))
     variants = data.get("variants")
     first = next(iter(variants.values()), None) if isinstance(variants, dict) else None
-    built = {"scope": BINDER.scope}
-    if isinstance(first, dict) and "base" in first:
-        built["base"] = first["base"]
+    base = first.get("base") if isinstance(first, dict) else None
+    # What is built whole has its patches compiled in, and no module is built against it.
+    built: dict[str, Any] = {} if is_built(base) else {"scope": BINDER.scope}
+    if base is not None:
+        built["base"] = base
     files = [str(patch.absolute()) for patch in patches]
     data["variants"] = {BASE: dict(built), PATCHED: {**built, "patches": files}}
     if isinstance(data.get("expectations", {}), dict):
@@ -101,6 +104,20 @@ def _impossible(data: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield from (("exit_status", None), ("signal", None))
     if data.get("bystanders") is None:
         yield "killed", "bystander"
+
+
+def is_built(base: Any) -> bool:
+    """Whether a base, as data, is a kernel that is built whole."""
+    return isinstance(base, dict) and "source" in base
+
+
+def first_expected_to_pass(data: Mapping[str, Any]) -> str:
+    """The variant that is expected to pass, the first of them; the first variant where none is."""
+    variants, stated = data["variants"], data.get("expectations")
+    expected = stated if isinstance(stated, dict) else {}
+    read = {name: _read(expected[name]) for name in variants if isinstance(expected.get(name), dict)}
+    passing = (name for name, each in read.items() if each is not None and _passes(each))
+    return str(next(passing, next(iter(variants))))
 
 
 def expectations_taken(
