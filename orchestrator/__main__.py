@@ -5,6 +5,7 @@ import atexit
 import gc
 import sys
 
+from orchestrator.bisect.answer import COMMAND, StepCode, code_of_end
 from orchestrator.errors import ExitCode
 from orchestrator.host.interrupts import install_signal_handlers
 
@@ -19,6 +20,26 @@ def start() -> None:
     """
     install_signal_handlers()
     _leave_garbage_alone()
+    if COMMAND in sys.argv[1:]:
+        _step()
+    else:
+        _command_line()
+
+
+def _step() -> None:
+    """The same, with exit codes that git bisect run does not take for a bad kernel."""
+    try:
+        _command_line()
+    except SystemExit as end:
+        if end.code and not isinstance(end.code, StepCode):
+            sys.exit(code_of_end(end.code))
+        raise
+    except Exception:  # noqa: BLE001 - it is reported, with its traceback
+        sys.excepthook(*sys.exc_info())
+        sys.exit(StepCode.COULD_NOT_RUN)
+
+
+def _command_line() -> None:
     try:
         from orchestrator.cli import main
     except KeyboardInterrupt:

@@ -13,7 +13,10 @@ import typer
 from orchestrator import __version__
 
 # Imported for the commands that they register, in the order of `--help`.
+from orchestrator.bisect.answer import COMMAND
 from orchestrator.commands import compare, devices, doctor, images, reports, runs, scenarios
+from orchestrator.commands.bisect import EPILOG as BISECT_EPILOG
+from orchestrator.commands.bisect import bisect_step
 from orchestrator.commands.mail import mail
 from orchestrator.commands.oom import oom
 from orchestrator.commands.reproduce import reproduce
@@ -49,6 +52,7 @@ def _root(
 
 
 app.command(epilog=SEARCH_EPILOG)(search)
+app.command(COMMAND, epilog=BISECT_EPILOG)(bisect_step)
 app.command()(mail)
 app.command(epilog=EPILOG)(reproduce)
 app.command(epilog="Exit codes: 0 everything was read, 2 something could not be, 130 interrupted.")(oom)

@@ -24,6 +24,7 @@ _FAKE_TOOLS = ("apt-get", "dpkg", "dpkg-query", "id", "python3", "sudo")
 _BROWSER = ("chromium", "chromium-driver")
 _COMMAND_STATUS = 7  # what the stand-in for the command line ends with
 _COULD_NOT_RUN = 3
+_STOPS_A_BISECTION = 129
 
 
 @dataclass
@@ -257,6 +258,14 @@ def test_without_a_terminal_missing_packages_are_named_and_nothing_is_installed(
     assert b"--yes" in result.stderr
     assert b"sudo apt-get install bubblewrap cpio" in result.stderr
     assert host.calls == []
+
+
+def test_a_bisection_is_stopped_by_what_the_launcher_cannot_prepare(host: Host) -> None:
+    # git bisect run takes 1 to 127 for a bad kernel.
+    _remove_packages(host, "make")
+    assert host.oomlab("bisect-step", "x.yaml").returncode == _STOPS_A_BISECTION
+    host.oomlab("--yes", "bisect-step", "x.yaml")
+    assert host.oomlab("bisect-step", "x.yaml").returncode == _COMMAND_STATUS
 
 
 def test_a_package_that_left_only_its_configuration_is_missing(host: Host) -> None:
