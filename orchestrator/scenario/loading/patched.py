@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
@@ -106,7 +106,7 @@ def _impossible(data: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield "killed", "bystander"
 
 
-def is_built(base: Any) -> bool:
+def is_built(base: Any) -> TypeGuard[dict[str, Any]]:
     """Whether a base, as data, is a kernel that is built whole."""
     return isinstance(base, dict) and "source" in base
 
