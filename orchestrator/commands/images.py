@@ -58,6 +58,7 @@ def images_build(
     patch: PatchOption = None,
 ) -> None:
     """Fetch and build everything that scenarios need, and boot nothing."""
+    from orchestrator.kernels.identical import same_binaries
     from orchestrator.kernels.images import prepare_images
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.environment import variant_recipes
@@ -65,7 +66,9 @@ def images_build(
     loaded = [load(scenario, override, patch) for scenario in scenarios]
     with live_observer(people) as observer:
         for item in loaded:
-            prepare_images(
+            made = prepare_images(
                 item.scenario.device.arch, variant_recipes(item.scenario), progress=observer.progress
             )
             observer.progress(f"{item.scenario.name}: ready")
+            for same in same_binaries({name: each.manifest for name, each in made.items()}):
+                observer.progress(f"{item.scenario.name}: {same.words}")

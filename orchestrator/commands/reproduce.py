@@ -52,7 +52,13 @@ def reproduce(
     write_only: Annotated[
         bool, typer.Option("--write-only", help="stop when the scenario is written")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="write over a scenario that was edited")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="write over a scenario that was edited; run variants that came out as the same binary",
+        ),
+    ] = False,
     blocks: Annotated[int, typer.Option(min=1, max=10_000, help="blocks (independent boots) to run")] = 3,
     override: SetOption = None,
     out: Annotated[
@@ -112,11 +118,17 @@ def reproduce(
         if as_json:
             write_json(result)
         return
-    _run(path, override, out, jobs, result if as_json else None)
+    _run(path, override, out, jobs, result if as_json else None, force=force)
 
 
 def _run(
-    path: Path, override: list[str] | None, out: Path | None, jobs: int | None, result: dict[str, Any] | None
+    path: Path,
+    override: list[str] | None,
+    out: Path | None,
+    jobs: int | None,
+    result: dict[str, Any] | None,
+    *,
+    force: bool,
 ) -> None:
     from orchestrator.commands.runs import show_report
     from orchestrator.host.process import paste_ready
@@ -125,7 +137,11 @@ def _run(
 
     loaded = load(path, override, None)
     options = RunOptions(
-        command=paste_ready(["oomlab", *sys.argv[1:]]), out=out, overrides=override or (), jobs=jobs
+        command=paste_ready(["oomlab", *sys.argv[1:]]),
+        out=out,
+        overrides=override or (),
+        jobs=jobs,
+        force=force,
     )
     with live_observer(people) as observer:
         judged = run_scenario(loaded, observer, options)

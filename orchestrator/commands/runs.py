@@ -14,6 +14,7 @@ from rich.text import Text
 from orchestrator.commands.shared import (
     EPILOG,
     BaseTreeOption,
+    ForceOption,
     JsonOption,
     PatchOption,
     ScenarioArgument,
@@ -27,6 +28,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
 
 if TYPE_CHECKING:
+    from orchestrator.scenario.loading.loader import LoadedScenario
     from orchestrator.verdict.judged_run import JudgedRun
 
 
@@ -74,6 +76,7 @@ def run(
             metavar="RUN", help="go on with a run that was cut short: only its missing trials are made"
         ),
     ] = None,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario to its verdict, or go on with a run that was cut short.
@@ -91,7 +94,7 @@ def run(
         given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--base-tree": base_tree,
                  "--variant-tree": variant_tree, "--aa": again,
                  "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
-                 "--lock": lock, "--dry-run": dry_run}  # fmt: skip
+                 "--lock": lock, "--dry-run": dry_run, "--force": force}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         with live_observer(people) as observer:
             judged = resume_run(resume, observer, jobs=jobs)
@@ -109,10 +112,7 @@ def run(
     for line in expectations_taken(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
     if dry_run:
-        from orchestrator.run.dryrun import dry_run_commands
-
-        for command in dry_run_commands(loaded.scenario):
-            write_data(command)
+        _print_dry_run(loaded)
         return
     options = RunOptions(
         command=paste_ready(["oomlab", *sys.argv[1:]]),
@@ -121,6 +121,7 @@ def run(
         artefacts_from=artefacts_from,
         lock=lock,
         jobs=jobs,
+        force=force,
     )
     with live_observer(people) as observer:
         judged = run_scenario(loaded, observer, options)
@@ -156,6 +157,16 @@ def shell(
     with live_observer(people) as observer:
         session = open_shell(loaded.scenario, variant, observer)
     raise typer.Exit(session.attach())
+
+
+def _print_dry_run(loaded: LoadedScenario) -> None:
+    from orchestrator.run.dryrun import dry_run
+
+    planned = dry_run(loaded.scenario)
+    for remark in planned.remarks:
+        people.print(Text(f"warning: {remark}", style="yellow"), soft_wrap=True)
+    for command in planned.commands:
+        write_data(command)
 
 
 def _refuse_with_resume(given: Iterable[str]) -> None:

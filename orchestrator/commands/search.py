@@ -10,6 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from orchestrator.commands.shared import ForceOption
+
 EPILOG = (
     "Exit codes: 0 every tipping point is known as closely as asked, 2 bad input, 3 could not run, "
     "4 not known that closely, 130 interrupted."
@@ -54,6 +56,7 @@ def search(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
     ] = None,
+    force: ForceOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="print search.json on stdout")] = False,
 ) -> None:
     """Find where OOM begins, variant by variant, and the margin that a patch buys.
@@ -78,6 +81,7 @@ def search(
         blocks=blocks,
         points=points,
         step=step,
+        force=force,
     )
     people = StderrConsole(stderr=True, highlight=False)
     work = Search(scenario, parse_varied(vary), options)

@@ -120,6 +120,9 @@ VariantTreeOption = Annotated[
         " have replace its variants (repeatable)",
     ),
 ]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="run variants that came out as the same binary all the same")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the verdict as JSON on stdout")]
 
 

@@ -20,7 +20,9 @@ from orchestrator.kernels.build import module, patch
 from orchestrator.kernels.build.module import ModuleRecipe
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.identical import SameBinary, same_binaries
 from orchestrator.kernels.images import cached_images
+from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.sources import source_of
 from orchestrator.kernels.variants import CheckedVariant, KernelGroup, VariantRecipe, by_kernel
@@ -42,6 +44,8 @@ class ImagePlan:
 
     commands: tuple[str, ...]
     images: dict[str, PlannedImages]
+    same: tuple[SameBinary, ...] = ()
+    """Variants that are known to be alike, because what they boot is in the cache already."""
 
 
 def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
@@ -51,10 +55,12 @@ def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
     """
     commands: list[str] = []
     images: dict[str, PlannedImages] = {}
+    known: dict[str, ArtefactManifest] = {}
     for group in by_kernel(arch, variants):
         request = group.request
         ready = cached_images(group)
         if ready is not None:
+            known |= dict.fromkeys((item.recipe.name for item in group.variants), ready.manifest)
             planned = PlannedImages(ready.kernel, ready.initramfs, ready.binder)
         else:
             directory = cache_dir() / "planned" / f"{_as_file(request.name)}-{request.arch.name}"
@@ -63,7 +69,7 @@ def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
             planned = PlannedImages(directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE, binder)
             commands += _commands(group, plan, directory)
         images |= {item.recipe.name: planned for item in group.variants}
-    return ImagePlan(tuple(commands), images)
+    return ImagePlan(tuple(commands), images, tuple(same_binaries(known)))
 
 
 def _commands(group: KernelGroup, plan: KernelPlan, directory: Path) -> list[str]:

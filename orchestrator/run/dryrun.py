@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from orchestrator.guests.registry import backend_of
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.plan import by_hand, modules_of, plan_blocks
@@ -10,7 +12,15 @@ from orchestrator.run.environment import variant_recipes
 from orchestrator.scenario.models import Scenario
 
 
-def dry_run_commands(scenario: Scenario) -> list[str]:
+@dataclass(frozen=True)
+class DryRun:
+    """Commands to paste, one a line, and what is known to be wrong with them."""
+
+    commands: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def dry_run(scenario: Scenario) -> DryRun:
     """First what makes the images that are not cached yet, then one command a boot.
 
     The accelerator is assumed: only a probe, which starts a guest, could tell. Raises InputError as a run
@@ -23,4 +33,5 @@ def dry_run_commands(scenario: Scenario) -> list[str]:
         for block in by_hand(plan_blocks(scenario))
         for module in modules_of(scenario, block.variants)
     ]
-    return [*plan.commands, *(boot.command for boot in boots)]
+    commands = (*plan.commands, *(boot.command for boot in boots))
+    return DryRun(commands, tuple(same.words for same in plan.same))

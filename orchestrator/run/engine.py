@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from orchestrator import __version__
@@ -32,6 +33,7 @@ from orchestrator.record.journal import (
     read_journal,
 )
 from orchestrator.record.manifest import RunManifest
+from orchestrator.run.differences import require_differences
 from orchestrator.run.environment import Environment, capacity_for, open_environment, variant_recipes
 from orchestrator.run.kept_patches import keep_patches, kept_patches
 from orchestrator.run.lock_file import read_lock, write_lock
@@ -61,6 +63,8 @@ class RunOptions:
     artefacts_from: Path | None = None
     lock: Path | None = None
     jobs: int | None = None
+    force: bool = False
+    """Run variants that came out as the same binary all the same."""
 
 
 def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions) -> JudgedRun:
@@ -71,7 +75,7 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
     """
     require_unused(options.out)
     pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else None
-    environment = _open(loaded.scenario, observer, pins, options.lock)
+    environment = _open(loaded.scenario, observer, pins, options)
     blocks = plan_blocks(loaded.scenario)
     capacity = capacity_for(loaded.scenario, jobs=options.jobs)
     directory = create_run_directory(options.out, loaded.scenario.name)
@@ -82,15 +86,22 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
         return _execute(directory, journal, environment, blocks, capacity, observer)
 
 
-def _open(scenario: Scenario, observer: Observer, pins: Pins | None, lock: Path | None) -> Environment:
+def _open(scenario: Scenario, observer: Observer, pins: Pins | None, options: RunOptions) -> Environment:
     """The environment; a lock file that is there is honoured, and one that is not is written."""
+    lock = options.lock
     locked = read_lock(lock) if lock is not None else None
     if locked is not None:
         locked.require_agreement(
             scenario.device.arch, locked_variants(scenario.device.arch, variant_recipes(scenario))
         )
         require_same_program(locked.lock, __version__)
-    environment = open_environment(scenario, observer, pins=pins, lock=locked.lock if locked else None)
+    environment = open_environment(
+        scenario,
+        observer,
+        pins=pins,
+        lock=locked.lock if locked else None,
+        accept=partial(require_differences, observer=observer, force=options.force),
+    )
     made = [images.manifest for images in environment.images.values()]
     if locked is not None and locked.lock.compiler != made[0].agent_compiler:
         observer.progress(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.clock import Clock
@@ -62,17 +62,19 @@ def open_environment(
     pins: Pins | None = None,
     lock: Lock | None = None,
     clocks: Sequence[Clock] = (),
+    accept: Callable[[Mapping[str, GuestImages]], None] = lambda _images: None,
 ) -> Environment:
     """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails.
 
     `pins` and `lock` say which kernels, as `prepare_images` takes them. `clocks` are those its guests will
-    run under, if not the scenario's own.
+    run under, if not the scenario's own. `accept` raises for images that are not to be booted.
     """
     arch, recipes = scenario.device.arch, variant_recipes(scenario)
     backend = backend_of(scenario.device)
     require((*backend.needs(arch), *(() if pins is not None else image_needs(arch, recipes))))
     backend.require_version(arch)  # to fail now, not after minutes of downloads
     images = prepare_images(arch, recipes, progress=observer.progress, pins=pins, lock=lock)
+    accept(images)
     first = next(iter(images.values()))
     accelerators = {
         clock: backend.accelerator(arch, clock, first, observer.progress)

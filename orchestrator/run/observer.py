@@ -45,6 +45,9 @@ class Observer(Protocol):
     def progress(self, text: str) -> None:
         """A line about preparation (downloads, builds, probes)."""
 
+    def ask(self, question: str) -> bool:
+        """Whether somebody who is there says yes; False where nobody can be asked."""
+
     def run_planned(self, blocks: int, trials: int) -> None:
         """So many blocks and trials are planned; no blocks: each trial boots a guest of its own."""
 
@@ -69,6 +72,10 @@ class SilentObserver:
 
     def progress(self, text: str) -> None:
         """See Observer."""
+
+    def ask(self, question: str) -> bool:  # noqa: ARG002 - nobody is there to be asked
+        """See Observer."""
+        return False
 
     def run_planned(self, blocks: int, trials: int) -> None:
         """See Observer."""

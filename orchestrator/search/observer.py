@@ -23,6 +23,10 @@ class SearchObserver:
             self._passed_on.add(text)
             self._inner.progress(text)
 
+    def ask(self, question: str) -> bool:
+        """Pass on."""
+        return self._inner.ask(question)
+
     def run_planned(self, blocks: int, trials: int) -> None:
         """Pass on."""
         if not self._quiet:

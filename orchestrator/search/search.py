@@ -42,6 +42,8 @@ class SearchOptions:
     blocks: int = 3
     points: int = 16
     step: int | None = None
+    force: bool = False
+    """As `RunOptions.force`: asked once, of the first value's run."""
 
 
 class Search:
@@ -110,6 +112,7 @@ class Search:
             out=out,
             overrides=self._overrides(value),
             jobs=self._options.jobs,
+            force=self._options.force or number > 1,
         )
         verdict = run_scenario(loaded, observer, options).verdict
         point = _point(value, text, out.relative_to(directory.path), time.monotonic() - started, verdict)

@@ -24,7 +24,13 @@ def tried(checkout: Path, tmp_path: Path) -> Oomlab:
 
 
 def test_white_space_changes_nothing_and_the_first_line_says_so(tried: Oomlab) -> None:
-    done = tried("run", "binder-order3", "--patch", "whitespace.patch", "--out", "run", *ONE_BLOCK)
+    whitespace = ("run", "binder-order3", "--patch", "whitespace.patch", "--out", "run", *ONE_BLOCK)
+    refused = tried(*whitespace)
+    assert refused.returncode == ExitCode.BAD_INPUT
+    assert b"base and patched run the same binder_linux.ko (SHA-256" in refused.stderr
+    assert b"the patch changes nothing in the binary" in refused.stderr
+    assert not (tried.directory / "run").exists()
+    done = tried(*whitespace, "--force")
     assert done.returncode == ExitCode.NOT_MET, done.stderr.decode()
     said = b"base is expected to end as kcalloc of the scenario: {outcome: oom,"
     assert said in done.stderr

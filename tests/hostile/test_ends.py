@@ -20,6 +20,7 @@ from orchestrator.kernels.build.tree import TreeFile, pack, tree_sha256, unpack
 from orchestrator.mail.contents import read_contents
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.run import clean
+from orchestrator.run.dryrun import DryRun
 from tests.hostile.test_text import acting
 from tests.unit.commands.test_cli import Command
 from tests.unit.report.factory import Made, run_directory
@@ -69,7 +70,7 @@ def test_a_fault_is_told_where_no_file_can_be_written(
 
     monkeypatch.setattr("tempfile.mkstemp", fail)
     monkeypatch.setattr(runs, "write_data", lambda _: 1 / 0)
-    monkeypatch.setattr("orchestrator.run.dryrun.dry_run_commands", lambda _: ["x"])
+    monkeypatch.setattr("orchestrator.run.dryrun.dry_run", lambda _: DryRun(("x",)))
     done = command("run", "binder-order3", "--dry-run")
     assert done.returncode == ExitCode.COULD_NOT_RUN
     assert "ZeroDivisionError: division by zero" in done.stderr.decode()

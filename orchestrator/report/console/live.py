@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,10 @@ class PlainObserver:
         """Print a line of preparation."""
         self._print(text)
 
+    def ask(self, question: str) -> bool:  # noqa: ARG002 - there is no terminal, and so nobody to ask
+        """Say no: a log has nobody who reads it now."""
+        return False
+
     def run_planned(self, blocks: int, trials: int) -> None:
         """Print what is to come."""
         if blocks:
@@ -158,8 +163,9 @@ class PlainObserver:
 class LiveObserver(PlainObserver):
     """A bar over the trials with rate and time left, the tally of outcomes, and a line a guest."""
 
-    def __init__(self, console: Console, overall: Progress, guests: Progress) -> None:
+    def __init__(self, console: Console, overall: Progress, guests: Progress, live: Live) -> None:
         super().__init__(console)
+        self._live = live
         self._overall = overall
         self._bar = overall.add_task("", total=None, visible=False, rate="")
         self._lines = guests
@@ -169,6 +175,17 @@ class LiveObserver(PlainObserver):
     def progress(self, text: str) -> None:
         """Print a line of preparation."""
         self._console.print(text, markup=False, highlight=False, style="dim")
+
+    def ask(self, question: str) -> bool:
+        """Ask on the terminal; anything but y and yes means no."""
+        if not sys.stdin.isatty():
+            return False
+        self._live.stop()
+        try:
+            self._console.print(f"{question} (y/N) ", end="", markup=False, highlight=False, soft_wrap=True)
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+        finally:
+            self._live.start()
 
     def run_planned(self, blocks: int, trials: int) -> None:  # noqa: ARG002 - the bar counts trials
         """Show the bar, anew for every run."""
@@ -241,5 +258,6 @@ def live_observer(console: Console) -> Iterator[Observer]:
     guests = Progress(
         SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False), console=console
     )
-    with Live(Group(overall, guests), console=console, transient=True, refresh_per_second=_FRAMES_PER_S):
-        yield LiveObserver(console, overall, guests)
+    shown = Group(overall, guests)
+    with Live(shown, console=console, transient=True, refresh_per_second=_FRAMES_PER_S) as live:
+        yield LiveObserver(console, overall, guests, live)

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from orchestrator import __version__
@@ -183,7 +184,9 @@ def artefacts_of(
         kernel_sha256="0" * 64, busybox_sha256="1" * 64, agent_sha256="2" * 64, agent_compiler="cc",
         initramfs_sha256="3" * 64,
         variants=tuple(
-            VariantArtefacts(name=name, scope=None, module_sha256="4" * 64, module_origin="distribution")
+            VariantArtefacts(
+                name=name, scope=None, module_sha256=sha256(name.encode()).hexdigest(), module_origin="built"
+            )
             for name in variants
         ),
         traits=traits_of(config, ARCHS[arch].name, element),
