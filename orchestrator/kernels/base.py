@@ -28,8 +28,15 @@ IMAGE_FILE = "vmlinuz"
 CONFIG_FILE = "config"
 MODULES = "modules"
 ORDER_FILE = "common-order"
+EXTRA_ROOT_FILE = "extra-initramfs"
 BUSYBOX_FILE = "busybox"
 HEADERS_FILE = "headers.tar"
+
+BUILT_IN_FACT = "built-in"
+PRESENT_FACT = "options-present"
+ABSENT_FACT = "options-absent"
+"""Facts of an image whose configuration may be unknown: modules that are in the kernel itself; options that
+it was built with, and without, as far as the image tells. Names with spaces between them."""
 
 _SHOWN = 8
 """Digits of a patch's checksum in a kernel's name: patches of one name may differ."""
@@ -92,9 +99,10 @@ class Kernel:
 
     `image` holds `IMAGE_FILE` as the emulator starts it, `CONFIG_FILE`, the modules of `kernels.modules` as
     `MODULES/NAME.ko`, and in `ORDER_FILE` the file names of all but the drivers, each behind what it depends
-    on; what is built in is missing from both. `busybox` holds the static `BUSYBOX_FILE` of the guest's
-    architecture. `packages` are what it was made from, for the record, `built` or `given` what identifies
-    it beside them. `modules`: None unless the request had a scope.
+    on; what is built in is missing from both. What `EXTRA_ROOT_FILE` holds, if it is there, is unpacked
+    before the guest's own files. `busybox` holds the static `BUSYBOX_FILE` of the guest's architecture.
+    `packages` are what it was made from, for the record, `built` or `given` what identifies it beside them.
+    `modules`: None unless the request had a scope.
     """
 
     release: str

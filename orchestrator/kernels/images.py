@@ -13,9 +13,13 @@ from orchestrator.bases import DEFAULT_BASE, bases_for, find_base
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.programs import Need, Stage, missing, needs_of, require
 from orchestrator.kernels.base import (
+    ABSENT_FACT,
+    BUILT_IN_FACT,
     BUSYBOX_FILE,
+    CONFIG_FILE,
     IMAGE_FILE,
     MODULES,
+    PRESENT_FACT,
     DriverPlace,
     Kernel,
     KernelRequest,
@@ -28,6 +32,7 @@ from orchestrator.kernels.build.module import ModuleRecipe
 from orchestrator.kernels.build.patch import touched
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
+from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.kept_traits import kernel_traits, known_traits
 from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
@@ -67,6 +72,8 @@ class GuestImages:
     page_size_bytes: int
     manifest: ArtefactManifest
     patches: tuple[Patch, ...] = ()
+    features: KernelFeatures | None = None
+    """What the kernel can do; None of an earlier run's, which ran."""
 
     @property
     def binder(self) -> DriverPlace:
@@ -244,7 +251,19 @@ def _guest(
         kernel.page_size_bytes,
         manifest,
         _patches(group.variants),
+        _features(kernel),
     )
+
+
+def _features(kernel: Kernel) -> KernelFeatures:
+    files = kernel.image.meta.files
+    modules = (Path(file).stem for file in files if file.startswith(f"{MODULES}/"))
+    told = kernel.image.meta.facts
+    built_in, present, absent = (
+        frozenset(told.get(fact, "").split()) for fact in (BUILT_IN_FACT, PRESENT_FACT, ABSENT_FACT)
+    )
+    config = kernel.image.file(CONFIG_FILE).read_text() if CONFIG_FILE in files else ""
+    return KernelFeatures(config or None, frozenset(modules) | built_in, present, absent)
 
 
 def _patches(variants: Sequence[CheckedVariant]) -> tuple[Patch, ...]:

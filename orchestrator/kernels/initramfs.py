@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.deadline import Deadline
 from orchestrator.host.process import run
-from orchestrator.kernels.base import BUSYBOX_FILE, MODULES, ORDER_FILE, Kernel, Progress
+from orchestrator.kernels.base import BUSYBOX_FILE, EXTRA_ROOT_FILE, MODULES, ORDER_FILE, Kernel, Progress
 from orchestrator.kernels.build.guest_agent import AGENT_FILE
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.modules import BINDER
@@ -35,6 +35,7 @@ def initramfs_key(kernel: Kernel, agent: CacheEntry, modules: Mapping[str, str])
         "common": common,
         "order": kernel.image.sha256(ORDER_FILE),
         "variants": dict(modules),
+        **({"before": kernel.image.sha256(EXTRA_ROOT_FILE)} if EXTRA_ROOT_FILE in files else {}),
     }
 
 
@@ -59,7 +60,7 @@ def build_initramfs(
                 input_bytes="\0".join(names).encode(),
                 deadline=Deadline.after(_PACK_S, "packing the initramfs"),
             ).stdout
-        (directory / INITRAMFS_FILE).write_bytes(archive)
+        (directory / INITRAMFS_FILE).write_bytes(_extra_root(kernel) + archive)
         return {}
 
     key = initramfs_key(kernel, agent, {name: sha256 for name, (_, sha256) in modules.items()})
@@ -71,6 +72,12 @@ def build_initramfs(
         need_bytes=_NEED_BYTES,
         deadline=Deadline.after(2 * _PACK_S, "the initramfs"),
     )
+
+
+def _extra_root(kernel: Kernel) -> bytes:
+    """What a kernel comes with, whose files the guest's own replace."""
+    there = EXTRA_ROOT_FILE in kernel.image.meta.files
+    return kernel.image.file(EXTRA_ROOT_FILE).read_bytes() if there else b""
 
 
 def _layout(kernel: Kernel, agent: CacheEntry, modules: Mapping[str, Path]) -> dict[str, tuple[Path, int]]:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-import lzma
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from orchestrator.kernels.compression import compression_of, unpack
+
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
+_VERMAGIC = re.compile(rb"\0vermagic=([^\0]*)\0")
 
 
 def module_name(path: str) -> str:
@@ -17,13 +19,14 @@ def module_name(path: str) -> str:
 
 
 def is_module(path: str) -> bool:
-    """True for `.ko` and its compressed forms."""
-    return bool(re.search(r"\.ko(\.xz)?$", path))
+    """True for `.ko` and its compressed forms (CONFIG_MODULE_COMPRESS)."""
+    return bool(re.search(r"\.ko(\.(gz|xz|zst))?$", path))
 
 
 def decompress(path: str, content: bytes) -> bytes:
-    """The module as the kernel wants it; Debian compresses modules since 6.12."""
-    return lzma.decompress(content) if path.endswith(".xz") else content
+    """The module as the kernel wants it, however it is compressed. InputError for one that is broken."""
+    compression = compression_of(content)
+    return content if compression is None else unpack(content, compression, path)
 
 
 def depends(module: bytes) -> tuple[str, ...]:
@@ -34,6 +37,12 @@ def depends(module: bytes) -> tuple[str, ...]:
     match = _DEPENDS.search(module)
     names = match[1].decode() if match else ""
     return tuple(name.replace("-", "_") for name in names.split(",") if name)
+
+
+def vermagic(module: bytes) -> str | None:
+    """Of which kernel a module is: its release, and what else has to be the same (linux/vermagic.h)."""
+    match = _VERMAGIC.search(module)
+    return match[1].decode(errors="replace").strip() if match else None
 
 
 def load_order(

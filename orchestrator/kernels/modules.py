@@ -32,6 +32,9 @@ BINDER = Driver("drivers/android", "binder_linux")
 DRIVERS = {driver.scope: driver for driver in (BINDER,)}
 """By the directory that a patched variant may touch. The guest loads `BINDER` alone."""
 
+RUST_BINDER = "rust_binder"
+"""The driver's other implementation, as a kernel has it that can load it as a module."""
+
 COMMON_MODULES = ("configfs", "null_blk", "zsmalloc", "zram")
 """What the stressor `page_cache` (null_blk, which needs configfs) and swap in zram (which needs zsmalloc
 where that is a module) ask for; what else they depend on is each kernel's own affair."""

@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import os
 
-from orchestrator.bases import Base, DebianPackages, SourceBuild
+from orchestrator.bases import Base, DebianPackages, GivenImage, SourceBuild
 from orchestrator.errors import InputError
 from orchestrator.kernels.base import KernelSource
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.debian.source import DebianSource
 from orchestrator.kernels.debian.sources import MIRROR_VARIABLE, mirror_archives
 from orchestrator.kernels.debian.trees import PackagedTrees
+from orchestrator.kernels.given.source import GivenImages
 from orchestrator.kernels.source_build.source import WholeBuilds
 
 _DEBIAN = DebianSource()
+_PACKAGES = PackagedTrees()
 
 SOURCES: dict[type, KernelSource] = {
     DebianPackages: _DEBIAN,
-    SourceBuild: WholeBuilds(PackagedTrees(), bases=_DEBIAN),
+    SourceBuild: WholeBuilds(_PACKAGES, bases=_DEBIAN),
+    GivenImage: GivenImages(_PACKAGES),
 }
 """By the type of a base's `made_from`."""
 

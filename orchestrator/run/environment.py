@@ -18,6 +18,7 @@ from orchestrator.kernels.lock import Lock
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.plan import PlannedBlock, modules_of
+from orchestrator.run.kernel_needs import require_kernels
 from orchestrator.run.observer import Observer
 from orchestrator.run.watch import PhaseBudgets
 from orchestrator.scenario.models import Scenario
@@ -74,6 +75,8 @@ def open_environment(
     require((*backend.needs(arch), *(() if pins is not None else image_needs(arch, recipes))))
     backend.require_version(arch)  # to fail now, not after minutes of downloads
     images = prepare_images(arch, recipes, progress=observer.progress, pins=pins, lock=lock)
+    for remark in require_kernels(scenario, images):
+        observer.progress(remark)
     accept(images)
     first = next(iter(images.values()))
     accelerators = {

@@ -28,8 +28,8 @@ class BaseMissing(HostError):
 class ResolvedBase(Frozen):
     """The packages of one base kernel, all of the same version where they must be.
 
-    `suite` says by which of the base's origins they were found. `parts` are what an image is divided into
-    from Linux 6.18 on: base, binary and modules. A kernel that is to be run as it is shipped may be
+    `suite` says by which of the base's origins they were found. `parts` are what newer images are divided
+    into: base, binary and modules. A kernel that is to be run as it is shipped may be
     without headers and source.
     """
 

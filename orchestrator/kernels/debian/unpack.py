@@ -26,7 +26,7 @@ _LIKELY = (
     "crypto/", "fs/configfs/", "lib/", "mm/",
 )  # fmt: skip
 _IMAGE_OR_CONFIG = re.compile(r"boot/(vmlinuz|config)-[^/]+|usr/lib/modules/[^/]+/(vmlinuz|config)")
-"""Where they are, and where they are from Linux 6.18 on."""
+"""Where they are, and where newer packages have them."""
 _UNPACK_S = 300.0
 
 

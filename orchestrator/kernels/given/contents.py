@@ -22,13 +22,35 @@ _BTF = struct.Struct("<HBBIIIII")
 _BTF_MAGIC = 0xEB9F
 _BTF_START = re.compile(rb"\x9f\xeb\x01\0" + re.escape(struct.pack("<I", _BTF.size)))
 
-_DRIVERS = {
-    # pr_fmt() of binder.c and binder_alloc.c begins with the name of the object, and Debian's is another.
-    "c": re.compile(rb"\x01[0-7]binder(_linux|_alloc)?: "),
-    # Where panics came from, and the name of the module.
-    "rust": re.compile(rb"drivers/android/binder/\w+\.rs|\0rust_binder\0"),
+MARKS = {
+    option: re.compile(pattern)
+    for option, pattern in {
+        # pr_fmt() of binder.c and binder_alloc.c begins with the name of the object, and Debian's is another.
+        "ANDROID_BINDER_IPC": rb"\x01[0-7]binder(_linux|_alloc)?: ",
+        # Where panics came from, and the name of the module.
+        "ANDROID_BINDER_IPC_RUST": rb"drivers/android/binder/\w+\.rs|\0rust_binder\0",
+        "BLK_DEV_INITRD": rb"unpack rootfs image as initramfs",
+        "BLK_DEV_NULL_BLK": rb"null_blk: ",
+        "CMA": rb"\x01[0-7]cma: |\0cma: ",
+        "COMPACTION": rb"\0compact_memory\0",
+        "DEBUG_FS": rb"debugfs: ",
+        "DEVTMPFS": rb"devtmpfs: ",
+        "HIST_TRIGGERS": rb"hist:keys",
+        "HUGETLBFS": rb"nr_hugepages\0",
+        "NUMA": rb"numa_zonelist_order\0",
+        "PCI_HOST_GENERIC": rb"\0pci-host-ecam-generic\0",
+        "POSIX_MQUEUE": rb"\0msgsize_max\0",
+        "PROC_PAGE_MONITOR": rb"\0kpageflags\0",
+        "SWAP": rb"\0swaps\0",
+        "SYNTH_EVENTS": rb"\0synthetic_events\0",
+        "UNIX": rb"\0max_dgram_qlen\0",
+        "ZRAM": rb"zram: ",
+    }.items()
 }
-"""By implementation: what only a kernel has that was linked with it."""
+"""By option: words that a kernel has in it if it was built with that, not as a module, and else has not.
+
+They are messages and names of files that the code of the option alone has.
+"""
 
 
 def banner_of(kernel: bytes) -> tuple[str, str] | None:
@@ -72,9 +94,9 @@ def btf_of(kernel: bytes) -> bytes | None:
     return None
 
 
-def binder_messages(kernel: bytes) -> frozenset[str]:
-    """Of which implementations of binder the messages are in the kernel: those that are built in."""
-    return frozenset(name for name, pattern in _DRIVERS.items() if pattern.search(kernel))
+def marked_options(kernel: bytes) -> frozenset[str]:
+    """The options of `MARKS` that a kernel was built with, by its words."""
+    return frozenset(option for option, pattern in MARKS.items() if pattern.search(kernel))
 
 
 def vermagic_of(kernel: bytes, release: str) -> str | None:

@@ -54,7 +54,7 @@ class KernelImage:
 
     `boot` is what QEMU starts. `banner` is the kernel's own line on who built it, `release` its `uname -r`.
     `config` is the text of its IKCONFIG, `btf` its types, `vermagic` what a module must say to be loaded;
-    `messages` are the implementations of binder whose messages are in it.
+    `marks` are the options of `contents.MARKS` that it was built with, by the words in it.
     """
 
     kind: str
@@ -67,7 +67,7 @@ class KernelImage:
     config: str | None
     btf: bytes | None
     vermagic: str | None
-    messages: frozenset[str]
+    marks: frozenset[str]
 
     @property
     def what(self) -> str:
@@ -79,7 +79,7 @@ class KernelImage:
         """Its binder drivers; none where its configuration has none; None where nothing tells."""
         if self.config is not None:
             return configured_binder(self.config, "its IKCONFIG")
-        built_in = [name for name in contents.BINDER_OPTIONS if name in self.messages]
+        built_in = [name for name, option in contents.BINDER_OPTIONS.items() if option in self.marks]
         found = tuple(BinderDriver(_implementation(name), "built in", "its messages") for name in built_in)
         return found or None
 
@@ -232,7 +232,7 @@ def _described(kind: str, arch: ArchName, kernel: bytes, *, boot: bytes, name: s
         config=contents.config_of(kernel),
         btf=contents.btf_of(kernel),
         vermagic=contents.vermagic_of(kernel, banner[0]),
-        messages=contents.binder_messages(kernel),
+        marks=contents.marked_options(kernel),
     )
 
 

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a scenario needs of its kernels, held against what they have, before anything boots.
+
+What is needed and not there is an error; what only costs figures, or is not known, is a remark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from orchestrator.arch import ArchName
+from orchestrator.errors import InputError
+from orchestrator.kernels.features import BINDER_DRIVER, NULL_BLOCK_DEVICE, ZRAM, Feature, KernelFeatures
+from orchestrator.kernels.images import GuestImages
+from orchestrator.scenario.models import Scenario
+from orchestrator.text.amounts import count_of
+from orchestrator.units import spaced_size
+
+
+@dataclass(frozen=True)
+class Need:
+    """A feature, and what it is for: a phrase behind "for", or what is lost without it."""
+
+    feature: Feature
+    purpose: str
+    figures_only: bool = False
+
+
+_OF_GUESTS = (
+    Need(Feature(("BLK_DEV_INITRD",)), "the guest's root file system"),
+    Need(Feature(("BINFMT_ELF",)), "programs"),
+    Need(Feature(("PRINTK",)), "the console, which carries OOM reports"),
+    Need(Feature(("PROC_FS",)), "/proc, where memory is read"),
+    Need(Feature(("SYSFS",)), "/sys, where the watchdog is"),
+    Need(Feature(("DEVTMPFS",)), "/dev"),
+    Need(Feature(("SERIAL_8250_PCI", "SERIAL_8250")), "the line on which the guest's agent talks"),
+)
+"""Of any guest: images/kernel/guest.config says what a kernel that is built for them has."""
+_OF_MACHINES: Mapping[ArchName, tuple[Need, ...]] = {
+    "arm64": (
+        Need(Feature(("SERIAL_AMBA_PL011_CONSOLE",)), "the console of QEMU's machine virt"),
+        Need(Feature(("PCI_HOST_GENERIC",)), "the bus of QEMU's machine virt"),
+    ),
+    "x86_64": (
+        Need(Feature(("SERIAL_8250_CONSOLE",)), "the console of QEMU's machine q35"),
+        Need(Feature(("PCI",)), "the bus of QEMU's machine q35"),
+    ),
+}
+_FIGURES = (
+    Need(Feature(("COMPACTION",)), "no compaction, and no figures of it", figures_only=True),
+    Need(Feature(("DEBUG_FS",)), "no fragmentation indexes", figures_only=True),
+    Need(Feature(("PROC_PAGE_MONITOR",)), "no fingerprints of memory states", figures_only=True),
+    Need(Feature(("SYNTH_EVENTS",)), "no allocation audit", figures_only=True),
+    Need(Feature(("HIST_TRIGGERS",)), "no allocation audit", figures_only=True),
+)
+_HINT = (
+    "of a kernel that is given: its modules go with it as `modules:`; of one that is built: `options:`;"
+    " or leave out of the scenario what needs it"
+)
+_OF_STRESSORS = {
+    "page_cache": Need(NULL_BLOCK_DEVICE, "the stressor page_cache"),
+    "ballast": Need(Feature(("HUGETLBFS",)), "the stressor ballast"),
+    "slab": Need(Feature(("POSIX_MQUEUE",)), "the stressor slab"),
+    "high_order": Need(Feature(("UNIX",)), "the stressor high_order"),
+}
+
+
+def needs_of(scenario: Scenario) -> Iterator[Need]:
+    """All of them, those that any guest has first."""
+    device, target = scenario.device, scenario.fragmentation.target if scenario.fragmentation else None
+    yield from _OF_GUESTS
+    yield from _OF_MACHINES[device.arch]
+    if scenario.trigger.kind == "binder-mmap":
+        yield Need(BINDER_DRIVER, "the trigger binder-mmap")
+    if scenario.benchmarks:
+        yield Need(BINDER_DRIVER, "binder benchmarks")
+    for stressor in scenario.fragmentation.stressors if scenario.fragmentation else ():
+        if stressor.kind in _OF_STRESSORS:
+            yield _OF_STRESSORS[stressor.kind]
+    if target is not None and target.picture is not None:
+        yield from _of_picture(target.picture.model_dump(exclude_none=True))
+    if target is not None and target.hard == "forbidden":
+        yield Need(Feature(("COMPACTION",)), "`hard: forbidden`, which has the kernel compact")
+    if device.zram is not None:
+        yield Need(Feature(("SWAP",)), "device.zram")
+        yield Need(ZRAM, "device.zram")
+    if device.cma:
+        yield Need(Feature(("CMA",)), "device.cma")
+    yield from _FIGURES
+
+
+def _of_picture(lines: Iterable[str]) -> Iterator[Need]:
+    wanted = set(lines)
+    if wanted & {"active_file", "inactive_file"}:
+        yield Need(NULL_BLOCK_DEVICE, "the picture's file pages")
+    if "slab_unreclaimable" in wanted:
+        yield Need(Feature(("POSIX_MQUEUE",)), "the picture's slab_unreclaimable")
+
+
+def require_kernels(scenario: Scenario, images: Mapping[str, GuestImages]) -> list[str]:
+    """The remarks on the scenario's kernels, by variant. InputError that names all that is missing."""
+    needs = list(needs_of(scenario))
+    remarks: list[str] = []
+    faults: list[str] = []
+    for name, guest in images.items():
+        features = guest.features
+        if features is None:
+            continue
+        own_faults, own_remarks = judge_kernel(needs, features)
+        faults += [f"{name}: {text}" for text in own_faults]
+        remarks += [f"{name}: {text}" for text in own_remarks]
+        assumed = scenario.variants[name].page_bytes
+        if guest.page_size_bytes != assumed:
+            remarks.append(
+                f"{name}: its pages are of {spaced_size(guest.page_size_bytes)}: an order of the scenario is"
+                f" {guest.page_size_bytes // assumed} times as much memory as with {spaced_size(assumed)}"
+            )
+    if faults:
+        raise InputError(
+            f"{count_of('thing', len(faults))} that the scenario needs and its kernels do not have"
+            if faults[1:]
+            else faults[0],
+            hint=_HINT,
+            evidence=faults if faults[1:] else (),
+        )
+    return remarks
+
+
+def judge_kernel(needs: Iterable[Need], features: KernelFeatures) -> tuple[list[str], list[str]]:
+    """What stands against a kernel, and what is to be known of it; each thing once."""
+    faults: dict[str, None] = {}
+    remarks: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+    for need in needs:
+        there = features.has(need.feature)
+        if there is None:
+            unknown[need.feature.named] = None
+        elif not there and need.figures_only:
+            remarks[f"{features.why_not(need.feature)}: {need.purpose}"] = None
+        elif not there:
+            faults[f"{features.why_not(need.feature)}, which is needed for {need.purpose}"] = None
+    if unknown:
+        names = ", ".join(unknown)
+        remarks[f"it comes without its configuration: whether it has {names} shows when it boots"] = None
+    return list(faults), list(remarks)
