@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache as memoize
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class GuestImages:
     page_size_bytes: int
     manifest: ArtefactManifest
     patches: tuple[Patch, ...] = ()
-    features: KernelFeatures | None = None
+    features: KernelFeatures | None = field(default=None, compare=False)
     """What the kernel can do; None of an earlier run's, which ran."""
 
     @property
