@@ -99,7 +99,7 @@ def test_pytest_gets_the_arguments(project: Path) -> None:
 def test_an_unknown_selection_names_the_known_ones() -> None:
     with pytest.raises(InputError) as caught:
         testing.run_tests("units")
-    assert "unit, browser, build, guest, all, mutation" in caught.value.hint
+    assert "unit, browser, build, guest, all, kernels, mutation" in caught.value.hint
 
 
 def test_an_installed_program_says_that_it_has_no_tests(
