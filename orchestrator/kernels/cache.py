@@ -221,10 +221,10 @@ class Cache:
     def workshop(self, kind: str, name: str, what: str) -> Path:
         """A directory to work in, kept until it is pruned; safe from that while this object lives."""
         path = self._path(kind, key_of(kind, {"name": name}))
-        path.mkdir(parents=True, exist_ok=True)
-        if not self._lease(path):
-            raise HostError(f"the cache {self.root} lost {what} as soon as it was made")
-        self.note_size(path, kind, what, 0)
+        while not self._lease(path):
+            path.mkdir(parents=True, exist_ok=True)
+        if _read_entry(path) is None:
+            self.note_size(path, kind, what, 0)
         return path
 
     def note_size(self, path: Path, kind: str, what: str, size_bytes: int) -> None:

@@ -44,11 +44,11 @@ class BuiltTree:
         image = self._read(IMAGES[self.arch.name][1], _MOST_IMAGE_BYTES)
         (directory / IMAGE_FILE).write_bytes(with_fixed_build_id(bzimage.unpacked(image), self.build_id))
         (directory / CONFIG_FILE).write_text(config)
-        modules = {kmod.module_name(path): path for path in self._lines("modules.order")}
+        modules = {kmod.module_name(path): path for path in map(_ko, self._lines("modules.order"))}
         order = self._order(modules)
         (directory / MODULES).mkdir()
         for name in order:
-            content = self._read(_ko(modules[name]), _MOST_MODULE_BYTES)
+            content = self._read(modules[name], _MOST_MODULE_BYTES)
             (directory / MODULES / module_file(name)).write_bytes(content)
         drivers = {driver.module for driver in DRIVERS.values()}
         common = [name for name in order if name not in drivers]
@@ -60,7 +60,7 @@ class BuiltTree:
         left = [name for name in guest_modules() if name in modules]
         while left:
             name = left.pop()
-            needed = kmod.depends(self._read(_ko(modules[name]), _MOST_MODULE_BYTES))
+            needed = kmod.depends(self._read(modules[name], _MOST_MODULE_BYTES))
             dependencies[name] = needed
             left += [each for each in needed if each in modules and each not in dependencies]
         order, missing = kmod.load_order(filter(modules.__contains__, guest_modules()), dependencies, ())
@@ -80,7 +80,7 @@ class BuiltTree:
 
 
 def _ko(path: str) -> str:
-    """The module's file: `modules.order` named the objects until 6.1."""
+    """The module's file: `modules.order` names its object since 6.3."""
     return f"{path.rpartition('.')[0]}.ko"
 
 

@@ -264,3 +264,18 @@ def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HostError, match="cannot write to the cache"):
         obtain(Cache(tmp_path / "file"), 1, never)
+
+
+def test_a_workshop_is_an_entry_with_the_size_that_was_counted_and_can_be_pruned(tmp_path: Path) -> None:
+    working = Cache(tmp_path)
+    path = working.workshop("tree", "linux", "linux")
+    (path / "source").mkdir()
+    working.note_size(path, "tree", "linux", 12_345)
+    assert working.workshop("tree", "linux", "linux") == path
+    other = Cache(tmp_path)
+    (entry,) = other.entries()
+    assert (entry.meta.kind, entry.meta.what, entry.size_bytes) == ("tree", "linux", 12_345)
+    assert other.prune(everything=True).in_use == (entry,)
+    del working
+    assert other.prune(everything=True).removed == (entry,)
+    assert not path.exists()
