@@ -27,7 +27,10 @@ from orchestrator.text.plain import named
 
 @dataclass(frozen=True)
 class KernelBuild:
-    """What is built, and with what. `label` is the base in words; `page_size_bytes` if no option says."""
+    """What is built, and with what. `label` is the base in words; `page_size_bytes` if no option says.
+
+    `config`: the whole configuration, where it is known what comes of what is asked for.
+    """
 
     cache: Cache
     tree: KernelTree
@@ -37,6 +40,7 @@ class KernelBuild:
     page_size_bytes: int
     patches: tuple[Patch, ...]
     progress: Progress
+    config: str | None = None
 
     def make(self, directory: Path) -> dict[str, str]:
         """Fill a cache entry; its facts. InputError for a tree, options or patches that do not build."""
@@ -49,6 +53,7 @@ class KernelBuild:
             "release": built.release,
             "compiler": self.tools.compiler.version(),
             "objects": str(built.compiled),
+            "cpu_s": f"{built.cpu_s:.1f}",
             "page_size_bytes": str(
                 page_size_of(parse_config(config), self.tools.arch) or self.page_size_bytes
             ),
@@ -90,6 +95,8 @@ class KernelBuild:
         yield objects, compiling.built(ran, subject), config
 
     def _configured(self, places: Places, subject: Subject, scratch: Path) -> str:
+        if self.config is not None:
+            return self.config
         self.progress(f"configuring {subject.what}")
         config = compiling.configure(places, self.tools, self.asked.start, self.asked.text, subject, scratch)
         self.asked.check(config, places.source, self.tools.arch, subject.what)

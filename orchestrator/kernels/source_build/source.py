@@ -7,7 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orchestrator.bases import SourceBuild
@@ -26,6 +26,7 @@ from orchestrator.kernels.base import (
 )
 from orchestrator.kernels.build.kernel import recipe
 from orchestrator.kernels.build.kernel.recipe import Tools
+from orchestrator.kernels.build.patch import touched
 from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.manifest import BuiltKernel, Package, PatchFile
@@ -143,7 +144,7 @@ class WholeBuilds:
         build = KernelBuild(cache, tree, asked, tools, label, size, request.patches, progress)
         key = _key(tree, asked, request, tools)
         if request.patches and cache.find("kernel", key) is None:
-            self._unpatched(cache, request, tree, asked, progress)
+            build = replace(build, config=self._unpatched_config(cache, request, tree, asked, progress))
         return cache.obtain(
             "kernel",
             key,
@@ -153,14 +154,22 @@ class WholeBuilds:
             deadline=Deadline.after(_BUILD_S, f"the build of {request.what}"),
         )
 
-    def _unpatched(
+    def _unpatched_config(
         self, cache: Cache, request: KernelRequest, tree: KernelTree, asked: AskedConfig, progress: Progress
-    ) -> None:
-        """Patched builds go on from it. What cannot be built without its patch is built whole with it."""
+    ) -> str | None:
+        """Build what patched builds go on from; its configuration, where the patches leave it as it is.
+
+        What cannot be built without its patch is built whole with it.
+        """
         try:
-            self._entry(cache, replace(request, patches=()), tree, asked, progress)
+            entry = self._entry(cache, replace(request, patches=()), tree, asked, progress)
         except BuildBroken as error:
             progress(f"without its patches: {error.message}; going on with them")
+            return None
+        paths = [PurePosixPath(item.path) for patch in request.patches for item in touched(patch)]
+        if any(path.name.startswith("Kconfig") or path.parts[:1] == ("scripts",) for path in paths):
+            return None
+        return entry.file(CONFIG_FILE).read_text()
 
 
 def _made_from(request: KernelRequest) -> SourceBuild:

@@ -33,7 +33,7 @@ _LOOKED_EVERY_S = 5.0
 _FREE_BYTES = 512 * MIB
 _OBJECT = re.compile(rb"^  (?:CC|AS|HOSTCC)(?: \[M\])? ", re.MULTILINE)
 _UP_IN_TREE = re.compile(r"(?<![\w/])\.\./(?=[a-z])")
-_RESULT = re.compile(r"([A-Za-z0-9._+~-]{1,64})\n(?:([0-9a-f]{40})\n)?")
+_RESULT = re.compile(r"([A-Za-z0-9._+~-]{1,64})\n(?:([0-9a-f]{40})\n)?((?:\d+m[\d.]+s\s){4})")
 _MODULE_OPTION = re.compile(r"^CONFIG_\w+=m$", re.MULTILINE)
 
 
@@ -52,11 +52,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Built:
-    """A build that has ended well, in its objects' directory."""
+    """A build that has ended well, in its objects' directory. `cpu_s` is the time of all its processes."""
 
     release: str
     build_id: bytes
     compiled: int
+    cpu_s: float
 
 
 def configure(
@@ -106,7 +107,9 @@ def built(ran: Ran, subject: Subject) -> Built:
     said_by_it = _RESULT.fullmatch(ran.stdout.decode(errors="replace"))
     if ran.returncode != 0 or said_by_it is None:
         raise failure("does not build", ran, subject)
-    return Built(said_by_it[1], bytes.fromhex(said_by_it[2] or ""), count_objects(ran.stderr))
+    spent = (each.rstrip("s").split("m") for each in said_by_it[3].split())
+    cpu_s = sum(60 * int(minutes) + float(seconds) for minutes, seconds in spent)
+    return Built(said_by_it[1], bytes.fromhex(said_by_it[2] or ""), count_objects(ran.stderr), cpu_s)
 
 
 def has_modules(config: str) -> bool:

@@ -84,6 +84,7 @@ cmp -s {GIVEN_DIR}/{FULL_CONFIG_FILE} .config || cp {GIVEN_DIR}/{FULL_CONFIG_FIL
 make $6
 make -s kernelrelease >&3
 "$prefix"readelf -n vmlinux | sed -n 's/^ *Build ID: //p' | head -n 1 >&3
+times >&3
 """
 
 
@@ -128,7 +129,7 @@ def configure_command(places: Places, tools: Tools, given: Mapping[str, Path]) -
 
 
 def compile_command(places: Places, tools: Tools, config: Path, *, modules: bool) -> SandboxCommand:
-    """Compiles in the objects' directory; release and build id, a line each, on standard output."""
+    """Compiles in the objects' directory; on standard output release, build id, and the time it took."""
     targets = f"{IMAGES[tools.arch.name][0]} modules" if modules else IMAGES[tools.arch.name][0]
     sandbox = Sandbox({FULL_CONFIG_FILE: config}, LIMITS, places.bound)
     return sandbox.command(COMPILE_SCRIPT, *tools.arguments, targets)
