@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.arch import ARCHS
-from orchestrator.bases import Base, SourceBuild, require_arch
+from orchestrator.bases import Base, DebianPackages, SourceBuild, require_arch
 from orchestrator.errors import InputError
 from orchestrator.kernels.base import KernelRequest
-from orchestrator.kernels.build.patch import check_headers, read_patch
+from orchestrator.kernels.build.patch import OutsideScope, check_headers, read_patch
 from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
 from orchestrator.kernels.modules import BINDER, find_driver
 from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.pins import Pins, recorded_patches
 from orchestrator.text.plain import named
+from orchestrator.units import USUAL_PAGE_BYTES, format_size
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
@@ -64,9 +65,32 @@ def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[Checked
         patches = tuple(read_patch(path) for path in variant.patches)
         build_scope = None if _is_compiled_in(variant, patches) else shared_scope
         for patch in patches:
-            check_headers(patch, build_scope or "")
+            _check_headers(patch, build_scope, variant.base)
         checked.append(CheckedVariant(variant, patches, build_scope))
     return checked
+
+
+def _check_headers(patch: Patch, scope: str | None, base: Base) -> None:
+    try:
+        check_headers(patch, scope or "")
+    except OutsideScope as error:
+        hint = error.hint if scope is None else f"{error.hint}. {_whole_kernel(base)}"
+        raise InputError(error.message, hint=hint) from None
+
+
+def _whole_kernel(base: Base) -> str:
+    """What to write so that a patch may touch anything."""
+    made = base.made_from
+    if isinstance(made, SourceBuild):
+        return "Without `scope` patches are compiled into the kernel, and may touch anything"
+    if not isinstance(made, DebianPackages):
+        return ""
+    tree = f"source: {made.source_name}" + ("" if made.series else f", suite: {made.origins[0].suite}")
+    if base.page_size_bytes != USUAL_PAGE_BYTES:
+        tree += f", page_size: {format_size(base.page_size_bytes)}"
+    instead = f"`base: {{{tree}, config: small}}`"
+    option = f"add `--base-tree {made.source_name}`, or " if made.series else ""
+    return f"To build the whole kernel with it, {option}write {instead} and no scope for every variant"
 
 
 def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> None:

@@ -37,6 +37,10 @@ _APPLY_SCRIPT = (
 )
 
 
+class OutsideScope(InputError):
+    """A patch touches what is not built with its variant."""
+
+
 @dataclass(frozen=True)
 class Touched:
     """One path that a patch's headers name, and what they want to do to it."""
@@ -179,10 +183,10 @@ def _why_not(words: str) -> str:
     return "it may be made for another base"
 
 
-def _outside(patch: Patch, path: str, scope: str) -> InputError:
+def _outside(patch: Patch, path: str, scope: str) -> OutsideScope:
     if not scope:
-        return InputError(f"patch {patch.name} touches {path or 'a file'}, outside of the kernel's source")
-    return InputError(
+        return OutsideScope(f"patch {patch.name} touches {path or 'a file'}, outside of the kernel's source")
+    return OutsideScope(
         f"patch {patch.name} touches {path or 'a file'}, outside its scope {scope}",
         hint=f"a variant with `scope: {scope}` builds that directory only",
     )

@@ -69,7 +69,8 @@ def apply_overrides(data: dict[str, Any], texts: Sequence[str]) -> tuple[list[Ov
 def repeat_variant(data: dict[str, Any], wanted: str | None) -> list[Problem]:
     """A/A: leave one variant (the first, or `wanted`) and add its twin, with the same expectation.
 
-    Where the others of its base are built from source it is, too: the module stays the scenario's.
+    Where modules of others of its base are built from source its own is, too: it stays the scenario's, unless
+    its patches are part of the kernel.
     """
     variants = data.get("variants")
     if not isinstance(variants, dict) or not variants:
@@ -84,7 +85,8 @@ def repeat_variant(data: dict[str, Any], wanted: str | None) -> list[Problem]:
     base = original.get("base")
     others = [other for other in variants.values() if isinstance(other, dict) and other.get("base") == base]
     scope = next((other["scope"] for other in others if other.get("scope")), None)
-    kept = original | ({"scope": scope} if scope else {})
+    compiled_in = original.get("patches") and not original.get("scope")
+    kept = original | ({"scope": scope} if scope and not compiled_in else {})
     kept.pop("twin_of", None)
     twin = f"{name}{AGAIN}"
     data["variants"] = {name: kept, twin: {**deepcopy(kept), "twin_of": name}}

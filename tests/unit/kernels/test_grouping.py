@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.arch import ARCHS
-from orchestrator.bases import BASES, ConfigSpec, GivenImage, SourceBuild, TreeSpec, unlisted_bases
+from orchestrator.bases import BASES, Base, ConfigSpec, GivenImage, SourceBuild, TreeSpec, unlisted_bases
 from orchestrator.errors import InputError
 from orchestrator.kernels.base import KernelRequest
 from orchestrator.kernels.build.patch import read_patch
@@ -100,3 +100,21 @@ def test_a_kind_of_base_that_no_source_gives_is_refused_in_words(monkeypatch: py
     (base,) = unlisted_bases([GivenImage(Path("/nowhere/Image"))]).values()
     with pytest.raises(InputError, match="Image: kernels of this kind cannot be made yet"):
         source_of(base)
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        (BASES["debian-6.1"], "To build the whole kernel with it, add `--base-tree linux-source-6.1`, or"),
+        (BASES["debian-6.1"], "`base: {source: linux-source-6.1, config: small}` and no scope for every"),
+        (BASES["debian-6.12-16k"], "{source: linux-source-6.12, page_size: 16KiB, config: small}"),
+        (BASES["debian-sid"], "write `base: {source: linux-source, suite: sid, config: small}` and no scope"),
+        (BUILT, "Without `scope` patches are compiled into the kernel, and may touch anything"),
+    ],
+)
+def test_a_patch_that_a_module_cannot_hold_is_told_where_it_can_go(
+    patch: Path, base: Base, words: str
+) -> None:
+    with pytest.raises(InputError, match=f"touches mm/page_alloc.c, outside its scope {SCOPE}") as caught:
+        by_kernel("arm64", [VariantRecipe("a", base, SCOPE, (patch,))])
+    assert words in caught.value.hint

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.bases import BASES, ConfigSpec, GivenImage, SourceBuild, TreeSpec
 from orchestrator.plan import are_paired, plan_blocks, shares_kernel
 from orchestrator.scenario.dump import to_yaml
-from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.loading.loader import Repeat, load_text
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.units import KIB
 from tests.unit.scenario.conftest import Load, Refuse
@@ -229,3 +229,24 @@ def test_pairs_are_those_that_run_one_kernel(files: Path, load: Load) -> None:
     assert {block.variants for block in plan_blocks(scenario)} == {
         ("base", "again", "module"), ("patched",), ("other",)
     }  # fmt: skip
+
+
+def test_a_patch_of_the_command_line_is_compiled_into_what_is_built_whole(files: Path, load: Load) -> None:
+    text = variants(first=BUILT + "}")
+    scenario = load(text, patches=[files / "fix.patch"]).scenario
+    assert list(scenario.variants) == ["base", "patched"]
+    assert {variant.scope for variant in scenario.variants.values()} == {None}
+    assert scenario.variants["patched"].compiled_in == (files / "fix.patch",)
+    assert not are_paired(scenario, scenario.variants)
+
+
+def test_a_patch_of_the_command_line_cannot_change_what_is_given(files: Path, refuse: Refuse) -> None:
+    problems = refuse(variants(first="{image: Image}"), patches=[files / "fix.patch"])
+    assert any("to change it, build it, with 'source' as its base" in problem.what for problem in problems)
+
+
+def test_a_twin_of_a_kernel_with_patches_is_no_module(files: Path) -> None:
+    text = variants(module=BUILT + "}, scope: drivers/android", kernel=BUILT + "}, patches: [fix.patch]")
+    loaded = load_text(text, files / "example.yaml", repeat=Repeat("kernel"))
+    assert [variant.scope for variant in loaded.scenario.variants.values()] == [None, None]
+    assert shares_kernel(loaded.scenario) == [("kernel", "kernel-again")]
