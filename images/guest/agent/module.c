@@ -17,6 +17,8 @@
 
 #define COMMON "/modules/common"
 
+static bool has_driver = true;
+
 static const struct {
 	const char *file;
 	const char *parameters;
@@ -101,6 +103,7 @@ bool module_load_variant(const char *variant)
 	int error = is_module ? module_load(path, "devices=binder") : 0;
 	const char *device = error ? NULL : binder_device_make();
 
+	has_driver = is_module || device;
 	emit_begin("module");
 	emit_text("variant", variant);
 	emit_flag("ok", error == 0);
@@ -119,7 +122,8 @@ bool module_check_binder(void)
 	int fd = open(BINDER_DEVICE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		emit_error("binder-open", errno, BINDER_DEVICE);
+		emit_error("binder-open", errno,
+			   has_driver ? BINDER_DEVICE : "this kernel has no binder driver, built in or as a module");
 	else
 		close(fd);
 	return fd >= 0;

@@ -101,8 +101,10 @@ static bool prepare(const struct recipe *recipe)
 static void compact(struct outcome *outcome)
 {
 	outcome->before_compaction = outcome->memory;
-	outcome->compacted = true;
-	file_write("/proc/sys/vm/compact_memory", "1");
+	outcome->compacted = file_write("/proc/sys/vm/compact_memory", "1") == 0;
+	if (!outcome->compacted)
+		emit_note("memory was not compacted: %s",
+			  errno == ENOENT ? "this kernel has no compaction" : strerror(errno));
 	memory_read_nodes(&outcome->memory);
 }
 
