@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of docs/ that are made from the code: fields of a run's files, and the command line.
+"""The parts of docs/ that are made from the code: fields of a run's files, the command line, configurations.
 
 `python -m tests.unit.docs.reference` renews them; a test finds pages that are not current.
 """
@@ -16,6 +16,7 @@ from typer.core import TyperArgument, TyperGroup
 from orchestrator.cli import app
 from orchestrator.commands.schemas import json_schema
 from orchestrator.scenario.reference import cell, replaced
+from tests.unit.docs.configurations import configurations_table
 from tests.unit.docs.meanings import MEANINGS
 
 BEGIN = "<!-- made by tests/unit/docs/reference.py -->"
@@ -211,6 +212,7 @@ def _metavar(parameter: Any) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "run-directory.md": fields_reference,
     "command-line.md": commands_reference,
+    "configurations.md": configurations_table,
 }
 """Pages of docs/ with a part that is made, and what makes it."""
 
