@@ -13,6 +13,7 @@ from orchestrator.arch import ArchName
 from orchestrator.errors import InputError
 from orchestrator.kernels.features import BINDER_DRIVER, NULL_BLOCK_DEVICE, ZRAM, Feature, KernelFeatures
 from orchestrator.kernels.images import GuestImages
+from orchestrator.kernels.nodes import too_few_nodes
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import count_of
 from orchestrator.units import spaced_size
@@ -85,6 +86,8 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
     if device.zram is not None:
         yield Need(Feature(("SWAP",)), "device.zram")
         yield Need(ZRAM, "device.zram")
+    if len(device.numa_nodes) > 1:
+        yield Need(Feature(("NUMA",)), "device.nodes: without it all memory is one node")
     if device.cma:
         yield Need(Feature(("CMA",)), "device.cma")
     yield from _FIGURES
@@ -108,7 +111,7 @@ def require_kernels(scenario: Scenario, images: Mapping[str, GuestImages]) -> li
         if features is None:
             continue
         own_faults, own_remarks = judge_kernel(needs, features)
-        faults += [f"{name}: {text}" for text in own_faults]
+        faults += [f"{name}: {text}" for text in (*own_faults, *_too_few_nodes(scenario, guest))]
         remarks += [f"{name}: {text}" for text in own_remarks]
         assumed = scenario.variants[name].page_bytes
         if guest.page_size_bytes != assumed:
@@ -125,6 +128,15 @@ def require_kernels(scenario: Scenario, images: Mapping[str, GuestImages]) -> li
             evidence=faults if faults[1:] else (),
         )
     return remarks
+
+
+def _too_few_nodes(scenario: Scenario, guest: GuestImages) -> Iterator[str]:
+    """Of a kernel with NUMA; whether it has that is a need like any other."""
+    traits = guest.manifest.traits
+    if traits is not None and traits.numa:
+        why = too_few_nodes(traits, len(scenario.device.numa_nodes))
+        if why is not None:
+            yield f"it {why}"
 
 
 def judge_kernel(needs: Iterable[Need], features: KernelFeatures) -> tuple[list[str], list[str]]:

@@ -270,6 +270,21 @@ def base_problems(base: str | SourceBase | ImageBase, arch: ArchName) -> Iterato
         yield Cross(path, what, counterpart(listed, arch))
 
 
+def base_node_problems(base: str | SourceBase | ImageBase, arch: ArchName, nodes: int) -> Iterator[Cross]:
+    """Why a kernel that is to be built cannot have so many NUMA nodes, where its configuration says so.
+
+    Of others that is known once they are at hand.
+    """
+    if isinstance(base, SourceBase) and nodes > 1:
+        from orchestrator.kernels.nodes import too_few_nodes, traits_asked_for
+
+        why = too_few_nodes(traits_asked_for(base.made_from.config, arch), nodes)
+        if why is not None:
+            yield Cross(
+                ("config",), f"a kernel of '{base.config}' {why}; 'options: {{NUMA: y}}' compiles it in"
+            )
+
+
 def _page_size_problems(base: SourceBase, arch: ArchName) -> Iterator[Cross]:
     possible = ARCHS[arch].page_sizes_bytes
     if base.page_size is not None and base.page_size not in possible:

@@ -27,7 +27,7 @@ from orchestrator.scenario.fields import (
     refuse,
 )
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
-from orchestrator.scenario.kernel_base import base_problems, bases_of
+from orchestrator.scenario.kernel_base import base_node_problems, base_problems, bases_of
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
 from orchestrator.scenario.triggers.kinds import Trigger
@@ -205,7 +205,10 @@ def _name_problems(scenario: Scenario) -> list[Cross]:
             found.append(Cross(("variants", name), "the name 'common' is taken; call the variant otherwise"))
         found += [
             replace(problem, path=("variants", name, "base", *problem.path))
-            for problem in base_problems(variant.base, scenario.device.arch)
+            for problem in (
+                *base_problems(variant.base, scenario.device.arch),
+                *base_node_problems(variant.base, scenario.device.arch, len(scenario.device.numa_nodes)),
+            )
         ]
     found += _twin_problems(scenario)
     strangers = unknown_variants(scenario.expectations, scenario.variants)

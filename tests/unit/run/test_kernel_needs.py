@@ -15,6 +15,9 @@ from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.given import contents
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.kernels.traits.config_text import read_config
+from orchestrator.kernels.traits.page_array import unknown
+from orchestrator.kernels.traits.traits import traits_of
 from orchestrator.run.kernel_needs import judge_kernel, needs_of, require_kernels
 from orchestrator.scenario.models import Scenario
 
@@ -173,3 +176,23 @@ def test_a_fault_is_something_that_is_absent(there: set[str]) -> None:
         {need.feature for need in needs_of(scenario()) if features.has(need.feature)}
     )
     assert not any("shows when it boots" in remark for remark in remarks)
+
+
+def test_several_nodes_need_numa() -> None:
+    two = scenario(nodes=2)
+    assert require_kernels(two, images(KernelFeatures(config(NUMA="y")))) == []
+    assert require_kernels(scenario(), images(KernelFeatures(config()))) == []
+    assert fault(KernelFeatures(config()), two).message == (
+        "own: no CONFIG_NUMA, which is needed for device.nodes: without it all memory is one node"
+    )
+    (remark,) = require_kernels(two, images(KernelFeatures(None, frozenset({"binder_linux"}))))
+    assert "CONFIG_NUMA" in remark
+
+
+def test_a_kernel_for_fewer_nodes_than_the_device_has() -> None:
+    small = read_config("CONFIG_NUMA=y\nCONFIG_NODES_SHIFT=1\n", "config")
+    manifest = MANIFEST.model_copy(update={"traits": traits_of(small, "arm64", unknown("-"))})
+    guest = GuestImages(Path("k"), Path("i"), "6", 4096, manifest, features=KernelFeatures(config(NUMA="y")))
+    assert require_kernels(scenario(nodes=2), {"own": guest}) == []
+    with pytest.raises(InputError, match="own: it has 2 NUMA nodes at most"):
+        require_kernels(scenario(nodes=4), {"own": guest})
