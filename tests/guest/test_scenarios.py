@@ -30,6 +30,7 @@ DIES_AT_ORDER = {
     "binder-order3": 3,
     "binder-order3-6.12": 3,
     "binder-order3-x86_64": 3,
+    "binder-two-nodes": 3,
     "binder-default-map-exhausted": 1,
     "binder-movable-no-reclaim": 3,
     "mission-phone-eighth": 3,

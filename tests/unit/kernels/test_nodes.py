@@ -29,7 +29,8 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What scenarios may name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "Image").touch()
-    (tmp_path / "x.config").touch()
+    (tmp_path / "x.config").write_text("CONFIG_NUMA=y\nCONFIG_NODES_SHIFT=4\n")
+    (tmp_path / "flat.config").write_text("# CONFIG_NUMA is not set\n")
 
 
 def scenario(base: str, nodes: str = "2") -> Scenario:
@@ -75,7 +76,13 @@ def test_a_shipped_configuration_is_known_before_it_is_built(
 
 
 @pytest.mark.parametrize(
-    "base", ["{source: linux-source-6.12, config: small}", "{source: ., config: gki-like}"]
+    "base",
+    [
+        "{source: linux-source-6.12, config: small}",
+        "{source: ., config: gki-like}",
+        "{source: ., config: ./flat.config}",
+        "{source: ., config: debian-6.12, options: {NUMA: n}}",
+    ],
 )
 def test_validate_refuses_it_at_its_line(base: str) -> None:
     with pytest.raises(ScenarioInvalid) as refused:

@@ -32,6 +32,7 @@ BINDER_ENDS = {
     "binder-default-map-exhausted": ("oom", "passed"),
     "binder-compactable": ("passed", "passed"),
     "binder-movable-no-reclaim": ("oom", "passed"),
+    "binder-two-nodes": ("oom", "passed"),
     "mission-phone": ("oom", "passed"),
     "mission-phone-eighth": ("oom", "passed"),
     "binder-review": ("oom", "passed"),
