@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.arch import DEFAULT_ARCH
+from orchestrator.bases import BASES
 from orchestrator.commands.shared import PatchOption, SetOption, app, load, people
 from orchestrator.errors import InputError
-from orchestrator.report.console.streams import StdoutConsole
+from orchestrator.report.console.streams import StdoutConsole, write_data
+from orchestrator.text.plain import named
+
+if TYPE_CHECKING:
+    from orchestrator.run.shown_kernels import ShownKernels
+
+_SCENARIO_SUFFIXES = (".yaml", ".yml")
 
 images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
@@ -23,6 +32,93 @@ def images_list() -> None:
     from orchestrator.report.console.images import print_images
 
     print_images(list_images(), StdoutConsole(highlight=False))
+
+
+_SHOW_EPILOG = (
+    "Exit codes: 0 shown, 2 no such base, scenario or kernel image, 3 it could not be fetched or built, "
+    "130 interrupted."
+)
+
+
+@images_app.command("show", epilog=_SHOW_EPILOG)
+def images_show(
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="KERNEL",
+            help="the name of a base, a scenario (its kernels, on its device), or a kernel image's file",
+        ),
+    ],
+    arch: Annotated[
+        str | None, typer.Option(help=f"of a base: the architecture  [default: {DEFAULT_ARCH}]")
+    ] = None,
+    override: SetOption = None,
+    patch: PatchOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print it as JSON on stdout")] = False,
+) -> None:
+    """Show what a kernel is made of, how it differs from a phone's, and what of a scenario it cannot do.
+
+    What is not in the cache is fetched, or built. Of a phone's kernel the shipped configuration gki-like says
+    what is known; it is no kernel of any phone.
+
+    Example: oomlab images show debian-6.12
+
+    Example: oomlab images show binder-order3 --set device.cma=32MiB
+
+    Example: oomlab images show ../linux/arch/arm64/boot/Image --json
+    """
+    from orchestrator.files.atomic import json_text
+    from orchestrator.report.console.kernels import print_kernels
+    from orchestrator.report.console.live import live_observer
+
+    with live_observer(people) as observer:
+        shown = _shown(subject, arch, override, patch, observer.progress)
+    if as_json:
+        write_data(json_text(shown))
+    else:
+        print_kernels(shown, StdoutConsole(highlight=False))
+
+
+def _shown(
+    subject: str,
+    arch: str | None,
+    override: list[str] | None,
+    patch: list[Path] | None,
+    progress: Callable[[str], None],
+) -> ShownKernels:
+    from orchestrator.run import shown_kernels
+
+    file = Path(subject)
+    if subject in BASES:
+        _refuse_for("a base", **{"--set": override, "--patch": patch})
+        return shown_kernels.show_base(subject, arch or DEFAULT_ARCH, progress)
+    if file.is_file() and file.suffix not in _SCENARIO_SUFFIXES:
+        _refuse_for("an image", **{"--arch": arch, "--set": override, "--patch": patch})
+        return shown_kernels.show_file(file)
+    _refuse_for("a scenario", **{"--arch": arch})
+    _require_known(subject, file)
+    return shown_kernels.show_scenario(load(file, override, patch).scenario, progress)
+
+
+def _require_known(subject: str, file: Path) -> None:
+    """InputError naming the nearest base or shipped scenario for what is neither, nor a file."""
+    from orchestrator.scenario.loading.files import shipped_scenarios
+    from orchestrator.text.nearest import nearest
+
+    known = [*BASES, *shipped_scenarios()]
+    if not file.exists() and subject not in known:
+        near = nearest(subject, known)
+        suggestion = f"did you mean '{near}'? " if near else ""
+        raise InputError(
+            f"'{named(subject)}' is no base, no scenario and no file",
+            hint=f"{suggestion}bases: {', '.join(BASES)}",
+        )
+
+
+def _refuse_for(what: str, **options: object) -> None:
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise InputError(f"{', '.join(given)} cannot be given with {what}")
 
 
 @images_app.command("prune")

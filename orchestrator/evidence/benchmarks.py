@@ -62,20 +62,20 @@ def mapping_bytes_of(name: str, page_bytes: int) -> int:
 
 
 def benchmark_facts(
-    records: Sequence[BenchmarkRecord], page_bytes: int
+    records: Sequence[BenchmarkRecord], kernel: KernelFigures
 ) -> Iterator[tuple[TrialPhase, PhaseContext]]:
     """What an allocation audit has to know of the benchmarks of each phase."""
     for when in dict.fromkeys(record.when for record in records):
         own = [record for record in records if record.when == when]
-        sizes = {size for record in own if (size := _array_bytes(record.name, page_bytes)) is not None}
+        sizes = {size for record in own if (size := _array_bytes(record.name, kernel)) is not None}
         unserved = sum(record.failed for record in own if record.errno == errno.ENOMEM)
         yield when, PhaseContext(tuple(sorted(sizes)), unserved)
 
 
-def _array_bytes(name: str, page_bytes: int) -> int | None:
+def _array_bytes(name: str, kernel: KernelFigures) -> int | None:
     """None for a benchmark of a name that the agent gives to none."""
     try:
-        return page_array_bytes(mapping_bytes_of(name, page_bytes), KernelFigures(page_bytes))
+        return page_array_bytes(mapping_bytes_of(name, kernel.page_bytes), kernel)
     except ValueError:
         return None
 

@@ -18,7 +18,7 @@ from orchestrator.evidence.kernel_words import (
     kernel_words,
     oom_reports,
 )
-from orchestrator.evidence.load_end import load_end, ran_command
+from orchestrator.evidence.load_end import Load, load_end, ran_command
 from orchestrator.evidence.measurements import (
     errno_name,
     memory_samples,
@@ -44,7 +44,6 @@ from orchestrator.protocol.records import (
     TriggerEnd,
 )  # fmt: skip
 from orchestrator.record.result import BlockResult, TrialResult
-from orchestrator.scenario.triggers.kinds import Trigger
 from orchestrator.stage import TRIGGERED, Mode
 from orchestrator.text.amounts import count_of
 
@@ -81,14 +80,11 @@ def judge(
     *,
     attempt: int,
     directory: str,
-    trigger: Trigger,
+    load: Load,
     fingerprint: str | None,
     evidence: Evidence,
 ) -> TrialResult:
-    """The result of one trial from its evidence.
-
-    `trigger` is the scenario's: of it the audit knows what its requests make the kernel allocate.
-    """
+    """The result of one trial from its evidence. `load` is what was fired at its kernel."""
     outcome, why = _decide(planned, evidence)
     hello, proof = evidence.last(Hello), evidence.last(Proof)
     return TrialResult(
@@ -112,7 +108,7 @@ def judge(
         target=target_state(evidence.last(TargetRecord)),
         proof_repaired=proof.repaired if proof else None,
         **kernel_words(planned, evidence),
-        **load_end(planned, trigger, evidence),
+        **load_end(planned, load, evidence),
         vmstat_delta=vmstat_over_trigger(evidence),
         memory=memory_samples(evidence),
         notes=_notes(evidence),

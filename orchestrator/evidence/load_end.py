@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypedDict
 
+from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.evidence.benchmarks import benchmark_rows
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.measurements import audited, request_paths, request_summary
@@ -25,6 +27,17 @@ from orchestrator.record.result import (
 from orchestrator.scenario.triggers.kinds import Trigger, ends_by_itself
 
 
+@dataclass(frozen=True)
+class Load:
+    """The scenario's trigger, and the element of binder's page array in the kernel that it is fired at.
+
+    Of them the audit knows what requests make the kernel allocate.
+    """
+
+    trigger: Trigger
+    element_bytes: int = ELEMENT_BYTES
+
+
 class LoadEnd(TypedDict):
     """Fields of a trial's result that tell what the load came to."""
 
@@ -38,9 +51,9 @@ class LoadEnd(TypedDict):
     victims: tuple[Victim, ...]
 
 
-def load_end(planned: PlannedTrial, trigger: Trigger, evidence: Evidence) -> LoadEnd:
-    """`trigger` is the scenario's: of it the audit knows what its requests make the kernel allocate."""
-    audit, audit_phases = audited(evidence, trigger)
+def load_end(planned: PlannedTrial, load: Load, evidence: Evidence) -> LoadEnd:
+    """What its result says of it."""
+    audit, audit_phases = audited(evidence, load.trigger, load.element_bytes)
     return {
         "requests": request_summary(evidence),
         "processes": process_ends(evidence.every(ProcessEnded)),

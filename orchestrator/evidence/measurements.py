@@ -110,22 +110,24 @@ def request_paths(evidence: Evidence, audit: Sequence[AuditRow]) -> RequestPaths
     return summarise_requests(rows, tables, evidence.last(VmallocInfo), release=hello.release)
 
 
-def audited(evidence: Evidence, trigger: Trigger) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
-    """The allocation audit: rows and phases. `trigger` is the scenario's."""
+def audited(
+    evidence: Evidence, trigger: Trigger, element_bytes: int
+) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
+    """The allocation audit: rows and phases. `trigger` is the scenario's, the element of its page arrays."""
     hello = evidence.last(Hello)
     if hello is None:
         return (), ()
-    page_bytes, requests = hello.page_size_bytes, request_summary(evidence)
+    kernel, requests = KernelFigures(hello.page_size_bytes, element_bytes), request_summary(evidence)
     facts = PhaseContext(
-        array_sizes=trigger.array_bytes(KernelFigures(page_bytes)),
+        array_sizes=trigger.array_bytes(kernel),
         unserved=0 if requests is None else requests.errnos.get("ENOMEM", 0) + requests.in_flight,
     )
     return audit_trial(
         evidence.every(Histogram),
         evidence.every(AuditEnd),
-        {"trigger": facts, **dict(benchmark_facts(evidence.every(BenchmarkRecord), page_bytes))},
+        {"trigger": facts, **dict(benchmark_facts(evidence.every(BenchmarkRecord), kernel))},
         release=hello.release,
-        page_bytes=page_bytes,
+        page_bytes=kernel.page_bytes,
     )
 
 

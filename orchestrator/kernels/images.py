@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache as memoize
 from pathlib import Path
 
@@ -24,12 +24,10 @@ from orchestrator.kernels.base import (
     Kernel,
     KernelRequest,
     Progress,
-    SourceTree,
 )
 from orchestrator.kernels.build import module as modules
 from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_agent
 from orchestrator.kernels.build.module import ModuleRecipe
-from orchestrator.kernels.build.patch import touched
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
 from orchestrator.kernels.features import KernelFeatures
@@ -47,7 +45,7 @@ from orchestrator.kernels.pins import (
     require_same_variants,
 )
 from orchestrator.kernels.sources import forget_choices, source_of
-from orchestrator.kernels.traits.page_array import HEADER_FILE, Element, unknown
+from orchestrator.kernels.traits.page_array import HEADER_FILE, Element, element_of_facts, unknown
 from orchestrator.kernels.traits.traits import KernelTraits
 from orchestrator.kernels.variants import (
     CheckedVariant,
@@ -197,7 +195,7 @@ def cached_images(group: KernelGroup) -> GuestImages | None:
             return None
         built[item.recipe.name] = found
     initramfs = cache.find("initramfs", initramfs_key(kernel, agent, _checksums(built)))
-    traits = known_traits(cache, request, kernel, _driver_source(cache, request))
+    traits = known_traits(cache, request, kernel)
     return _guest(group, kernel, agent, built, initramfs, traits) if initramfs else None
 
 
@@ -209,15 +207,8 @@ def _make(group: KernelGroup, kernel: Kernel, progress: Progress) -> GuestImages
     built = _modules(cache, kernel, group, compiler, progress)
     files = {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}
     initramfs = build_initramfs(cache, kernel, agent, files, progress)
-    traits = kernel_traits(cache, request, kernel, _driver_source(cache, request))
+    traits = kernel_traits(cache, request, kernel)
     return _guest(group, kernel, agent, built, initramfs, traits)
-
-
-def _driver_source(cache: Cache, request: KernelRequest) -> SourceTree | None:
-    """The source of the driver under test, as the kernel has it, where the cache has that."""
-    if _touch_element(request.patches):
-        return None
-    return source_of(request.base).known_source(cache, replace(request, scope=BINDER.scope))
 
 
 def _guest(
@@ -251,11 +242,12 @@ def _guest(
         kernel.page_size_bytes,
         manifest,
         _patches(group.variants),
-        _features(kernel),
+        features_of(kernel),
     )
 
 
-def _features(kernel: Kernel) -> KernelFeatures:
+def features_of(kernel: Kernel) -> KernelFeatures:
+    """What is known of a kernel by its configuration, its modules, and the facts of its entry."""
     files = kernel.image.meta.files
     modules = (Path(file).stem for file in files if file.startswith(f"{MODULES}/"))
     told = kernel.image.meta.facts
@@ -336,17 +328,10 @@ def _describe(item: CheckedVariant, module: tuple[CacheEntry, str] | None) -> Va
 
 def _own_element(item: CheckedVariant, entry: CacheEntry) -> Element | None:
     """The page array's element where patches may have changed it; None: they did not."""
-    if not _touch_element(item.patches):
+    if not item.touches(HEADER_FILE):
         return None
-    fact = entry.meta.facts.get(modules.ELEMENT_FACT)
-    if fact is None:
-        return unknown(f"the variant's patches touch {HEADER_FILE}")
-    return Element.model_validate_json(fact)
-
-
-def _touch_element(patches: Sequence[Patch]) -> bool:
-    paths = (file.path for patch in patches for file in touched(patch))
-    return any(path.endswith(f"/{HEADER_FILE}") for path in paths)
+    told = element_of_facts(entry.meta.facts)
+    return told or unknown(f"the variant's patches touch {HEADER_FILE}")
 
 
 def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:

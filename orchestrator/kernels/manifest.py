@@ -95,3 +95,10 @@ class ArtefactManifest(Frozen):
         default=None,
         description="what sets the kernel apart for memory, as it is made; null in older runs",
     )
+
+    @property
+    def elements(self) -> dict[str, Element]:
+        """By variant the element of binder's page array; empty where nobody has looked at the kernel."""
+        if self.traits is None:
+            return {}
+        return {variant.name: variant.element or self.traits.element for variant in self.variants}

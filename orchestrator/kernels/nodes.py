@@ -11,7 +11,8 @@ from orchestrator.errors import InputError
 from orchestrator.files.reading import read_bounded
 from orchestrator.kernels.build.config.fragment import merged
 from orchestrator.kernels.build.config.shipped import fragments_for, is_shipped
-from orchestrator.kernels.traits.config_text import KernelConfig, read_config
+from orchestrator.kernels.build.config.text import parse_config
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import unknown
 from orchestrator.kernels.traits.traits import KernelTraits, traits_of
 from orchestrator.text.amounts import count_of
@@ -33,7 +34,7 @@ def traits_asked_for(config: ConfigSpec, arch: ArchName) -> KernelTraits | None:
         lines = merged(fragments_for(config, ARCHS[arch]))
     except (InputError, OSError):
         return None
-    told = read_config(data.decode(errors="replace"), str(path)).options
+    told = parse_config(data.decode(errors="replace"))
     options = {**told, **{name: line.value for name, line in lines.items()}}
     whole = isinstance(path, Path) or is_shipped(config)
     return traits_of(KernelConfig(options, str(path), whole), arch, unknown("it is not built yet"))

@@ -7,7 +7,7 @@ from orchestrator.arch import ARCHS, ArchName
 from orchestrator.bases import ConfigSpec
 from orchestrator.kernels.build.config.fragment import merged
 from orchestrator.kernels.build.config.shipped import fragments_for
-from orchestrator.kernels.traits.config_text import KernelConfig
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import unknown
 from orchestrator.kernels.traits.traits import KernelTraits, traits_of
 

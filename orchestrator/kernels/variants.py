@@ -12,7 +12,7 @@ from orchestrator.arch import ARCHS
 from orchestrator.bases import Base, DebianPackages, SourceBuild, require_arch
 from orchestrator.errors import InputError
 from orchestrator.kernels.base import KernelRequest
-from orchestrator.kernels.build.patch import OutsideScope, check_headers, read_patch
+from orchestrator.kernels.build.patch import OutsideScope, check_headers, read_patch, touches
 from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
 from orchestrator.kernels.modules import BINDER, find_driver
@@ -46,6 +46,10 @@ class CheckedVariant:
     def patch_files(self) -> tuple[PatchFile, ...]:
         """The patches as the manifest records them."""
         return tuple(PatchFile(name=named(patch.name), sha256=patch.sha256) for patch in self.patches)
+
+    def touches(self, file_name: str) -> bool:
+        """Whether its patches name a file that is called so."""
+        return touches(self.patches, file_name)
 
 
 def check_variants(arch: str, variants: Sequence[VariantRecipe]) -> list[CheckedVariant]:

@@ -68,6 +68,11 @@ def rows_of(table: KernelTable) -> list[list[str]]:
     return [[row.trait, *row.cells, row.reference, _meaning(table, row)] for row in table.rows]
 
 
+def meanings_of(table: KernelTable) -> list[str]:
+    """What each row means that means something, a line each."""
+    return [f"{row.trait}: {_meaning(table, row)}" for row in table.telling]
+
+
 def notes_of(table: KernelTable) -> list[str]:
     """Why something is unknown, a sentence for each reason."""
     reasons: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.scenario.loading.loader import LoadedScenario, Repeat, load_scenario, refuse
+from orchestrator.scenario.loading.loader import LoadedScenario, Repeat, advised, load_scenario, refuse
 from orchestrator.scenario.loading.trees import TreeAlone, Trees
 
 
@@ -20,6 +20,7 @@ def load_runnable(
     """As `load_scenario`; ScenarioInvalid, too, for what the device cannot do."""
     loaded = load_scenario(path, overrides, patches, repeat, trees)
     from orchestrator.guests.registry import problems_of  # slow to load, needed last
+    from orchestrator.run.known_elements import known_elements
 
     refuse(loaded, problems_of(loaded.scenario))
-    return loaded
+    return advised(loaded, known_elements(loaded.scenario))

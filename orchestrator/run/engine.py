@@ -40,7 +40,7 @@ from orchestrator.run.lock_file import read_lock, write_lock
 from orchestrator.run.observer import Observer
 from orchestrator.run.resume import is_finished, remaining_blocks, reopen_environment
 from orchestrator.run.work import Place, run_blocks
-from orchestrator.scenario.loading.loader import LoadedScenario
+from orchestrator.scenario.loading.loader import LoadedScenario, advised
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.plain import named
 from orchestrator.verdict.judged_run import JudgedRun, load_judged_run
@@ -76,6 +76,7 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
     require_unused(options.out)
     pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else None
     environment = _open(loaded.scenario, observer, pins, options)
+    _warn_anew(loaded, environment, observer)
     blocks = plan_blocks(loaded.scenario)
     capacity = capacity_for(loaded.scenario, jobs=options.jobs)
     directory = create_run_directory(options.out, loaded.scenario.name)
@@ -84,6 +85,13 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
     with open_journal(directory.journal) as journal:
         journal.append(RunStarted(scenario=loaded.scenario.name, planned=count_trials(blocks)))
         return _execute(directory, journal, environment, blocks, capacity, observer)
+
+
+def _warn_anew(loaded: LoadedScenario, environment: Environment, observer: Observer) -> None:
+    """What nobody could know before the kernels were there: how much each asks of the allocator."""
+    for warning in advised(loaded, environment.elements).warnings:
+        if warning not in loaded.warnings:
+            observer.progress(f"warning: {warning}")
 
 
 def _open(scenario: Scenario, observer: Observer, pins: Pins | None, options: RunOptions) -> Environment:

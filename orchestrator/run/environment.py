@@ -45,6 +45,17 @@ class Environment:
         return self.backend.launcher(self.scenario, planned, self.images[module], accelerator)
 
     @property
+    def elements(self) -> dict[str, int]:
+        """By variant the size of an element of binder's page array, bytes, where it is known."""
+        found = {}
+        for name in self.scenario.variants:
+            (module,) = modules_of(self.scenario, (name,))
+            element = self.images[module].manifest.elements.get(module)
+            if element is not None and element.size_bytes is not None:
+                found[name] = element.size_bytes
+        return found
+
+    @property
     def budgets(self) -> PhaseBudgets:
         """The scenario's deadlines in this host's seconds."""
         deadlines = self.scenario.deadlines

@@ -60,7 +60,11 @@ class Execution:
         self._observer = observer
         self._stop = StopSwitch()
         self._common = RunContext(
-            environment.budgets, environment.backend.capabilities, self._stop, environment.scenario.trigger
+            environment.budgets,
+            environment.backend.capabilities,
+            self._stop,
+            environment.scenario.trigger,
+            environment.elements,
         )
         self._recording = threading.Lock()
         self._failure: BaseException | None = None

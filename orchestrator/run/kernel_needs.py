@@ -101,6 +101,19 @@ def _of_picture(lines: Iterable[str]) -> Iterator[Need]:
         yield Need(Feature(("POSIX_MQUEUE",)), "the picture's slab_unreclaimable")
 
 
+def all_needs(arch: ArchName) -> Iterator[Need]:
+    """What any scenario might need of a kernel, those that any guest has first."""
+    yield from _OF_GUESTS
+    yield from _OF_MACHINES[arch]
+    yield Need(BINDER_DRIVER, "the trigger binder-mmap and binder benchmarks")
+    yield from _OF_STRESSORS.values()
+    yield Need(Feature(("SWAP",)), "device.zram")
+    yield Need(ZRAM, "device.zram")
+    yield Need(Feature(("CMA",)), "device.cma")
+    yield Need(Feature(("NUMA",)), "device.nodes")
+    yield from _FIGURES
+
+
 def require_kernels(scenario: Scenario, images: Mapping[str, GuestImages]) -> list[str]:
     """The remarks on the scenario's kernels, by variant. InputError that names all that is missing."""
     needs = list(needs_of(scenario))

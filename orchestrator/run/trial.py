@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
+from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, OomlabError
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge, judge_block
+from orchestrator.evidence.load_end import Load
 from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Capabilities, Guest, Launcher, Lines, Template
 from orchestrator.plan import PlannedBlock, PlannedTrial
@@ -35,6 +37,12 @@ class RunContext:
     capabilities: Capabilities
     stop: StopSwitch
     trigger: Trigger
+    elements: Mapping[str, int] = field(default_factory=dict)
+    """By variant the size of an element of binder's page array, where it is known."""
+
+    def load(self, variant: str) -> Load:
+        """What is fired at the kernel of a variant."""
+        return Load(self.trigger, self.elements.get(variant, ELEMENT_BYTES))
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ def run_trial(
         planned,
         attempt=attempt,
         directory=folder.name,
-        trigger=common.trigger,
+        load=common.load(planned.variant),
         fingerprint=block.result.fingerprint,
         evidence=evidence,
     )
@@ -148,7 +156,7 @@ def run_cold_trial(
         planned,
         attempt=attempt,
         directory=folder.name,
-        trigger=common.trigger,
+        load=common.load(planned.variant),
         fingerprint=at_target.fingerprint if at_target else None,
         evidence=evidence,
     )

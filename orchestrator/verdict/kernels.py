@@ -34,25 +34,19 @@ def compare_kernels(scenario: Scenario, artefacts: Mapping[str, ArtefactManifest
     )
 
 
-def elements_of(artefacts: ArtefactManifest) -> dict[str, Element]:
-    """The element of each variant's page array, where anything is known of the kernel."""
-    if artefacts.traits is None:
-        return {}
-    return {each.name: each.element or artefacts.traits.element for each in artefacts.variants}
-
-
 def _asks(scenario: Scenario, artefacts: ArtefactManifest) -> str:
     """What the trigger's requests come to: one sentence, or one for each element that variants have."""
     by_words: dict[str, list[str]] = {}
-    for name, element in elements_of(artefacts).items():
-        by_words.setdefault(_request(scenario, artefacts.page_size_bytes, element), []).append(name)
+    for name, element in artefacts.elements.items():
+        by_words.setdefault(request_words(scenario, artefacts.page_size_bytes, element), []).append(name)
     by_words.pop("", None)
     if len(by_words) == 1:
         return next(iter(by_words))
     return "; ".join(f"{', '.join(names)}: {words}" for words, names in by_words.items())
 
 
-def _request(scenario: Scenario, page_bytes: int, element: Element) -> str:
+def request_words(scenario: Scenario, page_bytes: int, element: Element) -> str:
+    """What a request of the trigger comes to in a kernel; empty where it makes no page array."""
     kernel = KernelFigures(page_bytes, element.size_bytes or ELEMENT_BYTES)
     arrays, need = scenario.trigger.array_bytes(kernel), scenario.trigger.need(kernel)
     if not arrays or need is None:

@@ -25,11 +25,9 @@ from orchestrator.kernels.build.tree import Tree
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.modules import BINDER, find_driver
 from orchestrator.kernels.patch_file import Patch
-from orchestrator.kernels.traits.page_array import HEADER_FILE, element_in_source
+from orchestrator.kernels.traits.page_array import HEADER_FILE, element_facts
 
 LOG_FILE = "build.log"
-ELEMENT_FACT = "element"
-"""The fact of an entry that holds an `Element`; entries of before there were any have none."""
 
 _BUILD_S = 300.0
 _PACK_S = 60.0
@@ -135,7 +133,8 @@ def build_module(
         (directory / BINDER.file).write_bytes(module)
         (directory / LOG_FILE).write_bytes(log)
         facts = {"compiler": compiler.version(), "source": trees.tree_sha256(patched)}
-        return facts | _element(patched, recipe)
+        header = patched.get(f"{BINDER.scope}/{HEADER_FILE}")
+        return facts | element_facts(header.content if header else None, f"the source of {recipe.variant}")
 
     return cache.obtain(
         "module",
@@ -162,15 +161,6 @@ def patched_tree(against: ModuleTree, recipe: ModuleRecipe, progress: Progress) 
             progress(f"{patch.name}: {remark}")
         tree = applied.tree
     return tree
-
-
-def _element(tree: Tree, recipe: ModuleRecipe) -> dict[str, str]:
-    """The fact that tells how large an element of the page array is by the source that was built."""
-    header = tree.get(f"{BINDER.scope}/{HEADER_FILE}")
-    if header is None:
-        return {}
-    text = header.content.decode(errors="replace")
-    return {ELEMENT_FACT: element_in_source(text, f"the source of {recipe.variant}").model_dump_json()}
 
 
 def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, headers: Path) -> SandboxCommand:

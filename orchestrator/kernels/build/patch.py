@@ -9,7 +9,7 @@ have changed, in content only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -105,6 +105,11 @@ def touched(patch: Patch) -> Iterator[Touched]:
             yield Touched(rename[1])
         elif mode := re.match(r"^(old|new|new file) mode (\d+)$", line):
             yield Touched(path, new_mode=mode[2], mode_change=mode[1] != "new file")
+
+
+def touches(patches: Iterable[Patch], file_name: str) -> bool:
+    """Whether any of them names a file that is called so, wherever it is."""
+    return any(file.path.endswith(f"/{file_name}") for patch in patches for file in touched(patch))
 
 
 def check_headers(patch: Patch, scope: str) -> None:

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.errors import OomlabError
+from orchestrator.files.folder import Folder
 from orchestrator.kernels.base import Progress
 from orchestrator.kernels.build.config.page_size import page_size_of
 from orchestrator.kernels.build.config.text import parse_config
@@ -15,6 +17,7 @@ from orchestrator.kernels.build.kernel import compile as compiling
 from orchestrator.kernels.build.kernel.compile import Built, Subject
 from orchestrator.kernels.build.kernel.recipe import Places, Tools
 from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.source_build import worktree
 from orchestrator.kernels.source_build.asked import AskedConfig
@@ -22,7 +25,9 @@ from orchestrator.kernels.source_build.patched import patch_over
 from orchestrator.kernels.source_build.result import BuiltTree
 from orchestrator.kernels.source_build.tree import KernelTree
 from orchestrator.kernels.source_build.worktree import WorkTree
+from orchestrator.kernels.traits.page_array import HEADER_FILE, element_facts
 from orchestrator.text.plain import named
+from orchestrator.units import MIB
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,9 @@ class KernelBuild:
         with ExitStack() as stack:
             scratch = stack.enter_context(self.cache.scratch())
             build = self._with_patches if self.patches else self._of_the_tree
-            objects, built, config = stack.enter_context(build(scratch))
+            source, objects, built, config = stack.enter_context(build(scratch))
             BuiltTree(objects, self.tools.arch, built.build_id).store(config, directory)
+            element = element_facts(_driver_header(source), f"the source of {self.label}")
         return {
             "release": built.release,
             "compiler": self.tools.compiler.version(),
@@ -59,13 +65,14 @@ class KernelBuild:
             ),
             "patches": ", ".join(f"{named(patch.name)} {patch.sha256}" for patch in self.patches),
             **self.tree.facts,
+            **element,
         }
 
     def _page_size_bytes(self, config: str) -> int:
         return page_size_of(parse_config(config), self.tools.arch) or self.page_size_bytes
 
     @contextmanager
-    def _of_the_tree(self, scratch: Path) -> Iterator[tuple[Path, Built, str]]:
+    def _of_the_tree(self, scratch: Path) -> Iterator[tuple[Path, Path, Built, str]]:
         with worktree.opened(self.cache, self.tree.lineage) as kept:
             kept.lay_out(self.tree, self.progress)
             with kept.trusted_objects(self.tools.arch.name) as (objects, are_there):
@@ -76,10 +83,10 @@ class KernelBuild:
             built = compiling.built(ran, subject)
             if not are_there:
                 kept.note_count(self._count_label, built.compiled)
-            yield objects, built, config
+            yield kept.source, objects, built, config
 
     @contextmanager
-    def _with_patches(self, scratch: Path) -> Iterator[tuple[Path, Built, str]]:
+    def _with_patches(self, scratch: Path) -> Iterator[tuple[Path, Path, Built, str]]:
         source, objects = scratch / "source", scratch / "objects"
         arch = self.tools.arch.name
         with worktree.opened(self.cache, self.tree.lineage) as kept:
@@ -92,7 +99,7 @@ class KernelBuild:
         patch_over(source, self.patches, self.tree.name, self.progress)
         config = self._configured(places, subject, scratch)
         ran = compiling.compile_kernel(places, self.tools, config, subject, scratch, self.progress)
-        yield objects, compiling.built(ran, subject), config
+        yield source, objects, compiling.built(ran, subject), config
 
     def _configured(self, places: Places, subject: Subject, scratch: Path) -> str:
         if self.config is not None:
@@ -119,3 +126,11 @@ class KernelBuild:
     @property
     def _count_label(self) -> str:
         return f"{self.label} {self.tools.arch.name}"
+
+
+def _driver_header(source: Path) -> bytes | None:
+    """The header that tells of the binder driver's page array; None where the tree has none to be read."""
+    try:
+        return Folder(source).folder(*BINDER.scope.split("/")).read(HEADER_FILE, most_bytes=MIB)
+    except (OSError, OomlabError):
+        return None

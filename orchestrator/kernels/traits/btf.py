@@ -160,28 +160,6 @@ class Btf:
         return found.target
 
 
-def find_btf(image: bytes) -> Btf | None:
-    """The BTF somewhere in an unpacked kernel image: of an `Image`, whose sections have no names any more.
-
-    None where it has none. That it is BTF is known by its header, its strings, and all of its types.
-    """
-    for start in _START.finditer(image):
-        end = start.start() + _end(image, start.start())
-        try:
-            return Btf(image[start.start() : end])
-        except BtfError:
-            continue
-    return None
-
-
-def _end(image: bytes, start: int) -> int:
-    try:
-        *_, header_bytes, _, _, string_offset, string_bytes = _HEADER.unpack_from(image, start)
-    except struct.error:
-        return 0
-    return int(header_bytes + string_offset + string_bytes)
-
-
 def _split(data: bytes) -> tuple[bytes, bytes]:
     """The types and the strings."""
     if not _START.match(data) or len(data) < _HEADER.size:

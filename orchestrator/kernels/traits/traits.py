@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field
 
 from orchestrator.arch import ArchName
 from orchestrator.frozen import Frozen
-from orchestrator.kernels.traits.config_text import KernelConfig
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import Element, unknown
 from orchestrator.units import KIB, MIB
 
@@ -51,6 +52,13 @@ class KernelTraits(Frozen):
         unknown("nobody has looked"), description="of the binder driver's page array, by `binder_alloc.pages`"
     )
     unknown: dict[str, str] = Field(default_factory=dict, description="by trait, why it is not known")
+
+    def with_drivers(self, built_in: Collection[str]) -> KernelTraits:
+        """The same, where options of the driver are known to be built in by other means."""
+        names = {"ANDROID_BINDER_IPC": "binder", "ANDROID_BINDER_IPC_RUST": "binder_rust"}
+        found = {names[each]: "built in" for each in built_in if each in names}
+        rest = {name: why for name, why in self.unknown.items() if name not in found}
+        return self.model_copy(update={**found, "unknown": rest})
 
 
 def traits_of(

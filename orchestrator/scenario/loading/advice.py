@@ -7,14 +7,16 @@ units as the trigger asks for, survival proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from orchestrator.binder import KernelFigures
+from orchestrator.binder import ELEMENT_BYTES, KernelFigures
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.models import Fragmentation, Scenario, Target, Variant
 from orchestrator.scenario.triggers.base import Need
 from orchestrator.text.amounts import count_of, plural
+from orchestrator.units import spaced_size
 
 _MOVABLE = frozenset({"anonymous", "page_cache"})
 
@@ -59,10 +61,19 @@ def _at_most(target: Target, node: int | None, order: int) -> list[int]:
     ]
 
 
-def advise(scenario: Scenario) -> list[Advice]:
-    """Warnings about `scenario`, at most one a key."""
+def advise(scenario: Scenario, elements: Mapping[str, int] = MappingProxyType({})) -> list[Advice]:
+    """Warnings about `scenario`, at most one a key.
+
+    `elements`: by variant the size of an element of binder's page array in bytes, where that is known;
+    else it is taken to be what it was up to 6.13.
+    """
+    kernels = {
+        name: KernelFigures(variant.page_bytes, elements.get(name, ELEMENT_BYTES))
+        for name, variant in scenario.variants.items()
+    }
     return [
-        *_could_not_fail(scenario),
+        *_could_not_fail(scenario, kernels),
+        *_other_order(scenario, kernels),
         *_nobody_to_kill(scenario),
         *_repeated_forks(scenario),
         *(_about_target(scenario, scenario.fragmentation) if scenario.fragmentation is not None else ()),
@@ -113,9 +124,24 @@ def _nobody_to_kill(scenario: Scenario) -> Iterator[Advice]:
         )
 
 
-def _could_not_fail(scenario: Scenario) -> Iterator[Advice]:
+def _other_order(scenario: Scenario, kernels: Mapping[str, KernelFigures]) -> Iterator[Advice]:
+    """Page arrays that are smaller than those which an OOM is expected of."""
+    for name, expectation in scenario.expectations.items():
+        wanted = expectation.first_oom.order if expectation.first_oom is not None else None
+        kernel = kernels[name]
+        need, arrays = scenario.trigger.need(kernel), scenario.trigger.array_bytes(kernel)
+        if wanted is None or need is None or not arrays or need.order >= wanted:
+            continue
+        yield Advice(
+            ("expectations", name, "first_oom", "order"),
+            f"a request of the trigger takes {spaced_size(max(arrays))} with variant '{name}', order"
+            f" {need.order} ({kernel.element_bytes} bytes a page): no OOM of order {wanted} comes of it",
+        )
+
+
+def _could_not_fail(scenario: Scenario, kernels: Mapping[str, KernelFigures]) -> Iterator[Advice]:
     for name, variant in _meant_to_fail(scenario).items():
-        need = scenario.trigger.need(KernelFigures(variant.page_bytes))
+        need = scenario.trigger.need(kernels[name])
         if need is None:
             return
         left = most_units(scenario, need.order, variant.page_bytes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -113,9 +114,21 @@ def load_text(
     problems += where.problems([*unknown, *found])
     if problems or scenario is None:
         raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
-    warnings = where.problems(Complaint(advice.path, advice.what, at_key=True) for advice in advise(scenario))
+    warnings = _warnings(scenario, where)
     sources = {name: each.source for name, each in taken.items() if name in scenario.expectations}
-    return LoadedScenario(scenario, source, text, where, tuple(warnings), sources)
+    return LoadedScenario(scenario, source, text, where, warnings, sources)
+
+
+def advised(loaded: LoadedScenario, elements: Mapping[str, int]) -> LoadedScenario:
+    """The scenario with the warnings that it deserves, `elements` of page arrays being known."""
+    return replace(loaded, warnings=_warnings(loaded.scenario, loaded.where, elements))
+
+
+def _warnings(
+    scenario: Scenario, where: Whereabouts, elements: Mapping[str, int] = MappingProxyType({})
+) -> tuple[Problem, ...]:
+    advice = advise(scenario, elements)
+    return tuple(where.problems(Complaint(each.path, each.what, at_key=True) for each in advice))
 
 
 def refuse(loaded: LoadedScenario, problems: Iterable[Cross]) -> None:

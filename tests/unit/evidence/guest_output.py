@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.clock import Clock
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge
+from orchestrator.evidence.load_end import Load
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.oom.reader import OomReader
 from orchestrator.plan import PlannedTrial
@@ -151,7 +152,7 @@ def judged(
         planned,
         attempt=attempt,
         directory=f"{trial:04d}",
-        trigger=MMAPS,
+        load=Load(MMAPS),
         fingerprint="f",
         evidence=evidence,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.measurements import (
     audited,
@@ -113,20 +114,20 @@ KCALLOC = (
 )
 
 
-def traced(hits: int, failed: int, phase: str = "trigger") -> list[ControlRecord]:
+def traced(hits: int, failed: int, phase: str = "trigger", text: str = KCALLOC) -> list[ControlRecord]:
     """kcalloc of an array for 4 MiB of pages."""
     tables = {"kmalloc": hits, "kmalloc_failed": failed}
     return [
-        record("histogram", phase=phase, table=table, text=KCALLOC.replace("HITS", str(count)))
+        record("histogram", phase=phase, table=table, text=text.replace("HITS", str(count)))
         for table, count in tables.items()
         if count
     ]
 
 
 def audit(
-    *control: ControlRecord, trigger: Trigger = MMAPS
+    *control: ControlRecord, trigger: Trigger = MMAPS, element_bytes: int = ELEMENT_BYTES
 ) -> tuple[tuple[AuditRow, ...], tuple[AuditPhase, ...]]:
-    return audited(evidence(*control), trigger)
+    return audited(evidence(*control), trigger, element_bytes)
 
 
 @pytest.mark.parametrize(("unserved", "in_flight", "fell_back"), [(0, 0, 5), (2, 0, 3), (0, 2, 3), (1, 3, 1)])
@@ -143,6 +144,15 @@ def test_an_mmap_that_was_not_served_was_not_served_by_vmalloc(
     (row,), (phase,) = audit(*control)
     assert (row.order, row.contiguous, row.fell_back, row.refused) == (3, 8, fell_back, 5 - fell_back)
     assert (phase.phase, phase.requests) == ("trigger", 13)
+
+
+def test_a_page_array_is_known_by_the_size_that_it_has_in_that_kernel() -> None:
+    """32 KiB are no page array of a kernel whose elements are pointers, and 8 KiB are one."""
+    rows, _ = audit(hello(), trigger_start(13), *traced(8, 5), element_bytes=8)
+    assert rows == ()
+    small = traced(8, 5, text=KCALLOC.replace("32768", "8192"))
+    (row,), _ = audit(hello(), trigger_start(13), *small, element_bytes=8)
+    assert (row.order, row.contiguous, row.fell_back) == (1, 8, 5)
 
 
 def test_a_trigger_that_was_not_seen_to_end_leaves_nobody_unserved() -> None:

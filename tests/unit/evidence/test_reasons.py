@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge
+from orchestrator.evidence.load_end import Load
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.records import ControlRecord
@@ -38,7 +39,7 @@ def decided(stage: Stage = "trigger", text: str = "", **fields: Any) -> tuple[Ou
     evidence = Evidence(console=console(text), **({"ending_detail": "so it ended"} | fields))
     planned = PlannedTrial(1, "kcalloc", 1, Mode.TRIAL, stage=stage)
     result = judge(
-        planned, attempt=1, directory="1", trigger=COMMAND, fingerprint=None, evidence=evidence
+        planned, attempt=1, directory="1", load=Load(COMMAND), fingerprint=None, evidence=evidence
     )  # fmt: skip
     return result.outcome, result.why
 
@@ -212,7 +213,7 @@ def test_what_the_agent_noted_is_kept_and_what_was_no_record_counted() -> None:
     evidence = Evidence(control=[*passed(), *notes], garbage_lines=1, first_garbage="x", host_seconds=1.23456)
     planned = PlannedTrial(1, "kcalloc", 1, Mode.TRIAL)
     result = judge(
-        planned, attempt=1, directory="1", trigger=COMMAND, fingerprint="", evidence=evidence
+        planned, attempt=1, directory="1", load=Load(COMMAND), fingerprint="", evidence=evidence
     )  # fmt: skip
     assert result.notes == ("first", "1 line on the control line held no record: x")
     assert (result.host_seconds, result.fingerprint, result.private_memory_kb) == (1.235, None, None)

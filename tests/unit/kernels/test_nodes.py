@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bases import ConfigSpec
+from orchestrator.kernels.build.config.text import parse_config
 from orchestrator.kernels.nodes import too_few_nodes, traits_asked_for
-from orchestrator.kernels.traits.config_text import read_config
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import unknown
 from orchestrator.kernels.traits.traits import KernelTraits, traits_of
 from orchestrator.scenario.loading.loader import load_text
@@ -38,7 +39,7 @@ def scenario(base: str, nodes: str = "2") -> Scenario:
 
 
 def traits(config: str) -> KernelTraits:
-    return traits_of(read_config(config, "config"), "arm64", unknown("-"))
+    return traits_of(KernelConfig(parse_config(config), "config"), "arm64", unknown("-"))
 
 
 @pytest.mark.parametrize(

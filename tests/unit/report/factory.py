@@ -25,7 +25,7 @@ from orchestrator.clock import Clock
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.host.facts import HostFacts
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
-from orchestrator.kernels.traits.config_text import read_config
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import Element
 from orchestrator.kernels.traits.traits import traits_of
 from orchestrator.oom.records import MemoryEvent
@@ -177,7 +177,7 @@ def artefacts_of(
     base: str, arch: str, *variants: str, words: str = "BTF of binder_linux.ko"
 ) -> ArtefactManifest:
     """What guests of a base are made of, as nobody made it. `words` stand where others' text may stand."""
-    config = read_config("CONFIG_NUMA=y\nCONFIG_NODES_SHIFT=4\nCONFIG_PSI=y\n", words, whole=False)
+    config = KernelConfig({"NUMA": "y", "NODES_SHIFT": "4", "PSI": "y"}, words, whole=False)
     element = Element(size_bytes=32, source=words)
     return ArtefactManifest(
         base=base, arch=arch, release="6.1.0-56-arm64", page_size_bytes=4096, packages=(),

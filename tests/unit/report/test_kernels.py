@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.kernels.build.config.text import parse_config
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
-from orchestrator.kernels.traits.config_text import read_config
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import Element, unknown
 from orchestrator.kernels.traits.table import KernelTable
 from orchestrator.kernels.traits.traits import traits_of
@@ -40,9 +41,8 @@ def scenario(text: str = BINDER) -> Scenario:
 def artefacts(
     element: Element, own: Element | None = None, config: str = "CONFIG_NUMA=y"
 ) -> ArtefactManifest:
-    options = read_config(
-        f"CONFIG_NODES_SHIFT=4\nCONFIG_CMA=y\nCONFIG_COMPACTION=y\n{config}\n", "its config"
-    )
+    text = f"CONFIG_NODES_SHIFT=4\nCONFIG_CMA=y\nCONFIG_COMPACTION=y\n{config}\n"
+    options = KernelConfig(parse_config(text), "its config")
     variants = [
         VariantArtefacts(
             name=name, scope=None, module_sha256="4" * 64, module_origin="distribution", element=at

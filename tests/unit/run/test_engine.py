@@ -101,6 +101,32 @@ def test_a_run_comes_to_its_verdict(put: Put, tmp_path: Path) -> None:
     assert directory.trial(first.directory).read("console.log")
 
 
+def test_what_cannot_fail_on_these_kernels_is_said_before_they_boot(
+    put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    class Listening(Quiet):
+        def progress(self, text: str) -> None:
+            said.append(text)
+
+        def guest_started(self, _: object) -> None:
+            said.append("a guest")
+
+    put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
+    loaded = load_runnable(Path("binder-order3"), ["audit=false", "trials.blocks=1"])
+    run_scenario(loaded, Listening(), RunOptions(command="oomlab run", out=tmp_path / "usual"))
+    assert not any("warning" in line for line in said)
+    monkeypatch.setattr("orchestrator.run.environment.Environment.elements", {"kcalloc": 8, "kvcalloc": 8})
+    said.clear()
+    run_scenario(loaded, Listening(), RunOptions(command="oomlab run", out=tmp_path / "small"))
+    warnings = [line for line in said if "no OOM of order 3 comes of it" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: ")
+    assert "'kcalloc', order 1 (8 bytes a page)" in warnings[0]
+    assert said.index(warnings[0]) < said.index("a guest")
+
+
 def test_timed_trials_run_alone_and_others_side_by_side(put: Put, tmp_path: Path) -> None:
     backend = put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
     run(tmp_path / "alone", "trials.blocks=1", jobs=2)

@@ -15,7 +15,7 @@ from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.given import contents
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.manifest import ArtefactManifest
-from orchestrator.kernels.traits.config_text import read_config
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import unknown
 from orchestrator.kernels.traits.traits import traits_of
 from orchestrator.run.kernel_needs import judge_kernel, needs_of, require_kernels
@@ -190,7 +190,7 @@ def test_several_nodes_need_numa() -> None:
 
 
 def test_a_kernel_for_fewer_nodes_than_the_device_has() -> None:
-    small = read_config("CONFIG_NUMA=y\nCONFIG_NODES_SHIFT=1\n", "config")
+    small = KernelConfig({"NUMA": "y", "NODES_SHIFT": "1"}, "config")
     manifest = MANIFEST.model_copy(update={"traits": traits_of(small, "arm64", unknown("-"))})
     guest = GuestImages(Path("k"), Path("i"), "6", 4096, manifest, features=KernelFeatures(config(NUMA="y")))
     assert require_kernels(scenario(nodes=2), {"own": guest}) == []

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.kernels.traits.btf import Btf, BtfError, find_btf
+from orchestrator.kernels.given.contents import btf_of
+from orchestrator.kernels.traits.btf import Btf, BtfError
 from orchestrator.kernels.traits.elf import section
 from orchestrator.kernels.traits.page_array import Element, element_in_btf, element_in_source
 from tests.unit.kernels.traits.btf_writer import (
@@ -40,7 +41,7 @@ struct binder_alloc {
 
 
 def in_image(image: bytes, module: bytes | None = None) -> Element:
-    return element_in_btf(image, module, "the kernel", "binder_linux.ko")
+    return element_in_btf(btf_of(image), module, "the kernel", "binder_linux.ko")
 
 
 def test_a_module_is_read_on_top_of_the_kernel() -> None:
@@ -71,7 +72,7 @@ def test_what_is_unknown_says_why() -> None:
     void.add(STRUCT, "binder_alloc", 8, [("pages", void.next_number + 1)])
     void.add(PTR)
     reasons = {
-        in_image(b"no types").source: "the kernel has no BTF that can be read",
+        in_image(b"no types").source: "the kernel has no BTF",
         in_image(empty).source: "BTF of the kernel has no struct binder_alloc",
         in_image(empty, elf({".text": b""})).source: "binder_linux.ko has no BTF",
         in_image(empty, elf({".BTF": b"\x9f\xeb"})).source: "BTF of binder_linux.ko: no BTF header",
@@ -99,7 +100,7 @@ def test_any_bytes_are_btf_or_none(data: bytes) -> None:
     header = with_lru_pages(kernel()).data()
     for image in (data, header[:24] + data, header + data, elf({".BTF": data})):
         in_image(image, elf({".BTF": data}))
-        find_btf(image)
+        element_in_btf(image, elf({".BTF": data}), "the kernel", "binder_linux.ko")
         section(image, ".BTF")
 
 

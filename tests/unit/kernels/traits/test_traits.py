@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.arch import ARCHS
+from orchestrator.kernels.build.config.text import parse_config
 from orchestrator.kernels.phone import PHONE, phone_traits
-from orchestrator.kernels.traits.config_text import read_config
+from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.on_device import Settings, on_device
 from orchestrator.kernels.traits.page_array import Element, unknown
 from orchestrator.kernels.traits.rows import ROWS
@@ -47,7 +48,8 @@ LRU_PAGES = Element(size_bytes=32, source="BTF of binder_linux.ko")
 
 
 def traits(text: str = DEBIAN, *, whole: bool = True) -> KernelTraits:
-    return traits_of(read_config(text, "its configuration", whole=whole), "arm64", LRU_PAGES)
+    config = KernelConfig(parse_config(text), "its configuration", whole)
+    return traits_of(config, "arm64", LRU_PAGES)
 
 
 def changed(line: str, becomes: str) -> KernelTraits:
@@ -195,9 +197,9 @@ def test_every_architecture_has_a_phones_column(arch: str) -> None:
     assert phone_traits(ARCHS[arch].name).page_size_bytes == 4 * KIB
 
 
-def test_the_last_word_on_an_option_counts() -> None:
-    config = read_config('CONFIG_A=y\n# CONFIG_A is not set\nCONFIG_B="x y"\nCONFIG_C=0x10\n', "it")
-    assert (config.value("A"), config.value("B"), config.number("C")) == ("n", "x y", 16)
+def test_options_as_they_are_asked_for() -> None:
+    config = KernelConfig({"A": "n", "B": '"x y"', "C": "0x10"}, "it")
+    assert (config.on("A"), config.on("B"), config.number("C")) == (False, True, 16)
     assert config.number("B") is None
     assert config.on("D") is False
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.binder import KernelFigures, page_array_order
+from orchestrator.scenario.loading.loader import advised
 from orchestrator.units import KIB, MIB
 from tests.unit.scenario.conftest import GOOD, Load
 
@@ -52,7 +53,7 @@ def warnings(load: Load, *sets: str, text: str = GOOD) -> list[str]:
     ],
 )
 def test_what_could_not_fail_is_warned_about(load: Load, sets: list[str], what: str) -> None:
-    found = warnings(load, *sets)
+    found = [each for each in warnings(load, *sets) if "no OOM of order 3 comes of it" not in each]
     assert len(found) == 1
     assert what in found[0]
 
@@ -81,6 +82,46 @@ def test_a_comparison_of_a_patch_that_could_not_fail_is_warned_about(load: Load,
     assert "variant 'base' could not fail" in warning.what
     assert warning.file == str(tmp_path / "example.yaml")
     assert warning.line == 7
+
+
+@pytest.mark.parametrize(
+    ("element", "said"),
+    [
+        (32, []),
+        (
+            8,
+            [
+                (
+                    "the target may leave 32768 usable units of order 1 and the trigger needs 600 of order 1:"
+                    " then variant 'kcalloc' could not fail"
+                ),
+                (
+                    "a request of the trigger takes 8 KiB with variant 'kcalloc', order 1 (8 bytes a page):"
+                    " no OOM of order 3 comes of it"
+                ),
+            ],
+        ),
+        (4, ["the page array of such a mapping takes single pages in variant 'kcalloc'"]),
+    ],
+)
+def test_a_kernel_with_smaller_page_arrays_is_warned_about(load: Load, element: int, said: list[str]) -> None:
+    loaded = advised(load(GOOD, ["expectations.kcalloc.first_oom={order: 3}"]), {"kcalloc": element})
+    found = [warning.what for warning in loaded.warnings]
+    assert len(found) >= len(said)
+    assert all(words in each for words, each in zip(said, found, strict=False))
+    assert bool(found) == bool(said)
+
+
+def test_an_order_that_no_request_asks_for_is_warned_about(load: Load) -> None:
+    found = warnings(load, "expectations.kcalloc.first_oom={order: 4}")
+    assert found == [
+        (
+            "a request of the trigger takes 32 KiB with variant 'kcalloc', order 3 (32 bytes a page):"
+            " no OOM of order 4 comes of it"
+        )
+    ]
+    fork = ["trigger={kind: fork, count: 60000}", "expectations.kcalloc.first_oom={order: 4}"]
+    assert not any("no OOM of order" in each for each in warnings(load, *fork))
 
 
 @pytest.mark.parametrize(

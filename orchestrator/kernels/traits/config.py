@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts of kernel configurations: a whole .config, or a fragment that says only some of it."""
+"""What a configuration says of an option: a whole .config, or fragments that say only some of it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-_SET = re.compile(r"CONFIG_(\w+)=(.*)")
-_NOT_SET = re.compile(r"# CONFIG_(\w+) is not set")
 
 
 @dataclass(frozen=True)
 class KernelConfig:
-    """Options by their names without CONFIG_: `y`, `m`, `n`, a number, or a text without its quotes.
+    """Options by their names without CONFIG_, with values as a .config has them: `y`, `m`, `n`, a number.
 
     `whole`: what is not there is off. In a fragment nothing is known of it. `name` is for people.
     """
@@ -37,15 +33,3 @@ class KernelConfig:
             return int(self.value(option) or "", 0)
         except ValueError:
             return None
-
-
-def read_config(text: str, name: str, *, whole: bool = True) -> KernelConfig:
-    """The options of a text as Kconfig writes it; the last word on an option counts, as it does there."""
-    options: dict[str, str] = {}
-    for line in text.splitlines():
-        stripped = line.strip()
-        if found := _SET.fullmatch(stripped):
-            options[found[1]] = found[2].strip().strip('"')
-        elif found := _NOT_SET.fullmatch(stripped):
-            options[found[1]] = "n"
-    return KernelConfig(options, name, whole)
