@@ -72,8 +72,8 @@ def needs_of(scenario: Scenario) -> Iterator[Need]:
     device, target = scenario.device, scenario.fragmentation.target if scenario.fragmentation else None
     yield from _OF_GUESTS
     yield from _OF_MACHINES[device.arch]
-    if scenario.trigger.kind == "binder-mmap":
-        yield Need(BINDER_DRIVER, "the trigger binder-mmap")
+    if scenario.trigger.uses_binder:
+        yield Need(BINDER_DRIVER, f"the trigger {scenario.trigger.kind}")
     if scenario.benchmarks:
         yield Need(BINDER_DRIVER, "binder benchmarks")
     for stressor in scenario.fragmentation.stressors if scenario.fragmentation else ():

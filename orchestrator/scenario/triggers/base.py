@@ -60,6 +60,8 @@ class TriggerKind(Model):
     """What it makes and counts, a noun in the singular (`mmap`); None: it counts nothing."""
     ends_by_itself: ClassVar[bool] = False
     """How its process ends is its result, by exit status or signal, and what it writes is kept."""
+    uses_binder: ClassVar[bool] = False
+    """It needs a kernel with the binder driver."""
     single_pages: ClassVar[Blame | None] = None
     """What advice blames where its requests take single pages and so cannot fail by fragmentation."""
     released: ClassVar[Blame | None] = None

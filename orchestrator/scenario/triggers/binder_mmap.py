@@ -28,6 +28,7 @@ class BinderMmap(RequestingTrigger):
     """Repeated mmaps of the binder device, each on an open file of its own."""
 
     request: ClassVar[str] = "mmap"
+    uses_binder: ClassVar[bool] = True
     single_pages: ClassVar[Blame] = Blame("size", "the page array of such a mapping")
     released: ClassVar[Blame] = Blame("hold", "each mapping")
 

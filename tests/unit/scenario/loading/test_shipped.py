@@ -33,6 +33,7 @@ BINDER_ENDS = {
     "binder-compactable": ("passed", "passed"),
     "binder-movable-no-reclaim": ("oom", "passed"),
     "binder-two-nodes": ("oom", "passed"),
+    "binder-builtin": ("oom", "passed"),
     "mission-phone": ("oom", "passed"),
     "mission-phone-eighth": ("oom", "passed"),
     "binder-review": ("oom", "passed"),
