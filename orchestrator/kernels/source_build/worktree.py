@@ -128,7 +128,7 @@ class WorkTree:
 
     def known_count(self, label: str) -> int:
         """How many objects a build from nothing compiled; 0 for not known."""
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, LookupError):
             return int(json.loads((self.path / "counts.json").read_bytes())[label])
         return 0
 
