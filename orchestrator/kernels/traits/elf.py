@@ -22,7 +22,7 @@ def section(data: bytes, name: str) -> bytes | None:
     """The content of the first section of this name; None where there is none, or no such ELF file."""
     try:
         return _find(data, name.encode() + b"\0")
-    except struct.error:  # cut short, or no ELF file at all
+    except (struct.error, OverflowError):  # cut short, damaged, or no ELF file at all
         return None
 
 

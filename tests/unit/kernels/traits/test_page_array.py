@@ -104,6 +104,12 @@ def test_any_bytes_are_btf_or_none(data: bytes) -> None:
         section(image, ".BTF")
 
 
+def test_a_table_of_sections_that_is_said_to_be_nowhere_is_none() -> None:
+    file = bytearray(elf({".BTF": kernel().data()}))
+    file[40:48] = b"\xff" * 8
+    assert section(bytes(file), ".BTF") is None
+
+
 @given(st.data())
 def test_damaged_btf_never_ends_in_a_traceback(data: st.DataObject) -> None:
     base = kernel()
