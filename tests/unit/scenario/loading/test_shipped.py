@@ -24,7 +24,6 @@ from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 
 SHIPPED = sorted(shipped_scenarios())
 BINDER_ENDS = {
-    "binder-builtin": ("oom", "passed"),
     "binder-order3": ("oom", "passed"),
     "binder-order3-6.12": ("oom", "passed"),
     "binder-order3-x86_64": ("oom", "passed"),
