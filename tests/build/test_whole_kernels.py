@@ -202,6 +202,20 @@ def test_an_interrupted_build_trusts_no_object_afterwards(
     assert (kept.path / "whole-arm64").exists()
 
 
+def test_a_build_of_the_same_tree_elsewhere_is_waited_for_and_told(cache: Cache, tree: Path) -> None:
+    told: list[str] = []
+    held = cache.lock(f"tree-{hashlib.sha256(str(tree).encode()).hexdigest()}", Deadline.after(1.0, "test"))
+    held.__enter__()
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if text.startswith("waiting"):
+            held.__exit__(None, None, None)
+
+    _build(Cache(cache.root), _request(tree), tell)
+    assert f"waiting for another build of {tree}" in told
+
+
 def test_a_broken_tree_is_told_by_file_and_line_and_costs_no_objects(
     cache: Cache, tree: Path, kept: worktree.WorkTree
 ) -> None:

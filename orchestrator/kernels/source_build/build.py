@@ -73,7 +73,7 @@ class KernelBuild:
 
     @contextmanager
     def _of_the_tree(self, scratch: Path) -> Iterator[tuple[Path, Path, Built, str]]:
-        with worktree.opened(self.cache, self.tree.lineage) as kept:
+        with worktree.opened(self.cache, self.tree.lineage, self.progress) as kept:
             kept.lay_out(self.tree, self.progress)
             with kept.trusted_objects(self.tools.arch.name) as (objects, are_there):
                 places = Places(kept.source, objects, kept.store)
@@ -89,7 +89,7 @@ class KernelBuild:
     def _with_patches(self, scratch: Path) -> Iterator[tuple[Path, Path, Built, str]]:
         source, objects = scratch / "source", scratch / "objects"
         arch = self.tools.arch.name
-        with worktree.opened(self.cache, self.tree.lineage) as kept:
+        with worktree.opened(self.cache, self.tree.lineage, self.progress) as kept:
             kept.lay_out(self.tree, self.progress)
             kept.link_source(source)
             kept.copy_objects(arch, objects)

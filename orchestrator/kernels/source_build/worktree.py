@@ -17,12 +17,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import InputError
+from orchestrator.errors import DeadlinePassed, InputError
 from orchestrator.files.atomic import write_atomic
 from orchestrator.host.process import run
 from orchestrator.kernels.base import Progress
@@ -33,6 +33,7 @@ from orchestrator.units import GIB, MIB
 
 KIND = "tree"
 _LOCK_S = 7200.0
+_SOON_S = 1.0
 _COPY_S = 600.0
 _SOURCE_BYTES = 3 * GIB
 _MOST_STORE_BYTES = 2 * GIB
@@ -147,14 +148,26 @@ class WorkTree:
 
 
 @contextmanager
-def opened(cache: Cache, lineage: str) -> Iterator[WorkTree]:
+def opened(cache: Cache, lineage: str, progress: Progress | None = None) -> Iterator[WorkTree]:
     """The work tree of a lineage, ours alone; DeadlinePassed when another run keeps it."""
-    with cache.lock(f"tree-{hashlib.sha256(lineage.encode()).hexdigest()}", Deadline.after(_LOCK_S, lineage)):
+    with _locked(cache, f"tree-{hashlib.sha256(lineage.encode()).hexdigest()}", lineage, progress):
         tree = WorkTree(cache, cache.workshop(KIND, lineage, lineage), lineage)
         try:
             yield tree
         finally:
             tree.tidy()
+
+
+@contextmanager
+def _locked(cache: Cache, name: str, lineage: str, progress: Progress | None) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(cache.lock(name, Deadline.after(_SOON_S, lineage)))
+        except DeadlinePassed:
+            if progress is not None:
+                progress(f"waiting for another build of {lineage}")
+            stack.enter_context(cache.lock(name, Deadline.after(_LOCK_S, f"another build of {lineage}")))
+        yield
 
 
 def size_of(directory: Path) -> int:
