@@ -65,6 +65,8 @@ class PlannedBlock:
     """Its place in the plan: its name in the run directory."""
     stage: Stage = "trigger"
     """Of a boot that goes straight through; a block's forks have their own."""
+    among_kernels: bool = False
+    """Other variants of the scenario run another kernel image, and have a block of this number, too."""
 
     @property
     def is_cold(self) -> bool:
@@ -138,7 +140,9 @@ def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[Pl
             trials = list(_trials(scenario, variants, number, clock))
             order.shuffle(trials)
             if scenario.trials.fork:
-                yield PlannedBlock(number, seed, Mode.BLOCK, clock, variants, tuple(trials))
+                yield PlannedBlock(
+                    number, seed, Mode.BLOCK, clock, variants, tuple(trials), among_kernels=len(groups) > 1
+                )
             else:
                 yield from map(_cold, trials)
 

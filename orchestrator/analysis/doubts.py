@@ -110,7 +110,7 @@ def _machine(comparison: Comparison) -> Iterator[str]:
         yield f"{what} by {spread_text(noise.spread_percent)} (standard deviation)"
     if noise.control_percent is not None and noise.control_percent <= NOISY_PERCENT:
         most = spread_text(noise.control_percent)
-        yield f"A/A: one and the same module differs from itself by {most} at most"
+        yield f"A/A: one and the same driver differs from itself by {most} at most"
 
 
 def _missing(

@@ -75,9 +75,9 @@ def _spread_warnings(spread: float | None, found: Sequence[Pair]) -> list[str]:
 def _control_warnings(control: float | None, twins: Sequence[TimingComparison]) -> list[str]:
     found = []
     if control is not None and control > NOISY_PERCENT:
-        found.append(f"A/A: one and the same module differed from itself by up to {spread_text(control, 0)}")
+        found.append(f"A/A: one and the same driver differed from itself by up to {spread_text(control, 0)}")
     alarms = [twin for twin in twins if twin.p_holm is not None and twin.p_holm <= LEVEL]
     if alarms:
         calls = f"{len(alarms)} of {count_of('test', len(twins))} {'calls' if len(alarms) == 1 else 'call'}"
-        found.append(f"A/A: {calls} one and the same module different from itself ({alarms[0].words})")
+        found.append(f"A/A: {calls} one and the same driver different from itself ({alarms[0].words})")
     return found

@@ -77,7 +77,7 @@ def _memory_line(each: PassVerdict) -> str:
 def control_line(control: ControlGroup) -> str:
     """What the same module twice says about all other differences in the table."""
     name, what = f"A/A {control.first}, {control.second}", "p50 of the trigger's requests"
-    much = "with one and the same module: that much is chance"
+    much = "with one and the same driver: that much is chance"
     if control.difference is not None:
         return f"{name}: NOT identical: {control.difference}"
     if control.identical:
@@ -249,7 +249,7 @@ def reasons(verdict: Verdict) -> list[str]:
         for why in variant.unmet
     ]
     return lines + [
-        f"{control.first} and {control.second} are the same module and not identical"
+        f"{control.first} and {control.second} run the same driver and are not identical"
         for each in verdict.passes
         for control in each.controls
         if control.identical is False

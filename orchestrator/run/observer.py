@@ -28,7 +28,8 @@ class GuestLabel:
         if planned.mode is Mode.PROOF:
             name = "proof that compaction repairs the state"
         elif isinstance(planned, PlannedBlock):
-            name = f"block {planned.number}"
+            whose = f" of {', '.join(planned.variants)}" if planned.among_kernels else ""
+            name = f"block {planned.number}{whose}"
         else:
             fork = f", fork {planned.fork}" if planned.fork > 1 else ""
             stage = f", {planned.stage}" if planned.stage != "trigger" else ""

@@ -185,7 +185,7 @@ class Variant(Model):
     )
     twin_of: Name | None = Field(
         None,
-        description="A/A control: this is that variant's very module under a second name. Under the"
+        description="A/A control: this is that variant's very driver under a second name. Under the"
         " deterministic clock both must be identical; in real time they show what chance alone does",
         examples=["kcalloc"],
     )

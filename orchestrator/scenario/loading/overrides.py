@@ -147,6 +147,11 @@ def _next_key(
     """The next key of the path, and how many of the dotted `words` it takes."""
     if isinstance(holder, list):
         return _list_index(holder, words, done), 1
+    if isinstance(holder, str) and shape is not None and shape.keys:
+        keys = ", ".join(shape.keys)
+        raise _BadPath(
+            f"'{_dotted(done)}' is '{holder}', which has no keys: set all of it, to {{KEY: VALUE, ...}} of {keys}"
+        )
     if not isinstance(holder, dict) or shape is None:
         raise _BadPath(f"'{_dotted(done)}' has no keys below it")
     if shape.entry is not None:

@@ -63,11 +63,11 @@ def test_warnings_have_their_figures() -> None:
             "ratios of single blocks spread by 12 % (standard deviation, median over the timings): too noisy"
             " a machine for small differences"
         ),
-        "A/A: one and the same module differed from itself by up to 12 %",
-        "A/A: 1 of 3 tests calls one and the same module different from itself (it took longer)",
+        "A/A: one and the same driver differed from itself by up to 12 %",
+        "A/A: 1 of 3 tests calls one and the same driver different from itself (it took longer)",
     )
     two = realtime_noise((), [twin(1, p_holm=0.01), twin(1, p_holm=0.01)]).warnings
-    assert two == ("A/A: 2 of 2 tests call one and the same module different from itself (so it was)",)
+    assert two == ("A/A: 2 of 2 tests call one and the same driver different from itself (so it was)",)
 
 
 @pytest.mark.parametrize(("identical", "quiet"), [(True, True), (None, True), (False, False)])
@@ -142,7 +142,7 @@ def test_only_what_is_quiet_is_told_so(percent: float, told: bool) -> None:
     twins = Noise(quiet=True, spread_percent=None, control_percent=percent)
     lines = [asked(comparison(compared_time(), noise=noise))[1] for noise in (spread, twins)]
     assert (f"ratios of single blocks spread by {percent} % (standard deviation)" in lines[0]) is told
-    words = f"A/A: one and the same module differs from itself by {percent} % at most"
+    words = f"A/A: one and the same driver differs from itself by {percent} % at most"
     assert (words in lines[1]) is told
 
 

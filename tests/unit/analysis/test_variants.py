@@ -215,7 +215,7 @@ def test_twins_that_differ_warn_of_everything_else() -> None:
     assert comparison.candidate == "second"
     assert comparison.noise.control_percent == pytest.approx(30, rel=1e-3)
     assert len(comparison.noise.warnings) == 2
-    assert "call one and the same module different from itself" in comparison.noise.warnings[1]
+    assert "call one and the same driver different from itself" in comparison.noise.warnings[1]
 
 
 def slower(one: TrialResult, factor: float) -> RequestSummary:
