@@ -80,7 +80,8 @@ def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
     Each clock is a pass of its own, one after the other. Within a block the trials come in a
     seeded random order, never all of one variant first: no variant always meets the warmer (or
     busier) machine. `hard: forbidden` puts one throw-away boot first. Cold trials have the numbers
-    and seeds that forks would have: trial 7 is of the same variant, stage and seed either way.
+    and seeds that forks would have: trial 7 is of the same variant, stage and seed either way, unless there
+    are several kernel images, whose blocks are one after the other.
     """
     order = random.Random(scenario.trials.seed)
     blocks = [block for clock in scenario.trials.clock for block in _pass(scenario, clock, order)]

@@ -150,7 +150,8 @@ def _next_key(
     if isinstance(holder, str) and shape is not None and shape.keys:
         keys = ", ".join(shape.keys)
         raise _BadPath(
-            f"'{_dotted(done)}' is '{holder}', which has no keys: set all of it, to {{KEY: VALUE, ...}} of {keys}"
+            f"'{_dotted(done)}' is '{holder}', which has no keys: set all of it, to {{KEY: VALUE, ...}};"
+            f" the keys are {keys}"
         )
     if not isinstance(holder, dict) or shape is None:
         raise _BadPath(f"'{_dotted(done)}' has no keys below it")
