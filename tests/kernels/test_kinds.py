@@ -21,7 +21,7 @@ name: a-kernel
 device: {{arch: {arch}, memory: 512MiB, cpus: 1}}
 variants:
   it: {{base: {base}}}
-fragmentation: {{target: {{free: {{min: 32MiB}}}}, stressors: [pipes]}}
+fragmentation: {{target: {{usable_units: {{order: 3, max: 3000}}, free: {{min: 64MiB}}}}, stressors: [pipes]}}
 trigger: {{kind: binder-mmap, size: 1MiB, count: 8, hold: true}}
 trials: {{blocks: 1, forks: 1, seed: 1}}
 expectations:

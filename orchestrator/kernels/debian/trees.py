@@ -115,7 +115,7 @@ def is_source_name(name: str) -> bool:
 
 def _origins(name: str, suite: str | None) -> tuple[Origin, ...]:
     """Where a source package can come from; InputError that says how it is asked for."""
-    known = [base.made_from for base in BASES.values() if isinstance(base.made_from, DebianPackages)]
+    known = [each for each in _packaged() if each.source_name != _NEWEST]
     names = ", ".join(dict.fromkeys(each.source_name for each in known))
     if not is_source_name(name):
         raise InputError(
@@ -132,8 +132,11 @@ def _origins(name: str, suite: str | None) -> tuple[Origin, ...]:
 
 
 def _usual_origins() -> tuple[Origin, ...]:
-    found = [base.made_from.origins for base in BASES.values() if isinstance(base.made_from, DebianPackages)]
-    return tuple(dict.fromkeys(origin for origins in found for origin in origins))
+    return tuple(dict.fromkeys(origin for each in _packaged() for origin in each.origins))
+
+
+def _packaged() -> list[DebianPackages]:
+    return [base.made_from for base in BASES.values() if isinstance(base.made_from, DebianPackages)]
 
 
 def _search(

@@ -88,6 +88,7 @@ def compile_kernel(
     """
     file = scratch / "config"
     file.write_text(config)
+    progress(said(subject.what, 0, subject.expected))
     watch = Watcher(subject, places, progress)
     command = compile_command(places, tools, file, modules=has_modules(config))
     ran = run_sandboxed(
@@ -163,6 +164,8 @@ class Watcher:
 
 def said(what: str, count: int, expected: int) -> str:
     """A line of progress; a total only where one is known and holds."""
+    if not count:
+        return f"building {what}" + (f": ~{expected} objects" if expected else "")
     if expected > count:
         return f"building {what}: {count} of ~{expected} objects"
     return f"building {what}: {count_of('object', count)}"
