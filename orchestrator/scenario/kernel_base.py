@@ -172,17 +172,18 @@ class ImageBase(Model):
     """A kernel that you bring. It is booted as it is: a variant of it has neither scope nor patches."""
 
     image: PathText = Field(
-        description="`Image`, `Image.gz`, `bzImage` or `vmlinux`, relative to the scenario",
+        description="`Image`, `bzImage` or `vmlinux`, as it is, compressed, or wrapped (`vmlinuz.efi`,"
+        " `boot.img`); relative to the scenario",
         examples=["./Image"],
     )
     initramfs: PathText | None = Field(
         None,
-        description="an initramfs that the guest's own files are added to",
+        description="an initramfs (cpio) that the guest's own files are put behind",
         examples=["./more.cpio.gz"],
     )
     modules: PathText | None = Field(
         None,
-        description="the kernel's modules, as /lib/modules/RELEASE has them",
+        description="the kernel's modules: a directory as /lib/modules/RELEASE, or any with .ko files",
         examples=["./lib/modules/6.6.30"],
     )
 

@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.arch import ARCHS
+from orchestrator.bases import find_base
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
 from orchestrator.host.process import run
-from orchestrator.kernels.given.image import read_image
+from orchestrator.kernels.base import CONFIG_FILE, IMAGE_FILE, KernelRequest
+from orchestrator.kernels.cache import Cache
+from orchestrator.kernels.given.contents import MARKS
+from orchestrator.kernels.given.image import read_image, read_image_file
+from orchestrator.kernels.sources import source_of
+from orchestrator.paths import cache_dir
 from tests.unit.kernels.given import kernel_images as images
 
 pytestmark = pytest.mark.build
@@ -65,3 +72,17 @@ def test_without_the_program_the_user_is_told_its_package(
     with pytest.raises(HostError, match="zstd is not installed") as caught:
         read_image(b"\x28\xb5\x2f\xfd" + bytes(20), "Image.zst")
     assert "apt-get install zstd" in caught.value.hint
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("base", ["debian-6.1", "debian-6.12"])
+def test_what_an_image_says_by_its_words_is_what_it_was_configured_as(base: str, arch: str) -> None:
+    request = KernelRequest(*find_base(base, arch))
+    kernel = source_of(request.base).obtain(Cache(cache_dir()), request, print)
+    found = read_image_file(kernel.image.file(IMAGE_FILE))
+    config = kernel.image.file(CONFIG_FILE).read_text().splitlines()
+    assert found.marks == {option for option in MARKS if f"CONFIG_{option}=y" in config}
+    assert (found.arch, found.release, found.page_size_bytes) == (arch, kernel.release, 4096)
+    assert found.vermagic is not None
+    assert found.btf is not None
+    assert found.config is None, "Debian's kernels have none in them"

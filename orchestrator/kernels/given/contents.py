@@ -29,7 +29,8 @@ MARKS = {
         "ANDROID_BINDER_IPC": rb"\x01[0-7]binder(_linux|_alloc)?: ",
         # Where panics came from, and the name of the module.
         "ANDROID_BINDER_IPC_RUST": rb"drivers/android/binder/\w+\.rs|\0rust_binder\0",
-        "BLK_DEV_INITRD": rb"unpack rootfs image as initramfs",
+        # Where a RAM disk might be meant it is the first, else the second (init/initramfs.c).
+        "BLK_DEV_INITRD": rb"unpack rootfs image as initramfs|Unpacking initramfs\.\.\.",
         "BLK_DEV_NULL_BLK": rb"null_blk: ",
         "CMA": rb"\x01[0-7]cma: |\0cma: ",
         "COMPACTION": rb"\0compact_memory\0",
@@ -37,7 +38,6 @@ MARKS = {
         "DEVTMPFS": rb"devtmpfs: ",
         "HIST_TRIGGERS": rb"hist:keys",
         "HUGETLBFS": rb"nr_hugepages\0",
-        "NUMA": rb"numa_zonelist_order\0",
         "PCI_HOST_GENERIC": rb"\0pci-host-ecam-generic\0",
         "POSIX_MQUEUE": rb"\0msgsize_max\0",
         "PROC_PAGE_MONITOR": rb"\0kpageflags\0",

@@ -32,7 +32,7 @@ from orchestrator.kernels.modules import BINDER, COMMON_MODULES, DRIVERS, RUST_B
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.units import MIB
 
-FORMAT = 1
+FORMAT = 2
 """Of what is made of the files: change it when the reader makes something else of them."""
 
 _BUILT_IN_BY = {
