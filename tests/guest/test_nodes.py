@@ -37,8 +37,8 @@ audit: false
 """
 
 
-def finished(directory: Path) -> tuple[RunDirectory, BlockResult, TrialResult]:
-    loaded = load_text(TEXT, Path("nodes.yaml"))
+def finished(directory: Path, text: str = TEXT) -> tuple[RunDirectory, BlockResult, TrialResult]:
+    loaded = load_text(text, Path("nodes.yaml"))
     judged = run_scenario(loaded, Quiet(), RunOptions(command="test", out=directory))
     entries = read_journal(judged.directory.journal)
     (block,) = [entry.result for entry in entries if isinstance(entry, BlockEnded)]
@@ -64,3 +64,13 @@ def test_what_one_node_lacks_the_other_serves_and_all_of_it_repeats(tmp_path: Pa
             run.path / "trials" / each.directory / file for run, each in ((first, trial), (second, once_more))
         ]
         assert said[0].read_bytes() == said[1].read_bytes()
+
+
+def test_a_node_that_the_kernel_alone_fills_costs_no_process_its_life(tmp_path: Path) -> None:
+    units = "[{order: 3, max: 40, node: 0}, {order: 3, min: 300, node: 1}]"
+    text = TEXT.replace("[96MiB, 64MiB]", "[32MiB, 128MiB]").replace(units, "{order: 3, max: 300}")
+    _, block, _ = finished(tmp_path / "run", text)
+    assert block.target is not None
+    assert (block.target.reason, block.frozen) == ("reached", True)
+    assert block.target.nodes[0].free_kb is not None
+    assert block.target.nodes[0].free_kb < 4096

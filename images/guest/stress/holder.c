@@ -19,13 +19,30 @@ struct start {
 	int node;
 };
 
-/* Else pages of the node that the processor is on come first, and others when that is full. */
-static bool bind_to(int node)
+/*
+ * Else pages of the node that the processor is on come first, and others when that is full. Bound it is
+ * while it takes what it was asked for, which ends above the node's watermarks. What it needs for itself
+ * may come from elsewhere (MPOL_PREFERRED): a node can be full of the kernel alone, and the OOM killer
+ * would come for a page of a table. NUMA balancing touches neither (mm/mempolicy.c, vma_policy_mof).
+ */
+static bool set_policy(int mode, int node)
 {
-	unsigned long mask = 1ul << node;
+	unsigned long mask;
 
-	/* The kernel counts one bit less than it is told (mm/mempolicy.c, get_nodes). */
-	return syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)) == 0;
+	if (node == HOLDER_ANY_NODE)
+		return true;
+	mask = 1ul << node;
+	/* The kernel counts one bit less than it is told (get_nodes). */
+	return syscall(SYS_set_mempolicy, mode, &mask, 8 * sizeof(mask)) == 0;
+}
+
+static bool execute(const struct start *start, const struct holder_request *request,
+		    struct holder_answer *answer)
+{
+	if (!set_policy(MPOL_BIND, start->node))
+		return false;
+	start->work->execute(request, answer);
+	return set_policy(MPOL_PREFERRED, start->node);
 }
 
 static int serve(void *argument)
@@ -33,7 +50,7 @@ static int serve(void *argument)
 	const struct start *start = argument;
 	struct holder_request request;
 
-	if (start->node != HOLDER_ANY_NODE && !bind_to(start->node))
+	if (!set_policy(MPOL_PREFERRED, start->node))
 		return 1;
 	start->work->prepare();
 	while (recv(start->channel, &request, sizeof(request), 0) == sizeof(request)) {
@@ -41,8 +58,8 @@ static int serve(void *argument)
 
 		if (request.op == HOLD_SETTLE)
 			child_set_adj(-1000);
-		else
-			start->work->execute(&request, &answer);
+		else if (!execute(start, &request, &answer))
+			return 1;
 		if (send(start->channel, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 			return 1;
 	}
