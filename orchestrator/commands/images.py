@@ -14,12 +14,10 @@ from orchestrator.bases import BASES
 from orchestrator.commands.shared import PatchOption, SetOption, app, load, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
-from orchestrator.text.plain import named
 
 if TYPE_CHECKING:
     from orchestrator.run.shown_kernels import ShownKernels
 
-_SCENARIO_SUFFIXES = (".yaml", ".yml")
 
 images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
@@ -87,32 +85,17 @@ def _shown(
     progress: Callable[[str], None],
 ) -> ShownKernels:
     from orchestrator.run import shown_kernels
+    from orchestrator.scenario.loading.files import may_be_scenario
 
-    file = Path(subject)
     if subject in BASES:
         _refuse_for("a base", **{"--set": override, "--patch": patch})
         return shown_kernels.show_base(subject, arch or DEFAULT_ARCH, progress)
-    if file.is_file() and file.suffix not in _SCENARIO_SUFFIXES:
+    file = Path(subject)
+    if not may_be_scenario(file, also=BASES):
         _refuse_for("an image", **{"--arch": arch, "--set": override, "--patch": patch})
         return shown_kernels.show_file(file)
     _refuse_for("a scenario", **{"--arch": arch})
-    _require_known(subject, file)
     return shown_kernels.show_scenario(load(file, override, patch).scenario, progress)
-
-
-def _require_known(subject: str, file: Path) -> None:
-    """InputError naming the nearest base or shipped scenario for what is neither, nor a file."""
-    from orchestrator.scenario.loading.files import shipped_scenarios
-    from orchestrator.text.nearest import nearest
-
-    known = [*BASES, *shipped_scenarios()]
-    if not file.exists() and subject not in known:
-        near = nearest(subject, known)
-        suggestion = f"did you mean '{near}'? " if near else ""
-        raise InputError(
-            f"'{named(subject)}' is no base, no scenario and no file",
-            hint=f"{suggestion}bases: {', '.join(BASES)}",
-        )
 
 
 def _refuse_for(what: str, **options: object) -> None:

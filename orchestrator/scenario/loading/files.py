@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from orchestrator.errors import HostError
+from orchestrator.errors import HostError, InputError
 from orchestrator.paths import resource_dir
 from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 from orchestrator.text.nearest import nearest
+from orchestrator.text.plain import named
 
 _MAX_BYTES = 1024 * 1024
+_SUFFIXES = (".yaml", ".yml")
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -39,6 +41,24 @@ def find_scenario(path: Path) -> Path:
         str(path), None, None, "no such file, nor a shipped scenario of this name", beside or bare
     )
     raise ScenarioInvalid([problem])
+
+
+def may_be_scenario(path: Path, *, also: Iterable[str]) -> bool:
+    """Whether a word that may mean a scenario or another file means a scenario: by its ending.
+
+    InputError for what is neither a file nor the name of a shipped scenario; it names the nearest of
+    those, and of the other words that are known (`also`).
+    """
+    if path.is_file():
+        return path.suffix in _SUFFIXES
+    known = [*also, *shipped_scenarios()]
+    if not path.exists() and str(path) not in known:
+        near = nearest(str(path), known)
+        raise InputError(
+            f"'{named(str(path))}' is no file, no base and no shipped scenario",
+            hint=f"did you mean '{near}'?" if near else f"bases: {', '.join(also)}",
+        )
+    return True
 
 
 def read_scenario_text(path: Path) -> str:
