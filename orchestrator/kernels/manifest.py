@@ -12,6 +12,7 @@ from orchestrator.kernels.traits.page_array import Element
 from orchestrator.kernels.traits.traits import KernelTraits
 
 Sha256 = str
+_SHOWN_OF_A_COMMIT = 12
 
 
 class Package(Frozen):
@@ -63,6 +64,13 @@ class BuiltKernel(Frozen):
     config: str = Field(description="what the scenario calls it, with page size and options")
     config_sha256: Sha256 = Field(description="of the whole .config that was built")
     compiler: str = Field(description="first line of the compiler's --version")
+
+    @property
+    def words(self) -> str:
+        """The tree, its version and commit, in one line."""
+        commit = f", commit {self.commit[:_SHOWN_OF_A_COMMIT]}" if self.commit else ""
+        changed = " and changes that are not committed" if self.commit and self.dirty else ""
+        return f"{self.tree} {self.version}{commit}{changed}"
 
 
 class GivenKernel(Frozen):

@@ -204,11 +204,20 @@ def remarks(verdict: Verdict) -> Iterator[str]:
             for name, source in verdict.expectations_from.items()
         )
         yield f"with --patch and nothing said of it, {sources}"
+    yield from built_lines(verdict)
     for name, variant in verdict.variants.items():
         for flags in variant.gfp_flags:
             yield f"{name} requested its page arrays with {flags}"
     if verdict.repeated:
         yield f"{times('trial', verdict.repeated)} gave no evidence and had to be run again"
+
+
+def built_lines(verdict: Verdict) -> Iterator[str]:
+    """From which trees and commits kernels were built, and whose they are; a sentence each."""
+    found: dict[str, list[str]] = {}
+    for name, tree in verdict.built_from.items():
+        found.setdefault(tree, []).append(name)
+    yield from (f"{', '.join(names)}: built from {tree}" for tree, names in found.items())
 
 
 def warnings(verdict: Verdict) -> Iterator[str]:

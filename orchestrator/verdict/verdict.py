@@ -131,6 +131,10 @@ class Verdict(Frozen):
         None,
         description="how the run's kernels differ from a phone's; null: the run did not record it; below",
     )
+    built_from: dict[str, str] = Field(
+        default_factory=dict,
+        description="by variant, of kernels that were built whole: the tree, its version and commit",
+    )
     inexact_pairs: tuple[str, ...] = Field(
         (), description="blocks that a resumed run had to re-create and whose memory came out otherwise"
     )
@@ -205,6 +209,12 @@ def compute_verdict(
             if result.disagreement
         ),
         kernels=compare_kernels(scenario, artefacts),
+        built_from={
+            variant.name: made.built.words
+            for made in artefacts.values()
+            for variant in made.variants
+            if made.built is not None
+        },
         inexact_pairs=tuple(inexact_pairs(scenario, trials)),
     )
 

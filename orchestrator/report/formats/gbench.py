@@ -81,6 +81,7 @@ def _context(report: JudgedRun, variant: str | None) -> dict[str, Any]:
         "oomlab_conclusion": report.verdict.conclusion.value,
         "oomlab_foremost": "; ".join(map(one_line, report.verdict.foremost)),
         "oomlab_accelerator": ", ".join(each.accelerator for each in report.verdict.passes),
+        "oomlab_built_from": "; ".join(f"{name}: {tree}" for name, tree in report.verdict.built_from.items()),
         "oomlab_repetition": _repetition(manifest.scenario),
     }
 

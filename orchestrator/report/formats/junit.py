@@ -59,6 +59,8 @@ def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
         yield "patches", " ".join(patch.name for patch in variant.patches)
         if artefacts is not None:
             yield "kernel", artefacts.release
+        if suite.variant in verdict.built_from:
+            yield "built_from", verdict.built_from[suite.variant]
 
 
 def _case(report: JudgedRun, suite: Suite, case: ReportCase) -> TestCase:

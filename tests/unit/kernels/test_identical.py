@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from orchestrator.kernels.identical import same_binaries
-from orchestrator.kernels.manifest import ArtefactManifest, GivenKernel, PatchFile, VariantArtefacts
+from orchestrator.kernels.manifest import (
+    ArtefactManifest,
+    BuiltKernel,
+    GivenKernel,
+    PatchFile,
+    VariantArtefacts,
+)
 
 FIX = PatchFile(name="fix.patch", sha256="f1")
 OTHER = PatchFile(name="other.patch", sha256="f2")
@@ -29,6 +35,15 @@ def made(name: str, *patches: PatchFile, module: str | None = None, **changes: A
         "initramfs_sha256": name, "variants": (variant,),
     }  # fmt: skip
     return ArtefactManifest(**(fields | changes))
+
+
+def test_a_tree_is_told_with_its_commit() -> None:
+    fields = {"source_sha256": "s", "config": "small", "config_sha256": "c", "compiler": "cc"}
+    clean = BuiltKernel(tree="linux", version="6.12.3", commit="0123456789abcdef", **fields)  # type: ignore[arg-type]
+    assert clean.words == "linux 6.12.3, commit 0123456789ab"
+    dirty = clean.model_copy(update={"dirty": True})
+    assert dirty.words == "linux 6.12.3, commit 0123456789ab and changes that are not committed"
+    assert clean.model_copy(update={"commit": None, "dirty": True}).words == "linux 6.12.3"
 
 
 @pytest.mark.parametrize(

@@ -214,5 +214,5 @@ def test_all_sources_forget_what_they_chose() -> None:
 
 def test_every_base_has_a_source() -> None:
     assert all(source_of(base) for base in BASES.values())
-    with pytest.raises(InputError):
+    with pytest.raises(KeyError):
         source_of(replace(BASES["debian-6.1"], made_from=object()))  # type: ignore[arg-type]

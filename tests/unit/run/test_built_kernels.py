@@ -94,6 +94,12 @@ def test_a_run_of_two_kernels_comes_to_its_verdict_unpaired(tmp_path: Path) -> N
         assert name in ("csv", "gbench") or "patched runs another kernel image" in " ".join(text.split()), (
             name
         )
+    built = "base, patched: built from linux-source-6.12 6.12.43"
+    for name in ("terminal", "html", "markdown", "mail", "ktap"):
+        assert built in " ".join(render(judged, name).split()), name
+    for name in ("json", "junit", "gbench"):
+        assert "linux-source-6.12 6.12.43" in render(judged, name), name
+    assert judged.verdict.built_from["patched"] == "linux-source-6.12 6.12.43"
     assert "linux-source-6.12 small (6.12.43) with fix.patch" in render(judged, "markdown").replace("\\", "")
 
 
