@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -60,9 +61,7 @@ class KernelBuild:
             "compiler": self.tools.compiler.version(),
             "objects": str(built.compiled),
             "cpu_s": f"{built.cpu_s:.1f}",
-            "page_size_bytes": str(
-                page_size_of(parse_config(config), self.tools.arch) or self.page_size_bytes
-            ),
+            "page_size_bytes": str(self._page_size_bytes(config)),
             "patches": ", ".join(f"{named(patch.name)} {patch.sha256}" for patch in self.patches),
             **self.tree.facts,
             **element,
@@ -119,9 +118,15 @@ class KernelBuild:
         return Subject(
             what=f"{self.label} {self.tools.arch.name}" + (f" with {names}" if names else ""),
             blame=blame,
-            log=kept.log(f"{self.tools.arch.name}{'-patched' if self.patches else ''}"),
+            log=kept.log(f"{self.tools.arch.name}-{self._mark}"),
             expected=kept.known_count(self._count_label) if from_nothing else 0,
         )
+
+    @property
+    def _mark(self) -> str:
+        """Tells the logs of different builds of a tree apart."""
+        parts = [self.label, self.asked.text, *(patch.sha256 for patch in self.patches)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
     @property
     def _count_label(self) -> str:

@@ -5,7 +5,7 @@
     objects/ARCH    what the last build of the tree itself made there; builds with patches get a copy
     compiled/       the store of compilations that builds of the tree itself fill; the others can only read it
     patched/KEY     the stores of builds with patches, one for each set of patches
-    logs/           the log of the last build, by architecture
+    logs/           the log of the last build of each kind
 
 All of it can be made again. Objects whose build was cut short are not trusted: a file may be half-written.
 """
@@ -38,6 +38,7 @@ _COPY_S = 600.0
 _SOURCE_BYTES = 3 * GIB
 _MOST_STORE_BYTES = 2 * GIB
 _MOST_PATCHED_BYTES = 512 * MIB
+_MOST_LOG_BYTES = 16 * MIB
 _OPEN_MODE = 0o755
 
 
@@ -144,6 +145,7 @@ class WorkTree:
         """Keep the stores to their sizes, and say how large all is."""
         trim(self.path / "compiled", _MOST_STORE_BYTES)
         trim(self.path / "patched", _MOST_PATCHED_BYTES)
+        trim(self.path / "logs", _MOST_LOG_BYTES)
         self.cache.note_size(self.path, KIND, self.lineage, size_of(self.path))
 
 

@@ -28,6 +28,7 @@ _LOG = b"""  SYNC    include/config/auto.conf
 _BROKEN = b"""  CC      mm/page_alloc.o
 /usr/src/linux/mm/page_alloc.c: In function 'f':
 ../mm/page_alloc.c:300:23: error: 'min_free' undeclared here
+  CC      kernel/configs.o
 make[3]: *** [/usr/src/linux/scripts/Makefile.build:229: mm/page_alloc.o] Error 1
 """
 _TIMES = b"0m0.01s 0m0.02s\n3m4.50s 1m2.30s\n"
@@ -60,6 +61,7 @@ def test_a_failure_is_told_by_the_trees_own_paths(tmp_path: Path) -> None:
     assert isinstance(error, BuildBroken)
     assert error.message == "linux small arm64 with a.patch does not build"
     assert "mm/page_alloc.c:300:23: error: 'min_free' undeclared here" in error.evidence
+    assert not [line for line in error.evidence if line.startswith("  CC")]
     assert error.evidence[-1] == f"the whole log: {tmp_path / 'arm64.log'}"
     assert (tmp_path / "arm64.log").read_bytes() == _BROKEN
 
