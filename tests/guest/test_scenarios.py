@@ -23,7 +23,9 @@ pytestmark = pytest.mark.guest
 # (test_benchmarks.py runs a part of it), and the crash has tests of its own (test_list_lru_crash.py).
 TOO_LARGE = {"mission-phone", "binder-review", "list-lru-crash"}
 SHIPPED = {path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml")}
-SCENARIOS = sorted(SHIPPED - TOO_LARGE)
+# Whose variants differ by something else than kcalloc and kvcalloc: below, and in tests/kernels.
+OTHER_VARIANTS = {"costly-order", "compaction-off"}
+SCENARIOS = sorted(SHIPPED - TOO_LARGE - OTHER_VARIANTS)
 BUILT_WHOLE = {"binder-builtin"}
 DIES_AT_ORDER = {
     "binder-builtin": 3,
@@ -55,6 +57,19 @@ def test_a_shipped_scenario_ends_as_it_says(name: str, oomlab: Oomlab) -> None:
         check_audit(verdict)
         trials = verdict["variants"]["kcalloc"]["trials"]
         check_console(oomlab.directory / "run", DIES_AT_ORDER.get(name), trials)
+
+
+def test_a_request_above_the_costly_order_fails_and_nobody_is_killed(oomlab: Oomlab) -> None:
+    built_kernel()
+    completed = oomlab("run", "costly-order", "--set", "trials.blocks=1", "--out", "run", "--json")
+    assert completed.returncode == ExitCode.MET, completed.stderr.decode()
+    trials = json.loads(completed.stdout)["trials"]
+    failed = [trial["trial"] for trial in trials if trial["variant"] == "costly-2"]
+    for number in failed:
+        console = (oomlab.directory / f"run/trials/{number:04}/console.log").read_text(errors="replace")
+        assert "page allocation failure: order:3" in console
+        assert "invoked oom-killer" not in console
+    assert len(failed) == 2  # once more with tracing
 
 
 def check_files(run: Path, verdict: dict[str, Any]) -> None:
