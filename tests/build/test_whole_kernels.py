@@ -256,6 +256,12 @@ def test_an_option_that_does_not_come_out_is_named(cache: Cache, tree: Path) -> 
         _build(cache, _request(tree, NEVER_THERE="y"))
 
 
+def test_a_wrong_option_costs_no_objects(cache: Cache, tree: Path, kept: worktree.WorkTree) -> None:
+    with pytest.raises(BuildBroken):
+        _build(cache, _request(tree, NEVER_THERE="y"))
+    assert (kept.path / "whole-arm64").exists()
+
+
 def test_options_are_in_the_configuration_that_is_kept(cache: Cache, tree: Path) -> None:
     kernel = _build(cache, _request(tree, CMA_AREAS="9"))
     assert "CONFIG_CMA_AREAS=9" in kernel.image.file(CONFIG_FILE).read_text()

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import DeadlinePassed, InputError
+from orchestrator.errors import BuildBroken, DeadlinePassed, InputError
 from orchestrator.files.atomic import write_atomic
 from orchestrator.host.process import run
 from orchestrator.kernels.base import Progress
@@ -106,14 +106,21 @@ class WorkTree:
 
     @contextmanager
     def trusted_objects(self, arch: str) -> Iterator[tuple[Path, bool]]:
-        """The objects to go on from, and whether there are any. Whoever is cut short leaves none behind."""
+        """The objects to go on from, and whether there are any. Whoever is cut short leaves none behind.
+
+        A BuildBroken is the word of a make that came to its end: it removes what it could not make.
+        """
         objects = self.objects(arch)
         whole = self.path / f"whole-{arch}"
         if not whole.exists():
             shutil.rmtree(objects)
             objects = self.objects(arch)
         whole.unlink(missing_ok=True)
-        yield objects, any(objects.iterdir())
+        try:
+            yield objects, any(objects.iterdir())
+        except BuildBroken:
+            write_atomic(whole, b"")
+            raise
         write_atomic(whole, b"")
 
     def copy_objects(self, arch: str, target: Path) -> None:

@@ -32,7 +32,7 @@ _TOLD_EVERY_S = 15.0
 _LOOKED_EVERY_S = 5.0
 _FREE_BYTES = 512 * MIB
 _OBJECT = re.compile(rb"^  (?:CC|AS|HOSTCC)(?: \[M\])? ", re.MULTILINE)
-_STEP = re.compile(r"  [A-Z][A-Z0-9_]*(?: \[M\])? +\S|make.*: \*\*\* Waiting for unfinished jobs")
+_STEP = re.compile(r"  [A-Z][A-Z0-9_]*(?: \[M\])? +\S|make.*: (?:\*\*\* Waiting|Entering|Leaving)")
 """What make prints of steps that went well; with several jobs they come between the lines of an error."""
 _UP_IN_TREE = re.compile(r"(?<![\w/])\.\./(?=[a-z])")
 _RESULT = re.compile(r"([A-Za-z0-9._+~-]{1,64})\n(?:([0-9a-f]{40})\n)?((?:\d+m[\d.]+s\s){4})")
