@@ -99,7 +99,9 @@ def _walk(root: Path, more: Container[str] = ()) -> Iterator[Path]:
             count += 1
             if count > _MOST_FILES:
                 raise InputError(f"there are more than {_MOST_FILES} modules below {root}")
-            yield Path(directory, name)
+            path = Path(directory, name)
+            if path.is_file():  # a pipe would be waited for, and a link may lead nowhere
+                yield path
 
 
 def fingerprint(root: Path) -> str:

@@ -154,3 +154,12 @@ def test_the_checksum_is_that_of_what_was_taken(tmp_path: Path) -> None:
     (tmp_path / "kernel/b.ko").write_bytes(b"another")
     assert take(tmp_path, "a").sha256 == first is not None
     assert take(tmp_path).sha256 is None
+
+
+def test_what_is_no_file_is_no_module(tmp_path: Path) -> None:
+    lay(tmp_path, a=module())
+    os.mkfifo(tmp_path / "b.ko")
+    (tmp_path / "c.ko").symlink_to(tmp_path / "nothing")
+    (tmp_path / "d.ko").mkdir()
+    assert list(look(tmp_path, RELEASE).files) == ["a"]
+    assert fingerprint(tmp_path)
