@@ -29,7 +29,7 @@ def test_without_compaction_the_free_blocks_are_served_and_no_more(checkout: Pat
         check=False,
     )
     assert done.returncode == ExitCode.MET, done.stderr.decode()
-    beyond: dict[str, list[int]] = {"compaction": [], "none": []}
+    beyond: dict[str, list[int]] = {"compaction": [], "none": [], "kvcalloc": []}
     for line in (tmp_path / "run/journal.jsonl").read_text().splitlines():
         entry = json.loads(line)
         if entry["kind"] == "trial-ended":
