@@ -53,7 +53,7 @@ def git(tree: Path, tmp_path: Path) -> Git:
 
     def git(*arguments: str) -> str:
         return run(
-            ["git", *arguments], cwd=tree, env=env, deadline=Deadline.after(60.0, "git")
+            ["git", *arguments], cwd=tree, env=env, deadline=Deadline.after(900.0, "git")
         ).stdout.decode()
 
     (tree / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 12\n")

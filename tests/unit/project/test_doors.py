@@ -50,6 +50,7 @@ _MAY = {
     "commands/standard_streams.py": "/dev/null",
     "guests/terminal.py": "a pseudo-terminal of its own",
     "commands/testing.py": "the checkout",
+    "bisect/place.py": "makes the directories of a bisection's steps, and their log",
 }  # fmt: skip
 
 
