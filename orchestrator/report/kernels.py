@@ -34,8 +34,7 @@ def _line(table: KernelTable, row: TraitRow) -> str:
         f"{cell}{_of(table, names)}"
         for (cell, _), names in _alike(table, [*zip(row.cells, row.differs, strict=True)])
     ]
-    means = dict.fromkeys(words for words in row.means if words)
-    return f"{row.trait}: {', '.join(others)} (phone: {row.reference}): {'; '.join(means)}"
+    return f"{row.trait}: {', '.join(others)} (phone: {row.reference}): {_meaning(table, row)}"
 
 
 def _asked(table: KernelTable, row: TraitRow) -> str:
@@ -83,7 +82,8 @@ def notes_of(table: KernelTable) -> list[str]:
 
 
 def _meaning(table: KernelTable, row: TraitRow) -> str:
+    """What it means, of whom, where that is not all of them."""
     said = [(words, names) for words, names in _alike(table, row.means) if words]
-    if len(said) == 1:
+    if len(said) == 1 and len(said[0][1]) == len(table.kernels):
         return said[0][0]
     return "; ".join(f"{', '.join(names)}: {words}" for words, names in said)

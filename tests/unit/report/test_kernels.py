@@ -106,7 +106,7 @@ def test_kernels_that_are_alike_are_told_together() -> None:
     assert line.startswith("NUMA: yes, 16 nodes at most (phone: no): a page's node")
     without = artefacts(LARGE, config="")
     (line,) = [line for line in brief(compared(scenario(), a=same, b=without)) if line.startswith("NUMA")]
-    assert line.startswith("NUMA: yes, 16 nodes at most with a, no with b (phone: no): ")
+    assert line.startswith("NUMA: yes, 16 nodes at most with a, no with b (phone: no): a: a page's node")
 
 
 def test_runs_of_before_there_were_traits_have_no_section() -> None:
