@@ -37,8 +37,8 @@ def _root(
         str | None,
         typer.Option(
             metavar="URI",
-            help="take kernels from this Debian archive; 'URI URI' names its security archive, too"
-            "  [default: OOMLAB_MIRROR, or the host's package sources]",
+            help="take kernels from this Debian archive; 'URI URI' names its security archive, too",
+            show_default="OOMLAB_MIRROR, or the host's package sources",
         ),
     ] = None,
 ) -> None:

@@ -21,13 +21,18 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME[=NAME]",
-            help="a variant of both, or one of A against another of B (repeatable)  [default: all of both]",
+            help="a variant of both, or one of A against another of B (repeatable)",
+            show_default="all of both",
         ),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            "--format", "-f", metavar="FORMAT", help="terminal, mail, json or markdown  [default: terminal]"
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="terminal, mail, json or markdown",
+            show_default="terminal",
         ),
     ] = None,
     output: OutputOption = None,

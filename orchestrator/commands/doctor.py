@@ -21,7 +21,7 @@ EPILOG = (
 @app.command(epilog=EPILOG)
 def doctor(
     arch: Annotated[
-        str | None, typer.Option(help="what guests of this architecture need  [default: of all]")
+        str | None, typer.Option(help="what guests of this architecture need", show_default="of all")
     ] = None,
     probe: Annotated[
         bool,

@@ -48,7 +48,7 @@ def images_show(
         ),
     ],
     arch: Annotated[
-        str | None, typer.Option(help=f"of a base: the architecture  [default: {DEFAULT_ARCH}]")
+        str | None, typer.Option(help="of a base: the architecture", show_default=DEFAULT_ARCH)
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,

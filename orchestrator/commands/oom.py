@@ -23,7 +23,7 @@ def oom(
     page_size: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="page size of kernels whose reports do not show it  [default: 4KiB]"
+            metavar="SIZE", help="page size of kernels whose reports do not show it", show_default="4KiB"
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,

@@ -17,7 +17,7 @@ _FORMATS = "terminal, json, html, mail, gbench, junit, ktap, csv or markdown"
 
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="write to this file  [default: stdout]"),
+    typer.Option("--output", "-o", metavar="FILE", help="write to this file", show_default="stdout"),
 ]
 
 
@@ -26,11 +26,11 @@ def report(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
     name: Annotated[
         str | None,
-        typer.Option("--format", "-f", metavar="FORMAT", help=f"{_FORMATS}  [default: terminal]"),
+        typer.Option("--format", "-f", metavar="FORMAT", help=f"{_FORMATS}", show_default="terminal"),
     ] = None,
     output: OutputOption = None,
     variant: Annotated[
-        str | None, typer.Option(metavar="NAME", help="gbench: this variant alone  [default: all]")
+        str | None, typer.Option(metavar="NAME", help="gbench: this variant alone", show_default="all")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the same as --format json")] = False,
 ) -> None:

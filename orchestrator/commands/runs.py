@@ -47,10 +47,10 @@ def run(
         typer.Option("--aa", help="A/A control: run one variant twice under two names, and nothing else"),
     ] = False,
     variant: Annotated[
-        str | None, typer.Option(metavar="NAME", help="which variant for --aa  [default: the first]")
+        str | None, typer.Option(metavar="NAME", help="which variant for --aa", show_default="the first")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="run directory, new or empty  [default: runs/SCENARIO-TIME]")
+        Path | None, typer.Option(help="run directory, new or empty", show_default="runs/SCENARIO-TIME")
     ] = None,
     artefacts_from: Annotated[
         Path | None,
@@ -65,7 +65,7 @@ def run(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
+        int | None, typer.Option(min=1, help="guests to run at once at most", show_default="the cores")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print every command, one a line, and start nothing")
@@ -131,7 +131,7 @@ def run(
 @app.command()
 def clean(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN...]", help="run directories  [default: runs/*]")
+        list[Path] | None, typer.Argument(metavar="[RUN...]", help="run directories", show_default="runs/*")
     ] = None,
 ) -> None:
     """End processes and remove temporary files that crashed runs left; a run at work is left alone."""
@@ -145,7 +145,7 @@ def clean(
 @app.command()
 def shell(
     scenario: ScenarioArgument,
-    variant: Annotated[str | None, typer.Option(help="which kernel  [default: the first]")] = None,
+    variant: Annotated[str | None, typer.Option(help="which kernel", show_default="the first")] = None,
     override: SetOption = None,
     patch: PatchOption = None,
 ) -> None:

@@ -38,23 +38,19 @@ def search(
             help="try your own change: the variants become `base` and `patched` (repeatable)",
         ),
     ] = None,
-    blocks: Annotated[
-        int, typer.Option(min=1, show_default=False, help="blocks at every value  [default: 3]")
-    ] = 3,
-    points: Annotated[
-        int, typer.Option(min=2, show_default=False, help="values to try at most  [default: 16]")
-    ] = 16,
+    blocks: Annotated[int, typer.Option(min=1, help="blocks at every value", show_default="3")] = 3,
+    points: Annotated[int, typer.Option(min=2, help="values to try at most", show_default="16")] = 16,
     step: Annotated[
         int | None,
         typer.Option(
-            min=1, help="search intervals down to so many units  [default: a hundredth of the range]"
+            min=1, help="search intervals down to so many units", show_default="a hundredth of the range"
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="directory, new or empty  [default: runs/search-SCENARIO-TIME]")
+        Path | None, typer.Option(help="directory, new or empty", show_default="runs/search-SCENARIO-TIME")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="guests to run at once at most  [default: the cores]")
+        int | None, typer.Option(min=1, help="guests to run at once at most", show_default="the cores")
     ] = None,
     force: ForceOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="print search.json on stdout")] = False,

@@ -183,9 +183,7 @@ def _command(path: str, command: Any) -> str:
         "```",
         "",
     ]
-    rows = [
-        f"| {_names(parameter)} | {cell(getattr(parameter, 'help', None) or '')} |" for parameter in shown
-    ]
+    rows = [f"| {_names(parameter)} | {cell(_meaning(parameter))} |" for parameter in shown]
     if rows:
         lines += ["| argument or option | meaning |", "| --- | --- |", *rows, ""]
     return "\n".join(lines)
@@ -196,6 +194,13 @@ def _usage(parameter: Any) -> str:
         return _metavar(parameter)
     value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
     return f"[{parameter.opts[0]}{value}]{'...' if parameter.multiple else ''}"
+
+
+def _meaning(parameter: Any) -> str:
+    """Its help, and its default where that is told in words."""
+    shown = getattr(parameter, "show_default", None)
+    default = f" (default: {shown})" if isinstance(shown, str) else ""
+    return f"{getattr(parameter, 'help', None) or ''}{default}"
 
 
 def _names(parameter: Any) -> str:

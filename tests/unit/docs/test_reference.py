@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from rich.text import Text
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
@@ -82,3 +83,10 @@ def test_every_outcome_and_exit_code_is_explained(checkout: Path) -> None:
     page = (checkout / "docs" / "outcomes.md").read_text()
     assert [outcome for outcome in Outcome if f"`{outcome}`" not in page] == []
     assert [code for code in ExitCode if f"| {int(code)} |" not in page] == []
+
+
+def test_no_word_of_help_is_taken_for_markup() -> None:
+    for path, command in reference.commands("oomlab", typer.main.get_command(app)):
+        texts = [command.help, *(getattr(param, "help", None) for param in command.params)]
+        for text in filter(None, texts):
+            assert Text.from_markup(text).plain == text, f"{path}: {text}"
