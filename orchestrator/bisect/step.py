@@ -23,6 +23,7 @@ from orchestrator.run.observer import Observer
 from orchestrator.scenario.expectation import Expectation
 from orchestrator.scenario.loading.loader import LoadedScenario
 from orchestrator.scenario.loading.trees import Tree, TreeAlone
+from orchestrator.text.amounts import count_of
 from orchestrator.verdict.expectations import untraced
 from orchestrator.verdict.judged_run import JudgedRun
 
@@ -49,7 +50,7 @@ class Step:
         if options.most_blocks < options.trust.fewest:
             raise InputError(
                 f"--blocks {options.most_blocks}: no answer can be trusted so far before"
-                f" {options.trust.fewest} blocks",
+                f" {count_of('block', options.trust.fewest)}",
                 hint="ask for more blocks, or for less trust (--error)",
             )
         self._options = options
@@ -141,7 +142,8 @@ def _reasons(answer: Answer | None, counted: Counted, options: StepOptions) -> I
     elif answer is None and not counted.blocks.count:
         yield f"no block said anything: {counted.why_silent}"
     elif answer is None:
-        yield f"no answer with an error of {options.trust.error:g} within {options.most_blocks} blocks"
+        most = count_of("block", options.most_blocks)
+        yield f"no answer with an error of {options.trust.error:g} within {most}"
         if counted.silent:
             yield f"; {counted.silent} of them said nothing: {counted.why_silent}"
         if counted.repeated:

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from orchestrator.text.amounts import count_of
+
 Open = Callable[[bytes], bytes | None]
 
 
@@ -107,7 +109,7 @@ def _sections(content: bytes) -> Iterator[Section]:
 def _part(content: bytes, start: int, size: int) -> bytes:
     part = content[start : start + size]
     if len(part) < size:
-        raise ValueError(f"its header promises {start + size} bytes, and it has {len(content)}")
+        raise ValueError(f"its header promises {count_of('byte', start + size)}, and it has {len(content)}")
     if not size:
         raise ValueError("there is no kernel in it")
     return part

@@ -10,6 +10,7 @@ from pydantic import Field
 from orchestrator.frozen import Frozen
 from orchestrator.kernels.traits.rows import ROWS, UNKNOWN, Row
 from orchestrator.kernels.traits.traits import KernelTraits
+from orchestrator.text.amounts import count_of
 
 ARRAY = "binder page array"
 _NOT_A_SETTING = "by its source"
@@ -83,7 +84,7 @@ def _array(kernels: Mapping[str, KernelTraits], asks: Mapping[str, str]) -> Trai
         trait=ARRAY,
         reference=_NOT_A_SETTING,
         cells=tuple(
-            UNKNOWN if size is None else f"{size} bytes a page ({kernels[name].element.source})"
+            UNKNOWN if size is None else f"{count_of('byte', size)} a page ({kernels[name].element.source})"
             for name, size in sizes.items()
         ),
         differs=(False,) * len(kernels),

@@ -135,7 +135,8 @@ def _other_order(scenario: Scenario, kernels: Mapping[str, KernelFigures]) -> It
         yield Advice(
             ("expectations", name, "first_oom", "order"),
             f"a request of the trigger takes {spaced_size(max(arrays))} with variant '{name}', order"
-            f" {need.order} ({kernel.element_bytes} bytes a page): no OOM of order {wanted} comes of it",
+            f" {need.order} ({count_of('byte', kernel.element_bytes)} a page):"
+            f" no OOM of order {wanted} comes of it",
         )
 
 
