@@ -16,14 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.deadline import Deadline
-from orchestrator.host.process import run
 from orchestrator.kernels.build.kernel.recipe import SOURCE
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.source_build import worktree
 from orchestrator.kernels.source_build.listing import read_listing, write_listing
 from orchestrator.kernels.source_build.worktree import WorkTree
 from orchestrator.paths import cache_dir
+from tests.git import git_in
 from tests.guest.built_kernel import ARCH, TREE, built_kernel
 
 _READ = re.compile(rf"{SOURCE}/([^\s:)']+)")
@@ -31,7 +30,6 @@ _NAMES = ("Kconfig", "Makefile", "Kbuild")
 _WHOLE = ("include/", "scripts/", f"arch/{ARCH}/", "arch/x86/entry/syscalls/")
 _UNREAD = ("Documentation/", "tools/", "samples/", "arch/", "rust/", "LICENSES/")
 _LANGUAGES = (".c", ".h", ".S", ".dts", ".dtsi", ".dtso")
-_GIT_S = 300.0
 
 BINDER, MM, ALLOC = "drivers/android/binder_alloc.c", "mm/page_alloc.c", "mm/compaction.c"
 
@@ -75,7 +73,7 @@ class History:
 
     def git(self, *words: str, **environment: str) -> str:
         """git in it, with nobody's settings."""
-        return _git(self.tree, *words, **environment)
+        return git_in(self.tree, *words, **environment)
 
     def commit_of(self, subject: str) -> str:
         """The commit of a change."""
@@ -129,8 +127,8 @@ def _hand_over(kept: WorkTree, own: WorkTree, paths: set[str]) -> None:
 
 
 def _commits(tree: Path) -> Iterator[str]:
-    _git(tree, "init", "-q", "-b", "main")
-    _git(tree, "add", "--force", ".")
+    git_in(tree, "init", "-q", "-b", "main")
+    git_in(tree, "add", "--force", ".")
     yield _commit(tree, "linux: a first commit")
     for change in CHANGES:
         for path, old, new in change.edits:
@@ -139,25 +137,13 @@ def _commits(tree: Path) -> Iterator[str]:
             text = file.read_text() if file.exists() else ""
             assert not old or text.count(old) == 1, f"{path} has '{old}' {text.count(old)} times"
             file.write_text(text.replace(old, new) if old else text + new)
-            _git(tree, "add", "--force", path)
+            git_in(tree, "add", "--force", path)
         yield _commit(tree, change.subject)
 
 
 def _commit(tree: Path, subject: str) -> str:
-    _git(tree, "commit", "-q", "-m", subject)
-    return _git(tree, "rev-parse", "HEAD").strip()
-
-
-def _git(tree: Path, *words: str, **environment: str) -> str:
-    settings = {
-        "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(tree.parent),
-        "GIT_AUTHOR_NAME": "n", "GIT_COMMITTER_NAME": "n",
-        "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_EMAIL": "e",
-        **environment,
-    }  # fmt: skip
-    quick = ("-c", "core.compression=0", "-c", "gc.auto=0")
-    deadline = Deadline.after(_GIT_S, f"git {' '.join(words)}")
-    return run(["git", *quick, *words], cwd=tree, env=settings, deadline=deadline).stdout.decode()
+    git_in(tree, "commit", "-q", "-m", subject)
+    return git_in(tree, "rev-parse", "HEAD").strip()
 
 
 def _forget(cache: Cache, tree: Path) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.deadline import Deadline
-from orchestrator.host.process import run
+from tests.git import git_in
 
 SCENARIO = """\
 name: example
@@ -43,18 +42,11 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def git(tree: Path, tmp_path: Path) -> Git:
+def git(tree: Path) -> Git:
     """git in the tree, which it makes a repository with one commit."""
-    env = {
-        "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(tmp_path),
-        "GIT_AUTHOR_NAME": "n", "GIT_COMMITTER_NAME": "n",
-        "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_EMAIL": "e",
-    }  # fmt: skip
 
-    def git(*arguments: str) -> str:
-        return run(
-            ["git", *arguments], cwd=tree, env=env, deadline=Deadline.after(900.0, "git")
-        ).stdout.decode()
+    def git(*words: str) -> str:
+        return git_in(tree, *words)
 
     (tree / "Makefile").write_text("VERSION = 6\nPATCHLEVEL = 12\n")
     git("init", "-q", "-b", "main")

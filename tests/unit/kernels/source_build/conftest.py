@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.deadline import Deadline
-from orchestrator.host.process import run
+from tests.git import git_in
 
 MAKEFILE = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 3\nEXTRAVERSION =\n"
 
@@ -28,17 +27,11 @@ def kernel_tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def git(kernel_tree: Path, tmp_path: Path) -> Run:
+def git(kernel_tree: Path) -> Run:
     """git in that tree, which it makes a repository with one commit, v6.12.3."""
-    env = {
-        "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(tmp_path),
-        "GIT_AUTHOR_NAME": "n", "GIT_COMMITTER_NAME": "n",
-        "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_EMAIL": "e",
-    }  # fmt: skip
 
-    def git(*arguments: str) -> str:
-        deadline = Deadline.after(60.0, "git")
-        return run(["git", *arguments], cwd=kernel_tree, env=env, deadline=deadline).stdout.decode().strip()
+    def git(*words: str) -> str:
+        return git_in(kernel_tree, *words).strip()
 
     git("init", "-q", "-b", "main")
     git("add", ".")
