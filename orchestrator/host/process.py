@@ -125,14 +125,17 @@ def finish(
     child: Child, argv: Sequence[Argument], deadline: Deadline, input_bytes: bytes | None = None
 ) -> tuple[bytes, bytes]:
     """Wait for a child's end; what it wrote to those of its streams that are pipes. DeadlinePassed."""
-    try:
-        stdout, stderr = child.communicate(input_bytes, timeout=deadline.remaining())
-    except subprocess.TimeoutExpired as expired:
-        tail = _tail((expired.stdout or b"") + (expired.stderr or b""))
-        raise DeadlinePassed(
-            f"deadline passed: {deadline.what}", evidence=[paste_ready(argv), tail]
-        ) from None
-    return stdout or b"", stderr or b""
+    while True:
+        try:
+            stdout, stderr = child.communicate(input_bytes, timeout=deadline.slice())
+            return stdout or b"", stderr or b""
+        except subprocess.TimeoutExpired as expired:
+            if deadline.passed:
+                tail = _tail((expired.stdout or b"") + (expired.stderr or b""))
+                raise DeadlinePassed(
+                    f"deadline passed: {deadline.what}", evidence=[paste_ready(argv), tail]
+                ) from None
+            input_bytes = None  # it was given with the first call, which nothing is lost of
 
 
 @contextmanager

@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from orchestrator.deadline import Deadline
+from orchestrator.deadline import Deadline, RevocableDeadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
 from orchestrator.host.process import paste_ready, run, start
 
@@ -103,7 +105,7 @@ for number in numbers:
     signal.signal(number, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 {more}
-from orchestrator.deadline import Deadline
+from orchestrator.deadline import Deadline, RevocableDeadline
 from orchestrator.host.process import run
 done = run(["grep", "^Sig[BI]", "/proc/self/status"], deadline=Deadline.after(30, "grep"))
 print(done.stdout.decode())
@@ -129,3 +131,20 @@ def test_programs_under_test_heed_every_signal_however_the_tests_were_started(ch
 
 def test_paste_ready_quotes() -> None:
     assert paste_ready(["a b", Path("c"), "$d"]) == "'a b' c '$d'"
+
+
+def test_a_deadline_that_is_revoked_ends_a_child_at_once() -> None:
+    whole = RevocableDeadline.after(60, "all of it")
+    part = whole.sooner(30, "a part of it")
+    threading.Timer(0.2, whole.revoke).start()
+    started = time.monotonic()
+    with pytest.raises(DeadlinePassed, match="a part of it"):
+        run(["sleep", "60"], deadline=part)
+    assert time.monotonic() - started < 10
+    assert part.passed
+
+
+def test_a_child_that_reads_for_longer_than_a_slice_gets_its_input_once() -> None:
+    slow = "sleep 0.3; cat"
+    deadline = RevocableDeadline.after(30, "cat ends")
+    assert run(["sh", "-c", slow], deadline=deadline, input_bytes=b"once").stdout == b"once"
