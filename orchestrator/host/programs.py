@@ -89,6 +89,8 @@ _COMMON = (
     Need("chromium", "chromium", "test", "shows reports"),
     Need("mmdebstrap", "mmdebstrap", "test", "makes a minimal Debian 13"),
     Need("chromedriver", "chromium-driver", "test", "shows reports"),
+    Need("ip", "iproute2", "test", "makes a network with another machine in it"),
+    Need("ssh", "openssh-client", "test", "reaches the other machine as users do"),
 )
 
 _UNPACKERS = (

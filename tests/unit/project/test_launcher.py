@@ -22,6 +22,7 @@ from tests.unit.project import fake_host
 _REAL_TOOLS = ("cat", "dirname", "env", "flock", "ls", "mkdir", "readlink", "rm", "sha256sum")
 _FAKE_TOOLS = ("apt-get", "dpkg", "dpkg-query", "id", "python3", "sudo")
 _BROWSER = ("chromium", "chromium-driver")
+_OTHER_MACHINE = ("iproute2", "openssh-client")
 _COMMAND_STATUS = 7  # what the stand-in for the command line ends with
 _COULD_NOT_RUN = 3
 _STOPS_A_BISECTION = 129
@@ -95,7 +96,7 @@ def host(tmp_path: Path, checkout: Path) -> Host:
         (programs / name).symlink_to(script)
     for name in _REAL_TOOLS:
         (programs / name).symlink_to(shutil.which(name) or name)
-    host.put("installed", *_needed(checkout), *_BROWSER, "mmdebstrap")
+    host.put("installed", *_needed(checkout), *_BROWSER, *_OTHER_MACHINE, "mmdebstrap")
     return host
 
 
@@ -132,6 +133,14 @@ def test_a_second_start_prepares_nothing_and_says_nothing(host: Host) -> None:
 def test_yes_before_the_subcommand_is_the_launchers_own(host: Host) -> None:
     result = host.oomlab("--json", "--yes", "run", "--yes")
     assert result.stdout.decode().splitlines()[1:] == ["--json", "run", "--yes"]
+
+
+def test_only_tests_that_reach_another_machine_need_a_network_to_it(host: Host) -> None:
+    _remove_packages(host, *_OTHER_MACHINE)
+    for arguments in (("run",), ("test", "unit"), ("test", "browser")):
+        assert host.oomlab(*arguments).returncode == _COMMAND_STATUS, arguments
+    for arguments in (("test",), ("test", "all"), ("test", "build"), ("test", "guest")):
+        assert b"missing host packages: iproute2 openssh-client\n" in host.oomlab(*arguments).stderr
 
 
 def test_only_tests_that_build_need_a_maker_of_hosts(host: Host) -> None:
