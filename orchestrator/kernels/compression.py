@@ -12,6 +12,7 @@ import lzma
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
@@ -26,8 +27,16 @@ SIZE_BYTES = 4
 
 _UNPACK_S = 120.0
 
-Unpack = Callable[[bytes], bytes]
-"""Compressed to unpacked; ValueError with the reason for what is broken or too large."""
+
+class Decoder(Protocol):
+    """Unpacks a stream; `eof` once its end has come. ValueError and the like for what is broken."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end was read."""
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """At most so many bytes of what is in the data."""
 
 
 @dataclass(frozen=True)
@@ -36,37 +45,27 @@ class Compression:
 
     name: str
     magic: bytes
-    decode: Unpack | None = None
+    decoder: Callable[[], Decoder] | None = None
     program: tuple[str, ...] = ()
 
 
-def _gzip(data: bytes) -> bytes:
-    decoder = zlib.decompressobj(wbits=31)
-    content = decoder.decompress(data, LIMIT_BYTES)
-    return _ended(content, decoder.eof)
+def _gzip() -> Decoder:
+    return zlib.decompressobj(wbits=31)
 
 
-def _lzma(data: bytes) -> bytes:
+def _lzma() -> Decoder:
     # The kernel's lzma files state no size and end with a marker, or state one.
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE)
+
+
+def _xz() -> Decoder:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ)
+
+
+def decoded(data: bytes, decoder: Decoder) -> bytes:
+    """The whole content; ValueError with the reason for what is broken or too large."""
     content = decoder.decompress(data, LIMIT_BYTES)
-    return _ended(content, decoder.eof)
-
-
-def _xz(data: bytes) -> bytes:
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-    content = decoder.decompress(data, LIMIT_BYTES)
-    return _ended(content, decoder.eof)
-
-
-def _bzip2(data: bytes) -> bytes:
-    decoder = bz2.BZ2Decompressor()
-    content = decoder.decompress(data, LIMIT_BYTES)
-    return _ended(content, decoder.eof)
-
-
-def _ended(content: bytes, eof: bool) -> bytes:
-    if eof:
+    if decoder.eof:
         return content
     if len(content) >= LIMIT_BYTES:
         raise ValueError(f"it unpacks to more than {LIMIT_BYTES // MIB} MiB")
@@ -77,7 +76,7 @@ FORMATS = (
     Compression("gzip", b"\x1f\x8b", _gzip),
     Compression("xz", b"\xfd7zXZ\0", _xz),
     Compression("lzma", b"\x5d\0\0", _lzma),
-    Compression("bzip2", b"BZh", _bzip2),
+    Compression("bzip2", b"BZh", bz2.BZ2Decompressor),
     Compression("zstd", b"\x28\xb5\x2f\xfd", program=("zstd", "-dcq")),
     # The kernel's Image.lz4 is of the old format.
     Compression("lz4", b"\x02\x21\x4c\x18", program=("lz4", "-dcq")),
@@ -91,13 +90,23 @@ def compression_of(data: bytes) -> Compression | None:
     return next((each for each in FORMATS if data.startswith(each.magic)), None)
 
 
+def beginning(data: bytes, format_: Compression, most_bytes: int) -> bytes:
+    """The first bytes of the content, however it goes on; none where it takes a program, or is broken."""
+    if format_.decoder is None:
+        return b""
+    try:
+        return format_.decoder().decompress(data, most_bytes)
+    except (lzma.LZMAError, zlib.error, OSError, ValueError, EOFError):
+        return b""
+
+
 def unpack(data: bytes, format_: Compression, name: str) -> bytes:
     """The content; what stands behind its end is passed over. `name` is the file's, in messages.
 
     InputError when it is broken, HostError without the program that it takes.
     """
     try:
-        content = format_.decode(data) if format_.decode else _by_program(data, format_)
+        content = decoded(data, format_.decoder()) if format_.decoder else _by_program(data, format_)
     except (ValueError, lzma.LZMAError, zlib.error, OSError, EOFError) as error:
         raise InputError(
             f"{name} cannot be unpacked as {format_.name}: {error}", hint="is the file whole?"

@@ -187,10 +187,16 @@ class ImageBase(Model):
         examples=["./lib/modules/6.6.30"],
     )
 
+    page_size: Annotated[Size, AfterValidator(_page_size)] | None = Field(
+        None,
+        description="size of the kernel's pages. It is read from the image: leave it out",
+        examples=["16KiB"],
+    )
+
     @property
     def page_bytes(self) -> int:
-        """Page size in bytes: the usual one, until the image is read."""
-        return USUAL_PAGE_BYTES
+        """Page size in bytes; the usual one, where the image did not say."""
+        return self.page_size or USUAL_PAGE_BYTES
 
     @property
     def made_from(self) -> GivenImage:

@@ -11,7 +11,7 @@ import lzma
 import struct
 import zlib
 
-from orchestrator.kernels.compression import SIZE_BYTES, compression_of
+from orchestrator.kernels.compression import SIZE_BYTES, compression_of, decoded
 from orchestrator.kernels.given import elf
 
 _SETUP_SECTS = 0x1F1
@@ -80,9 +80,9 @@ def _version(image: bytes) -> int:
 
 def _decompress(content: bytes) -> bytes:
     compression = compression_of(content)
-    if compression is None or compression.decode is None:
+    if compression is None or compression.decoder is None:
         return b""
     try:
-        return compression.decode(content)
+        return decoded(content, compression.decoder())
     except (lzma.LZMAError, zlib.error, OSError, ValueError, EOFError):
         return b""

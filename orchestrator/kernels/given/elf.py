@@ -94,6 +94,12 @@ def flat(content: bytes, elf: Elf) -> bytes:
     return bytes(image)
 
 
+def lowest(content: bytes, elf: Elf) -> bytes:
+    """The segment that lies lowest in memory: what a flat image begins with."""
+    first = min(elf.segments, key=lambda segment: segment.address, default=None)
+    return content[first.offset : first.end] if first else b""
+
+
 def without_symbols(content: bytes, elf: Elf) -> bytes:
     """The file without what is not loaded, which can be ten times the rest, and without a word of it."""
     kept = bytearray(content[: elf.end])

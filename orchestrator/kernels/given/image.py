@@ -156,7 +156,18 @@ def _arm64(image: bytes, file: bytes, kind: str, name: str) -> KernelImage:
     if any(section.offset + section.size_bytes > len(file) for section in pe_sections(image)):
         raise _cut(name)
     made = _described(kind, "arm64", image, boot=image, name=name)
-    return replace(made, page_size_bytes=_ARM64_PAGES.get(flags >> 1 & 3, _configured_pages(made.config)))
+    return replace(made, page_size_bytes=header_pages(image) or _configured_pages(made.config))
+
+
+def header_pages(image: bytes) -> int | None:
+    """The page size in bytes that the header of an unpacked kernel tells, from its first bytes alone.
+
+    None for what is no kernel's header, and for an arm64 one of before Linux 4.6, which does not say.
+    """
+    if image[_ARM64_MAGIC_AT : _ARM64_MAGIC_AT + 4] == _ARM64_MAGIC:
+        flags: int = struct.unpack_from("<Q", image, _ARM64_FLAGS_AT)[0]
+        return _ARM64_PAGES.get(flags >> 1 & 3)
+    return _X86_PAGE_BYTES if bzimage.is_bzimage(image) else None
 
 
 def _configured_pages(config: str | None) -> int | None:

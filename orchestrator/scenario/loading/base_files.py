@@ -16,7 +16,7 @@ from orchestrator.files.reading import read_bounded
 from orchestrator.scenario.kernel_base import config_names, is_config_name, is_package
 from orchestrator.scenario.loading.wording import Complaint, shown
 from orchestrator.text.nearest import nearest
-from orchestrator.units import MIB
+from orchestrator.units import MIB, format_size, parse_size
 
 _MOST_CONFIG_BYTES = 4 * MIB
 _MOST_NEIGHBOURS = 5000
@@ -55,7 +55,8 @@ def resolve_bases(
     """Make the paths of all bases in `data` absolute; a finding for each that is not there.
 
     They are relative to `folder`; first to the current directory where they come from the command line.
-    A base whose configuration is a file gets the page size that the file has.
+    A base whose configuration is a file gets the page size that the file has, an image the one that it is
+    built for: how much memory an order is decides most of what a scenario is checked for.
     """
     found: list[Complaint] = []
     for base, path in _bases(data):
@@ -69,7 +70,7 @@ def resolve_bases(
                 found.append(Complaint(place, f"{kind.missing}: {shown(given)}", _hint(given, kind, folders)))
             else:
                 base[key] = str(file)
-        _take_page_size(base)
+        found += [Complaint((*path, "page_size"), what, near) for what, near in _take_page_size(base)]
     return found
 
 
@@ -104,13 +105,34 @@ def _hint(given: str, kind: _Kind, folders: Sequence[Path]) -> str | None:
     return nearest(given.removeprefix("./"), [*sorted(beside), *("" if "/" in given else kind.names)])
 
 
-def _take_page_size(base: dict[str, Any]) -> None:
-    """A scenario is checked before anything is built, and how much is a page decides most of it."""
-    config = base.get("config")
-    if base.get("page_size") is not None or not isinstance(config, str) or not Path(config).is_absolute():
+def _take_page_size(base: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a base says against its image, and what it should say."""
+    config, image = base.get("config"), base.get("image")
+    if isinstance(image, str) and Path(image).is_absolute():
+        yield from _take_page_size_of_image(base, Path(image))
+    elif base.get("page_size") is None and isinstance(config, str) and Path(config).is_absolute():
+        _take_page_size_of_config(base, Path(config))
+
+
+def _take_page_size_of_image(base: dict[str, Any], image: Path) -> Iterator[tuple[str, str]]:
+    from orchestrator.kernels.given.page_size import page_size_of  # only few scenarios have an image
+
+    size_bytes = page_size_of(image)
+    if size_bytes is None:
         return
+    if base.get("page_size") is None:
+        base["page_size"] = format_size(size_bytes)
     try:
-        text = read_bounded(Path(config), _MOST_CONFIG_BYTES, what="configuration").decode(errors="replace")
+        agrees = parse_size(base["page_size"]) == size_bytes
+    except ValueError:
+        return  # no size at all: what reads the scenario says so
+    if not agrees:
+        yield f"{image.name} is a kernel with pages of {format_size(size_bytes)}", format_size(size_bytes)
+
+
+def _take_page_size_of_config(base: dict[str, Any], config: Path) -> None:
+    try:
+        text = read_bounded(config, _MOST_CONFIG_BYTES, what="configuration").decode(errors="replace")
     except InputError:
         return  # what builds it says so
     if (size := _PAGE_SIZE.search(text)) is not None:

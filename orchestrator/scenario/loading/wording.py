@@ -19,6 +19,7 @@ from orchestrator.text.plain import one_line
 Path = tuple[str | int, ...]
 _SHOWN = 80
 _TOO_SHORT = "must have at least one entry"
+_EMPTY = "must not be empty"
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,9 @@ def _value_words(detail: ErrorDetails, context: Mapping[str, Any]) -> tuple[str,
     if kind in ("value_error", "assertion_error"):
         message = re.sub(r"^(Value|Assertion) error, ", "", detail["msg"])
         return message, _with_unit(message, detail["input"])
-    if kind == "too_short":
-        return _TOO_SHORT, None
+    if kind in ("too_short", "string_too_short") and context.get("min_length") == 1:
+        # Of annotated texts Pydantic says the same as of lists and mappings.
+        return _EMPTY if isinstance(detail["input"], str) else _TOO_SHORT, None
     for start, words in _TYPE_WORDS.items():
         if kind.startswith(start):
             return f"must be {words}, not {given}", None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +16,7 @@ from orchestrator.scenario.dump import to_yaml
 from orchestrator.scenario.loading.loader import Repeat, load_text
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.units import KIB
+from tests.unit.kernels.given import kernel_images
 from tests.unit.scenario.conftest import Load, Refuse
 
 HEAD = """\
@@ -152,6 +154,10 @@ FAULTS = [
     ("{image: Image, modules: modlues}", "modlues", "no such directory of modules", "modules"),
     ("{image: Image}, scope: drivers/android", "scope", "booted as it is: to change it, build it", None),
     ("{image: Image}, patches: [fix.patch]", "patches", "booted as it is: to change it, build it", None),
+    ("{source: '', config: small}", "''", "must not be empty", None),
+    ("{source: linux, config: ''}", "''", "must not be empty", None),
+    ("{image: ''}", "''", "must not be empty", None),
+    ("{image: Image, modules: ''}", "''", "must not be empty", None),
     ("debian-6.13", "debian-6.13", "must be one of debian-6.1", "debian-6.1"),
 ]
 
@@ -254,3 +260,53 @@ def test_a_twin_of_a_kernel_with_patches_is_no_module(files: Path) -> None:
     loaded = load_text(text, files / "example.yaml", repeat=Repeat("kernel"))
     assert [variant.scope for variant in loaded.scenario.variants.values()] == [None, None]
     assert shares_kernel(loaded.scenario) == [("kernel", "kernel-again")]
+
+
+SIXTEEN = 0b1100
+"""The flags of an arm64 kernel's header: pages of 16 KiB, anywhere in memory."""
+
+
+@pytest.mark.parametrize(
+    ("content", "pages"),
+    [
+        (kernel_images.arm64_image(flags=SIXTEEN), 16 * KIB),
+        (gzip.compress(kernel_images.arm64_image(flags=SIXTEEN)), 16 * KIB),
+        (kernel_images.zboot(gzip.compress(kernel_images.arm64_image(flags=SIXTEEN))), 16 * KIB),
+        (kernel_images.elf(183, kernel_images.arm64_image(flags=0b1110), kind=3), 64 * KIB),
+        # A header of before Linux 4.6 does not say it, its configuration does.
+        (
+            kernel_images.arm64_image(kernel_images.ikconfig("CONFIG_ARM64_16K_PAGES=y\n"), flags=0),
+            16 * KIB,
+        ),
+        (kernel_images.bzimage(kernel_images.packed(kernel_images.x86_vmlinux())), 4 * KIB),
+        # What is no kernel is refused by who boots it; a scenario is checked with the usual size.
+        (b"", 4 * KIB),
+        (gzip.compress(b"no kernel"), 4 * KIB),
+        (gzip.compress(kernel_images.arm64_image(flags=SIXTEEN))[:12], 4 * KIB),
+    ],
+)
+def test_a_given_image_is_checked_with_its_own_pages(
+    files: Path, load: Load, content: bytes, pages: int
+) -> None:
+    (files / "Image").write_bytes(content)
+    scenario = load(variants(a="{image: Image}")).scenario
+    assert scenario.variants["a"].page_bytes == pages
+    assert load_text(to_yaml(scenario), Path("/nowhere/example.yaml")).scenario == scenario
+
+
+def test_orders_of_a_given_image_are_counted_in_its_pages(files: Path, load: Load) -> None:
+    """As those of a kernel that is built: what is said of a scenario does not wait for its run."""
+    (files / "Image").write_bytes(gzip.compress(kernel_images.arm64_image(flags=SIXTEEN)))
+    given, built = (
+        load(variants(a=base)).warnings for base in ("{image: Image}", BUILT + ", page_size: 16KiB}")
+    )
+    usual = load(variants(a=BUILT + "}")).warnings
+    assert [warning.what for warning in given] == [warning.what for warning in built]
+    assert [warning.what for warning in given] != [warning.what for warning in usual]
+
+
+def test_a_page_size_that_the_image_has_not_is_refused(files: Path, load: Load, refuse: Refuse) -> None:
+    (files / "Image").write_bytes(kernel_images.arm64_image(flags=SIXTEEN))
+    assert load(variants(a="{image: Image, page_size: 16KiB}")).scenario.variants["a"].page_bytes == 16 * KIB
+    (problem,) = refuse(variants(a="{image: Image, page_size: 4KiB}"))
+    assert (problem.what, problem.nearest) == ("Image is a kernel with pages of 16KiB", "16KiB")
