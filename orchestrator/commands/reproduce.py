@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.commands.shared import SetOption, load, people
+from orchestrator.commands.shared import ForceOption, SetOption, load, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import write_json
 
@@ -52,13 +52,10 @@ def reproduce(
     write_only: Annotated[
         bool, typer.Option("--write-only", help="stop when the scenario is written")
     ] = False,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="write over a scenario that was edited; run variants that came out as the same binary",
-        ),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="write over a scenario that was edited since it was written")
     ] = False,
+    force: ForceOption = False,
     blocks: Annotated[int, typer.Option(min=1, max=10_000, help="blocks (independent boots) to run")] = 3,
     override: SetOption = None,
     out: Annotated[
@@ -100,8 +97,8 @@ def reproduce(
     from orchestrator.reproduce.source import load_source
     from orchestrator.reproduce.writing import write_draft
 
-    if write_only and (override or out or jobs):
-        raise InputError("--set, --out and --jobs are for the run, which --write-only leaves out")
+    if write_only and (override or out or jobs or force):
+        raise InputError("--set, --out, --jobs and --force are for the run, which --write-only leaves out")
     require_unused(out)
     source = load_source(file)
     wishes = Wishes(None if scale is None else scale_divisor(scale), blocks, picture, arch, base)
@@ -111,7 +108,7 @@ def reproduce(
         source, selection, wishes, lambda text: people.print(text, markup=False), to_run=not write_only
     )
     print_facts(draft.facts, people)
-    path = write_draft(draft, source.name, source.title, write or Path(source.name), force=force)
+    path = write_draft(draft, source.name, source.title, write or Path(source.name), overwrite=overwrite)
     people.print(f"wrote {path}", soft_wrap=True, markup=False)
     result: dict[str, Any] = {"scenario": str(path), "facts": [fact.as_json() for fact in draft.facts]}
     if write_only:

@@ -20,15 +20,15 @@ _LARGEST_SCENARIO_BYTES = MIB
 _MARK = re.compile(r"^# unedited: ([0-9a-f]{16})\n", re.MULTILINE)
 
 
-def write_draft(draft: Draft, name: str, source: str, directory: Path, *, force: bool) -> Path:
+def write_draft(draft: Draft, name: str, source: str, directory: Path, *, overwrite: bool) -> Path:
     """Write `name`.yaml and its patches into `directory`; the path of the scenario.
 
     The scenario is valid before anything is written. InputError where it is not, where a file was edited
-    since it was written, unless `force`, and where nothing can be written.
+    since it was written, unless `overwrite`, and where nothing can be written.
     """
     text = _marked(draft.text(source))
     scenario = directory / f"{name}.yaml"
-    _refuse_edited(scenario, force=force)
+    _refuse_edited(scenario, overwrite=overwrite)
     _validated(draft, text, name)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -68,13 +68,13 @@ def _sum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _refuse_edited(path: Path, *, force: bool) -> None:
-    if force or not path.exists():
+def _refuse_edited(path: Path, *, overwrite: bool) -> None:
+    if overwrite or not path.exists():
         return
     text = read_bounded(path, _LARGEST_SCENARIO_BYTES).decode(errors="replace")
     mark = _MARK.search(text)
     if mark is None or _sum(text[mark.end() :]) != mark[1]:
         raise InputError(
             f"{path} is there already, and edited",
-            hint=f"`oomlab run {path}` runs it; --write DIR writes elsewhere, --force over it",
+            hint=f"`oomlab run {path}` runs it; --write DIR writes elsewhere, --overwrite over it",
         )

@@ -42,7 +42,7 @@ def written(*words: object) -> Scenario:
 
 
 def facts(*words: object) -> dict[str, dict[str, str]]:
-    result = reproduce(*words, "--json", "--force")
+    result = reproduce(*words, "--json", "--overwrite")
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
     return {fact["what"]: fact for fact in found["facts"]}
@@ -174,7 +174,7 @@ def test_an_order_that_the_text_does_not_show_is_not_expected(tmp_path: Path) ->
     expected = written(path).expectations["base"]
     assert (str(expected.expected_outcome), expected.first_oom) == ("oom", None)
     assert facts(path)["order"]["origin"] == "unknown"
-    assert written(path, "--force").fragmentation is None
+    assert written(path, "--overwrite").fragmentation is None
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_a_number_chooses_the_report(tmp_path: Path) -> None:
     second = report(comm="other", end="[ 1.1] Out of memory: Killed process 6 (victim)")
     path = write(tmp_path, first + second)
     assert "the first OOM with binder" in facts(path)["report"]["why"]
-    assert mmaps(written(path, "--force")).size == 4 * MIB
-    assert mmaps(written(path, "--event", 1, "--force")).size == 2 * MIB
+    assert mmaps(written(path, "--overwrite")).size == 4 * MIB
+    assert mmaps(written(path, "--event", 1, "--overwrite")).size == 2 * MIB
     assert "there are 2" in refused_beside(path, "--event", 3)
 
 
@@ -218,7 +218,7 @@ def test_a_number_chooses_the_patch_with_those_it_needs(
     path = write(tmp_path, mails)
     assert len(written(path, "--patch", 2).variants["patched"].patches) == 1
     monkeypatch.setattr(REVIEW, reviewer(*GOES_ON, follows=(1,)))
-    names = [each.name for each in written(path, "--patch", 2, "--force").variants["patched"].patches]
+    names = [each.name for each in written(path, "--patch", 2, "--overwrite").variants["patched"].patches]
     assert [name[:2] for name in names] == ["01", "02"]
     assert "there are 1-2" in refused_beside(path, "--patch", 3)
 
@@ -248,7 +248,7 @@ def test_what_makes_no_valid_scenario_is_said_without_a_place(tmp_path: Path) ->
 
 def test_the_scale_divides_the_size_and_leaves_the_free_list() -> None:
     whole = written(MAIL, "--scale", 1, "--free-list")
-    small = written(MAIL, "--scale", "1/16", "--free-list", "--force")
+    small = written(MAIL, "--scale", "1/16", "--free-list", "--overwrite")
     assert whole.device.memory > 3550 * MIB
     assert small.device.memory < 300 * MIB
     assert whole.fragmentation == small.fragmentation
@@ -267,7 +267,7 @@ def test_free_cma_is_given_to_the_guest_and_to_its_picture(tmp_path: Path) -> No
 
 def test_a_large_guest_has_more_time() -> None:
     assert written(MAIL).deadlines.target == written(CONSOLE).deadlines.target
-    assert written(MAIL, "--scale", 1, "--force").deadlines.target == 300
+    assert written(MAIL, "--scale", 1, "--overwrite").deadlines.target == 300
 
 
 def test_a_picture_needs_a_mem_info(tmp_path: Path) -> None:
@@ -296,7 +296,18 @@ def test_it_is_written_again_but_never_over_an_edit() -> None:
     (file,) = Path("reproduce-kvcalloc-quoted").glob("*.yaml")
     file.write_text(file.read_text().replace("count: ", "count: 1"))
     assert "is there already, and edited" in refused_beside(MAIL)
-    assert reproduce(MAIL, "--force").exit_code == 0
+    assert reproduce(MAIL, "--overwrite").exit_code == 0
+
+
+def test_running_what_is_alike_is_not_writing_over_an_edit() -> None:
+    """Two decisions, two names: that of the run is as with `oomlab run`, which has no part in the file."""
+    assert "--force are for the run, which --write-only leaves out" in refused(MAIL, "--force")
+    reproduce(MAIL)
+    (file,) = Path("reproduce-kvcalloc-quoted").glob("*.yaml")
+    file.write_text(file.read_text().replace("count: ", "count: 1"))
+    done = CliRunner().invoke(app, ["reproduce", str(MAIL), "--force"])
+    assert done.exit_code == 2
+    assert "--overwrite over it" in done.stderr
 
 
 def test_the_file_says_at_its_top_what_it_rests_on() -> None:
@@ -357,6 +368,6 @@ def test_no_damage_to_a_text_makes_a_traceback(data: st.DataObject, tmp_path: Pa
             st.binary(max_size=12)
             | st.sampled_from([b"order=", b"9" * 30, b"managed:0kB", b"free:", b"-1", b"\n"])
         )
-    result = reproduce(write(tmp_path, bytes(text)), "--force")
+    result = reproduce(write(tmp_path, bytes(text)), "--overwrite")
     assert result.exit_code in (0, ExitCode.BAD_INPUT), result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)

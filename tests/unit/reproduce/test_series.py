@@ -37,8 +37,8 @@ def test_a_series_is_applied_whole_and_in_order(tmp_path: Path) -> None:
     path = write(tmp_path, series(3, 1, 2, total=3))
     assert patch_names(written(path)) == ["01-x1", "02-x2", "03-x3"]
     assert facts(path)["patches"]["value"] == "1-3, in this order"
-    assert patch_names(written(path, "--patch", "1-2", "--force")) == ["01-x1", "02-x2"]
-    assert patch_names(written(path, "--patch", 3, "--patch", 1, "--force")) == ["01-x1", "03-x3"]
+    assert patch_names(written(path, "--patch", "1-2", "--overwrite")) == ["01-x1", "02-x2"]
+    assert patch_names(written(path, "--patch", 3, "--patch", 1, "--overwrite")) == ["01-x1", "03-x3"]
     assert facts(path, "--patch", "1-2")["patches"]["why"] == "asked for with --patch"
 
 
@@ -48,8 +48,8 @@ def test_a_series_may_be_several_files_or_their_directory(tmp_path: Path) -> Non
     cover = "From: a@example.org\nSubject: [PATCH 0/2] both\n\nWords.\n"
     files = [write(place, text, name) for name, text in (("a", series(2)), ("b", cover), ("c", series(1)))]
     for paths in ([place], files):
-        assert patch_names(written(*paths, "--force")) == ["01-x1", "02-x2"]
-    assert "c, line " in reproduce(place, "--json", "--force").stdout
+        assert patch_names(written(*paths, "--overwrite")) == ["01-x1", "02-x2"]
+    assert "c, line " in reproduce(place, "--json", "--overwrite").stdout
     assert "# Made by `oomlab reproduce` from a and 2 more." in next(Path().glob("*/*a.yaml")).read_text()
 
 
@@ -66,10 +66,10 @@ def test_of_two_versions_the_newer_is_tried_and_the_other_named(tmp_path: Path) 
     path = write(tmp_path, series(1, 2, version=" v2", to="new") + series(1, 2, to="old"))
     scenario = written(path)
     assert patch_names(scenario) == ["01-x1", "02-x2"]
-    found = reproduce(path, "--json", "--force").stdout
+    found = reproduce(path, "--json", "--overwrite").stdout
     assert "left out: [PATCH n/2]" in found
     assert "[PATCH v2 n/2] is newer; --patch 3-4 takes the older one" in found
-    assert patch_names(written(path, "--patch", "3-4", "--force")) == ["03-x1", "04-x2"]
+    assert patch_names(written(path, "--patch", "3-4", "--overwrite")) == ["03-x1", "04-x2"]
 
 
 def test_a_part_that_touches_nothing_which_is_built_is_left_out_and_named(
