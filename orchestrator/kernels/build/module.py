@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from orchestrator.errors import BuildBroken, DeadlinePassed, InputError, OomlabE
 from orchestrator.host.process import run
 from orchestrator.kernels.base import HEADERS_FILE, Kernel, ModuleTree, Progress
 from orchestrator.kernels.build import tree as trees
+from orchestrator.kernels.build.build_log import first_errors
 from orchestrator.kernels.build.patch import apply_patch
 from orchestrator.kernels.build.sandbox import GIVEN_DIR, SOURCE_DIR, Sandbox, SandboxCommand, run_sandboxed
 from orchestrator.kernels.build.toolchain import Compiler
@@ -35,8 +35,6 @@ _NEED_BYTES = 10_000_000
 _HEADERS_BYTES = 150_000_000
 _FORMAT = 1
 _LOG_BYTES = 1_000_000
-_EVIDENCE_LINES = 30
-_TELLING = re.compile(r"\b(error|undefined|not found|No such file|Error \d+)\b|: \*\*\* ")
 
 # $1 scope, $2 release, $3 ARCH, $4 compiler prefix, $5 compiler, $6 module.
 # Everything a Makefile prints goes to the log; standard output is for the module alone.
@@ -199,11 +197,3 @@ def _broken(recipe: ModuleRecipe, log: str, excess: str) -> OomlabError:
         return BuildBroken(message, hint=excess or "the patch may need another base", evidence=evidence)
     hint = excess or "the unpatched source should build: is the tool chain whole?"
     return OomlabError(message, hint=hint, evidence=evidence)
-
-
-def first_errors(log: Sequence[str]) -> list[str]:
-    """The first lines of a build log that say what went wrong, or its end when none does."""
-    telling = [number for number, line in enumerate(log) if _TELLING.search(line)]
-    if not telling:
-        return list(log[-_EVIDENCE_LINES:])
-    return list(log[telling[0] : telling[0] + _EVIDENCE_LINES])

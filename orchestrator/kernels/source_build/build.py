@@ -72,7 +72,7 @@ class KernelBuild:
 
     @contextmanager
     def _of_the_tree(self, scratch: Path) -> Iterator[tuple[Path, Path, Built, str]]:
-        with worktree.opened(self.cache, self.tree.lineage, self.progress) as kept:
+        with worktree.opened(self.cache, self.tree.lineage, self._what, self.progress) as kept:
             kept.lay_out(self.tree, self.progress)
             with kept.trusted_objects(self.tools.arch.name) as (objects, are_there):
                 places = Places(kept.source, objects, kept.store)
@@ -88,7 +88,7 @@ class KernelBuild:
     def _with_patches(self, scratch: Path) -> Iterator[tuple[Path, Path, Built, str]]:
         source, objects = scratch / "source", scratch / "objects"
         arch = self.tools.arch.name
-        with worktree.opened(self.cache, self.tree.lineage, self.progress) as kept:
+        with worktree.opened(self.cache, self.tree.lineage, self._what, self.progress) as kept:
             kept.lay_out(self.tree, self.progress)
             kept.link_source(source)
             kept.copy_objects(arch, objects)
@@ -109,18 +109,22 @@ class KernelBuild:
         return config
 
     def _subject(self, kept: WorkTree, *, from_nothing: bool) -> Subject:
-        names = ", ".join(named(patch.name) for patch in self.patches)
         blame = ""
         if self.patches:
             blame = f"{'a' if self.patches[1:] else 'the'} patch may need another base"
         elif not self.tree.is_signed:
             blame = "this is the tree as it lies there"
         return Subject(
-            what=f"{self.label} {self.tools.arch.name}" + (f" with {names}" if names else ""),
+            what=self._what,
             blame=blame,
             log=kept.log(f"{self.tools.arch.name}-{self._mark}"),
             expected=kept.known_count(self._count_label) if from_nothing else 0,
         )
+
+    @property
+    def _what(self) -> str:
+        names = ", ".join(named(patch.name) for patch in self.patches)
+        return f"{self.label} {self.tools.arch.name}" + (f" with {names}" if names else "")
 
     @property
     def _mark(self) -> str:

@@ -29,6 +29,7 @@ from orchestrator.kernels.base import Progress
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.source_build.listing import Layout, identity, read_listing, write_listing
 from orchestrator.kernels.source_build.tree import KernelTree, require_kernel
+from orchestrator.text.plain import one_line
 from orchestrator.units import GIB, MIB
 
 KIND = "tree"
@@ -157,25 +158,41 @@ class WorkTree:
 
 
 @contextmanager
-def opened(cache: Cache, lineage: str, progress: Progress | None = None) -> Iterator[WorkTree]:
-    """The work tree of a lineage, ours alone; DeadlinePassed when another run keeps it."""
-    with _locked(cache, f"tree-{hashlib.sha256(lineage.encode()).hexdigest()}", lineage, progress):
-        tree = WorkTree(cache, cache.workshop(KIND, lineage, lineage), lineage)
+def opened(
+    cache: Cache, lineage: str, what: str = "a build", progress: Progress | None = None
+) -> Iterator[WorkTree]:
+    """The work tree of a lineage, ours alone; DeadlinePassed when another run keeps it.
+
+    `what` is built, for those who wait for it. All builds of a lineage wait for each other, those for other
+    architectures, too: there is one source for all of them, and the next one may want another state of it.
+    Side by side they would end no sooner, for each build takes all CPUs.
+    """
+    name = f"tree-{hashlib.sha256(lineage.encode()).hexdigest()}"
+    tree = WorkTree(cache, cache.workshop(KIND, lineage, lineage), lineage)
+    at_work = tree.path / "at-work"
+    with _locked(cache, name, lineage, at_work, progress):
+        write_atomic(at_work, what.encode())
         try:
             yield tree
         finally:
+            at_work.unlink(missing_ok=True)
             tree.tidy()
 
 
 @contextmanager
-def _locked(cache: Cache, name: str, lineage: str, progress: Progress | None) -> Iterator[None]:
+def _locked(
+    cache: Cache, name: str, lineage: str, at_work: Path, progress: Progress | None
+) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(cache.lock(name, Deadline.after(_SOON_S, lineage)))
         except DeadlinePassed:
+            # Who came first may have just ended, or not have said yet what it builds.
+            builds = f": {said}" if (said := one_line(_text(at_work))) else ""
             if progress is not None:
-                progress(f"waiting for another build of {lineage}")
-            stack.enter_context(cache.lock(name, Deadline.after(_LOCK_S, f"another build of {lineage}")))
+                progress(f"waiting for another build of {lineage}{builds}")
+            waited = Deadline.after(_LOCK_S, f"another build of {lineage}{builds}")
+            stack.enter_context(cache.lock(name, waited))
         yield
 
 

@@ -11,7 +11,6 @@ import pytest
 from orchestrator.bases import BASES
 from orchestrator.errors import HostError, InputError
 from orchestrator.kernels import images
-from orchestrator.kernels.build.module import first_errors
 from orchestrator.kernels.images import image_needs, prepare_images
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.kernels.variants import VariantRecipe, check_variants
@@ -88,12 +87,6 @@ def test_shipped_patches_say_their_licence_and_stay_in_scope(name: str) -> None:
     assert file.read_text().startswith("SPDX-License-Identifier: GPL-2.0\n")
     base = "debian-6.12" if "6.12" in name else "debian-6.1"
     check_variants("arm64", [VariantRecipe("a", BASES[base], SCOPE, (file,))])
-
-
-def test_the_first_errors_of_a_log_come_first() -> None:
-    log = ["CC a.o", "a.c:1: error: no", "a.c:2: error: nor this", "make: *** Error 1"]
-    assert first_errors(log) == log[1:]
-    assert first_errors(["a", "b"]) == ["a", "b"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator.deadline import Deadline
 from orchestrator.errors import BuildBroken, OomlabError
 from orchestrator.kernels.base import Progress
+from orchestrator.kernels.build.build_log import first_errors
 from orchestrator.kernels.build.kernel.recipe import (
     FRAGMENTS_FILE,
     SOURCE,
@@ -21,7 +22,6 @@ from orchestrator.kernels.build.kernel.recipe import (
     compile_command,
     configure_command,
 )
-from orchestrator.kernels.build.module import first_errors
 from orchestrator.kernels.build.sandbox import Ran, run_sandboxed
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB
@@ -32,8 +32,6 @@ _TOLD_EVERY_S = 15.0
 _LOOKED_EVERY_S = 5.0
 _FREE_BYTES = 512 * MIB
 _OBJECT = re.compile(rb"^  (?:CC|AS|HOSTCC)(?: \[M\])? ", re.MULTILINE)
-_STEP = re.compile(r"  [A-Z][A-Z0-9_]*(?: \[M\])? +\S|make.*: (?:\*\*\* Waiting|Entering|Leaving)")
-"""What make prints of steps that went well; with several jobs they come between the lines of an error."""
 _UP_IN_TREE = re.compile(r"(?<![\w/])\.\./(?=[a-z])")
 _RESULT = re.compile(r"([A-Za-z0-9._+~-]{1,64})\n(?:([0-9a-f]{40})\n)?((?:\d+m[\d.]+s\s){4})")
 _MODULE_OPTION = re.compile(r"^CONFIG_\w+=m$", re.MULTILINE)
@@ -128,8 +126,7 @@ def count_objects(log: bytes) -> int:
 def failure(how: str, ran: Ran, subject: Subject) -> OomlabError:
     """The error for a build that failed: the compiler's first words, by the tree's own paths."""
     log = _UP_IN_TREE.sub("", ran.stderr.decode(errors="replace").replace(f"{SOURCE}/", ""))
-    telling = [line for line in log.splitlines() if not _STEP.match(line)]
-    evidence = [*first_errors(telling), f"the whole log: {subject.log}"]
+    evidence = [*first_errors(log.splitlines()), f"the whole log: {subject.log}"]
     subject.log.write_bytes(ran.stderr)
     message = f"{subject.what} {how}"
     if ran.excess:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,18 @@ def test_a_damaged_count_is_none(tmp_path: Path, text: str) -> None:
     with opened(Cache(tmp_path), "some-tree") as tree:
         (tree.path / "counts.json").write_text(text)
         assert tree.known_count("a") == 0
+
+
+def test_who_waits_for_a_tree_is_told_what_is_built_there(tmp_path: Path) -> None:
+    told: list[str] = []
+    with ExitStack() as others:
+        others.enter_context(opened(Cache(tmp_path), "some-tree", "linux small x86_64"))
+
+        def tell(text: str) -> None:
+            told.append(text)
+            others.close()
+
+        with opened(Cache(tmp_path), "some-tree", "linux small arm64", tell) as tree:
+            assert told == ["waiting for another build of some-tree: linux small x86_64"]
+            assert (tree.path / "at-work").read_text() == "linux small arm64"
+    assert not (tree.path / "at-work").exists()
