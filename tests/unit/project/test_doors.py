@@ -25,6 +25,7 @@ _MAY = {
     "run/clean.py": "lists runs/, and asks /proc whether a writer lives",
     "doctor/": "what the host is",
     "files/folder.py": "the door itself",
+    "files/follow.py": "logs that a launcher of devices writes now",
     "guests/": "descriptors, QEMU's /proc, answers of the probe in the cache",
     "host/facts.py": "what the host is",
     "host/scratch.py": "directories that are being filled, in the cache",
