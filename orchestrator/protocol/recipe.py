@@ -2,12 +2,14 @@
 """The recipe that a guest boots with: a scenario's block and trial as kernel command line words.
 
 The words are `oomlab.KEY=VALUE`, values percent-encoded, as `images/guest/PROTOCOL.md` lists
-them. Nothing else is said to a guest, so a printed command line repeats a trial by hand.
+them. Nothing else is said to a guest, so a printed command line repeats a trial by hand. On a device that has
+its command line from others the same words stand in a file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 from urllib.parse import quote
 
 from orchestrator.protocol.records import PROTOCOL_VERSION
@@ -46,12 +48,34 @@ def block_recipe(
     `slowdown` (>= 1) is how much slower this machine's guests are than the reference; it
     stretches the guest's own deadlines.
     """
+    values = _boot(scenario, mode=mode, variants=variants, seed=seed, slowdown=slowdown, stage=stage)
+    return _words({**values, "control": control_tty})
+
+
+def device_recipe(
+    scenario: Scenario, *, mode: Literal[Mode.TRIAL, Mode.PROOF], variants: Sequence[str], seed: int,
+    slowdown: float, stage: Stage = "trigger", binder: Literal["c", "rust"] | None = None,
+) -> str:  # fmt: skip
+    """The words for an agent that is an ordinary process on a device: as `block_recipe`, for a file there.
+
+    `binder` is the driver that has to be there where the scenario needs one: an agent that finds another
+    ends in an error. None takes any.
+    """
+    values = _boot(scenario, mode=mode, variants=variants, seed=seed, slowdown=slowdown, stage=stage)
+    if binder is not None and (scenario.trigger.uses_binder or scenario.benchmarks):
+        values["binder"] = binder
+    return _words(values)
+
+
+def _boot(
+    scenario: Scenario, *, mode: Mode, variants: Sequence[str], seed: int, slowdown: float, stage: Stage
+) -> dict[str, object]:
+    """What a boot is told, however that reaches its agent."""
     device, deadlines = scenario.device, scenario.deadlines
     values: dict[str, object] = {
         "protocol": PROTOCOL_VERSION,
         # A proof is a trial whose target asks for the proof and which has no trigger.
         "mode": Mode.TRIAL if mode is Mode.PROOF else mode,
-        "control": control_tty,
         "seed": seed,
         **({"variants": ",".join(variants)} if mode is Mode.BLOCK else {"variant": variants[0]}),
         "target_ms": round(deadlines.target * slowdown * _MS_PER_S),
@@ -77,7 +101,7 @@ def block_recipe(
         values["benchmark_ms"] = round(deadlines.benchmarks * slowdown * _MS_PER_S)
         if (kind := stage.removeprefix("audit-")) != "trigger":
             values["stage"] = kind
-    return _words(values)
+    return values
 
 
 def _pressure(fragmentation: Fragmentation, *, proof: bool) -> dict[str, object]:

@@ -33,7 +33,7 @@ class _Record(BaseModel):
 
 
 class Hello(_Record):
-    """The agent runs as PID 1 and talks."""
+    """The agent runs and talks."""
 
     event: Literal["hello"]
     protocol: int
@@ -43,6 +43,29 @@ class Hello(_Record):
     cpus: int
     mem_total_kb: int
     shuffled: bool | None = None
+
+
+class DeviceRecord(_Record):
+    """What kind of device the agent is on, where that is none of its own, and what it may not do there."""
+
+    event: Literal["device"]
+    uid: int
+    boot_id: str
+    binder_impl: str
+    """The driver that runs: "c", "rust" or what else its parameter says; "" for none, "unknown" for one that
+    does not say."""
+    binder_device: str = ""
+    """Its path before the trial; "" where there was none."""
+    oom_score_adj: int
+    """Of the agent itself, once it has tried to make that -1000."""
+    lmkd: int = 0
+    """The pid of Android's low memory killer; 0 where none is seen."""
+    swaps: str = ""
+    """/proc/swaps before the trial."""
+    lacks: list[str] = []
+    """Words of `images/guest/PROTOCOL.md`, such as `pagetypeinfo`, for what this process may not do."""
+    benchmarks: list[str] = []
+    """Paths of AOSP's own binder benchmarks and tests on the device."""
 
 
 class Phase(_Record):
@@ -129,7 +152,7 @@ class ModuleLoaded(_Record):
     ok: bool
     errno: int
     driver: Literal["module", "built-in", "none"] | None = None
-    device: Literal["devtmpfs", "mknod", "binderfs"] | None = None
+    device: Literal["devtmpfs", "mknod", "binderfs", "found"] | None = None
 
 
 class BystandersStarted(_Record):
@@ -319,8 +342,8 @@ class End(_Record):
 
 
 ControlRecord = Annotated[
-    Hello | Phase | Sample | State | TargetRecord | Proof | Parked | Fingerprint | Woken | ModuleLoaded
-    | BystandersStarted | TriggerStart
+    Hello | DeviceRecord | Phase | Sample | State | TargetRecord | Proof | Parked | Fingerprint | Woken
+    | ModuleLoaded | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
     | BenchmarkRecord
     | Histogram | AuditEnd | VmallocInfo

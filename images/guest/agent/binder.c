@@ -11,6 +11,17 @@
 #define DEFAULT_MAP_BYTES (1u << 20)
 
 static atomic_ulong *maps;
+static const char *device = BINDER_DEVICE;
+
+void binder_use_device(const char *path)
+{
+	device = path;
+}
+
+const char *binder_device(void)
+{
+	return device;
+}
 
 size_t binder_default_map_bytes(void)
 {
@@ -20,7 +31,7 @@ size_t binder_default_map_bytes(void)
 int binder_open(struct binder_end *end)
 {
 	end->map = MAP_FAILED;
-	end->fd = open(BINDER_DEVICE, O_RDWR | O_CLOEXEC);
+	end->fd = open(device, O_RDWR | O_CLOEXEC);
 	return end->fd < 0 ? errno : 0;
 }
 

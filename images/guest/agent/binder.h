@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where it is on a guest of the agent's own. */
 #define BINDER_DEVICE "/dev/binder"
 /* What libbinder reads into at a time (IPCThreadState.cpp); less than 80 never gets a transaction. */
 #define BINDER_READ_BYTES 256
@@ -37,6 +38,10 @@ void binder_count_maps(atomic_ulong *counter);
 
 /* libbinder's: 1 MiB less two pages. */
 size_t binder_default_map_bytes(void);
+
+/* The device that is spoken to from now on, here and in children to come; and which that is. */
+void binder_use_device(const char *path);
+const char *binder_device(void);
 
 /* Opens and maps the device, read only, private, as libbinder does; 0 or the errno. */
 int binder_open(struct binder_end *end);

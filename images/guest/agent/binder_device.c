@@ -19,6 +19,8 @@
 /* Where Android mounts it. */
 #define FILE_SYSTEM "/dev/binderfs"
 #define NAME "binder"
+/* What the agent mounts on a device of others. */
+#define OWN "/dev/oomlab-binderfs"
 
 static bool is_device(const char *path)
 {
@@ -45,12 +47,15 @@ static bool make_node(void)
 	return false;
 }
 
-static bool add_device(void)
+static bool add_device(const char *directory)
 {
 	struct binderfs_device device = { .name = NAME };
-	int fd = open(FILE_SYSTEM "/binder-control", O_RDONLY | O_CLOEXEC);
+	char control[64];
+	int fd;
 	int error = 0;
 
+	snprintf(control, sizeof(control), "%s/binder-control", directory);
+	fd = open(control, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	if (ioctl(fd, BINDER_CTL_ADD, &device) < 0)
@@ -61,16 +66,19 @@ static bool add_device(void)
 }
 
 /* With binderfs the driver makes no device but in a mount of it (drivers/android/binder.c, binder_init). */
-static bool make_in_binderfs(void)
+static bool mount_at(const char *directory, const char *device)
 {
-	mkdir(FILE_SYSTEM, 0755);
+	mkdir(directory, 0755);
 	/* EBUSY: it is mounted, as the only instance that this superblock's options allow. */
-	if (mount("binder", FILE_SYSTEM, "binder", 0, NULL) < 0 && errno != EBUSY)
+	if (mount("binder", directory, "binder", 0, NULL) < 0 && errno != EBUSY)
 		return false;
 	/* Those of CONFIG_ANDROID_BINDER_DEVICES are in each mount from its start. */
-	if (!is_device(FILE_SYSTEM "/" NAME) && !add_device())
-		return false;
-	return symlink(FILE_SYSTEM "/" NAME, BINDER_DEVICE) == 0;
+	return is_device(device) || add_device(directory);
+}
+
+static bool make_in_binderfs(void)
+{
+	return mount_at(FILE_SYSTEM, FILE_SYSTEM "/" NAME) && symlink(FILE_SYSTEM "/" NAME, BINDER_DEVICE) == 0;
 }
 
 const char *binder_device_make(void)
@@ -80,4 +88,71 @@ const char *binder_device_make(void)
 	if (make_node())
 		return "mknod";
 	return make_in_binderfs() ? "binderfs" : NULL;
+}
+
+const char *binder_device_there(void)
+{
+	if (is_device(BINDER_DEVICE))
+		return BINDER_DEVICE;
+	return is_device(FILE_SYSTEM "/" NAME) ? FILE_SYSTEM "/" NAME : "";
+}
+
+const char *binder_device_take(bool needs_handle_0)
+{
+	const char *there = binder_device_there();
+
+	if (*there)
+		binder_use_device(there);
+	if (*there && !needs_handle_0)
+		return "found";
+	if (mount_at(OWN, OWN "/" NAME)) {
+		binder_use_device(OWN "/" NAME);
+		return "binderfs";
+	}
+	binder_device_give_back();
+	return *there ? "found" : NULL;
+}
+
+void binder_device_give_back(void)
+{
+	int saved = errno;
+
+	umount2(OWN, MNT_DETACH);
+	rmdir(OWN);
+	errno = saved;
+}
+
+static bool has_driver(void)
+{
+	char text[4096];
+
+	if (*binder_device_there())
+		return true;
+	return file_read("/proc/filesystems", text, sizeof(text)) > 0 && strstr(text, "\tbinder\n");
+}
+
+const char *binder_device_driver(void)
+{
+	/* Its parameters, by the name of Android's file and by that of mainline's. */
+	static const char *const places[] = { "/sys/module/binder/parameters", "/sys/module/binder_linux/parameters" };
+	static char impl[16];
+	bool is_c = false;
+
+	if (!has_driver())
+		return "";
+	for (size_t i = 0; i < 2; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "%s/impl", places[i]);
+		if (file_read(path, impl, sizeof(impl)) > 0) {
+			impl[strcspn(impl, "\n")] = '\0';
+			return impl;
+		}
+		/* The C driver has had this one for as long as it has been in mainline; the Rust one has not. */
+		snprintf(path, sizeof(path), "%s/debug_mask", places[i]);
+		is_c |= file_exists(path);
+	}
+	if (is_c)
+		return "c";
+	return file_exists("/sys/module/rust_binder") ? "rust" : "unknown";
 }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/child.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,7 +36,7 @@ struct child *child_start(enum child_role role, int index, int adj, int (*body)(
 			  void *argument)
 {
 	struct child *child = &children[count];
-	pid_t pid;
+	pid_t pid, parent = getpid();
 
 	if (count == CHILD_LIMIT) {
 		errno = EAGAIN;
@@ -42,6 +46,10 @@ struct child *child_start(enum child_role role, int index, int adj, int (*body)(
 	if (pid < 0)
 		return NULL;
 	if (pid == 0) {
+		/* On a device of others nobody else would end what the agent leaves when it is killed. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
 		prctl(PR_SET_NAME, names[role]);
 		child_set_adj(adj);
 		_exit(body(argument));
@@ -106,6 +114,53 @@ int child_dismiss_all(enum child_role role, uint64_t patience_us)
 	while (count_alive(role) && clock_us() < end_us)
 		clock_sleep_us(POLL_US);
 	return count_alive(role);
+}
+
+/* "PID (NAME) STATE PPID ...", the name of which may have anything in it. */
+static pid_t parent_of(const char *pid)
+{
+	char path[64], text[256];
+	const char *end;
+	int parent;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	if (file_read(path, text, sizeof(text)) <= 0 || !(end = strrchr(text, ')')))
+		return 0;
+	return sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static void kill_offspring(void)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *entry;
+
+	while (processes && (entry = readdir(processes)))
+		if (isdigit((unsigned char)entry->d_name[0]) && parent_of(entry->d_name) == getpid())
+			kill(atoi(entry->d_name), SIGKILL);
+	if (processes)
+		closedir(processes);
+}
+
+void child_adopt_all(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+bool child_end_all(uint64_t patience_us)
+{
+	uint64_t end_us = clock_us() + patience_us;
+
+	for (int i = 0; i < count; i++)
+		child_dismiss(&children[i]);
+	do {
+		kill_offspring();
+		clock_sleep_us(POLL_US);
+		child_reap();
+		errno = 0;
+		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+			return true;
+	} while (clock_us() < end_us);
+	return false;
 }
 
 void child_report_victims(void)

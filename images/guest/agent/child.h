@@ -46,6 +46,15 @@ void child_dismiss(struct child *child);
 /* SIGKILL for all of a role, and waits for their ends; how many still live after `patience_us`. */
 int child_dismiss_all(enum child_role role, uint64_t patience_us);
 
+/* What its children leave behind becomes children of the supervisor, as it does of PID 1. */
+void child_adopt_all(void);
+
+/*
+ * SIGKILL for all, and for whatever they started; waits for their ends. False when some are still there after
+ * `patience_us`. Nothing is started after that.
+ */
+bool child_end_all(uint64_t patience_us);
+
 /* Makes all of a role unkillable for the OOM killer. */
 void child_protect(enum child_role role);
 

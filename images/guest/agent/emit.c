@@ -38,10 +38,8 @@ static void raw_mode(int fd)
 	tcsetattr(fd, TCSANOW, &mode);
 }
 
-int emit_open(const char *name)
+int emit_prepare(void)
 {
-	char path[64];
-
 	line.kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	line.buffer = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -49,12 +47,31 @@ int emit_open(const char *name)
 		return -1;
 	/* Children never speak: spare each of them a copy of the locked buffer. */
 	madvise(line.buffer, BUFFER_BYTES, MADV_DONTFORK);
+	return 0;
+}
+
+int emit_open(const char *name)
+{
+	char path[64];
+
+	if (emit_prepare() < 0)
+		return -1;
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	line.fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (line.fd < 0)
 		return -1;
 	raw_mode(line.fd);
 	return 0;
+}
+
+void emit_to(int fd)
+{
+	line.fd = fd;
+}
+
+bool emit_has_marks(void)
+{
+	return line.kmsg >= 0;
 }
 
 void emit_read_line(char *text, size_t size)
@@ -181,6 +198,28 @@ void emit_rows(const char *key, const int64_t *numbers, size_t rows, size_t coun
 	put("]", 1, TAIL_BYTES);
 }
 
+void emit_texts(const char *key, const char *const *texts, size_t count)
+{
+	put_key(key);
+	put("[", 1, TAIL_BYTES);
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			put(",", 1, TAIL_BYTES);
+		put_string(texts[i]);
+	}
+	put("]", 1, TAIL_BYTES);
+}
+
+/* Of a full disk: once, for the console alone is left to say it. */
+static void tell_lost(int error)
+{
+	static bool told;
+
+	if (!told)
+		emit_mark("error control: a record was lost: %s", strerror(error));
+	told = true;
+}
+
 void emit_end(void)
 {
 	size_t done = 0;
@@ -191,8 +230,10 @@ void emit_end(void)
 	while (line.fd >= 0 && done < line.used) {
 		ssize_t wrote = write(line.fd, line.buffer + done, line.used - done);
 
-		if (wrote < 0 && errno != EINTR)
+		if (wrote < 0 && errno != EINTR) {
+			tell_lost(errno);
 			break;
+		}
 		if (wrote > 0)
 			done += (size_t)wrote;
 	}

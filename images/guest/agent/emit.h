@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Control records: one JSON object a line, one write a line, on the control serial line.
+ * Control records: one JSON object a line, one write a line, on the control serial line, or in a file.
  *
- * Only the supervisor (PID 1) speaks. The buffer is allocated and locked at start, so
+ * Only the supervisor (in a guest of its own PID 1) speaks. The buffer is allocated and locked at start, so
  * that a guest without memory can still tell what happened to it.
  */
 #ifndef OOMLAB_AGENT_EMIT_H
@@ -12,8 +12,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Opens /dev/NAME, raw, no echo; holds it open. -1 with errno. */
+/* Buffer and kernel log, without a line to write records to yet. -1 with errno. */
+int emit_prepare(void);
+
+/* The above, and opens /dev/NAME, raw, no echo; holds it open. -1 with errno. */
 int emit_open(const char *name);
+
+/* Records go to this file from now on. */
+void emit_to(int fd);
+
+/* The kernel log can be written to. */
+bool emit_has_marks(void);
 
 void emit_begin(const char *event);
 void emit_text(const char *key, const char *text);
@@ -22,6 +31,7 @@ void emit_bytes(const char *key, const char *bytes, size_t count);
 void emit_number(const char *key, int64_t number);
 void emit_flag(const char *key, bool flag);
 void emit_numbers(const char *key, const int64_t *numbers, size_t count);
+void emit_texts(const char *key, const char *const *texts, size_t count);
 /* Rows of so many numbers, the first of each row `stride` numbers after that of the last. */
 void emit_rows(const char *key, const int64_t *numbers, size_t rows, size_t count, size_t stride);
 void emit_end(void);

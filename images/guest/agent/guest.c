@@ -18,8 +18,7 @@
 #include "agent/emit.h"
 #include "agent/file.h"
 #include "agent/memory.h"
-
-#define DESCRIPTORS 1048576
+#include "agent/settings.h"
 
 static const struct {
 	const char *source, *directory, *type;
@@ -46,11 +45,25 @@ static void console(void)
 
 static void limits(void)
 {
-	struct rlimit most = { DESCRIPTORS, DESCRIPTORS };
+	struct rlimit most = { GUEST_DESCRIPTORS, GUEST_DESCRIPTORS };
 
-	file_write_number("/proc/sys/fs/nr_open", DESCRIPTORS);
-	file_write_number("/proc/sys/fs/file-max", 4 * DESCRIPTORS);
+	settings_write_number("/proc/sys/fs/nr_open", GUEST_DESCRIPTORS);
+	settings_write_number("/proc/sys/fs/file-max", 4 * GUEST_DESCRIPTORS);
+	if (setrlimit(RLIMIT_NOFILE, &most) == 0 || getrlimit(RLIMIT_NOFILE, &most) < 0)
+		return;
+	most.rlim_cur = most.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &most);
+}
+
+void guest_secure(void)
+{
+	limits();
+	signal(SIGPIPE, SIG_IGN);
+	child_set_adj(-1000);
+	/* Else the kernel drops marks: it rate-limits what user space writes to its log. */
+	settings_write("/proc/sys/kernel/printk_devkmsg", "on");
+	memory_init();
+	mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
 void guest_prepare(void)
@@ -60,13 +73,7 @@ void guest_prepare(void)
 		mount(mounts[i].source, mounts[i].directory, mounts[i].type, 0, NULL);
 	}
 	console();
-	limits();
-	signal(SIGPIPE, SIG_IGN);
-	child_set_adj(-1000);
-	/* Else the kernel drops marks: it rate-limits what user space writes to its log. */
-	file_write("/proc/sys/kernel/printk_devkmsg", "on");
-	memory_init();
-	mlockall(MCL_CURRENT | MCL_FUTURE);
+	guest_secure();
 }
 
 /* "vm.min_free_kbytes" to "/proc/sys/vm/min_free_kbytes". */
@@ -79,7 +86,7 @@ static int set(const struct sysctl_setting *setting)
 	for (char *at = path + prefix; *at; at++)
 		if (*at == '.')
 			*at = '/';
-	return file_write(path, setting->value);
+	return settings_write(path, setting->value);
 }
 
 bool guest_sysctls(const struct recipe *recipe)
@@ -126,13 +133,18 @@ void guest_hello(const struct recipe *recipe)
 	emit_end();
 }
 
-void guest_power_off(void)
+void guest_tell_end(void)
 {
-	emit_phase("end");
 	emit_begin("end");
 	emit_number("oom_kill_total", memory_vmstat("oom_kill"));
 	emit_end();
 	emit_drain();
+}
+
+void guest_power_off(void)
+{
+	emit_phase("end");
+	guest_tell_end();
 	reboot(RB_POWER_OFF);
 	/* No way to switch off: PID 1's end is a panic, which ends the guest too. */
 	_exit(1);

@@ -119,8 +119,9 @@ static bool read_pagetypeinfo(struct numa_memory *memory)
 	char *rest = text;
 	bool free_lists = true;
 
+	/* Root's alone (mm/vmstat.c). Who is not root has free memory, and no units of any order. */
 	if (file_read("/proc/pagetypeinfo", text, sizeof(text)) <= 0)
-		return false;
+		return errno == EACCES && getuid();
 	memory->all.orders = orders;
 	for (int node = 0; node < LIMIT_NODES; node++)
 		memory->node[node].orders = orders;

@@ -18,6 +18,8 @@
 #define COMMON "/modules/common"
 
 static bool has_driver = true;
+/* How the device of a device of others was had (binder_device_take). */
+static const char *taken;
 
 static const struct {
 	const char *file;
@@ -72,11 +74,22 @@ static bool load_common_file(const struct recipe *recipe, const char *file)
 	return error == 0;
 }
 
+/* Nothing is loaded on a device of others: what is not there fails by its name. */
+static bool has_null_block_device(const struct recipe *recipe)
+{
+	if (!wants_cache(recipe) || file_exists("/dev/nullb0"))
+		return true;
+	emit_error("module", ENOENT, "the page cache comes from /dev/nullb0, and this device has none");
+	return false;
+}
+
 bool module_load_common(const struct recipe *recipe)
 {
 	char list[2048];
 	char *rest = list;
 
+	if (recipe->on_device)
+		return has_null_block_device(recipe);
 	if (!recipe->zram_kb && !wants_cache(recipe))
 		return true;
 	if (file_read(COMMON "/order", list, sizeof(list)) < 0) {
@@ -96,6 +109,18 @@ static bool has_module(const char *variant, char *path, size_t size)
 	return file_exists(path);
 }
 
+static void tell_module(const char *variant, int error, const char *driver, const char *device)
+{
+	emit_begin("module");
+	emit_text("variant", variant);
+	emit_flag("ok", error == 0);
+	emit_number("errno", error);
+	emit_text("driver", driver);
+	if (device)
+		emit_text("device", device);
+	emit_end();
+}
+
 bool module_load_variant(const char *variant)
 {
 	char path[256];
@@ -104,26 +129,44 @@ bool module_load_variant(const char *variant)
 	const char *device = error ? NULL : binder_device_make();
 
 	has_driver = is_module || device;
-	emit_begin("module");
-	emit_text("variant", variant);
-	emit_flag("ok", error == 0);
-	emit_number("errno", error);
-	emit_text("driver", is_module ? "module" : device ? "built-in" : "none");
-	if (device)
-		emit_text("device", device);
-	emit_end();
+	tell_module(variant, error, is_module ? "module" : device ? "built-in" : "none", device);
 	if (error)
 		emit_error("module", error, path);
 	return error == 0;
 }
 
+bool module_take_binder(const struct recipe *recipe)
+{
+	const char *driver = binder_device_driver();
+	char message[160];
+
+	if (!recipe_needs_binder(recipe))
+		return true;
+	taken = binder_device_take(recipe_needs_handle_0(recipe));
+	has_driver = *driver != '\0';
+	if (!recipe->binder || !has_driver || !strcmp(driver, recipe->binder))
+		return true;
+	snprintf(message, sizeof(message), "the binder driver that runs here is `%s`, the trial is about `%s`",
+		 driver, recipe->binder);
+	emit_error("binder", ENODEV, message);
+	return false;
+}
+
+void module_tell_binder(const char *variant)
+{
+	/* The directory is there in either case, this file for a module alone (kernel/module/sysfs.c). */
+	const char *driver = file_exists("/sys/module/binder_linux/initstate") ? "module" : "built-in";
+
+	tell_module(variant, 0, *binder_device_driver() ? driver : "none", taken);
+}
+
 bool module_check_binder(void)
 {
-	int fd = open(BINDER_DEVICE, O_RDWR | O_CLOEXEC);
+	int fd = open(binder_device(), O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		emit_error("binder-open", errno,
-			   has_driver ? BINDER_DEVICE : "this kernel has no binder driver, built in or as a module");
+			   has_driver ? binder_device() : "this kernel has no binder driver, built in or as a module");
 	else
 		close(fd);
 	return fd >= 0;

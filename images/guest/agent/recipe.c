@@ -51,6 +51,12 @@ static bool parse_stage(struct recipe *recipe, char *value)
 	return value_choice(value, names, (int *)&recipe->stage);
 }
 
+static bool parse_binder(struct recipe *recipe, char *value)
+{
+	recipe->binder = value;
+	return !strcmp(value, "c") || !strcmp(value, "rust");
+}
+
 static bool parse_sysctl(struct recipe *recipe, char *value)
 {
 	for (char *item; (item = value_field(&value, ','));) {
@@ -235,7 +241,7 @@ static const struct {
 	{ "sysctl", parse_sysctl },	    { "zram_kb", parse_zram },
 	{ "picture", parse_picture },	    { "watermarks", parse_watermarks },
 	{ "units", parse_units },	    { "free_kb", parse_free },
-	{ "nodes", parse_nodes },
+	{ "nodes", parse_nodes },	    { "binder", parse_binder },
 	{ "hard", parse_hard },		    { "target_ms", parse_target_ms },
 	{ "stressors", parse_stressors },   { "variant", parse_variant },
 	{ "variants", parse_variants },	    { "bystanders", parse_bystanders },
@@ -303,6 +309,18 @@ void recipe_parse(char *cmdline, struct recipe *recipe)
 		snprintf(recipe->problem, sizeof(recipe->problem),
 			 "recipe: protocol %ld, this agent speaks %d", recipe->protocol,
 			 RECIPE_PROTOCOL);
+}
+
+bool recipe_needs_binder(const struct recipe *recipe)
+{
+	return (recipe->trigger && recipe->trigger->needs_binder) || recipe->benchmark_count;
+}
+
+bool recipe_needs_handle_0(const struct recipe *recipe)
+{
+	const struct trigger_kind *trigger = recipe->trigger;
+
+	return (trigger && trigger->needs_handle_0 && trigger->needs_handle_0()) || recipe->benchmark_count;
 }
 
 bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind)

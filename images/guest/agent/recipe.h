@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The recipe: what the host wrote on the kernel command line as oomlab.KEY=VALUE. */
+/* The recipe: what the host wrote, on the kernel command line or in a file, as oomlab.KEY=VALUE. */
 #ifndef OOMLAB_AGENT_RECIPE_H
 #define OOMLAB_AGENT_RECIPE_H
 
@@ -56,6 +56,8 @@ struct benchmark {
 };
 
 struct recipe {
+	/* An ordinary process on a device of others: nothing is loaded there, and no more set up than it must be. */
+	bool on_device;
 	long protocol;
 	enum mode mode;
 	const char *control;
@@ -73,6 +75,7 @@ struct recipe {
 	struct stressor stressors[LIMIT_STRESSORS];
 	size_t stressor_count;
 	const char *variant;
+	const char *binder; /* the driver that must be there, "c" or "rust"; NULL: any */
 	const char *variants[LIMIT_VARIANTS]; /* what the forks of a block may choose from */
 	size_t variant_count;
 	unsigned bystander_count;
@@ -101,6 +104,10 @@ struct recipe {
  * filled in all the same, so that the problem can be told.
  */
 void recipe_parse(char *cmdline, struct recipe *recipe);
+
+/* What of the driver it needs: its device, and a process of the agent's behind handle 0. */
+bool recipe_needs_binder(const struct recipe *recipe);
+bool recipe_needs_handle_0(const struct recipe *recipe);
 
 bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind);
 

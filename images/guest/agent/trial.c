@@ -14,6 +14,7 @@
 #include "agent/memory.h"
 #include "agent/module.h"
 #include "agent/park.h"
+#include "agent/rights.h"
 #include "agent/sample.h"
 #include "agent/shell.h"
 #include "bench/benchmarks.h"
@@ -68,13 +69,25 @@ static bool has_nodes(const struct recipe *recipe)
 	return false;
 }
 
+static bool set_up_swap(const struct recipe *recipe)
+{
+	if (!recipe->zram_kb)
+		return true;
+	if (!recipe->on_device)
+		return !failed("zram", swap_on_zram(recipe->zram_kb));
+	if (swap_on_zram_is_there(recipe->zram_kb))
+		return true;
+	return rights_allow(RIGHT_ZRAM, "a swap on zram of another size than this device has") &&
+	       !failed("zram", swap_on_zram_instead(recipe->zram_kb));
+}
+
 /* Everything that forks or loads comes here, while memory is plenty. */
 static bool prepare(const struct recipe *recipe)
 {
 	emit_phase("prepare");
-	if (!has_nodes(recipe) || !guest_sysctls(recipe) || !module_load_common(recipe))
+	if (recipe->on_device && !(rights_suffice(recipe) && module_take_binder(recipe)))
 		return false;
-	if (recipe->zram_kb && failed("zram", swap_on_zram(recipe->zram_kb)))
+	if (!has_nodes(recipe) || !guest_sysctls(recipe) || !module_load_common(recipe) || !set_up_swap(recipe))
 		return false;
 	if (recipe->mode == MODE_SHELL && failed("shell", shell_prepare()))
 		return false;
@@ -189,12 +202,12 @@ static void prove(const struct recipe *recipe, struct outcome *outcome)
 
 static bool load(const struct recipe *recipe)
 {
-	bool needs_binder = (recipe->trigger && recipe->trigger->needs_binder) || recipe->benchmark_count;
-
 	emit_phase("module");
-	if (recipe->variant && !module_load_variant(recipe->variant))
+	if (recipe->variant && recipe->on_device)
+		module_tell_binder(recipe->variant);
+	else if (recipe->variant && !module_load_variant(recipe->variant))
 		return false;
-	return !needs_binder || module_check_binder();
+	return !recipe_needs_binder(recipe) || module_check_binder();
 }
 
 static void after(void)

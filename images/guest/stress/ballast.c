@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "agent/file.h"
 #include "agent/memory.h"
+#include "agent/settings.h"
 
 int64_t ballast_reserve(int64_t kb)
 {
@@ -14,7 +14,7 @@ int64_t ballast_reserve(int64_t kb)
 		errno = ENOSYS;
 		return -1;
 	}
-	if (file_write_number("/proc/sys/vm/nr_hugepages", kb / page_kb) < 0)
+	if (settings_write_number("/proc/sys/vm/nr_hugepages", kb / page_kb) < 0)
 		return -1;
 	return memory_meminfo_kb("HugePages_Total") * page_kb;
 }

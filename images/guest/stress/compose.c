@@ -6,8 +6,8 @@
 
 #include "agent/clock.h"
 #include "agent/emit.h"
-#include "agent/file.h"
 #include "agent/sample.h"
+#include "agent/settings.h"
 #include "stress/ballast.h"
 #include "stress/composer.h"
 #include "stress/holder.h"
@@ -49,7 +49,7 @@ static struct {
 static bool prepare_picture(void)
 {
 	/* Two lists each for anonymous memory and page cache, as in the report; absent in most kernels. */
-	file_write("/sys/kernel/mm/lru_gen/enabled", "0");
+	settings_write("/sys/kernel/mm/lru_gen/enabled", "0");
 	return picture_relax_watermarks() && sample_picture_open();
 }
 

@@ -8,6 +8,7 @@
 #include "agent/file.h"
 #include "agent/memory.h"
 #include "agent/recipe.h"
+#include "agent/settings.h"
 
 /* Lines below this are shown and not judged: the kernel's own share of them is too large. */
 #define JUDGED_KB 20000
@@ -94,14 +95,14 @@ enum picture_line picture_worst(const struct picture *picture, const int64_t now
 
 static bool set_watermarks(int64_t min_kb, int64_t scale_factor)
 {
-	return file_write_number(SCALE_FACTOR, scale_factor) == 0 &&
-	       file_write_number(MIN_FREE, min_kb) == 0;
+	return settings_write_number(SCALE_FACTOR, scale_factor) == 0 &&
+	       settings_write_number(MIN_FREE, min_kb) == 0;
 }
 
 /* As a fraction of a zone; 0: the kernel's own (mm/page_alloc.c, zone_highsize). */
 static bool set_per_cpu_lists(int64_t fraction)
 {
-	return file_write_number("/proc/sys/vm/percpu_pagelist_high_fraction", fraction) == 0;
+	return settings_write_number("/proc/sys/vm/percpu_pagelist_high_fraction", fraction) == 0;
 }
 
 static int64_t setting(const char *path)

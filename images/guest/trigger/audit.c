@@ -85,6 +85,7 @@ static struct {
 	pid_t first, last;
 	int64_t taken_kb;
 	bool armed[TABLES];
+	bool prepared;
 } audit;
 
 static char text[128 * 1024];
@@ -123,12 +124,28 @@ static void probe_vmalloc(void)
 
 void audit_prepare(void)
 {
+	audit.prepared = true;
 	/* Otherwise the first trigger would allocate a full-sized ring buffer. */
 	file_write(ROOT "buffer_size_kb", "16");
 	for (size_t i = 0; i < sizeof(synthetic) / sizeof(synthetic[0]); i++)
 		if (file_write(ROOT "synthetic_events", synthetic[i]))
 			emit_note("audit: no event %s: %s", synthetic[i], strerror(errno));
 	probe_vmalloc();
+}
+
+void audit_remove(void)
+{
+	char line[128];
+
+	audit_stop();
+	if (!audit.prepared)
+		return;
+	for (size_t i = sizeof(synthetic) / sizeof(synthetic[0]); i-- > 0;) {
+		snprintf(line, sizeof(line), "!%s", synthetic[i]);
+		file_write(ROOT "synthetic_events", line);
+	}
+	file_write(ROOT "kprobe_events", "-:oomlab_vmalloc_begin");
+	file_write(ROOT "kprobe_events", "-:oomlab_vmalloc_end");
 }
 
 /* Else every trigger that is set or removed waits for a grace period: 20 to 60 ms each. */

@@ -32,4 +32,7 @@ void audit_report(int64_t requests);
 /* Traces no more: what follows goes undisturbed. Costs nothing when nothing is traced. */
 void audit_stop(void);
 
+/* Takes the events away that audit_prepare made. The ring buffer stays as small as it made it. */
+void audit_remove(void);
+
 #endif

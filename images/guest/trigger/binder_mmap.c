@@ -89,6 +89,11 @@ static int prepare(void)
 	return error ? error : binder_server_prepare();
 }
 
+static bool needs_handle_0(void)
+{
+	return transactions > 0;
+}
+
 static int begin(void)
 {
 	return transactions ? binder_server_begin() : 0;
@@ -98,6 +103,7 @@ const struct trigger_kind trigger_binder_mmap = {
 	.name = "binder-mmap",
 	.request = "mmap",
 	.needs_binder = true,
+	.needs_handle_0 = needs_handle_0,
 	.parse = parse,
 	.prepare = prepare,
 	.begin = begin,

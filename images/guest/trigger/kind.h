@@ -26,6 +26,7 @@ struct trigger_kind {
 	const char *name;    /* as the recipe has it */
 	const char *request; /* what it makes and counts, a noun; NULL: one process, which tells nothing */
 	bool needs_binder;   /* the driver's device has to be there */
+	bool (*needs_handle_0)(void); /* a process of the agent's has to be behind handle 0; NULL: no */
 	bool has_offspring;  /* processes that it starts, with higher pids than its own, are traced, too */
 	/* A key of its own in the recipe. False: not its key, or a value that is not understood. May be NULL. */
 	bool (*parse)(const char *key, char *value);

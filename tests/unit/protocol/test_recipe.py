@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.plan import block_seed, plan_blocks
-from orchestrator.protocol.recipe import block_recipe, probe_recipe
+from orchestrator.protocol.recipe import block_recipe, device_recipe, probe_recipe
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.models import BinderMapCycle, Scenario
 from orchestrator.stage import Mode, Stage
@@ -215,3 +215,22 @@ def test_nodes_and_what_is_wanted_of_one() -> None:
     told = recipe(load_text(text, Path("example.yaml")).scenario)
     assert told["nodes"] == "2"
     assert told["units"] == "3::300,3::20:1,1:600::0"
+
+
+def test_a_device_is_told_the_same_but_where_to_talk() -> None:
+    subject = scenario()
+    told = recipe(subject, slowdown=2.0)
+    del told["control"]
+    line = device_recipe(subject, mode=Mode.TRIAL, variants=["b"], seed=42, slowdown=2.0)
+    assert words(line) == told
+
+
+def test_a_device_is_told_which_driver_must_be_there_where_one_is_needed() -> None:
+    def told(trigger: str) -> str | None:
+        line = device_recipe(
+            scenario(trigger=trigger), mode=Mode.TRIAL, variants=["b"], seed=1, slowdown=1.0, binder="c"
+        )
+        return words(line).get("binder")
+
+    assert told(MMAP) == "c"
+    assert told("{kind: command, command: 'true'}") is None
