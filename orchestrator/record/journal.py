@@ -221,17 +221,25 @@ def read_journal(path: Path) -> list[Entry]:
         ]
 
 
-def _entry(path: Path, number: int, line: bytes) -> Entry:
-    if number == 1:
-        _require_known_format(path, line)
+def parse_entry(line: bytes) -> Entry:
+    """One line of a journal of this format; InputError for what is none."""
     try:
         require_64_bits(line)
         return _ENTRY.validate_json(line)
     except HugeNumberError as error:
-        raise InputError(f"{path}:{number}: no journal record: {error}") from None
+        raise InputError(f"no journal record: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise InputError(f"{path}:{number}: no journal record: {first['msg']}") from None
+        raise InputError(f"no journal record: {first['msg']}") from None
+
+
+def _entry(path: Path, number: int, line: bytes) -> Entry:
+    if number == 1:
+        _require_known_format(path, line)
+    try:
+        return parse_entry(line)
+    except InputError as error:
+        raise InputError(f"{path}:{number}: {error.message}") from None
 
 
 def _require_known_format(path: Path, line: bytes) -> None:

@@ -44,6 +44,7 @@ _MAY = {
     "report/formats/html/page.py": "templates that are shipped",
     "report/console/output.py": "where the user wants a report written",
     "report/console/streams.py": "stdout, stderr",
+    "remote/": "the other machine, known_hosts, this program itself, a result until it is unpacked",
     "reproduce/source.py": "the mail that the user named",
     "reproduce/writing.py": "where the user wants a scenario written",
     "record/directory.py": "makes runs/ and the directory of a new run",
