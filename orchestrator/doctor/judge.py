@@ -89,9 +89,10 @@ def judge_accelerator(facts: Accelerator, user: User) -> Condition:
             remedy=remedy or "oomlab doctor --probe",
         )
     report = facts.report
+    answered = f"a probe guest answered in {report.boot_s:.1f} s, " if report.boot_s is not None else ""
     detail = (
-        f"{report.accelerator} ({report.reason}); a probe guest answered in {report.boot_s:.1f} s,"
-        f" {report.program} {report.version}, {report.cpu_model}"
+        f"{report.accelerator} ({report.reason}); {answered}{report.program} {report.version},"
+        f" {report.cpu_model}"
     )
     slower = bool(remedy) or report.reason.startswith(KVM_BROKEN)
     return Condition(what=what, state="warning" if slower else "ok", detail=detail, remedy=remedy)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from orchestrator.frozen import Frozen
 
 Accelerator = Literal["tcg", "kvm"]
@@ -26,9 +28,10 @@ class AcceleratorReport(Frozen):
     reason: str
     program: str = "QEMU"
     qemu_version: str
-    cpu_model: str
-    boot_s: float
-    loops_per_s: float
+    cpu_model: str = ""
+    boot_s: float | None = None
+    loops_per_s: float | None = None
+    programs: dict[str, str] = Field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -36,6 +39,22 @@ class AcceleratorReport(Frozen):
         return self.qemu_version
 
     @property
+    def versions(self) -> dict[str, str]:
+        """By name, `program` first."""
+        return {self.program: self.version, **self.programs}
+
+    @property
+    def programs_words(self) -> str:
+        """What ran the guests, each with its version: `QEMU 7.2.22`, or several."""
+        return ", ".join(f"{name} {version}".rstrip() for name, version in self.versions.items())
+
+    @property
+    def machine_words(self) -> str:
+        """How the guests' CPUs were run, and which they were where that is known: `tcg, cortex-a76`."""
+        return ", ".join(filter(None, (self.accelerator, self.cpu_model)))
+
+    @property
     def slowdown(self) -> float:
-        """How much longer than on the reference machine things may take here; at least 1."""
-        return max(1.0, self.boot_s / REFERENCE_BOOT_S)
+        """How much longer than on the reference machine things may take here; at least 1. Without a probe
+        nobody knows, and deadlines stay as the scenario has them."""
+        return max(1.0, (self.boot_s or REFERENCE_BOOT_S) / REFERENCE_BOOT_S)

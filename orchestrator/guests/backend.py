@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # checking scenarios needs none of these
     from orchestrator.guests.accelerator_report import AcceleratorReport
     from orchestrator.host.programs import Need
     from orchestrator.kernels.base import DriverPlace
+    from orchestrator.kernels.features import KernelNeed
     from orchestrator.plan import PlannedBlock
     from orchestrator.scenario.fields import Cross
     from orchestrator.scenario.models import Scenario
@@ -60,6 +61,9 @@ class Capabilities:
     """A person can be given a shell in the guest."""
     numa_nodes: Ability
     """Memory can be divided among several NUMA nodes."""
+    modules: Ability
+    """The agent can load the driver under test as a module, so that variants may share a kernel and differ in
+    that. Without it kernels have the driver built in."""
 
 
 class BootFiles(Protocol):
@@ -72,6 +76,11 @@ class BootFiles(Protocol):
     @property
     def initramfs(self) -> Path:
         """The agent, the modules and all else that a guest has for files."""
+
+    @property
+    def agent(self) -> Path:
+        """The agent by itself, a static program: for devices that it has to be pushed to. HostError where it
+        is not at hand."""
 
     @property
     def binder(self) -> DriverPlace:
@@ -140,8 +149,9 @@ class Launcher(Protocol):
     """One boot of the plan, ready to be started; it may be started any number of times, also at once."""
 
     @property
-    def command(self) -> str:
-        """The command that boots this guest by hand, paste-ready: console on the terminal."""
+    def commands(self) -> Sequence[str]:
+        """The commands that boot this guest by hand, one a line, paste-ready and in their order. Pure: they
+        are told also where nothing of what they need is there."""
 
     def power_on(self, lines: Lines) -> AbstractContextManager[Guest]:
         """Start the device and return as soon as its lines are connected; whether it boots, those will tell.
@@ -176,6 +186,13 @@ class Backend(Protocol):
 
     def problems(self, scenario: Scenario) -> Iterable[Cross]:
         """What else these devices cannot do of a scenario, at its key and with the reason. Pure."""
+
+    def kernel_needs(self, arch: ArchName) -> Sequence[KernelNeed]:
+        """What a kernel must have to boot on these devices, beside what any guest needs
+        (`orchestrator.run.kernel_needs`). Pure."""
+
+    def assumptions(self, arch: ArchName) -> Sequence[str]:
+        """What the commands of a dry run take for granted of this host: remarks. Starts nothing."""
 
     def needs(self, arch: ArchName) -> Sequence[Need]:
         """The programs and files that guests of this architecture need on this host."""

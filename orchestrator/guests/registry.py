@@ -43,3 +43,17 @@ def _beyond(scenario: Scenario, backend: Backend) -> Iterator[Cross]:
     if len(scenario.device.numa_nodes) > 1 and not can.numa_nodes:
         why = can.numa_nodes.why_not
         yield Cross(("device", "nodes"), f"backend '{name}' has no NUMA nodes: {why}", "1")
+    if not can.modules:
+        yield from _needing_modules(scenario, f"backend '{name}' loads no driver: {can.modules.why_not}")
+
+
+def _needing_modules(scenario: Scenario, why: str) -> Iterator[Cross]:
+    """Distributions' kernels, whose driver is a module, and modules that would be built."""
+    remedy = "build a kernel with the driver in it: `base: {source: linux-source-6.12, config: small}`"
+    for name, variant in scenario.variants.items():
+        if isinstance(variant.base, str):
+            what = f"{why}. {variant.base} has its driver as a module"
+            yield Cross(("variants", name, "base"), f"{what}; {remedy}")
+        elif variant.scope is not None:
+            what = f"{why}. Leave out 'scope', and patches are compiled into the kernel"
+            yield Cross(("variants", name, "scope"), what)

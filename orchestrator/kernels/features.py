@@ -24,6 +24,15 @@ class Feature:
         return " or ".join(f"CONFIG_{option}" for option in self.options)
 
 
+@dataclass(frozen=True)
+class KernelNeed:
+    """A feature, and what it is for: a phrase behind "for", or what is lost without it."""
+
+    feature: Feature
+    purpose: str
+    figures_only: bool = False
+
+
 BINDER_DRIVER = Feature(("ANDROID_BINDER_IPC", "ANDROID_BINDER_IPC_RUST"), (BINDER.module,))
 NULL_BLOCK_DEVICE = Feature(("BLK_DEV_NULL_BLK",), ("null_blk",))
 ZRAM = Feature(("ZRAM",), ("zram",))

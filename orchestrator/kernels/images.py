@@ -62,7 +62,7 @@ _Modules = dict[str, tuple[CacheEntry, str]]
 
 @dataclass(frozen=True)
 class GuestImages:
-    """What QEMU boots for a variant. Variants of one kernel share all of it."""
+    """What is booted for a variant. Variants of one kernel share all of it."""
 
     kernel: Path
     initramfs: Path
@@ -72,6 +72,19 @@ class GuestImages:
     patches: tuple[Patch, ...] = ()
     features: KernelFeatures | None = field(default=None, compare=False)
     """What the kernel can do; None of an earlier run's, which ran."""
+    agent_file: Path | None = None
+    """The agent by itself, where it is in the cache; it is in the initramfs in any case."""
+
+    @property
+    def agent(self) -> Path:
+        """The agent by itself, for a device that it has to be pushed to. HostError where it is not kept."""
+        if self.agent_file is None:
+            checksum = self.manifest.agent_sha256[:12]
+            raise HostError(
+                f"the agent of the earlier run (SHA-256 {checksum}...) is not in the cache",
+                hint="run without --artefacts-from to take what is made now",
+            )
+        return self.agent_file
 
     @property
     def binder(self) -> DriverPlace:
@@ -243,6 +256,7 @@ def _guest(
         manifest,
         _patches(group.variants),
         features_of(kernel),
+        agent.file(AGENT_FILE),
     )
 
 
@@ -343,7 +357,11 @@ def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:
     cache = _cache(cache_dir())
     found = find_pinned(cache, record)
     if found is not None:
-        return GuestImages(*found, record.release, record.page_size_bytes, record, _patches(group.variants))
+        pinned_agent = cache.find_file("agent", AGENT_FILE, record.agent_sha256)
+        return GuestImages(
+            *found, record.release, record.page_size_bytes, record, _patches(group.variants),
+            agent_file=pinned_agent.file(AGENT_FILE) if pinned_agent is not None else None,
+        )  # fmt: skip
     progress(f"{name} {arch.name}: not in the cache as it was; making it again from what the run recorded")
     again = recorded_variants(record, pins, group)
     require(needs_of(arch.name, *_stages(again.request)))

@@ -31,10 +31,11 @@ from orchestrator.paths import cache_dir, resource_dir
 
 @dataclass(frozen=True)
 class PlannedImages:
-    """Where kernel and initramfs of a variant are, or would be put by the commands."""
+    """Where the files of a variant's guests are, or would be put by the commands."""
 
     kernel: Path
     initramfs: Path
+    agent: Path
     binder: DriverPlace
 
 
@@ -61,12 +62,14 @@ def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
         ready = cached_images(group)
         if ready is not None:
             known |= dict.fromkeys((item.recipe.name for item in group.variants), ready.manifest)
-            planned = PlannedImages(ready.kernel, ready.initramfs, ready.binder)
+            planned = PlannedImages(ready.kernel, ready.initramfs, ready.agent, ready.binder)
         else:
             directory = cache_dir() / "planned" / f"{_as_file(request.name)}-{request.arch.name}"
             plan = source_of(request.base).plan(Cache(cache_dir()), request, directory)
             binder: DriverPlace = "built-in" if plan.driver is None else "module"
-            planned = PlannedImages(directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE, binder)
+            planned = PlannedImages(
+                directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE, _agent(directory), binder
+            )
             commands += _commands(group, plan, directory)
         images |= {item.recipe.name: planned for item in group.variants}
     return ImagePlan(tuple(commands), images, tuple(same_binaries(known)))
@@ -77,7 +80,7 @@ def _commands(group: KernelGroup, plan: KernelPlan, directory: Path) -> list[str
     compiler = _compiler(request.base, request.arch)
     root = directory / "root"
     lines = [paste_ready(["mkdir", "-p", root / "bin", root / "modules/common"]), *plan.kernel]
-    lines.append(_in(resource_dir("images") / "guest", agent.compile_command(compiler, root / "init")))
+    lines.append(_in(resource_dir("images") / "guest", agent.compile_command(compiler, _agent(directory))))
     if request.scope is not None:
         lines += plan.headers
     for item in group.variants:
@@ -115,6 +118,11 @@ def _build_lines(
         )
     lines.append(f"tar -C {tree} -cf - . | {build} >{_quoted(target)}")
     return lines
+
+
+def _agent(directory: Path) -> Path:
+    """Where the agent is compiled to: it is the initramfs's first process."""
+    return directory / "root/init"
 
 
 def _as_file(name: str) -> str:

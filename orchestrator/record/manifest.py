@@ -36,7 +36,9 @@ class RunManifest(Frozen):
     artefacts: dict[str, ArtefactManifest] = Field(
         description="by kernel: the name of its base, and of the patches that are compiled into it"
     )
-    qemu_commands: dict[str, str] = Field(description="by variant, block 1 without snapshots; paste-ready")
+    qemu_commands: dict[str, str] = Field(
+        description="by variant, block 1 without snapshots; paste-ready, one command a line"
+    )
 
     @property
     def commands(self) -> dict[str, str]:

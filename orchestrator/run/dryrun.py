@@ -14,17 +14,17 @@ from orchestrator.scenario.models import Scenario
 
 @dataclass(frozen=True)
 class DryRun:
-    """Commands to paste, one a line, and what is known to be wrong with them."""
+    """Commands to paste, one a line, and what is to be known of them."""
 
     commands: tuple[str, ...]
     remarks: tuple[str, ...] = ()
 
 
 def dry_run(scenario: Scenario) -> DryRun:
-    """First what makes the images that are not cached yet, then one command a boot.
+    """First what makes the images that are not cached yet, then the commands of each boot.
 
-    The accelerator is assumed: only a probe, which starts a guest, could tell. Raises InputError as a run
-    would.
+    The accelerator is assumed: only a probe, which starts a guest, could tell. What else is assumed is among
+    the remarks. Raises InputError as a run would.
     """
     backend, arch = backend_of(scenario.device), scenario.device.arch
     plan = planned_commands(arch, variant_recipes(scenario))
@@ -33,5 +33,5 @@ def dry_run(scenario: Scenario) -> DryRun:
         for block in by_hand(plan_blocks(scenario))
         for module in modules_of(scenario, block.variants)
     ]
-    commands = (*plan.commands, *(boot.command for boot in boots))
-    return DryRun(commands, tuple(same.words for same in plan.same))
+    commands = (*plan.commands, *(line for boot in boots for line in boot.commands))
+    return DryRun(commands, (*(same.words for same in plan.same), *backend.assumptions(arch)))

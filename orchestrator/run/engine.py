@@ -192,7 +192,7 @@ def _manifest(
         accelerators=dict(environment.accelerators),
         artefacts={images.manifest.base: images.manifest for images in environment.images.values()},
         qemu_commands={
-            block.variants[0]: environment.launcher(block).command
+            block.variants[0]: "\n".join(environment.launcher(block).commands)
             for block in by_hand(blocks)
             if block.number == 1 and block.stage == "trigger"
         },

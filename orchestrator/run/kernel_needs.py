@@ -7,116 +7,110 @@ What is needed and not there is an error; what only costs figures, or is not kno
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from orchestrator.arch import ArchName
 from orchestrator.errors import InputError
-from orchestrator.kernels.features import BINDER_DRIVER, NULL_BLOCK_DEVICE, ZRAM, Feature, KernelFeatures
+from orchestrator.guests.backend import Backend
+from orchestrator.guests.registry import backend_of
+from orchestrator.kernels.features import (
+    BINDER_DRIVER,
+    NULL_BLOCK_DEVICE,
+    ZRAM,
+    Feature,
+    KernelFeatures,
+    KernelNeed,
+)
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.nodes import too_few_nodes
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import count_of
 from orchestrator.units import spaced_size
 
-
-@dataclass(frozen=True)
-class Need:
-    """A feature, and what it is for: a phrase behind "for", or what is lost without it."""
-
-    feature: Feature
-    purpose: str
-    figures_only: bool = False
-
-
 _OF_GUESTS = (
-    Need(Feature(("BLK_DEV_INITRD",)), "the guest's root file system"),
-    Need(Feature(("BINFMT_ELF",)), "programs"),
-    Need(Feature(("PRINTK",)), "the console, which carries OOM reports"),
-    Need(Feature(("PROC_FS",)), "/proc, where memory is read"),
-    Need(Feature(("SYSFS",)), "/sys, where the watchdog is"),
-    Need(Feature(("DEVTMPFS",)), "/dev"),
-    Need(Feature(("SERIAL_8250_PCI", "SERIAL_8250")), "the line on which the guest's agent talks"),
+    KernelNeed(Feature(("BLK_DEV_INITRD",)), "the guest's root file system"),
+    KernelNeed(Feature(("BINFMT_ELF",)), "programs"),
+    KernelNeed(Feature(("PRINTK",)), "the console, which carries OOM reports"),
+    KernelNeed(Feature(("PROC_FS",)), "/proc, where memory is read"),
+    KernelNeed(Feature(("SYSFS",)), "/sys, where the watchdog is"),
+    KernelNeed(Feature(("DEVTMPFS",)), "/dev"),
 )
-"""Of any guest: images/kernel/guest.config says what a kernel that is built for them has."""
-_OF_MACHINES: Mapping[ArchName, tuple[Need, ...]] = {
-    "arm64": (
-        Need(Feature(("SERIAL_AMBA_PL011_CONSOLE",)), "the console of QEMU's machine virt"),
-        Need(Feature(("PCI_HOST_GENERIC",)), "the bus of QEMU's machine virt"),
-    ),
-    "x86_64": (
-        Need(Feature(("SERIAL_8250_CONSOLE",)), "the console of QEMU's machine q35"),
-        Need(Feature(("PCI",)), "the bus of QEMU's machine q35"),
-    ),
-}
+"""Of any guest; the backend adds what its devices need. What a kernel that is built for guests has:
+images/kernel/guest.config."""
 _FIGURES = (
-    Need(Feature(("COMPACTION",)), "no compaction, and no figures of it", figures_only=True),
-    Need(Feature(("DEBUG_FS",)), "no fragmentation indexes", figures_only=True),
-    Need(Feature(("PROC_PAGE_MONITOR",)), "no fingerprints of memory states", figures_only=True),
-    Need(Feature(("SYNTH_EVENTS",)), "no allocation audit", figures_only=True),
-    Need(Feature(("HIST_TRIGGERS",)), "no allocation audit", figures_only=True),
+    KernelNeed(Feature(("COMPACTION",)), "no compaction, and no figures of it", figures_only=True),
+    KernelNeed(Feature(("DEBUG_FS",)), "no fragmentation indexes", figures_only=True),
+    KernelNeed(Feature(("PROC_PAGE_MONITOR",)), "no fingerprints of memory states", figures_only=True),
+    KernelNeed(Feature(("SYNTH_EVENTS",)), "no allocation audit", figures_only=True),
+    KernelNeed(Feature(("HIST_TRIGGERS",)), "no allocation audit", figures_only=True),
 )
 _HINT = (
     "of a kernel that is given: its modules go with it as `modules:`; of one that is built: `options:`;"
     " or leave out of the scenario what needs it"
 )
 _OF_STRESSORS = {
-    "page_cache": Need(NULL_BLOCK_DEVICE, "the stressor page_cache"),
-    "ballast": Need(Feature(("HUGETLBFS",)), "the stressor ballast"),
-    "slab": Need(Feature(("POSIX_MQUEUE",)), "the stressor slab"),
-    "high_order": Need(Feature(("UNIX",)), "the stressor high_order"),
+    "page_cache": KernelNeed(NULL_BLOCK_DEVICE, "the stressor page_cache"),
+    "ballast": KernelNeed(Feature(("HUGETLBFS",)), "the stressor ballast"),
+    "slab": KernelNeed(Feature(("POSIX_MQUEUE",)), "the stressor slab"),
+    "high_order": KernelNeed(Feature(("UNIX",)), "the stressor high_order"),
 }
 
 
-def needs_of(scenario: Scenario) -> Iterator[Need]:
+def needs_of(scenario: Scenario) -> Iterator[KernelNeed]:
     """All of them, those that any guest has first."""
     device, target = scenario.device, scenario.fragmentation.target if scenario.fragmentation else None
     yield from _OF_GUESTS
-    yield from _OF_MACHINES[device.arch]
+    yield from backend_of(device).kernel_needs(device.arch)
     if scenario.trigger.uses_binder:
-        yield Need(BINDER_DRIVER, f"the trigger {scenario.trigger.kind}")
+        yield KernelNeed(BINDER_DRIVER, f"the trigger {scenario.trigger.kind}")
     if scenario.benchmarks:
-        yield Need(BINDER_DRIVER, "binder benchmarks")
+        yield KernelNeed(BINDER_DRIVER, "binder benchmarks")
     for stressor in scenario.fragmentation.stressors if scenario.fragmentation else ():
         if stressor.kind in _OF_STRESSORS:
             yield _OF_STRESSORS[stressor.kind]
     if target is not None and target.picture is not None:
         yield from _of_picture(target.picture.model_dump(exclude_none=True))
     if target is not None and target.hard == "forbidden":
-        yield Need(Feature(("COMPACTION",)), "`hard: forbidden`, which has the kernel compact")
+        yield KernelNeed(Feature(("COMPACTION",)), "`hard: forbidden`, which has the kernel compact")
     if device.zram is not None:
-        yield Need(Feature(("SWAP",)), "device.zram")
-        yield Need(ZRAM, "device.zram")
+        yield KernelNeed(Feature(("SWAP",)), "device.zram")
+        yield KernelNeed(ZRAM, "device.zram")
     if len(device.numa_nodes) > 1:
-        yield Need(Feature(("NUMA",)), "device.nodes: without it all memory is one node")
+        yield KernelNeed(Feature(("NUMA",)), "device.nodes: without it all memory is one node")
     if device.cma:
-        yield Need(Feature(("CMA",)), "device.cma")
+        yield KernelNeed(Feature(("CMA",)), "device.cma")
     yield from _FIGURES
 
 
-def _of_picture(lines: Iterable[str]) -> Iterator[Need]:
+def needs_driver(scenario: Scenario) -> bool:
+    """Whether anything in it opens the driver under test."""
+    return scenario.trigger.uses_binder or bool(scenario.benchmarks)
+
+
+def _of_picture(lines: Iterable[str]) -> Iterator[KernelNeed]:
     wanted = set(lines)
     if wanted & {"active_file", "inactive_file"}:
-        yield Need(NULL_BLOCK_DEVICE, "the picture's file pages")
+        yield KernelNeed(NULL_BLOCK_DEVICE, "the picture's file pages")
     if "slab_unreclaimable" in wanted:
-        yield Need(Feature(("POSIX_MQUEUE",)), "the picture's slab_unreclaimable")
+        yield KernelNeed(Feature(("POSIX_MQUEUE",)), "the picture's slab_unreclaimable")
 
 
-def all_needs(arch: ArchName) -> Iterator[Need]:
-    """What any scenario might need of a kernel, those that any guest has first."""
+def all_needs(backend: Backend, arch: ArchName) -> Iterator[KernelNeed]:
+    """What any scenario might need of a kernel on such devices, those that any guest has first."""
     yield from _OF_GUESTS
-    yield from _OF_MACHINES[arch]
-    yield Need(BINDER_DRIVER, "the trigger binder-mmap and binder benchmarks")
+    yield from backend.kernel_needs(arch)
+    yield KernelNeed(BINDER_DRIVER, "the trigger binder-mmap and binder benchmarks")
     yield from _OF_STRESSORS.values()
-    yield Need(Feature(("SWAP",)), "device.zram")
-    yield Need(ZRAM, "device.zram")
-    yield Need(Feature(("CMA",)), "device.cma")
-    yield Need(Feature(("NUMA",)), "device.nodes")
+    yield KernelNeed(Feature(("SWAP",)), "device.zram")
+    yield KernelNeed(ZRAM, "device.zram")
+    yield KernelNeed(Feature(("CMA",)), "device.cma")
+    yield KernelNeed(Feature(("NUMA",)), "device.nodes")
     yield from _FIGURES
 
 
 def require_kernels(scenario: Scenario, images: Mapping[str, GuestImages]) -> list[str]:
     """The remarks on the scenario's kernels, by variant. InputError that names all that is missing."""
     needs = list(needs_of(scenario))
+    modules = backend_of(scenario.device).capabilities.modules
     remarks: list[str] = []
     faults: list[str] = []
     for name, guest in images.items():
@@ -124,6 +118,8 @@ def require_kernels(scenario: Scenario, images: Mapping[str, GuestImages]) -> li
         if features is None:
             continue
         own_faults, own_remarks = judge_kernel(needs, features)
+        if guest.binder == "module" and not modules and needs_driver(scenario):
+            own_faults.append(f"its binder driver is a module, and none can be loaded: {modules.why_not}")
         faults += [f"{name}: {text}" for text in (*own_faults, *_too_few_nodes(scenario, guest))]
         remarks += [f"{name}: {text}" for text in own_remarks]
         assumed = scenario.variants[name].page_bytes
@@ -152,7 +148,7 @@ def _too_few_nodes(scenario: Scenario, guest: GuestImages) -> Iterator[str]:
             yield f"it {why}"
 
 
-def judge_kernel(needs: Iterable[Need], features: KernelFeatures) -> tuple[list[str], list[str]]:
+def judge_kernel(needs: Iterable[KernelNeed], features: KernelFeatures) -> tuple[list[str], list[str]]:
     """What stands against a kernel, and what is to be known of it; each thing once."""
     faults: dict[str, None] = {}
     remarks: dict[str, None] = {}

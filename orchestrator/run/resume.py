@@ -89,7 +89,7 @@ def host_differences(
         now = accelerators[clock]
         pairs += [
             ("accelerator", before.accelerator, now.accelerator),
-            (before.program, before.version, now.version),
+            *((name, then, now.versions.get(name, "not there")) for name, then in before.versions.items()),
             ("the guests' CPU", before.cpu_model, now.cpu_model),
         ]
     if "realtime" in manifest.scenario.trials.clock:

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from orchestrator.bases import find_base
 from orchestrator.frozen import Frozen
+from orchestrator.guests.backend import Backend
+from orchestrator.guests.registry import BACKENDS, backend_of
 from orchestrator.kernels.base import KernelRequest, Progress
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.examined import Examined, examine, examine_image
@@ -23,6 +25,9 @@ from orchestrator.run.environment import variant_recipes
 from orchestrator.run.kernel_needs import all_needs, judge_kernel
 from orchestrator.scenario.models import Scenario
 from orchestrator.verdict.kernels import request_words, settings_of
+
+_USUAL = "qemu"
+"""What runs the guests of a kernel that no scenario names."""
 
 
 class ShownKernels(Frozen):
@@ -38,7 +43,7 @@ class ShownKernels(Frozen):
 def show_base(name: str, arch: str, progress: Progress) -> ShownKernels:
     """A base by name, fetched if need be. InputError for an unknown one, HostError if it cannot be had."""
     kernel = examine(Cache(cache_dir()), KernelRequest(*find_base(name, arch)), progress)
-    return _shown([kernel], Settings(), {})
+    return _shown([kernel], Settings(), {}, BACKENDS[_USUAL]())
 
 
 def show_scenario(scenario: Scenario, progress: Progress) -> ShownKernels:
@@ -52,22 +57,26 @@ def show_scenario(scenario: Scenario, progress: Progress) -> ShownKernels:
         for kernel in kernels
         if kernel.page_size_bytes is not None
     }
-    return _shown(kernels, settings_of(scenario.device), asks)
+    return _shown(kernels, settings_of(scenario.device), asks, backend_of(scenario.device))
 
 
 def show_file(path: Path) -> ShownKernels:
     """A kernel image as it lies there. InputError for what is none."""
-    return _shown([examine_image(path)], Settings(), {})
+    return _shown([examine_image(path)], Settings(), {}, BACKENDS[_USUAL]())
 
 
-def _shown(kernels: Sequence[Examined], settings: Settings, asks: dict[str, str]) -> ShownKernels:
+def _shown(
+    kernels: Sequence[Examined], settings: Settings, asks: dict[str, str], backend: Backend
+) -> ShownKernels:
     traits: dict[str, KernelTraits] = {kernel.name: on_device(kernel.traits, settings) for kernel in kernels}
     table = kernel_table(traits, phone_traits(kernels[0].arch), PHONE, asks)
     return ShownKernels(
-        kernels=tuple(kernels), lacks={kernel.name: _lacks(kernel) for kernel in kernels}, table=table
+        kernels=tuple(kernels),
+        lacks={kernel.name: _lacks(kernel, backend) for kernel in kernels},
+        table=table,
     )
 
 
-def _lacks(kernel: Examined) -> tuple[str, ...]:
-    faults, remarks = judge_kernel(all_needs(kernel.arch), kernel.features)
+def _lacks(kernel: Examined, backend: Backend) -> tuple[str, ...]:
+    faults, remarks = judge_kernel(all_needs(backend, kernel.arch), kernel.features)
     return (*faults, *remarks)

@@ -48,6 +48,7 @@ def _facts(manifest: RunManifest) -> Iterator[tuple[str, str]]:
     for clock, report in manifest.accelerators.items():
         yield f"{clock}.accelerator", report.accelerator
         yield f"{clock}.qemu_version", report.version
+        yield from ((f"{clock}.{name}", version) for name, version in report.programs.items())
         yield f"{clock}.cpu_model", report.cpu_model
     yield from _flat(manifest.host.model_dump(mode="json"), "host")
     yield "oomlab", manifest.oomlab_version

@@ -14,7 +14,7 @@ from orchestrator.bases import BASES, MadeFrom
 from orchestrator.kernels.modules import BINDER, ScopeName
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
 from orchestrator.scenario.kernel_base import BASE_EXAMPLES, BASE_WORDS, ImageBase, KernelBase, SourceBase
-from orchestrator.scenario.limits import MACHINE_LIMITS, limit
+from orchestrator.scenario.limits import limit
 from orchestrator.scenario.nodes import Nodes, NumaNode, listed, node_problems, node_words
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB, format_size
@@ -83,6 +83,11 @@ def _required_without_profile(schema: dict[str, Any]) -> None:
     schema |= {"if": {"not": {"required": ["profile"]}}, "then": {"required": required}}
 
 
+COLD_BACKENDS = frozenset({"cuttlefish"})
+"""Those that take no snapshots: their trials are cold, and a scenario need not say so. The backends know the
+reasons; a test holds them to this."""
+
+
 class Device(Model):
     """The virtual device that the guests of a scenario run on; the name of a profile alone will do."""
 
@@ -96,16 +101,16 @@ class Device(Model):
     )
     backend: Literal["qemu"] = Field("qemu", description="what runs the guest", examples=["qemu"])
     arch: ArchName = Field(
-        description="processor architecture; arm64 is QEMU's machine `virt`, x86_64 is `q35`",
+        description="processor architecture; under `qemu` arm64 is the machine `virt`, x86_64 is `q35`",
         examples=[DEFAULT_ARCH],
     )
     memory: Annotated[Size, size_between(64 * MIB, 64 * GIB, MIB)] = Field(
-        description="memory of the guest, from 64MiB (x86_64: 96MiB) to 64GiB in whole MiB",
+        description="memory of the guest, from 64MiB (x86_64 under `qemu`: 96MiB) to 64GiB in whole MiB",
         examples=["256MiB"],
     )
     cpus: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(
         1,
-        description="number of virtual processors, 1 to 64; QEMU's `virt` (arm64) has 8 at most",
+        description="number of virtual processors, 1 to 64; `virt` (arm64 under `qemu`) has 8 at most",
         examples=[1],
     )
     nodes: Nodes = Field(
@@ -140,15 +145,7 @@ class Device(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        machine, found = MACHINE_LIMITS[self.arch], []
-        if self.cpus > machine.most_cpus:
-            most = machine.most_cpus
-            what = f"QEMU's machine '{machine.machine}' ({self.arch}) has at most {most} processors"
-            found.append(Cross(("cpus",), f"{what}, not {self.cpus}", str(most)))
-        if self.memory < machine.least_memory_bytes:
-            least = format_size(machine.least_memory_bytes)
-            what = f"no base kernel boots on {self.arch} with less than {least}, not with"
-            found.append(Cross(("memory",), f"{what} {format_size(self.memory)}", least))
+        found = []
         if self.cma >= self.memory:
             found.append(Cross(("cma",), "CMA must be smaller than the device's memory"))
         refuse([*found, *node_problems(self.nodes, self.memory, self.cpus)])

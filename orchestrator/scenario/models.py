@@ -14,7 +14,7 @@ from orchestrator.bases import DEFAULT_BASE, Base
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.bystanders import Bystanders
-from orchestrator.scenario.device import Device, Variant
+from orchestrator.scenario.device import COLD_BACKENDS, Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
 from orchestrator.scenario.fields import (
     Cross,
@@ -81,7 +81,8 @@ class Trials(Model):
         True,
         description="the variants' trials fork from one snapshot, and are pairs. false, cold trials: each"
         " boots a guest of its own, brings its memory to the target and goes straight on. Its memory is that"
-        " boot's, so nothing is paired, and the same claims take more blocks and more time",
+        " boot's, so nothing is paired, and the same claims take more blocks and more time. Without a word it"
+        " is what the device's backend can do: false with `backend: cuttlefish`, which takes no snapshots",
         examples=[False],
     )
     forks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
@@ -176,6 +177,15 @@ class Scenario(Model):
         examples=[{"kcalloc": {"outcome": "oom"}, "kvcalloc": {"outcome": "passed"}}],
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fork_where_it_can(cls, data: Any) -> Any:
+        """Trials are cold without a word on a backend that takes no snapshots."""
+        device = data.get("device") if isinstance(data, dict) else None
+        backend = device.get("backend") if isinstance(device, dict) else getattr(device, "backend", None)
+        trials = data.get("trials", {}) if isinstance(backend, str) and backend in COLD_BACKENDS else None
+        return {**data, "trials": {"fork": False, **trials}} if isinstance(trials, dict) else data
+
     @property
     def bases(self) -> dict[str, Base]:
         """Every variant's base."""
@@ -188,7 +198,6 @@ class Scenario(Model):
                 *_name_problems(self),
                 *_size_problems(self),
                 *_trigger_problems(self),
-                *_clock_problems(self),
                 *_fork_problems(self.trials),
                 *benchmark_problems(self.benchmarks),
                 *_timing_problems(self),
@@ -351,20 +360,10 @@ def _of_a_command(expectation: Expectation) -> Iterator[str]:
     yield from (key for key in ("exit_status", "signal") if getattr(expectation, key) is not None)
 
 
-def _clock_problems(scenario: Scenario) -> list[Cross]:
-    if "deterministic" not in scenario.trials.clock or scenario.device.cpus == 1:
-        return []
-    what = (
-        "the deterministic clock counts the instructions of one processor (QEMU's icount):"
-        " with several, which of them runs next would be the host's doing"
-    )
-    return [Cross(("device", "cpus"), what, "1")]
-
-
 def _fork_problems(trials: Trials) -> list[Cross]:
     if trials.fork or trials.forks == 1:
         return []
-    what = "with 'fork: false' each trial boots for itself, and none forks: ask for more 'blocks' instead"
+    what = "each trial boots for itself ('fork: false'), and none forks: ask for more 'blocks' instead"
     return [Cross(("trials", "forks"), what, "1")]
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.guests.backend import ABLE, BootFiles, Capabilities, Launcher, Progress
 from orchestrator.guests.qemu.command_line_room import room_problems
+from orchestrator.guests.qemu.limits import machine_problems
 
 if TYPE_CHECKING:
     from orchestrator.arch import ArchName
     from orchestrator.clock import Clock
     from orchestrator.guests.accelerator_report import AcceleratorReport
     from orchestrator.host.programs import Need
+    from orchestrator.kernels.features import KernelNeed
     from orchestrator.plan import PlannedBlock
     from orchestrator.scenario.fields import Cross
     from orchestrator.scenario.models import Scenario
@@ -24,7 +26,7 @@ class QemuBackend:
 
     capabilities = Capabilities(
         snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE,
-        numa_nodes=ABLE,
+        numa_nodes=ABLE, modules=ABLE,
     )  # fmt: skip
 
     @property
@@ -42,8 +44,18 @@ class QemuBackend:
         return f"`exit` ends the guest, {LEAVE_KEY} powers it off"
 
     def problems(self, scenario: Scenario) -> Iterable[Cross]:
-        """A command line that the kernel would cut."""
-        return room_problems(scenario)
+        """More than the machine has, and a command line that the kernel would cut."""
+        return (*machine_problems(scenario), *room_problems(scenario))
+
+    def kernel_needs(self, arch: ArchName) -> Sequence[KernelNeed]:
+        """Bus and serial lines of the machine."""
+        from orchestrator.guests.qemu.kernel_needs import MACHINE_NEEDS
+
+        return MACHINE_NEEDS[arch]
+
+    def assumptions(self, arch: ArchName) -> Sequence[str]:
+        """None: QEMU's command runs wherever QEMU does."""
+        return ()
 
     def needs(self, arch: ArchName) -> Sequence[Need]:
         """QEMU for this architecture."""

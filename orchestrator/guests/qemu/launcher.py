@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -32,9 +32,9 @@ class QemuLauncher:
     boot: Boot
 
     @property
-    def command(self) -> str:
-        """QEMU's, with the control records on standard error."""
-        return paste_ready(qemu_argv(self.boot, Wiring.paste_ready()))
+    def commands(self) -> Sequence[str]:
+        """QEMU's one, with the console on the terminal and the control records on standard error."""
+        return (paste_ready(qemu_argv(self.boot, Wiring.paste_ready())),)
 
     @contextmanager
     def power_on(self, lines: Lines) -> Iterator[QemuGuest]:

@@ -83,7 +83,8 @@ def _print_kernels(verdict: Verdict, console: Console) -> None:
 
 def _table(scenario: str, each: PassVerdict) -> Table:
     """One column a variant: that fits a terminal of 80 columns with two variants or three."""
-    title = f"{scenario} ({each.clock} clock, {each.accelerator}, {each.cpu_model})"
+    machine = ", ".join(filter(None, (f"{each.clock} clock", each.accelerator, each.cpu_model)))
+    title = f"{scenario} ({machine})"
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in each.variants:

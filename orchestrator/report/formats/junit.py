@@ -45,6 +45,7 @@ def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
     for each in verdict.passes:
         yield f"{each.clock}.accelerator", each.accelerator
         yield f"{each.clock}.cpu_model", each.cpu_model
+        yield f"{each.clock}.programs", manifest.accelerators[each.clock].programs_words
         yield f"{each.clock}.blocks", str(each.blocks)
         yield f"{each.clock}.sample", sample_line(each).partition("\n")[0]
     if suite.variant is None:

@@ -15,7 +15,7 @@ def what_was_run(report: JudgedRun) -> str:
     manifest = report.manifest
     device = manifest.scenario.device
     ran_by = "; ".join(
-        f"{by.program} {by.version} ({by.accelerator}, {by.cpu_model}), {clock} clock"
+        f"{by.programs_words} ({by.machine_words}), {clock} clock"
         for clock, by in manifest.accelerators.items()
     )
     return f"oomlab {manifest.oomlab_version}, scenario {report.verdict.scenario}: {device.words}; {ran_by}."

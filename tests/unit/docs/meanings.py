@@ -5,10 +5,12 @@ from __future__ import annotations
 
 MEANINGS = {
     "AcceleratorReport.accelerator": "what ran the guests: `tcg` emulates, `kvm` does not",
-    "AcceleratorReport.boot_s": "host seconds from power-on to the probe's answer; deadlines scale with it",
-    "AcceleratorReport.cpu_model": "CPU that the guests were given",
-    "AcceleratorReport.loops_per_s": "speed of the probe's fixed loop on the guest's CPU",
+    "AcceleratorReport.boot_s": "host seconds from power-on to the probe's answer; deadlines scale with it;"
+    " null where no guest was probed",
+    "AcceleratorReport.cpu_model": "CPU that the guests were given; empty where nobody chose it",
+    "AcceleratorReport.loops_per_s": "speed of the probe's fixed loop on the guest's CPU; null as `boot_s`",
     "AcceleratorReport.program": "what runs the guests",
+    "AcceleratorReport.programs": "versions of what else took part, by name",
     "AcceleratorReport.qemu_version": "version of `program`",
     "AcceleratorReport.reason": "why this accelerator",
     "ArtefactManifest.agent_compiler": "compiler of the guest agent",

@@ -13,10 +13,11 @@ from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.qemu import accelerator
 from orchestrator.guests.qemu.accelerator import find_emulator
 from orchestrator.guests.qemu.boot import block_boot
+from orchestrator.guests.qemu.limits import machine_problems
 from orchestrator.guests.qemu.machine import MACHINES, Wiring, qemu_argv
 from orchestrator.plan import plan_blocks
 from orchestrator.protocol.fork_command import fork_command
-from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.loading.loader import load_text, refuse
 from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Stage
@@ -40,8 +41,9 @@ def scenario(arch: str = "arm64", *overrides: str) -> Scenario:
 def test_several_processors_are_refused_where_they_are_asked_for(clock: str) -> None:
     text = TEXT.replace("ARCH", "arm64").replace("cpus: 1", "cpus: 2")
     text = text.replace("[realtime, deterministic]", clock)
+    loaded = load_text(text, Path("example.yaml"))
     with pytest.raises(ScenarioInvalid) as caught:
-        load_text(text, Path("example.yaml"))
+        refuse(loaded, machine_problems(loaded.scenario))
     (problem,) = caught.value.problems
     assert (problem.line, problem.column) == (3, 39)
     assert "one processor" in problem.what

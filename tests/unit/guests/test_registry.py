@@ -17,6 +17,7 @@ from orchestrator.guests.registry import BACKENDS, backend_of
 from orchestrator.report.console.live import PlainObserver
 from orchestrator.run.asked import load_runnable
 from orchestrator.run.shell import open_shell
+from orchestrator.scenario.device import COLD_BACKENDS
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 from orchestrator.scenario.models import Device
@@ -84,3 +85,42 @@ def test_no_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unable = replace(ALL, numa_nodes=Ability("a phone has one"))
     (problem,) = problems(tmp_path / "x.yaml", unable, monkeypatch, text)
     assert problem.what.startswith("backend 'qemu' has no NUMA nodes: a phone has one")
+
+
+def test_cold_without_a_word_are_exactly_the_backends_that_take_no_snapshots() -> None:
+    unable = {name for name, backend in BACKENDS.items() if not backend().capabilities.snapshots}
+    assert unable == COLD_BACKENDS & BACKENDS.keys()
+
+
+def test_trials_are_cold_without_a_word_where_there_are_no_snapshots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line changes the backend; what was said is kept, and refused if need be."""
+    monkeypatch.setattr("orchestrator.scenario.models.COLD_BACKENDS", frozenset({"qemu"}))
+    said = SCENARIO.replace("memory: 256MiB", "memory: 256MiB, backend: qemu").replace(
+        "forks: 2", "blocks: 2"
+    )
+    silent = said.partition("trials:")[0]
+    path = tmp_path / "x.yaml"
+    for text, fork in ((said, False), (silent, False), (said + "  fork: true\n", True)):
+        path.write_text(text)
+        assert load_scenario(path).scenario.trials.fork is fork
+    path.write_text(said + "  forks: 2\n")
+    with pytest.raises(ScenarioInvalid, match="'fork: false'"):
+        load_scenario(path)
+
+
+def test_a_device_that_loads_no_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution's kernel and a module to be built are refused; what is built whole is not."""
+    can = replace(ALL, modules=Ability("its kernel is up before the agent is there"))
+    text = SCENARIO.partition("trials:")[0].replace(
+        "variants:\n",
+        "variants:\n"
+        "  scoped: {base: {source: linux-source-6.12, config: debian-6.12}, scope: drivers/android}\n"
+        "  whole: {base: {source: linux-source-6.12, config: small}}\n",
+    )
+    found = problems(tmp_path / "x.yaml", can, monkeypatch, text)
+    assert [problem.line for problem in found] == [4, 6]
+    assert all("its kernel is up before" in problem.what for problem in found)
+    assert "Leave out 'scope'" in found[0].what
+    assert "debian-6.1 has its driver as a module; build a kernel" in found[1].what

@@ -23,6 +23,7 @@ from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.backend import ABLE, BootFiles, Capabilities, Lines, Progress, Sink
 from orchestrator.host.programs import Need
+from orchestrator.kernels.features import KernelNeed
 from orchestrator.plan import PlannedBlock, modules_of
 from orchestrator.protocol.records import parse_record
 from orchestrator.scenario.fields import Cross
@@ -30,8 +31,9 @@ from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 
 ALL = Capabilities(
-    snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE, numa_nodes=ABLE
-)
+    snapshots=ABLE, deterministic_clock=ABLE, registers=ABLE, private_memory=ABLE, shell=ABLE,
+    numa_nodes=ABLE, modules=ABLE,
+)  # fmt: skip
 REPORT = AcceleratorReport(
     accelerator="tcg",
     reason="no guest at all",
@@ -126,6 +128,14 @@ class MemoryBackend:
         """None of its own."""
         return ()
 
+    def kernel_needs(self, arch: ArchName) -> tuple[KernelNeed, ...]:
+        """Nothing."""
+        return ()
+
+    def assumptions(self, arch: ArchName) -> tuple[str, ...]:
+        """Something to be told."""
+        return ("nothing is real",)
+
     def needs(self, arch: ArchName) -> tuple[Need, ...]:
         """Nothing."""
         return ()
@@ -182,9 +192,9 @@ class MemoryLauncher:
     files: BootFiles
 
     @property
-    def command(self) -> str:
+    def commands(self) -> tuple[str, ...]:
         """Something to paste."""
-        return f"imagine {self.planned.variants[0]}"
+        return (f"imagine {self.planned.variants[0]}",)
 
     @contextmanager
     def power_on(self, lines: Lines) -> Iterator[MemoryGuest]:

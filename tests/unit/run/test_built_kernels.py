@@ -160,8 +160,8 @@ def test_a_search_asks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_dry_run_says_what_is_known_from_the_cache(tmp_path: Path) -> None:
     file = scenario(tmp_path, comment="no effect")
     before = dry_run(load_runnable(file).scenario)
-    assert before.remarks == ()
+    assert before.remarks == ("nothing is real",)
     assert any(line.startswith("make Image") for line in before.commands)
     run(file, force=True)
-    (remark,) = dry_run(load_runnable(file).scenario).remarks
+    remark, _assumed = dry_run(load_runnable(file).scenario).remarks
     assert remark.startswith(NOTHING)

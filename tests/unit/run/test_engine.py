@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import DeadlinePassed, HostError, InputError
-from orchestrator.guests.backend import Ability, Capabilities
+from orchestrator.guests.backend import ABLE, Ability, Capabilities
 from orchestrator.host.capacity import Capacity
 from orchestrator.host.facts import host_facts
 from orchestrator.outcome import Outcome
@@ -256,7 +256,7 @@ def test_a_backend_without_snapshots_boots_each_trial(put: Put, tmp_path: Path) 
     unable = Ability("not here")
     can = Capabilities(
         snapshots=unable, deterministic_clock=unable, registers=unable, private_memory=unable, shell=unable,
-        numa_nodes=unable,
+        numa_nodes=unable, modules=ABLE,
     )  # fmt: skip
     backend = put(story(kcalloc=runs_out_of_memory, kvcalloc=passes), can)
     with pytest.raises(ScenarioInvalid, match="takes no snapshots to fork trials from: not here"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import InputError
+from orchestrator.guests.backend import Ability
+from orchestrator.guests.qemu.backend import QemuBackend
+from orchestrator.guests.registry import BACKENDS
 from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.given import contents
 from orchestrator.kernels.images import GuestImages
-from orchestrator.kernels.manifest import ArtefactManifest
+from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
 from orchestrator.kernels.traits.config import KernelConfig
 from orchestrator.kernels.traits.page_array import unknown
 from orchestrator.kernels.traits.traits import traits_of
@@ -196,3 +200,18 @@ def test_a_kernel_for_fewer_nodes_than_the_device_has() -> None:
     assert require_kernels(scenario(nodes=2), {"own": guest}) == []
     with pytest.raises(InputError, match="own: it has 2 NUMA nodes at most"):
         require_kernels(scenario(nodes=4), {"own": guest})
+
+
+def test_a_driver_that_nothing_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a kernel that is given nobody knows before it is looked at; the trigger fork needs no driver."""
+
+    class Unable(QemuBackend):
+        capabilities = replace(QemuBackend.capabilities, modules=Ability("it is up already"))
+
+    monkeypatch.setitem(BACKENDS, "qemu", Unable)
+    variant = VariantArtefacts(name="own", scope=None, patches=(), module_origin="distribution")
+    manifest = MANIFEST.model_copy(update={"variants": (variant,)})
+    guest = GuestImages(Path("k"), Path("i"), "6", 4096, manifest, features=KernelFeatures(config()))
+    with pytest.raises(InputError, match="its binder driver is a module, and none can be loaded: it is up"):
+        require_kernels(scenario(), {"own": guest})
+    assert require_kernels(scenario(FORK), {"own": guest}) == []

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.arch import ArchName
 from orchestrator.guests.qemu.command_line_room import (
     MOST_BESIDE,
     long_parts,
     longest_line,
     room_problems,
 )
-from orchestrator.scenario.limits import MACHINE_LIMITS, agent_limits
+from orchestrator.guests.qemu.limits import MACHINE_LIMITS, machine_problems
+from orchestrator.scenario.limits import agent_limits
 from orchestrator.scenario.loading.loader import load_scenario, load_text, refuse
 from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.units import MIB
@@ -39,12 +41,12 @@ def test_every_limit_of_the_agent_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("arch", "machine"), [("arm64", "virt"), ("x86_64", "q35")])
-def test_a_machine_has_so_many_processors(arch: str, machine: str) -> None:
+def test_a_machine_has_so_many_processors(arch: ArchName, machine: str) -> None:
     most = MACHINE_LIMITS[arch].most_cpus
     text = SCENARIO.replace("arch: arm64", f"arch: {arch}")
-    load_text(text.replace("memory:", f"cpus: {most}\n  memory:"), Path("x.yaml"))
+    _on_qemu(text.replace("memory:", f"cpus: {most}\n  memory:"))
     with pytest.raises(ScenarioInvalid) as told:
-        load_text(text.replace("memory:", f"cpus: {most + 1}\n  memory:"), Path("x.yaml"))
+        _on_qemu(text.replace("memory:", f"cpus: {most + 1}\n  memory:"))
     (problem,) = told.value.problems
     assert problem.line == 5
     assert str(most) in problem.what
@@ -54,9 +56,14 @@ def test_a_machine_has_so_many_processors(arch: str, machine: str) -> None:
 
 def test_x86_64_needs_more_memory_to_boot() -> None:
     small = SCENARIO.replace("256MiB", "95MiB")
-    load_text(small, Path("x.yaml"))
+    _on_qemu(small)
     with pytest.raises(ScenarioInvalid, match="less than 96MiB"):
-        load_text(small.replace("arch: arm64", "arch: x86_64"), Path("x.yaml"))
+        _on_qemu(small.replace("arch: arm64", "arch: x86_64"))
+
+
+def _on_qemu(text: str) -> None:
+    loaded = load_text(text, Path("x.yaml"))
+    refuse(loaded, machine_problems(loaded.scenario))
 
 
 def _runnable(text: str) -> None:

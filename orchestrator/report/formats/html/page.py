@@ -221,10 +221,7 @@ def _facts(report: JudgedRun) -> Iterator[tuple[str, str]]:
     yield "guest", device.words
     for each in verdict.passes:
         by = manifest.accelerators[each.clock]
-        yield (
-            "ran on",
-            f"{each.accelerator}, {by.cpu_model}, {by.program} {by.version} ({each.clock} clock)",
-        )
+        yield "ran on", f"{by.machine_words}, {by.programs_words} ({each.clock} clock)"
     yield "sample", "; ".join(dict.fromkeys(sample_line(each).partition(";")[0] for each in verdict.passes))
     yield "started", f"{manifest.started:%Y-%m-%d %H:%M} UTC"
     yield "by", f"oomlab {manifest.oomlab_version}"
