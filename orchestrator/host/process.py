@@ -58,6 +58,21 @@ _variables: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
+class Ending:
+    """How a child is ended, for those that have to put things in order first."""
+
+    grace_s: float = _STOP_GRACE_S
+    """Seconds that it has between SIGTERM and SIGKILL."""
+    orphaned: signal.Signals = signal.SIGKILL
+    """What the kernel sends it when this program dies."""
+    leaves_daemons: bool = False
+    """What it started goes on once it has ended by itself; without it its process group is ended, too."""
+
+
+_AT_ONCE = Ending()
+
+
+@dataclass(frozen=True)
 class Completed:
     """A child that has ended: its status and what it wrote."""
 
@@ -107,6 +122,7 @@ def run(
     env: Mapping[str, str] | None = None,
     input_bytes: bytes | None = None,
     check: bool = True,
+    ending: Ending = _AT_ONCE,
 ) -> Completed:
     """Run a command to its end and collect its output.
 
@@ -114,7 +130,9 @@ def run(
     program does not exist. The whole process group is gone when this returns or raises.
     """
     stdin = subprocess.PIPE if input_bytes is not None else subprocess.DEVNULL
-    with start(argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    with start(
+        argv, cwd=cwd, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, ending=ending
+    ) as child:
         stdout, stderr = finish(child, argv, deadline, input_bytes)
     if check and child.returncode != 0:
         raise CommandFailed(paste_ready(argv), child.returncode, _tail(stdout + stderr))
@@ -138,6 +156,15 @@ def finish(
             input_bytes = None  # it was given with the first call, which nothing is lost of
 
 
+def has_ended(child: Child, within_s: float) -> bool:
+    """Wait so long for a child's end; False while it lives."""
+    try:
+        child.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 @contextmanager
 def start(
     argv: Sequence[Argument],
@@ -149,8 +176,9 @@ def start(
     stderr: Stream = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
     confined: Confinement | None = None,
+    ending: Ending = _AT_ONCE,
 ) -> Iterator[Child]:
-    """Start a command that lives at most as long as the `with` block.
+    """Start a command that lives at most as long as the `with` block, which ends it as `ending` says.
 
     A `confined` one has nothing of this program's rights and environment, but what `env` adds.
     Raises HostError when the program does not exist, or cannot be confined.
@@ -167,7 +195,7 @@ def start(
         stderr=stderr,
         pass_fds=tuple(pass_fds),
         start_new_session=True,
-        preexec_fn=partial(_prepare, os.getpid(), confined),
+        preexec_fn=partial(_prepare, os.getpid(), confined, ending.orphaned),
     )
     try:
         child = future.result()
@@ -177,7 +205,7 @@ def start(
     try:
         yield child
     finally:
-        _end(child)
+        _end(child, ending)
 
 
 @contextmanager
@@ -218,8 +246,8 @@ def _spawn(command: Sequence[str], **options: Any) -> Child:
     return child
 
 
-def _prepare(parent_pid: int, confined: Confinement | None) -> None:
-    """Runs in the child between fork and exec: SIGKILL when the parent dies (prctl(2)), and no rights.
+def _prepare(parent_pid: int, confined: Confinement | None, orphaned: signal.Signals) -> None:
+    """Runs in the child between fork and exec: a signal when the parent dies (prctl(2)), and no rights.
 
     Calls only what was loaded before the fork, for other threads may have held locks. A parent
     that died before the call sends no signal any more, hence the look at getppid(2). Last, because a
@@ -231,7 +259,7 @@ def _prepare(parent_pid: int, confined: Confinement | None) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if confined is not None:
         confined.enter()
-    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent_pid:
+    if _libc.prctl(_PR_SET_PDEATHSIG, orphaned, 0, 0, 0) != 0 or os.getppid() != parent_pid:
         os._exit(127)
 
 
@@ -240,15 +268,16 @@ def _kill_unclaimed(future: Future[Child]) -> None:
         _end(future.result())
 
 
-def _end(child: Child) -> None:
+def _end(child: Child, ending: Ending = _AT_ONCE) -> None:
     """SIGTERM, a grace period, SIGKILL for the whole group; then reap and close the pipes."""
     with suppress(ProcessLookupError):
         if child.poll() is None:
             child.terminate()
             with suppress(subprocess.TimeoutExpired):
-                child.wait(_STOP_GRACE_S)
+                child.wait(ending.grace_s)
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # children of the child, too
+        if child.poll() is None or not ending.leaves_daemons:
+            os.killpg(child.pid, signal.SIGKILL)  # children of the child, too
     child.wait()
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream is not None:

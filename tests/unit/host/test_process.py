@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.deadline import Deadline, RevocableDeadline
 from orchestrator.errors import CommandFailed, DeadlinePassed, HostError
-from orchestrator.host.process import paste_ready, run, start
+from orchestrator.host.process import Ending, paste_ready, run, start
 
 
 def soon(what: str = "a test command ends") -> Deadline:
@@ -148,3 +148,22 @@ def test_a_child_that_reads_for_longer_than_a_slice_gets_its_input_once() -> Non
     slow = "sleep 0.3; cat"
     deadline = RevocableDeadline.after(30, "cat ends")
     assert run(["sh", "-c", slow], deadline=deadline, input_bytes=b"once").stdout == b"once"
+
+
+def test_a_child_that_puts_things_in_order_is_given_the_time(tmp_path: Path) -> None:
+    ready, done = tmp_path / "ready", tmp_path / "done"
+    script = f"trap 'sleep 2.5; echo in order >{done}; exit 0' TERM; : >{ready}; while :; do sleep 0.05; done"
+    with start(["sh", "-c", script], ending=Ending(grace_s=30)) as child:
+        deadline = soon()
+        while not ready.exists():
+            deadline.check()
+    assert (child.returncode, done.read_text()) == (0, "in order\n")
+
+
+def test_what_a_child_leaves_running_goes_on_only_if_it_may() -> None:
+    script = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
+    other = int(run(script, deadline=soon()).stdout)
+    wait_until_gone(other)
+    daemon = int(run(script, deadline=soon(), ending=Ending(leaves_daemons=True)).stdout)
+    assert alive(daemon)
+    os.kill(daemon, signal.SIGKILL)
