@@ -88,6 +88,7 @@ _COMMON = (
     Need("perl", "perl-base", "review", "runs checkpatch.pl", always_there=True),
     Need("chromium", "chromium", "test", "shows reports"),
     Need("mmdebstrap", "mmdebstrap", "test", "makes a minimal Debian 13"),
+    Need("patchelf", "patchelf", "test", "makes a newer Debian's cvd and adb run here"),
     Need("chromedriver", "chromium-driver", "test", "shows reports"),
     Need("ip", "iproute2", "test", "makes a network with another machine in it"),
     Need("ssh", "openssh-client", "test", "reaches the other machine as users do"),

@@ -17,7 +17,7 @@ from tests.unit.project import tree
 
 _BEFORE_PYTHON = {"python3", "python3-venv"}
 """What the launcher itself starts with."""
-_TESTS = {"chromium", "chromium-driver", "iproute2", "mmdebstrap", "openssh-client"}
+_TESTS = {"chromium", "chromium-driver", "iproute2", "mmdebstrap", "openssh-client", "patchelf"}
 
 
 def _launcher_packages(checkout: Path, host: str) -> set[str]:

@@ -96,7 +96,7 @@ def host(tmp_path: Path, checkout: Path) -> Host:
         (programs / name).symlink_to(script)
     for name in _REAL_TOOLS:
         (programs / name).symlink_to(shutil.which(name) or name)
-    host.put("installed", *_needed(checkout), *_BROWSER, *_OTHER_MACHINE, "mmdebstrap")
+    host.put("installed", *_needed(checkout), *_BROWSER, *_OTHER_MACHINE, "mmdebstrap", "patchelf")
     return host
 
 
@@ -149,6 +149,13 @@ def test_only_tests_that_build_need_a_maker_of_hosts(host: Host) -> None:
         assert host.oomlab(*arguments).returncode == _COMMAND_STATUS, arguments
     assert b"missing host packages: mmdebstrap\n" in host.oomlab("test", "build").stderr
     assert host.oomlab("--yes", "test").returncode == _COMMAND_STATUS
+
+
+def test_only_tests_with_guests_need_what_makes_newer_programs_run(host: Host) -> None:
+    _remove_packages(host, "patchelf")
+    for arguments in (("run",), ("test", "unit"), ("test", "build"), ("test", "browser")):
+        assert host.oomlab(*arguments).returncode == _COMMAND_STATUS, arguments
+    assert b"missing host packages: patchelf\n" in host.oomlab("test", "guest").stderr
 
 
 @pytest.mark.parametrize("mirror", [("--mirror", "http://a http://b"), ("--mirror=http://a",)])
