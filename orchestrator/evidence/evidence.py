@@ -44,6 +44,8 @@ class Evidence:
     """Lines of the control line that were no records."""
     first_garbage: str = ""
     inherited_records: int = 0
+    lmkd_kills: int | None = None
+    """Kills of Android's low memory killer, where its log is there."""
 
     @classmethod
     def continuing(cls, block: Evidence) -> Self:

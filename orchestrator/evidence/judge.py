@@ -10,6 +10,7 @@ passed.
 from __future__ import annotations
 
 from orchestrator.evidence.crash_count import fatal_crash
+from orchestrator.evidence.device_facts import device_facts
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.kernel_words import (
     counted_oom_kills,
@@ -112,6 +113,7 @@ def judge(
         vmstat_delta=vmstat_over_trigger(evidence),
         memory=memory_samples(evidence),
         notes=_notes(evidence),
+        device=device_facts(evidence),
     )
 
 

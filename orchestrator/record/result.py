@@ -13,6 +13,7 @@ from orchestrator.memory.sample import MemorySample, NodeState
 from orchestrator.oom.records import KernelCrash, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.protocol.former_names import renamed
+from orchestrator.record.device_facts import DeviceFacts
 from orchestrator.stage import Stage, TrialPhase
 from orchestrator.text.amounts import count_of
 
@@ -261,6 +262,9 @@ class TrialResult(Frozen):
     )
     memory: tuple[MemorySample, ...] = ()
     notes: tuple[str, ...] = ()
+    device: DeviceFacts | None = Field(
+        None, description="the device, where the agent was a process on one of others; below"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -205,11 +205,19 @@ def remarks(verdict: Verdict) -> Iterator[str]:
         )
         yield f"with --patch and nothing said of it, {sources}"
     yield from built_lines(verdict)
+    yield from device_lines(verdict)
     for name, variant in verdict.variants.items():
         for flags in variant.gfp_flags:
             yield f"{name} requested its page arrays with {flags}"
     if verdict.repeated:
         yield f"{times('trial', verdict.repeated)} gave no evidence and had to be run again"
+
+
+def device_lines(verdict: Verdict) -> Iterator[str]:
+    """What the devices were, where they were none of the agent's own; a sentence each."""
+    for each in verdict.passes:
+        if each.device is not None:
+            yield from each.device.facts
 
 
 def built_lines(verdict: Verdict) -> Iterator[str]:
@@ -222,6 +230,9 @@ def built_lines(verdict: Verdict) -> Iterator[str]:
 
 def warnings(verdict: Verdict) -> Iterator[str]:
     """What weakens the evidence; a sentence each."""
+    for each in verdict.passes:
+        if each.device is not None:
+            yield from each.device.doubts
     for pair in verdict.inexact_pairs:
         yield f"{pair}: the run was cut short in between, so this pair is not exact"
     for disagreement in verdict.disagreements:

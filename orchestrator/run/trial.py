@@ -13,6 +13,7 @@ from functools import partial
 from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, OomlabError
+from orchestrator.evidence.device_facts import DEVICE_LOG, count_lmkd_kills
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge, judge_block
 from orchestrator.evidence.load_end import Load
@@ -25,8 +26,10 @@ from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch
 from orchestrator.scenario.triggers.kinds import Trigger
+from orchestrator.units import MIB
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_MOST_OF_A_LOG = 64 * MIB
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ def run_cold_trial(
     first = Deadline.after(common.budgets.boot_s, "the guest's agent speaks")
     _observe(evidence, folder, first, common, observers, launcher.power_on, Watch.until_the_end)
     evidence.host_seconds = time.monotonic() - started
+    if folder.has(DEVICE_LOG):
+        evidence.lmkd_kills = count_lmkd_kills(folder.tail(DEVICE_LOG, _MOST_OF_A_LOG))
     at_target = evidence.last(Fingerprint)
     result = judge(
         planned,

@@ -29,6 +29,7 @@ from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 from orchestrator.verdict.alike import without_effect
 from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
+from orchestrator.verdict.devices import DeviceSummary, device_summary
 from orchestrator.verdict.judgement import Conclusion, JudgedTrial, judge_trial
 from orchestrator.verdict.kernels import compare_kernels
 from orchestrator.verdict.variant import VariantVerdict, variant_verdict
@@ -78,6 +79,10 @@ class PassVerdict(Frozen):
         " below",
     )
     audit: AuditSummary | None = Field(None, description="allocation audit; null: nothing was traced; below")
+    device: DeviceSummary | None = Field(
+        None,
+        description="what the devices were, where the agent was a process on devices of others; below",
+    )
     private_memory_median_kb: int | None = Field(
         None,
         description="memory of the host that was one fork's alone when its trigger ended, or all of a cold"
@@ -279,6 +284,7 @@ def _pass(
         comparisons=comparisons,
         answers=answer_questions(scenario, clock, trials, comparisons, controls),
         picture=_picture(scenario, [result for result in trials if result.clock == clock]),
+        device=device_summary(scenario, [each for each in trials if each.clock == clock], accelerator),
         private_memory_median_kb=median_kb,
         private_memory_largest_kb=largest_kb,
         private_memory_missing=missing,

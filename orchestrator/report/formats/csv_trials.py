@@ -106,6 +106,9 @@ _COLUMNS: dict[str, Callable[[TrialResult], _Cell]] = {
     "private_memory_kb": lambda result: result.private_memory_kb,
     "host_seconds": lambda result: result.host_seconds,
     "guest_release": lambda result: result.guest_release,
+    "binder_impl": lambda result: result.device.binder_impl if result.device else None,
+    "root": lambda result: int(result.device.root) if result.device else None,
+    "lmkd_kills": lambda result: result.device.lmkd_kills if result.device else None,
     "fingerprint": lambda result: result.fingerprint,
     "directory": lambda result: f"trials/{result.directory}",
 }

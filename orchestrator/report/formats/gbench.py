@@ -18,6 +18,7 @@ from typing import Any
 from orchestrator.errors import InputError
 from orchestrator.plan import are_paired, shares_kernel
 from orchestrator.record.result import BenchmarkRow, TrialResult
+from orchestrator.report.rows import device_lines, warnings
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import plural
 from orchestrator.text.nearest import nearest
@@ -83,6 +84,8 @@ def _context(report: JudgedRun, variant: str | None) -> dict[str, Any]:
         "oomlab_accelerator": ", ".join(each.accelerator for each in report.verdict.passes),
         "oomlab_built_from": "; ".join(f"{name}: {tree}" for name, tree in report.verdict.built_from.items()),
         "oomlab_repetition": _repetition(manifest.scenario),
+        "oomlab_devices": "; ".join(map(one_line, device_lines(report.verdict))),
+        "oomlab_warnings": "; ".join(map(one_line, warnings(report.verdict))),
     }
 
 

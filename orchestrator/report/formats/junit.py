@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
-from orchestrator.report.rows import headline, sample_line
+from orchestrator.report.rows import device_lines, headline, sample_line, warnings
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import JudgedRun
 
@@ -53,6 +53,8 @@ def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
         yield "verdict", headline(verdict)
         for line in verdict.foremost:
             yield "foremost", line
+        for line in (*device_lines(verdict), *warnings(verdict)):
+            yield "remark", line
     if suite.variant is not None:
         variant = manifest.scenario.variants[suite.variant]
         artefacts = manifest.artefacts_of(suite.variant)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
-from orchestrator.report.rows import built_lines, headline, sample_line
+from orchestrator.report.rows import built_lines, device_lines, headline, sample_line, warnings
 from orchestrator.text.plain import ascii_line
 from orchestrator.verdict.judged_run import JudgedRun
 
@@ -28,6 +28,8 @@ def _lines(report: JudgedRun) -> Iterator[str]:
         sample = sample_line(each).partition("\n")[0]
         yield _diagnostic(f"{each.clock} clock: {sample}")
     yield from map(_diagnostic, built_lines(report.verdict))
+    yield from map(_diagnostic, device_lines(report.verdict))
+    yield from map(_diagnostic, warnings(report.verdict))
     yield _diagnostic(f"repeat with: {report.repeat_commands[0]}")
     for number, suite in enumerate(suites, start=1):
         yield from (_INDENT + line for line in _suite(report, suite))

@@ -31,6 +31,7 @@ from orchestrator.kernels.traits.traits import traits_of
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import block_seed, shares_kernel
+from orchestrator.record.device_facts import DeviceFacts
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import (
     BlockEnded,
@@ -88,6 +89,8 @@ class Made:
     """Each trial booted a guest of its own."""
     other_kernel: bool = False
     """The second variant runs another kernel image."""
+    device: DeviceFacts | None = None
+    """The device that trials ran on, each in a boot of its own."""
     spoil: Outcome | None = None
     """The outcome of the last trial, where it is not to be the expected one."""
 
@@ -261,6 +264,7 @@ def _trial(
         victims=(Victim(role=made.word("trigger"), pid=90, signal=9),) if dies else (),
         vmstat_delta={"pgfree": 174, "compact_stall": 880, "nr_free_pages": -4_700},
         memory=(moment("after", 6_000_000, 47_000),), notes=(HOSTILE,) if made.hostile else (),
+        device=made.device and made.device.model_copy(update={"boot_id": f"boot-{number}"}),
     )  # fmt: skip
 
 
