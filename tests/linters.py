@@ -38,6 +38,7 @@ LINTERS: dict[str, Callable[[Path], list[str]]] = {
     "mypy": _module("mypy", "--strict", "--no-error-summary"),
     "import-linter": lambda _checkout: [_script("lint-imports"), "--no-cache", "--no-logo"],
     "shellcheck": _shellcheck,
+    "zizmor": lambda _checkout: [_script("zizmor"), "--offline", "--strict-collection", "--quiet", ".github"],
 }
 """The command line of each, given the root of the checkout, in which it is run."""
 

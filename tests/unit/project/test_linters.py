@@ -23,7 +23,8 @@ def test_it_finds_nothing(checkout: Path, name: str) -> None:
 
 
 def test_every_shell_script_is_checked(checkout: Path) -> None:
-    assert {checkout / "oomlab", checkout / ".ci" / "run"} <= set(linters.shell_scripts(checkout))
+    names = ("oomlab", ".ci/run", "examples/ci/job", "examples/ci/prepare")
+    assert {checkout / name for name in names} <= set(linters.shell_scripts(checkout))
 
 
 def test_a_commit_runs_the_same_linters(checkout: Path) -> None:
