@@ -29,11 +29,26 @@ from tests.cuttlefish.packages import Programs, Progress, fetch_programs
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GROUPS = ("cvdnetwork", "kvm", "render")
-PROGRAMS = ("patchelf", "unshare", "mount", "qemu-system-aarch64", "cpio", "tar", "setsid", "apt-get")
+PROGRAMS = (
+    "patchelf",
+    "unshare",
+    "mount",
+    "qemu-system-aarch64",
+    "cpio",
+    "tar",
+    "setsid",
+    "apt-get",
+    "chroot",
+)
+
+REAL_TOOLS = ("assemble_cvd", "run_cvd", "extract-ikconfig")
+"""Of a host package, beside the launcher."""
 
 _TOOLS = "usr/lib/cuttlefish-common/bin"
 _ADB = "usr/lib/android-sdk/platform-tools/adb"
 _STATE = Path("/var/tmp")
+_CONTAINERS_MARK = "/.dockerenv"
+_SBIN = "/usr/sbin:/sbin"
 _NOBODYS_GROUP = 64999
 _LAY_OUT_S = 300.0
 _ELF = b"\x7fELF"
@@ -81,7 +96,11 @@ class Lab:
         }
 
     def personality(self, *words: str) -> None:
-        """What is to go wrong with devices that start from now on; nothing without words."""
+        """What is to go wrong with devices that start from now on; nothing without words.
+
+        From the boot on: boot-failed, boot-hangs, reboot-loop, unauthorized, production (no root). Once the
+        console has the text of a second word: panic, frozen, dies, adb-drops, lmkd.
+        """
         (self.product / PERSONALITY).write_text(f"{shlex.join(words)}\n")
 
     def join_groups(self, joined: bool = True) -> None:
@@ -125,6 +144,8 @@ def lay_out(directory: Path, programs: Programs) -> Lab:
     lab.adb.symlink_to(directory / "tools" / _ADB)
     for name in ("start", "stop", "status"):
         _write_script(lab, name)
+    for name in REAL_TOOLS:
+        (lab.host / "bin" / name).symlink_to(directory / "tools" / _TOOLS / name)
     for name in IMAGES:
         (lab.product / name).touch()
     with Cache(cache_dir()).scratch() as scratch:
@@ -168,20 +189,43 @@ def _own_mounts() -> Sequence[str]:
 
 
 def _write_entrance(lab: Lab) -> None:
-    """A way into a machine that differs in cvd's database and locks, and in who is in which group, only."""
+    """A way into a machine that differs in cvd's database and locks, and in who is in which group, only.
+
+    And in that it is no container: cvd looks for a mark of one, and then at no groups.
+    """
+    in_root, change_root = "", ""
+    root = lab.directory / "root" if Path(_CONTAINERS_MARK).exists() else None
+    if root is not None:
+        _lay_out_root(root)
+        in_root = """for place in "$root"/*; do
+    [ -L "$place" ] || mount --rbind "/${place##*/}" "$place" || exit
+done
+"""
+        change_root = f'{shutil.which("chroot", path=_SBIN)} "$root" env --chdir="$PWD" '
     _write_program(
         lab.entrance,
         f"""exec {shlex.join(_own_mounts())} sh -c '
 lab=$1
-shift
-mount --bind "$lab/state" {_STATE} &&
-mount --bind "$lab/etc/group" /etc/group &&
-mount --bind "$lab/etc/passwd" /etc/passwd &&
-exec "$@"' in-lab {shlex.quote(str(lab.directory))} "$@"
+root=$2
+shift 2
+{in_root}mount --bind "$lab/state" "$root{_STATE}" &&
+mount --bind "$lab/etc/group" "$root/etc/group" &&
+mount --bind "$lab/etc/passwd" "$root/etc/passwd" &&
+exec {change_root}"$@"' in-lab {shlex.quote(str(lab.directory))} {shlex.quote(str(root or ""))} "$@"
 """,
     )
     real = lab.directory / "tools" / _TOOLS / "cvd"
     _write_program(lab.cvd, f'exec {shlex.join([str(lab.entrance), str(real)])} "$@"\n')
+
+
+def _lay_out_root(root: Path) -> None:
+    """Places for all that is in the root directory but its files: no program needs those."""
+    root.mkdir()
+    for entry in os.scandir("/"):
+        if entry.is_symlink():
+            (root / entry.name).symlink_to(Path(entry).readlink())
+        elif entry.is_dir():
+            (root / entry.name).mkdir()
 
 
 def _write_script(lab: Lab, name: str) -> None:

@@ -52,7 +52,7 @@ class Interposer:
                     await _refuse(reader, writer)
         finally:
             self.connections.discard(writer)
-            writer.close()
+            await _close(writer)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         guest_reader, guest_writer = await asyncio.open_connection("127.0.0.1", self.ports[self.as_root])
@@ -67,7 +67,7 @@ class Interposer:
         finally:
             for task in tasks:
                 task.cancel()
-            guest_writer.close()
+            await _close(guest_writer)
 
     async def _watch(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, guest: asyncio.StreamWriter
@@ -97,6 +97,12 @@ class Interposer:
             said = b"restarting adbd as root\n" if root else b"restarting adbd as non root\n"
             self.as_root = root
         await _answer(packet, said, reader, writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

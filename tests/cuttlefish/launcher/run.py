@@ -26,6 +26,11 @@ from tests.cuttlefish.launcher.interposer import Interposer
 STARTED, COMPLETED, BOOT_FAILED = (
     b"VIRTUAL_DEVICE_BOOT_STARTED", b"VIRTUAL_DEVICE_BOOT_COMPLETED", b"VIRTUAL_DEVICE_BOOT_FAILED",
 )  # fmt: skip
+_LMKD_KILL = (
+    "   431   431 I lowmemorykiller: Kill 'com.android.vending' (2750), uid 10086, oom_score_adj 905 to free"
+    " 61320kB rss, 12040kB swap; reason: low watermark is breached and swap is low (12040kB < 20480kB)"
+)
+"""As `lmkd.cpp` writes it."""
 _LOOK_S = 0.05
 _BETWEEN_DROPS_S = 0.5
 
@@ -141,14 +146,21 @@ class Device:
         _say(f"now: {name}")
         wrongs: dict[str, Callable[[], object]] = {
             "panic": lambda: self.tell_guest("panic"),
-            "frozen": self._freeze,
+            "frozen": lambda: self._signal(signal.SIGSTOP),
+            "dies": lambda: self._signal(signal.SIGKILL),
+            "lmkd": self._log_of_lmkd,
             "adb-drops": lambda: self.tasks.add(asyncio.ensure_future(self._drop_twice())),
         }
         wrongs[name]()
 
-    def _freeze(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         assert self.qemu is not None
-        self.qemu.send_signal(signal.SIGSTOP)
+        self.qemu.send_signal(number)
+
+    def _log_of_lmkd(self) -> None:
+        """What logcat has of a kill by Android's daemon; the kernel says nothing of it."""
+        with (self.instance.directory / "logs" / "logcat").open("a") as logcat:
+            logcat.write(f"{time.strftime('%m-%d %H:%M:%S.000')}{_LMKD_KILL}\n")
 
     async def _drop_twice(self) -> None:
         for _ in range(2):
