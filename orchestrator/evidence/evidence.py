@@ -8,12 +8,13 @@ from enum import Enum, auto
 from typing import Self, TypeVar
 
 from orchestrator.oom.records import Mark
-from orchestrator.protocol.records import ControlRecord, Phase, TriggerStart
+from orchestrator.protocol.records import ControlRecord, DeviceRecord, Phase, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
 
 _TRIGGER_MARK = "phase trigger"
 _MODULE_MARK = "phase module"
 _BENCHMARK_MARK = "phase benchmark"
+_US_PER_S = 1_000_000
 _R = TypeVar("_R")
 
 
@@ -84,6 +85,12 @@ class Evidence:
         """True once the variant's driver is being loaded: what happens from then on may be its doing."""
         return self._position(_MODULE_MARK) is not None or self.triggered
 
+    @property
+    def console_of_trial(self) -> list[ConsoleEvent]:
+        """Console events since the guest's start, or the agent's on a device that ran before it came."""
+        device = self.last(DeviceRecord)
+        return self.console if device is None else _from(self.console, device)
+
     def console_since_module(self) -> list[ConsoleEvent]:
         """Console events after the mark of the driver's loading; none where there is no mark."""
         start = self._position(_MODULE_MARK)
@@ -92,11 +99,15 @@ class Evidence:
     def console_since_trigger(self) -> list[ConsoleEvent]:
         """Console events after the agent's mark; all of them when the mark was lost.
 
+        An agent on a device that may not write marks has a time to go by, and that of its record.
         What benchmarks came to afterwards is not the trigger's doing, and is left out.
         """
         start, end = self._position(_TRIGGER_MARK), self._position(_BENCHMARK_MARK)
         if start is not None:
             return self.console[start + 1 : end]
+        started = self.last(TriggerStart)
+        if started is not None and self.last(DeviceRecord) is not None:
+            return _from(self.console, started)
         return self.console[:end] if self.triggered else []
 
     def console_since_benchmarks(self) -> list[ConsoleEvent]:
@@ -110,6 +121,16 @@ class Evidence:
             if isinstance(event, Mark) and event.text.startswith(mark):
                 return position
         return None
+
+
+def _from(events: list[ConsoleEvent], record: ControlRecord) -> list[ConsoleEvent]:
+    """Without those at the beginning whose time stamps are from before the record.
+
+    printk's clock (sched_clock) starts a few milliseconds before CLOCK_MONOTONIC: none from after it is lost.
+    """
+    at_s = record.t_us / _US_PER_S
+    late = (place for place, event in enumerate(events) if event.time_s is None or event.time_s >= at_s)
+    return events[next(late, len(events)) :]
 
 
 def _is_trigger_mark(event: ConsoleEvent) -> bool:

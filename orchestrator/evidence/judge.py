@@ -34,6 +34,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import (
     AgentError,
+    DeviceRecord,
     End,
     Hello,
     ModuleLoaded,
@@ -126,8 +127,8 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.HARNESS_ERROR, evidence.ending_detail
     if evidence.garbage_lines and evidence.last(End) is None and not _died_on_console(evidence):
         return Outcome.HARNESS_ERROR, f"the control line carried garbage: {evidence.first_garbage}"
-    if error is not None and crash is None and not oom_reports(evidence.console):
-        return Outcome.HARNESS_ERROR, f"the guest agent failed at {error.where}: {error.message}"
+    if error is not None and crash is None and not oom_reports(evidence.console_of_trial):
+        return Outcome.HARNESS_ERROR, _agent_failure(error)
     if evidence.last(Hello) is None:
         return Outcome.BOOT_FAILED, _boot_failure(evidence)
     if planned.mode is Mode.PROOF:
@@ -142,8 +143,17 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
 
 def _died_on_console(evidence: Evidence) -> bool:
     """The console alone tells how it ended, whatever became of the control line."""
-    fatal = fatal_crash(evidence.console) is not None or any(map(is_panic, evidence.console))
-    return fatal or bool(oom_reports(evidence.console))
+    console = evidence.console_of_trial
+    return fatal_crash(console) is not None or any(map(is_panic, console)) or bool(oom_reports(console))
+
+
+def _agent_failure(error: AgentError) -> str:
+    """What keeps an agent from its work on a device of others is no failure of its own."""
+    if error.where == "rights":
+        return f"the device does not allow what the scenario asks for: {error.message}"
+    if error.where == "binder":
+        return f"no evidence about the driver under test: {error.message}"
+    return f"the guest agent failed at {error.where}: {error.message}"
 
 
 def _decide_proof(evidence: Evidence) -> tuple[Outcome, str]:
@@ -240,7 +250,7 @@ def _boot_failure(evidence: Evidence) -> str:
 
 def _missed(evidence: Evidence) -> str:
     target = evidence.last(TargetRecord)
-    if oom_reports(evidence.console):
+    if oom_reports(evidence.console_of_trial):
         return "an OOM came before the trigger"
     if target is None or target.reached:
         module = evidence.last(ModuleLoaded)
@@ -255,6 +265,11 @@ def _missed(evidence: Evidence) -> str:
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:
     notes = [record.text for record in evidence.every(Note) if record.text]
+    device = evidence.last(DeviceRecord)
+    if device is not None and "kmsg" in device.lacks:
+        notes.append(
+            "the agent may not write to the kernel's log: what the kernel said is told apart by time stamps"
+        )
     if evidence.garbage_lines:
         lines = count_of("line", evidence.garbage_lines)
         notes.append(f"{lines} on the control line held no record: {evidence.first_garbage}")

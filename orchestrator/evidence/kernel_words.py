@@ -38,7 +38,7 @@ def kernel_words(planned: PlannedTrial, evidence: Evidence) -> KernelWords:
     benchmarks_alone = planned.stage not in TRIGGERED
     since = evidence.console_since_benchmarks() if benchmarks_alone else evidence.console_since_trigger()
     ooms, counted = oom_reports(since), counted_oom_kills(evidence)
-    crashes = grouped(event for event in evidence.console if isinstance(event, KernelCrash))
+    crashes = grouped(event for event in evidence.console_of_trial if isinstance(event, KernelCrash))
     return {
         "panicked": any(map(is_panic, since)),
         "oom_events": len(ooms),

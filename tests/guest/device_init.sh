@@ -13,7 +13,7 @@ mount -t tmpfs tmpfs /data
 chmod 777 /data
 stty raw -echo </dev/ttyS0
 exec >/dev/ttyS0
-mkdir -p /etc /data/nativetest64/binderThroughputTest
+mkdir -p /etc /data/local/tmp /data/nativetest64/binderThroughputTest
 echo "shell:x:2000:2000::/:/bin/sh" >/etc/passwd
 cp /bin/agent /data/nativetest64/binderThroughputTest/binderThroughputTest
 
@@ -74,6 +74,22 @@ trial audit root
 trial transactions root
 say binderfs "$(ls -d /dev/oomlab-binderfs 2>&1)"
 say tracing "$(settings)"
+
+grep -v '^rootfs' /proc/mounts >/tmp-mounts
+trial fills root
+say settings "$(settings)"
+say hugepages "$(cat /proc/sys/vm/nr_hugepages)"
+say mounts "$(grep -v '^rootfs' /proc/mounts | cmp - /tmp-mounts && echo same)"
+
+# Handle 0 of a device that a user can open: of that user's while it is free, and refused while somebody has it.
+su shell -c "exec setsid agent device /recipes/serving /data/serving" &
+serving=$!
+until grep -qs trigger-start /data/serving; do usleep 20000; done
+trial taken shell
+kill "$serving"
+wait "$serving"
+echo "== serving"
+cat /data/serving
 
 echo "== cut"
 begin holding root

@@ -38,6 +38,7 @@ from orchestrator.protocol.records import (
     Sample,
     TargetRecord,
     TriggerEnd,
+    TriggerStart,
     VictimRecord,
     parse_record,
 )
@@ -64,6 +65,10 @@ RECIPES = {
     "rust": f"{_MMAP}20 oomlab.binder=rust",
     "audit": f"{_MMAP}20 oomlab.trace=1",
     "transactions": f"{_MMAP}20 oomlab.transactions=2",
+    "taken": f"{_MMAP}20 oomlab.transactions=2",
+    "serving": f"{_MMAP}2 oomlab.transactions=2 oomlab.pause_us=60000000",
+    "fills": "oomlab.stressors=slab:4000,slab_reclaimable:4000,ballast:8192,page_cache:20000 "
+    "oomlab.trigger=command oomlab.command=cat%20/proc/sys/vm/nr_hugepages",
     "holding": f"{_TARGET} oomlab.trigger=command oomlab.command=sleep%20100",
 }
 
@@ -115,7 +120,7 @@ def sections_of(control: bytes) -> dict[str, Section]:
 def initramfs(directory: Path, busybox: Path) -> Path:
     """A device's root: a shell, the agent, and a script for its init."""
     root = directory / "root"
-    for name in ("bin", "dev", "proc", "sys", "tmp", "data", "recipes"):
+    for name in ("bin", "dev", "proc", "sys", "data", "recipes"):
         (root / name).mkdir(parents=True)
     arch = ARCHS[ARCH]
     compiler = find_compiler(arch, find_base(DEFAULT_BASE, ARCH)[0].compiler_major)
@@ -240,6 +245,27 @@ def test_transactions_have_a_handle_0_of_their_own(device: Device) -> None:
     assert transactions.only(ModuleLoaded).device == "binderfs"
     assert transactions.only(TriggerEnd).succeeded == 20
     assert "No such file" in transactions.said["binderfs"][0]
+
+
+def test_handle_0_that_another_has_takes_root(device: Device) -> None:
+    serving = device["serving"]
+    assert serving.only(ModuleLoaded).device == "found"
+    assert serving.every(TriggerStart)
+    assert not serving.every(AgentError)
+    error = device["taken"].only(AgentError)
+    assert (error.where, error.errno) == ("rights", 13)
+    assert "handle 0" in error.message
+
+
+def test_what_stressors_fill_and_mount_is_gone_afterwards(device: Device) -> None:
+    fills = device["fills"]
+    assert not fills.every(Note)
+    assert fills.only(TargetRecord).reached
+    assert fills.only(Output).text == "4\n"
+    assert fills.said == {
+        "follow": ["0"], "agent": ["0"], "settings": device[""].said["before"], "hugepages": ["0"],
+        "mounts": ["same"],
+    }  # fmt: skip
 
 
 def test_a_follower_takes_up_where_another_was_cut_and_ends_when_the_agent_is_killed(device: Device) -> None:

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/binder.h"
+#include "agent/clock.h"
 #include "agent/file.h"
 
 /* Where Android mounts it. */
@@ -68,7 +69,8 @@ static bool add_device(const char *directory)
 /* With binderfs the driver makes no device but in a mount of it (drivers/android/binder.c, binder_init). */
 static bool mount_at(const char *directory, const char *device)
 {
-	mkdir(directory, 0755);
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+		return false;
 	/* EBUSY: it is mounted, as the only instance that this superblock's options allow. */
 	if (mount("binder", directory, "binder", 0, NULL) < 0 && errno != EBUSY)
 		return false;
@@ -97,9 +99,22 @@ const char *binder_device_there(void)
 	return is_device(FILE_SYSTEM "/" NAME) ? FILE_SYSTEM "/" NAME : "";
 }
 
+/* Whether it is there for a process of the agent's: tried, and given up again. */
+static bool handle_0_is_free(void)
+{
+	struct binder_end end;
+	bool is_free = binder_open(&end) == 0 && binder_become_manager(&end) == 0;
+
+	binder_close(&end);
+	/* The role is given up in a work queue. */
+	clock_sleep_us(100000);
+	return is_free;
+}
+
 const char *binder_device_take(bool needs_handle_0)
 {
 	const char *there = binder_device_there();
+	int error;
 
 	if (*there)
 		binder_use_device(there);
@@ -109,17 +124,18 @@ const char *binder_device_take(bool needs_handle_0)
 		binder_use_device(OWN "/" NAME);
 		return "binderfs";
 	}
+	error = errno;
 	binder_device_give_back();
-	return *there ? "found" : NULL;
+	if (*there && handle_0_is_free())
+		return "found";
+	errno = error;
+	return NULL;
 }
 
 void binder_device_give_back(void)
 {
-	int saved = errno;
-
 	umount2(OWN, MNT_DETACH);
 	rmdir(OWN);
-	errno = saved;
 }
 
 static bool has_driver(void)

@@ -18,7 +18,7 @@ const char *binder_device_there(void);
 /*
  * Has the agent speak to that one: "found". Where there is none, or a process of the agent's is to be behind
  * handle 0 (which Android's service manager has on that one), to one of a mount of binderfs of its own:
- * "binderfs". NULL with errno: no driver, or no right to mount.
+ * "binderfs". NULL with errno: no driver, or no right to mount and, on the one that is there, no free handle 0.
  */
 const char *binder_device_take(bool needs_handle_0);
 

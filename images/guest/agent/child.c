@@ -50,6 +50,9 @@ struct child *child_start(enum child_role role, int index, int adj, int (*body)(
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
+		/* What the supervisor does about these is its own. */
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGINT, SIG_DFL);
 		prctl(PR_SET_NAME, names[role]);
 		child_set_adj(adj);
 		_exit(body(argument));

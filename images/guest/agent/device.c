@@ -41,6 +41,20 @@ static int complain(const char *path, const char *what)
 	return -1;
 }
 
+/* Without writing over what is there, also where the file system cannot do that in one go (FUSE). */
+static int give_name(const char *draft, const char *path)
+{
+	if (renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -1;
+	if (file_exists(path)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return rename(draft, path);
+}
+
 /* Nobody sees the file before it is locked: who follows it takes one that is not for finished. */
 static int create_locked(const char *path)
 {
@@ -53,7 +67,7 @@ static int create_locked(const char *path)
 		return complain(draft, strerror(errno));
 	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, RECORDS_BYTES) < 0 && errno == ENOSPC)
 		complain(draft, "no space for the records");
-	else if (flock(fd, LOCK_EX | LOCK_NB) == 0 && renameat2(AT_FDCWD, draft, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+	else if (flock(fd, LOCK_EX | LOCK_NB) == 0 && give_name(draft, path) == 0)
 		return fd;
 	else
 		complain(path, strerror(errno));
@@ -77,6 +91,7 @@ static bool read_recipe(const char *path)
 
 static void on_signal(int number)
 {
+	binder_device_give_back();
 	settings_restore(NULL);
 	/* Its children end with it. */
 	signal(number, SIG_DFL);

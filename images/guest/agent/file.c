@@ -76,3 +76,13 @@ bool file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
 }
+
+const char *file_block_device(const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/dev/block/%s", name);
+	if (!file_exists(path))
+		snprintf(path, sizeof(path), "/dev/%s", name);
+	return path;
+}

@@ -15,4 +15,7 @@ int file_write_number(const char *path, long long number);
 
 bool file_exists(const char *path);
 
+/* Where a block device is: below /dev/block, where Android's ueventd puts it, else below /dev. Until the next call. */
+const char *file_block_device(const char *name);
+
 #endif

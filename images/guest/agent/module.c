@@ -14,6 +14,8 @@
 #include "agent/binder_device.h"
 #include "agent/emit.h"
 #include "agent/file.h"
+#include "agent/rights.h"
+#include "stress/page_cache.h"
 
 #define COMMON "/modules/common"
 
@@ -77,9 +79,9 @@ static bool load_common_file(const struct recipe *recipe, const char *file)
 /* Nothing is loaded on a device of others: what is not there fails by its name. */
 static bool has_null_block_device(const struct recipe *recipe)
 {
-	if (!wants_cache(recipe) || file_exists("/dev/nullb0"))
+	if (!wants_cache(recipe) || file_exists(file_block_device(NULL_BLOCK_DEVICE)))
 		return true;
-	emit_error("module", ENOENT, "the page cache comes from /dev/nullb0, and this device has none");
+	emit_error("module", ENOENT, "page cache comes from " NULL_BLOCK_DEVICE ", and this device has none");
 	return false;
 }
 
@@ -135,21 +137,44 @@ bool module_load_variant(const char *variant)
 	return error == 0;
 }
 
+static bool is_wanted(const struct recipe *recipe, const char *driver)
+{
+	char message[160];
+
+	if (!recipe->binder || !strcmp(driver, recipe->binder))
+		return true;
+	snprintf(message, sizeof(message), "the binder driver that runs here is `%s`, the trial is about `%s`", driver,
+		 recipe->binder);
+	emit_error("binder", ENODEV, message);
+	return false;
+}
+
+/* Where one is there, what is missing is a binderfs for a handle 0 of the agent's own. */
+static bool tell_handle_0(int error)
+{
+	char message[160];
+
+	if (error == EPERM || error == EACCES)
+		return rights_refuse(error, "a process behind handle 0 of binder, which another has here,", "mount");
+	snprintf(message, sizeof(message), "%s: handle 0 is another's, and there is no binderfs of one's own: %s",
+		 binder_device_there(), strerror(error));
+	emit_error("binder-open", EBUSY, message);
+	return false;
+}
+
 bool module_take_binder(const struct recipe *recipe)
 {
 	const char *driver = binder_device_driver();
-	char message[160];
+	int error;
 
 	if (!recipe_needs_binder(recipe))
 		return true;
-	taken = binder_device_take(recipe_needs_handle_0(recipe));
 	has_driver = *driver != '\0';
-	if (!recipe->binder || !has_driver || !strcmp(driver, recipe->binder))
-		return true;
-	snprintf(message, sizeof(message), "the binder driver that runs here is `%s`, the trial is about `%s`",
-		 driver, recipe->binder);
-	emit_error("binder", ENODEV, message);
-	return false;
+	if (has_driver && !is_wanted(recipe, driver))
+		return false;
+	taken = binder_device_take(recipe_needs_handle_0(recipe));
+	error = errno;
+	return taken || !*binder_device_there() || tell_handle_0(error);
 }
 
 void module_tell_binder(const char *variant)

@@ -157,16 +157,19 @@ static bool is_refusal(int error)
 	return error == EACCES || error == EPERM || error == EROFS;
 }
 
-bool rights_allow(enum right right, const char *what)
+bool rights_refuse(int error, const char *what, const char *word)
 {
 	char message[200];
 
-	if (!is_refusal(refused[right]))
-		return true;
-	snprintf(message, sizeof(message), "%s needs `%s`, which %s (uid %u): %s", what, names[right],
-		 getuid() ? "takes root" : "this device does not even give root", getuid(), strerror(refused[right]));
-	emit_error("rights", refused[right], message);
+	snprintf(message, sizeof(message), "%s needs `%s`, which %s (uid %u): %s", what, word,
+		 getuid() ? "takes root" : "this device does not even give root", getuid(), strerror(error));
+	emit_error("rights", error, message);
 	return false;
+}
+
+bool rights_allow(enum right right, const char *what)
+{
+	return !is_refusal(refused[right]) || rights_refuse(refused[right], what, names[right]);
 }
 
 /* Who may not go below what was set for it can still have the rest. */

@@ -39,4 +39,7 @@ bool rights_suffice(const struct recipe *recipe);
 /* Likewise for one right, which `what` needs. */
 bool rights_allow(enum right right, const char *what);
 
+/* Tells it of a right that somebody else tried, by its word; false. */
+bool rights_refuse(int error, const char *what, const char *word);
+
 #endif

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "agent/file.h"
+
 static struct {
 	int fd;
 	uint64_t count;
@@ -14,7 +16,7 @@ static struct {
 bool page_cache_open(void)
 {
 	cache.page_bytes = sysconf(_SC_PAGESIZE);
-	cache.fd = open("/dev/nullb0", O_RDONLY | O_CLOEXEC);
+	cache.fd = open(file_block_device(NULL_BLOCK_DEVICE), O_RDONLY | O_CLOEXEC);
 	if (cache.fd < 0)
 		return false;
 	/* No read-ahead: each read takes exactly one page. */

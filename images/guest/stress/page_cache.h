@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* False with errno when /dev/nullb0 is not there. */
+#define NULL_BLOCK_DEVICE "nullb0"
+
+/* False with errno when the device is not there. */
 bool page_cache_open(void);
 /* Reads the next page in; false with errno. */
 bool page_cache_take(void);

@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/clock.h"
@@ -31,7 +31,6 @@
 #define ENTRY_BYTES 704
 /* A slab of names holds 8 or more of them, one of directory entries 21 or more. */
 #define KEEP_EACH 8
-#define KEPT "/tmp/kept/"
 #define ABSENT "/sys/kernel/"
 
 static struct {
@@ -42,15 +41,23 @@ static struct {
 
 static const char message[MESSAGE_BYTES];
 
-/* A file system of this process's own: the names end with it. */
+/*
+ * A file system of this process's own, in which it works from now on: the names end with it. It is over a
+ * directory that is there on all devices of a kind, and in a namespace that no mount gets out of: nothing is left.
+ */
 static void keep_names(void)
 {
+	static const char *const places[] = { "/tmp", "/data/local/tmp", "/mnt" };
+	bool mounted = false;
 	int fd;
 
-	mkdir(KEPT, 0700);
-	if (unshare(CLONE_NEWNS) < 0 || mount("tmpfs", KEPT, "tmpfs", 0, "nr_inodes=0") < 0)
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		_exit(1);
-	fd = open(KEPT "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !mounted; i++)
+		mounted = mount("tmpfs", places[i], "tmpfs", 0, "nr_inodes=0") == 0 && chdir(places[i]) == 0;
+	if (!mounted)
+		_exit(1);
+	fd = open("f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		_exit(1);
 	close(fd);
@@ -125,9 +132,9 @@ static int add_name(long number)
 {
 	char path[sizeof(ABSENT) + NAME_BYTES];
 
-	make_path(path, number % KEEP_EACH ? ABSENT : KEPT, number);
+	make_path(path, number % KEEP_EACH ? ABSENT : "", number);
 	if (number % KEEP_EACH == 0)
-		return link(KEPT "f", path) < 0 ? errno : 0;
+		return link("f", path) < 0 ? errno : 0;
 	/* It is not there: the kernel remembers that. */
 	faccessat(AT_FDCWD, path, F_OK, 0);
 	return 0;

@@ -43,23 +43,14 @@ static int write_header(const char *device, uint64_t bytes)
 	return error;
 }
 
-/* Android's ueventd puts block devices below /dev/block. */
-static const char *node_of(int number)
-{
-	static char path[40];
-
-	snprintf(path, sizeof(path), "/dev/block/zram%d", number);
-	if (!file_exists(path))
-		snprintf(path, sizeof(path), "/dev/zram%d", number);
-	return path;
-}
-
 static int start(int number, uint64_t kb)
 {
-	char disksize[64];
-	const char *node = node_of(number);
+	char disksize[64], name[16];
+	const char *node;
 	int error;
 
+	snprintf(name, sizeof(name), "zram%d", number);
+	node = file_block_device(name);
 	snprintf(disksize, sizeof(disksize), "/sys/block/zram%d/disksize", number);
 	if (file_write_number(disksize, (long long)kb * 1024) < 0)
 		return errno;

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "agent/clock.h"
+#include "agent/file.h"
 #include "agent/memory.h"
+#include "stress/page_cache.h"
 #include "stress/page_tables.h"
 #include "stress/picture.h"
 
@@ -68,7 +70,7 @@ void working_set_prepare(bool files)
 		_exit(1);
 	if (!files)
 		return;
-	set.device = open("/dev/nullb0", O_RDONLY | O_CLOEXEC);
+	set.device = open(file_block_device(NULL_BLOCK_DEVICE), O_RDONLY | O_CLOEXEC);
 	if (set.device < 0)
 		_exit(1);
 	posix_fadvise(set.device, 0, 0, POSIX_FADV_RANDOM);

@@ -27,6 +27,7 @@ static int body(const struct trigger_job *job)
 	setpgid(0, 0);
 	/* As a login shell has it: else a pipeline never ends whose reader has gone. */
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin:/system/bin:/vendor/bin", 1);
 	output_attach();
 	if (read(job->gate, &byte, 1) != 1)
