@@ -10,19 +10,26 @@ from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.models import Device, Scenario
 
 
-def _qemu() -> Backend:
+def _qemu(_device: Device | None = None) -> Backend:
     from orchestrator.guests.qemu.backend import QemuBackend
 
     return QemuBackend()
 
 
-BACKENDS: dict[str, Callable[[], Backend]] = {"qemu": _qemu}
-"""By the word for `device.backend`; what a backend imports is loaded when it is asked for."""
+def _cuttlefish(device: Device | None = None) -> Backend:
+    from orchestrator.guests.cuttlefish.backend import CuttlefishBackend
+
+    return CuttlefishBackend(device)
+
+
+BACKENDS: dict[str, Callable[[Device | None], Backend]] = {"qemu": _qemu, "cuttlefish": _cuttlefish}
+"""By the word for `device.backend`, for a device, or for any (None); what a backend imports is loaded when it
+is asked for."""
 
 
 def backend_of(device: Device) -> Backend:
     """What runs the guests of this device."""
-    return BACKENDS[device.backend]()
+    return BACKENDS[device.backend](device)
 
 
 def problems_of(scenario: Scenario) -> list[Cross]:

@@ -43,7 +43,7 @@ class ShownKernels(Frozen):
 def show_base(name: str, arch: str, progress: Progress) -> ShownKernels:
     """A base by name, fetched if need be. InputError for an unknown one, HostError if it cannot be had."""
     kernel = examine(Cache(cache_dir()), KernelRequest(*find_base(name, arch)), progress)
-    return _shown([kernel], Settings(), {}, BACKENDS[_USUAL]())
+    return _shown([kernel], Settings(), {}, BACKENDS[_USUAL](None))
 
 
 def show_scenario(scenario: Scenario, progress: Progress) -> ShownKernels:
@@ -62,7 +62,7 @@ def show_scenario(scenario: Scenario, progress: Progress) -> ShownKernels:
 
 def show_file(path: Path) -> ShownKernels:
     """A kernel image as it lies there. InputError for what is none."""
-    return _shown([examine_image(path)], Settings(), {}, BACKENDS[_USUAL]())
+    return _shown([examine_image(path)], Settings(), {}, BACKENDS[_USUAL](None))
 
 
 def _shown(

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, ConfigDict, Fiel
 from orchestrator.arch import DEFAULT_ARCH, ArchName
 from orchestrator.bases import BASES, MadeFrom
 from orchestrator.kernels.modules import BINDER, ScopeName
+from orchestrator.scenario.cuttlefish import Cuttlefish
 from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, refuse, size_between
 from orchestrator.scenario.kernel_base import BASE_EXAMPLES, BASE_WORDS, ImageBase, KernelBase, SourceBase
 from orchestrator.scenario.limits import limit
@@ -99,7 +100,17 @@ class Device(Model):
         " `oomlab devices` lists them; `device: NAME` alone takes all of them",
         examples=["mission-phone"],
     )
-    backend: Literal["qemu"] = Field("qemu", description="what runs the guest", examples=["qemu"])
+    backend: Literal["qemu", "cuttlefish"] = Field(
+        "qemu",
+        description="what runs the guest: `qemu`, a bare machine with a kernel and an agent; `cuttlefish`, a"
+        " virtual Android device, created by `cvd` (docs/cuttlefish.md)",
+        examples=["cuttlefish"],
+    )
+    cuttlefish: Cuttlefish | None = Field(
+        None,
+        description="where a Cuttlefish device comes from, and how it is launched; nothing need be said",
+        examples=[{"host_path": "~/cf", "product_path": "~/cf", "flags": {"gpu_mode": "none"}}],
+    )
     arch: ArchName = Field(
         description="processor architecture; under `qemu` arm64 is the machine `virt`, x86_64 is `q35`",
         examples=[DEFAULT_ARCH],
@@ -146,6 +157,11 @@ class Device(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         found = []
+        if self.cuttlefish is not None and self.backend != "cuttlefish":
+            what = (
+                f"'cuttlefish' says how a Cuttlefish device is launched, and the backend is '{self.backend}'"
+            )
+            found.append(Cross(("cuttlefish",), what))
         if self.cma >= self.memory:
             found.append(Cross(("cma",), "CMA must be smaller than the device's memory"))
         refuse([*found, *node_problems(self.nodes, self.memory, self.cpus)])

@@ -14,6 +14,7 @@ from orchestrator.bases import DEFAULT_BASE, Base
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
 from orchestrator.scenario.bystanders import Bystanders
+from orchestrator.scenario.cuttlefish import ANDROID_BOOT
 from orchestrator.scenario.device import COLD_BACKENDS, Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
 from orchestrator.scenario.fields import (
@@ -116,7 +117,12 @@ class Trials(Model):
 class Deadlines(Model):
     """Time limits in the guest, for a reference machine; oomlab stretches them to the host's speed."""
 
-    boot: PhaseLimit = Field(60.0, description="from power-on to the agent's first word", examples=["60s"])
+    boot: PhaseLimit = Field(
+        60.0,
+        description="from power-on to the agent's first word; with `backend: cuttlefish` 25min, for Android"
+        " boots for so long where it is emulated",
+        examples=["60s"],
+    )
     target: PhaseLimit = Field(120.0, description="for reaching the memory state", examples=["2min"])
     trigger: PhaseLimit = Field(120.0, description="for the trigger", examples=["2min"])
     benchmarks: PhaseLimit = Field(
@@ -179,12 +185,20 @@ class Scenario(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _fork_where_it_can(cls, data: Any) -> Any:
-        """Trials are cold without a word on a backend that takes no snapshots."""
+    def _usual_of_the_backend(cls, data: Any) -> Any:
+        """Without a word trials are cold on a backend that takes no snapshots, and Android boots slowly."""
         device = data.get("device") if isinstance(data, dict) else None
         backend = device.get("backend") if isinstance(device, dict) else getattr(device, "backend", None)
-        trials = data.get("trials", {}) if isinstance(backend, str) and backend in COLD_BACKENDS else None
-        return {**data, "trials": {"fork": False, **trials}} if isinstance(trials, dict) else data
+        usual: dict[str, dict[str, Any]] = {}
+        if isinstance(backend, str) and backend in COLD_BACKENDS:
+            usual["trials"] = {"fork": False}
+        if backend == "cuttlefish":
+            usual["deadlines"] = {"boot": ANDROID_BOOT}
+        for section, values in usual.items():
+            said = data.get(section, {})
+            if isinstance(said, dict):
+                data = {**data, section: {**values, **said}}
+        return data
 
     @property
     def bases(self) -> dict[str, Base]:

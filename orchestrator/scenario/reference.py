@@ -21,6 +21,7 @@ END = "<!-- keys: end -->"
 _SECTIONS = {
     "Scenario": "The whole file",
     "Device": "`device`",
+    "Cuttlefish": "`device.cuttlefish`",
     "NumaNode": "`device.nodes[N]`",
     "Variant": "`variants.NAME`",
     "SourceBase": "`variants.NAME.base` with a `source`",

@@ -81,6 +81,14 @@ def create(plan: DevicePlan, name: str, number: int) -> list[str]:
     return [*_of_group(name), "create", *(f"--{flag}={value}" for flag, value in flags.items())]
 
 
+def create_unstarted(host_path: Path, product_path: Path, name: str, number: int) -> list[str]:
+    """Creates a group without starting anything: whether cvd accepts this host, this user and these paths."""
+    return [
+        *_of_group(name), "create", "--start=false", f"--host_path={host_path}",
+        f"--product_path={product_path}", f"--instance_nums={number}",
+    ]  # fmt: skip
+
+
 def stop(name: str) -> list[str]:
     """Cuts the power of a group's device. (`--wait_for_launcher_seconds` is unknown to cvd 1.55.)"""
     return [*_of_group(name), "stop", f"--wait_for_launcher={STOP_S}"]

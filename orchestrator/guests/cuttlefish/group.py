@@ -45,6 +45,7 @@ _ATTEMPTS = 5
 _LOOK_S = 0.2
 _FLEET_S = 60.0
 _REMOVE_S = 120.0
+_CREATE_UNSTARTED_S = 60.0
 _PATIENT = Ending(grace_s=60.0, orphaned=signal.SIGTERM, leaves_daemons=True)
 """A cvd that is killed leaves a group that it cannot end any more."""
 
@@ -81,6 +82,10 @@ class Group:
         return answer.logs(self.instance_dir) / "logcat"
 
 
+class LeftBehind(HostError):
+    """A group could not be removed: its files stay, too, for its device may still use them."""
+
+
 class Cancelled(HostError):
     """The creation was given up because whoever wanted the device no longer does."""
 
@@ -108,7 +113,7 @@ def created_group(
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND  # daemons of the launcher go on writing
     with os.fdopen(folder.descriptor(CVD_LOG, flags), "wb") as log:
         creation = _Creation(plan, folder, home, deadline, log, begun, cancelled or threading.Event())
-        with creation.made() as group:
+        with _removed_at_last(home), creation.made() as group:
             yield group
 
 
@@ -123,9 +128,43 @@ def remove_abandoned() -> list[str]:
                 continue
             with suppress(OomlabError):
                 _end_group(name, home, log)
+                if home.name == _HOME:
+                    shutil.rmtree(home, ignore_errors=True)
                 forget(name)
                 gone.append(name)
     return gone
+
+
+def require_accepted(host_path: Path, product_path: Path, scratch: Path) -> None:
+    """Whether cvd lets this user create devices from these paths here, by a group that is never started.
+
+    Raises HostError with cvd's reason and what to do about it. `scratch` is empty, and is so again.
+    """
+    home = scratch / _HOME
+    home.mkdir()
+    with _removed_at_last(home), reserved(home, ()) as own, tempfile.TemporaryFile() as log:
+        argv = command.create_unstarted(host_path, product_path, own.name, own.number)
+        status = _cvd(argv, home, log, _CREATE_UNSTARTED_S)
+        log.seek(0)
+        if status == 0:
+            _end_group(own.name, home, log)
+        elif isinstance(failed := failure(status, log.read()), Taken):
+            return  # it came as far as that
+        else:
+            raise failed
+
+
+@contextmanager
+def _removed_at_last(home: Path) -> Iterator[None]:
+    """Whatever happens to the group: unless it stays."""
+    try:
+        yield
+    except LeftBehind:
+        raise
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def fleet(home: Path = Path("/")) -> answer.Fleet:
@@ -233,7 +272,7 @@ def _both_told(error: BaseException) -> Iterator[None]:
     except OomlabError as left:
         if not isinstance(error, OomlabError):
             raise
-        raise HostError(
+        raise LeftBehind(
             f"{error.message}; {left.message}",
             hint="; ".join(filter(None, (error.hint, left.hint))),
             evidence=[*error.evidence, *left.evidence],
@@ -248,14 +287,12 @@ def _end_group(
     before_removal()
     status = _cvd(command.remove(name), home, log, _REMOVE_S)
     if status != 0 and fleet(home).named(name) is not None:
-        raise HostError(
+        raise LeftBehind(
             f"the Cuttlefish group {name} could not be removed (cvd remove: status {status});"
             f" its files are in {home}",
             hint="`cvd reset` ends it, and every other Cuttlefish device of this user: you decide",
         )
     _remove_links(home)
-    if home.name == _HOME:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _remove_links(home: Path) -> None:

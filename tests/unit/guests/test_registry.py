@@ -45,7 +45,7 @@ class Lesser(QemuBackend):
 def problems(
     path: Path, can: Capabilities, monkeypatch: pytest.MonkeyPatch, text: str = SCENARIO
 ) -> tuple[Problem, ...]:
-    monkeypatch.setitem(BACKENDS, "qemu", lambda: Lesser(can))
+    monkeypatch.setitem(BACKENDS, "qemu", lambda _device: Lesser(can))
     path.write_text(text)
     with pytest.raises(ScenarioInvalid) as told:
         load_runnable(path)
@@ -74,7 +74,9 @@ def test_no_forks_without_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BACKENDS, "qemu", lambda: Lesser(replace(ALL, shell=Ability("nobody is there"))))
+    monkeypatch.setitem(
+        BACKENDS, "qemu", lambda _device: Lesser(replace(ALL, shell=Ability("nobody is there")))
+    )
     scenario = load_scenario(Path("binder-order3")).scenario
     with pytest.raises(InputError, match="gives no shell: nobody is there"):
         open_shell(scenario, None, PlainObserver(people))
@@ -88,8 +90,18 @@ def test_no_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cold_without_a_word_are_exactly_the_backends_that_take_no_snapshots() -> None:
-    unable = {name for name, backend in BACKENDS.items() if not backend().capabilities.snapshots}
+    unable = {name for name, backend in BACKENDS.items() if not backend(None).capabilities.snapshots}
     assert unable == COLD_BACKENDS & BACKENDS.keys()
+
+
+@pytest.mark.parametrize("said", ["", "deadlines: {target: 1min}\n", "deadlines: {boot: 90s}\n"])
+def test_android_may_take_its_time_to_boot_unless_somebody_says_how_long(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "x.yaml"
+    text = SCENARIO.partition("trials:")[0].replace("memory: 256MiB", "memory: 256MiB, backend: cuttlefish")
+    path.write_text(text + said)
+    loaded = load_scenario(path).scenario
+    assert loaded.deadlines.boot == (90 if "boot" in said else 25 * 60)
+    assert not loaded.trials.fork
 
 
 def test_trials_are_cold_without_a_word_where_there_are_no_snapshots(

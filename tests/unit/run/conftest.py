@@ -52,7 +52,7 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
 
     def backend(story: Story, capabilities: Any = ALL) -> MemoryBackend:
         made = MemoryBackend(story, capabilities)
-        monkeypatch.setitem(BACKENDS, "qemu", lambda: made)
+        monkeypatch.setitem(BACKENDS, "qemu", lambda _device: made)
         return made
 
     return backend

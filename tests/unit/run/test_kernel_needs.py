@@ -208,7 +208,7 @@ def test_a_driver_that_nothing_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unable(QemuBackend):
         capabilities = replace(QemuBackend.capabilities, modules=Ability("it is up already"))
 
-    monkeypatch.setitem(BACKENDS, "qemu", Unable)
+    monkeypatch.setitem(BACKENDS, "qemu", lambda _device: Unable())
     variant = VariantArtefacts(name="own", scope=None, patches=(), module_origin="distribution")
     manifest = MANIFEST.model_copy(update={"variants": (variant,)})
     guest = GuestImages(Path("k"), Path("i"), "6", 4096, manifest, features=KernelFeatures(config()))

@@ -214,9 +214,8 @@ def test_what_is_left_out_has_its_default() -> None:
     assert least().model_dump(mode="json", exclude={"name", "variants", "fragmentation"}) == {
         "description": None,
         "device": {
-            "profile": None, "backend": "qemu", "arch": "arm64", "memory": "256MiB", "cpus": 1, "nodes": 1,
-            "cma": "0",
-            "zram": None, "sysctls": {}, "cmdline": [],
+            "profile": None, "backend": "qemu", "cuttlefish": None, "arch": "arm64", "memory": "256MiB",
+            "cpus": 1, "nodes": 1, "cma": "0", "zram": None, "sysctls": {}, "cmdline": [],
         },
         "trigger": {
             "kind": "binder-mmap", "size": "4MiB", "count": 600, "processes": 1, "transactions": 0,
