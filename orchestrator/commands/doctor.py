@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from orchestrator.arch import ARCHS, ArchName
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
+
+if TYPE_CHECKING:
+    from orchestrator.doctor.condition import Examination
 
 EPILOG = (
     "Exit codes: 0 a run can be made here, 2 bad input, 3 something that a run needs is missing, "
@@ -30,9 +34,24 @@ def doctor(
             help="boot probe guests now, whatever was found before; fetches a kernel if need be",
         ),
     ] = False,
+    without_builds: Annotated[
+        bool,
+        typer.Option(
+            "--without-builds",
+            help="leave out what only making kernels needs: for runs with --artefacts-from",
+        ),
+    ] = False,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST",
+            help="examine another machine, by ssh: user@machine, or a name of ssh's",
+            show_default="this machine",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON on stdout")] = False,
 ) -> None:
-    """Say whether a run can be made on this machine, and how to mend what is missing.
+    """Say whether a run can be made on this machine, or on another one, and how to mend what is missing.
 
     Example: oomlab doctor --arch arm64
     """
@@ -40,12 +59,31 @@ def doctor(
     from orchestrator.files.atomic import json_text
     from orchestrator.report.console.doctor import print_diagnosis
 
-    found = examine(_archs(arch), lambda text: people.print(text, markup=False, soft_wrap=True), probe=probe)
+    archs = _archs(arch)
+    if host is not None:
+        if probe:
+            raise InputError("--probe is for this machine: the first run on another one probes it")
+        found = _examine_there(host, archs)
+    else:
+        found = examine(archs, _say, probe=probe, builds=not without_builds)
     if as_json:
         write_data(json_text(found))
     else:
-        print_diagnosis(found, StdoutConsole(highlight=False))
+        print_diagnosis(found, StdoutConsole(highlight=False), "there" if host is not None else "here")
     raise typer.Exit(found.exit_code)
+
+
+def _examine_there(host: str, archs: Sequence[ArchName]) -> Examination:
+    from orchestrator.remote.connection import Machine
+    from orchestrator.remote.examined import examine_there
+    from orchestrator.remote.host import parse_host
+
+    with Machine(parse_host(host)) as machine:
+        return examine_there(machine, archs)
+
+
+def _say(text: str) -> None:
+    people.print(text, markup=False, soft_wrap=True)
 
 
 def _archs(asked: str | None) -> list[ArchName]:

@@ -23,12 +23,17 @@ _NEEDLESS = frozenset({"processors", "run directories", "terminal", "Python"})
 Check = tuple[str, Callable[[], Iterable[Condition]]]
 
 
-def examine(archs: Sequence[ArchName], progress: Progress, *, probe: bool) -> Examination:
-    """Looks at everything that runs with guests of these architectures need."""
+def examine(
+    archs: Sequence[ArchName], progress: Progress, *, probe: bool, builds: bool = True
+) -> Examination:
+    """Looks at everything that runs with guests of these architectures need.
+
+    Without `builds`: runs whose kernels come from elsewhere (`--artefacts-from`).
+    """
     user = look.user()
-    checks = _checks(archs, user, progress, probe=probe)
+    checks = _checks(archs, user, progress, probe=probe, builds=builds)
     found = [finding for name, check in checks for finding in _safe(name, check)]
-    return diagnosis(found, judge.install(look.programs(archs).missing, user))
+    return diagnosis(found, judge.install(look.programs(archs, builds=builds).missing, user))
 
 
 def _safe(name: str, check: Callable[[], Iterable[Condition]]) -> list[Condition]:
@@ -42,39 +47,53 @@ def _safe(name: str, check: Callable[[], Iterable[Condition]]) -> list[Condition
     return [judge.unknown(name, why, remedy, needed=name not in _NEEDLESS)]
 
 
-def _checks(archs: Sequence[ArchName], user: User, progress: Progress, *, probe: bool) -> Iterator[Check]:
-    yield "programs", lambda: judge.judge_programs(look.programs(archs), user)
+def _checks(
+    archs: Sequence[ArchName], user: User, progress: Progress, *, probe: bool, builds: bool
+) -> Iterator[Check]:
+    yield "programs", lambda: judge.judge_programs(look.programs(archs, builds=builds), user)
     for arch in archs:
-        yield f"QEMU and compiler for {arch}", partial(_versions, arch)
-    yield "sandbox", lambda: judge.judge_sandbox(look.sandbox(), user)
-    yield "package archives", lambda: [judge.judge_archives(look.archives())]
+        yield f"QEMU and compiler for {arch}", partial(_versions, arch, builds=builds)
+    if builds:
+        yield "sandbox", lambda: judge.judge_sandbox(look.sandbox(), user)
+        yield "package archives", lambda: [judge.judge_archives(look.archives())]
     yield "memory", lambda: [judge.judge_memory(look.memory())]
     yield "processors", lambda: [judge.judge_processors(look.processors())]
-    yield "cache", _cache
+    yield "cache", partial(_cache, builds=builds)
     yield "run directories", _runs
     yield "terminal", lambda: [judge.judge_terminal(look.terminal())]
     yield "Python", lambda: judge.judge_interpreter(look.interpreter())
     for arch in archs:  # last, for it is what takes time
-        yield f"accelerator for {arch}", partial(_accelerator, arch, user, progress, probe=probe)
+        yield (
+            f"accelerator for {arch}",
+            partial(_accelerator, arch, user, progress, probe=probe, builds=builds),
+        )
 
 
-def _accelerator(arch: ArchName, user: User, progress: Progress, *, probe: bool) -> Iterator[Condition]:
-    yield judge.judge_accelerator(look.accelerator(arch, progress, probe=probe), user)
+def _accelerator(
+    arch: ArchName, user: User, progress: Progress, *, probe: bool, builds: bool
+) -> Iterator[Condition]:
+    found = look.accelerator(arch, progress, probe=probe, builds=builds)
+    yield judge.judge_accelerator(found, user, can_probe=builds)
 
 
-def _versions(arch: ArchName) -> Iterator[Condition]:
+def _versions(arch: ArchName, *, builds: bool) -> Iterator[Condition]:
     """What is not installed at all has a line of its own already."""
-    absent = {need.name for need in look.programs([arch]).missing}
-    versions = {f"QEMU for {arch}": look.emulator(arch), f"compiler for {arch}": look.compiler(arch)}
+    absent = {need.name for need in look.programs([arch], builds=builds).missing}
+    versions = {f"QEMU for {arch}": look.emulator(arch)}
+    if builds:
+        versions[f"compiler for {arch}"] = look.compiler(arch)
     for what, version in versions.items():
         if version.program not in absent:
             yield judge.judge_version(what, version)
 
 
-def _cache() -> Iterator[Condition]:
+def _cache(*, builds: bool) -> Iterator[Condition]:
     place = look.cache_place()
     if place.error:
         yield judge.judge_place("cache", place, need_bytes=0, remedy=_OTHER_CACHE)
+        return
+    if not builds:  # what runs need is sent there, and says so itself
+        yield judge.judge_place("cache", place, need_bytes=judge.RUN_BYTES, remedy=_OTHER_CACHE)
         return
     stored = look.stored()
     yield judge.judge_place(

@@ -71,8 +71,11 @@ def judge_version(what: str, facts: Version, remedy: str = "") -> Condition:
     return Condition(what=what, state="ok", detail=f"{facts.program}: {facts.text}")
 
 
-def judge_accelerator(facts: Accelerator, user: User) -> Condition:
-    """How guests of one architecture run here, by a guest that did."""
+def judge_accelerator(facts: Accelerator, user: User, *, can_probe: bool = True) -> Condition:
+    """How guests of one architecture run here, by a guest that did.
+
+    `can_probe`: a kernel for a probe guest can be made here.
+    """
     what = f"accelerator for {facts.arch}"
     if facts.error:
         return Condition(what=what, state="fault", detail=facts.error)
@@ -86,7 +89,7 @@ def judge_accelerator(facts: Accelerator, user: User) -> Condition:
             what=what,
             state="warning",
             detail=f"not probed: {facts.not_probed}",
-            remedy=remedy or "oomlab doctor --probe",
+            remedy=remedy or ("oomlab doctor --probe" if can_probe else ""),
         )
     report = facts.report
     answered = f"a probe guest answered in {report.boot_s:.1f} s, " if report.boot_s is not None else ""

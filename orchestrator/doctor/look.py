@@ -78,9 +78,10 @@ def user() -> User:
     )
 
 
-def programs(archs: Iterable[str]) -> Programs:
-    """The table of needs, but for what only the project's own tests want."""
-    needs = tuple(need for need in all_needs(host_arch(), archs) if need.stage != "test")
+def programs(archs: Iterable[str], *, builds: bool = True) -> Programs:
+    """The table of needs, but for what only the project's own tests want; of no builds, what guests do."""
+    known = all_needs(host_arch(), archs)
+    needs = tuple(need for need in known if (need.stage != "test" if builds else need.stage == "boot"))
     return Programs(needs, missing(needs))
 
 
@@ -103,14 +104,18 @@ def compiler(arch: str) -> Version:
         return Version(f"{ARCHS[arch].triplet}-gcc", error=_line(error))
 
 
-def accelerator(arch: ArchName, progress: Progress, *, probe: bool) -> Accelerator:
+def accelerator(arch: ArchName, progress: Progress, *, probe: bool, builds: bool = True) -> Accelerator:
     """What is known of the accelerator, or a probe guest booted now where its kernel is at hand.
 
-    With `probe` one is booted in any case, its kernel fetched if need be.
+    With `probe` one is booted in any case, its kernel fetched if need be; without `builds` there is none.
     """
     forbidden = kvm_is_forbidden(arch)
     try:
         report = None if probe or missing(needs_of(arch, "boot")) else remembered_accelerator(arch)
+        if report is None and not builds:
+            return Accelerator(
+                arch, not_probed=_expected(arch, "no run was made yet"), kvm_forbidden=forbidden
+            )
         if report is None:
             absent = missing(needs_of(arch, "boot", "compiler", "agent", "fetch", "pack"))
             base = DEFAULT_BASE if probe else probe_base(arch)
@@ -124,6 +129,10 @@ def accelerator(arch: ArchName, progress: Progress, *, probe: bool) -> Accelerat
 
 def _not_probed(arch: ArchName, absent: Sequence[Need]) -> str:
     why = f"without {', '.join(need.name for need in absent)}" if absent else "no kernel is in the cache yet"
+    return _expected(arch, why)
+
+
+def _expected(arch: ArchName, why: str) -> str:
     no_kvm = why_not_kvm(arch)
     return f"{why}; {f'tcg is expected ({no_kvm})' if no_kvm else 'kvm may work'}"
 

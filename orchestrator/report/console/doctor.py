@@ -13,8 +13,8 @@ _STYLES: dict[State, str] = {"ok": "green", "warning": "yellow", "fault": "bold 
 _STATE_COLUMNS = 9
 
 
-def print_diagnosis(diagnosis: Examination, console: Console) -> None:
-    """All findings, and whether a run can be made."""
+def print_diagnosis(diagnosis: Examination, console: Console, where: str = "here") -> None:
+    """All findings, and whether a run can be made: `here`, or there."""
     width = max(len(finding.what) for finding in diagnosis.findings) + 2
     for finding in diagnosis.findings:
         line = Text(f"{finding.state:<{_STATE_COLUMNS}}", style=_STYLES[finding.state])
@@ -24,12 +24,12 @@ def print_diagnosis(diagnosis: Examination, console: Console) -> None:
             console.print(Text(f"{' ' * _STATE_COLUMNS}mend it: {finding.remedy}"), soft_wrap=True)
     if diagnosis.install:
         console.print(Text(f"all that is not installed: {diagnosis.install}"), soft_wrap=True)
-    console.print(Text(_conclusion(diagnosis)), soft_wrap=True)
+    console.print(Text(_conclusion(diagnosis, where)), soft_wrap=True)
 
 
-def _conclusion(diagnosis: Examination) -> str:
+def _conclusion(diagnosis: Examination, where: str) -> str:
     states = [finding.state for finding in diagnosis.findings]
     faults, warnings = states.count("fault"), states.count("warning")
     if not diagnosis.ready:
-        return f"A run cannot be made here: {count_of('fault', faults)}, {count_of('warning', warnings)}."
-    return "A run can be made here" + (f"; {count_of('warning', warnings)}." if warnings else ".")
+        return f"A run cannot be made {where}: {count_of('fault', faults)}, {count_of('warning', warnings)}."
+    return f"A run can be made {where}" + (f"; {count_of('warning', warnings)}." if warnings else ".")

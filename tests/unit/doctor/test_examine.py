@@ -146,3 +146,17 @@ def test_without_a_kernel_in_the_cache_nothing_is_fetched_unasked(monkeypatch: p
     assert "no kernel is in the cache yet" in look.accelerator("arm64", print, probe=False).not_probed
     with pytest.raises(AssertionError, match="fetched"):
         look.accelerator("arm64", print, probe=True)
+
+
+def test_a_machine_that_gets_its_kernels_is_not_asked_for_what_makes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("sandbox", "archives", "compiler", "stored"):
+        monkeypatch.setattr(look, name, _raise(AssertionError(name)))
+    monkeypatch.setattr(look, "remembered_accelerator", lambda _: None)
+    monkeypatch.setattr(look, "probe_base", lambda _: None)
+    found = {each.what: each for each in examine(["arm64"], print, probe=False, builds=False).findings}
+    assert not {"sandbox", "package archives", "compiler for arm64", "cached kernels"} & set(found)
+    assert "--probe" not in found["accelerator for arm64"].remedy
+    assert found["accelerator for arm64"].detail.startswith("not probed: no run was made yet; ")
+    assert all(need.stage == "boot" for need in look.programs(["arm64"], builds=False).needs)

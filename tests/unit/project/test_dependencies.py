@@ -14,9 +14,6 @@ from packaging.requirements import Requirement
 # Distributions whose import name is not their own.
 _IMPORT_NAMES = {"ruamel.yaml": "ruamel", "qemu.qmp": "qemu"}
 
-# What `orchestrator.remote` is written with.
-_OF_ROOMS_TO_COME = {"fabric", "invoke", "paramiko"}
-
 
 def _imports(package: Path) -> Iterator[str]:
     for path in package.rglob("*.py"):
@@ -34,4 +31,4 @@ def test_the_program_imports_what_it_declares_and_nothing_else(checkout: Path) -
     imported = set(_imports(checkout / "orchestrator")) - set(sys.stdlib_module_names) - {"orchestrator"}
     # Only `oomlab test` imports pytest, and says what to do where there is none; pydantic pins its
     # core exactly, and has its custom errors imported from there.
-    assert imported - {"pytest", "pydantic_core"} | _OF_ROOMS_TO_COME == declared
+    assert imported - {"pytest", "pydantic_core"} == declared
