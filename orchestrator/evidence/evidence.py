@@ -11,6 +11,7 @@ from orchestrator.oom.records import Mark
 from orchestrator.protocol.records import ControlRecord, DeviceRecord, Phase, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
 
+_PREPARE_MARK = "phase prepare"
 _TRIGGER_MARK = "phase trigger"
 _MODULE_MARK = "phase module"
 _BENCHMARK_MARK = "phase benchmark"
@@ -88,8 +89,10 @@ class Evidence:
     @property
     def console_of_trial(self) -> list[ConsoleEvent]:
         """Console events since the guest's start, or the agent's on a device that ran before it came."""
-        device = self.last(DeviceRecord)
-        return self.console if device is None else _from(self.console, device)
+        device, begun = self.last(DeviceRecord), self._position(_PREPARE_MARK)
+        if device is None:
+            return self.console
+        return _from(self.console, device) if begun is None else self.console[begun:]
 
     def console_since_module(self) -> list[ConsoleEvent]:
         """Console events after the mark of the driver's loading; none where there is no mark."""
@@ -126,7 +129,8 @@ class Evidence:
 def _from(events: list[ConsoleEvent], record: ControlRecord) -> list[ConsoleEvent]:
     """Without those at the beginning whose time stamps are from before the record.
 
-    printk's clock (sched_clock) starts a few milliseconds before CLOCK_MONOTONIC: none from after it is lost.
+    printk's clock (sched_clock) starts before CLOCK_MONOTONIC, up to a second where machines are slow. So
+    nothing from after the record is lost, and what is from shortly before it may be kept.
     """
     at_s = record.t_us / _US_PER_S
     late = (place for place, event in enumerate(events) if event.time_s is None or event.time_s >= at_s)

@@ -34,7 +34,6 @@ from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.records import (
     AgentError,
-    DeviceRecord,
     End,
     Hello,
     ModuleLoaded,
@@ -265,11 +264,6 @@ def _missed(evidence: Evidence) -> str:
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:
     notes = [record.text for record in evidence.every(Note) if record.text]
-    device = evidence.last(DeviceRecord)
-    if device is not None and "kmsg" in device.lacks:
-        notes.append(
-            "the agent may not write to the kernel's log: what the kernel said is told apart by time stamps"
-        )
     if evidence.garbage_lines:
         lines = count_of("line", evidence.garbage_lines)
         notes.append(f"{lines} on the control line held no record: {evidence.first_garbage}")

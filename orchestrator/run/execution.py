@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
-from orchestrator.errors import InputError
+from orchestrator.errors import HostError, InputError
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.host.interrupts import interrupts_deferred
 from orchestrator.oom.records import MemoryEvent
@@ -42,6 +42,13 @@ _OF_THE_SCENARIO = {
     "sysctl": "`device.sysctls` names a setting or a value that this kernel does not have",
 }
 """Where an agent's error is the scenario's, with what to do about it."""
+_OF_THE_DEVICE = {
+    "rights": "`root` of the device's settings gets the agent root where the image allows it (userdebug does,"
+    " user does not); or ask for less",
+    "binder": "`binder` of the device's settings asks for a driver by `binder.impl=` on the kernel's command"
+    " line; the kernel must have that one",
+}
+"""Likewise of a device that is not the agent's own."""
 
 
 class Execution:
@@ -243,10 +250,18 @@ class Execution:
 
 
 def _require_understood(evidence: Evidence) -> None:
-    """InputError where the guest refuses what the scenario says: no further attempt would end otherwise."""
+    """Where the guest refuses what the scenario says no further attempt would end otherwise.
+
+    InputError, or HostError where the device is the reason.
+    """
     error = evidence.last(AgentError)
     if error is not None and error.where in _OF_THE_SCENARIO:
         raise InputError(
             f"the guest refuses what the scenario says: {error.where}: {error.message}",
             hint=_OF_THE_SCENARIO[error.where],
+        )
+    if error is not None and error.where in _OF_THE_DEVICE:
+        raise HostError(
+            f"the device gives no evidence: {error.message}",
+            hint=_OF_THE_DEVICE[error.where],
         )

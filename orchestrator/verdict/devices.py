@@ -28,7 +28,7 @@ LACKS: Mapping[str, str] = {
     "pagemap": "the stressor anonymous",
     "sysctl": "sysctls, pictures, watermarks, the stressor ballast, the stage `relaxed`",
     "adj": "all stressors; the OOM killer may take the agent",
-    "kmsg": "marks on the console: what came before the trigger cannot be told from what came after",
+    "kmsg": "marks on the console: what came before the trigger is told from the rest by time stamps",
     "mlock": "nothing; the agent may have to wait for its own pages",
     "sndbuf": "all stressors",
     "files": "the stressor pipes",

@@ -71,6 +71,7 @@ trial zram root
 trial zram-again root
 trial rust root
 trial audit root
+trial benchmarks root
 trial transactions root
 say binderfs "$(ls -d /dev/oomlab-binderfs 2>&1)"
 say tracing "$(settings)"
@@ -111,6 +112,10 @@ usleep 300000
 say left "$(left)"
 cat /data/first /data/second | cmp - /data/records && say same yes
 cat /data/records
+mkdir /small
+mount -t tmpfs -o size=1m tmpfs /small
+say full "$(agent device /recipes/plain /small/records 2>&1)"
+say drafts "$(ls -A /small)"
 agent follow /data/records 9999999 2>/dev/null
 say beyond $?
 agent follow /data/nothing 0 2>/dev/null

@@ -28,6 +28,7 @@ from orchestrator.paths import cache_dir, resource_dir
 from orchestrator.protocol.records import (
     AgentError,
     AuditEnd,
+    BenchmarkRecord,
     ControlRecord,
     DeviceRecord,
     End,
@@ -65,6 +66,8 @@ RECIPES = {
     "rust": f"{_MMAP}20 oomlab.binder=rust",
     "audit": f"{_MMAP}20 oomlab.trace=1",
     "transactions": f"{_MMAP}20 oomlab.transactions=2",
+    "benchmarks": "oomlab.stage=target oomlab.trigger=none "
+    "oomlab.benchmarks=raw:0:10:0:2:0:0:t:4,mmap:0:3:0:0:0:0:t:1048576",
     "taken": f"{_MMAP}20 oomlab.transactions=2",
     "serving": f"{_MMAP}2 oomlab.transactions=2 oomlab.pause_us=60000000",
     "fills": "oomlab.stressors=slab:4000,slab_reclaimable:4000,ballast:8192,page_cache:20000 "
@@ -247,6 +250,11 @@ def test_transactions_have_a_handle_0_of_their_own(device: Device) -> None:
     assert "No such file" in transactions.said["binderfs"][0]
 
 
+def test_benchmarks_are_measured_on_a_device_as_anywhere(device: Device) -> None:
+    rows = device["benchmarks"].every(BenchmarkRecord)
+    assert [(row.iterations, row.failed, row.where) for row in rows] == [(10, 0, ""), (3, 0, "")]
+
+
 def test_handle_0_that_another_has_takes_root(device: Device) -> None:
     serving = device["serving"]
     assert serving.only(ModuleLoaded).device == "found"
@@ -272,10 +280,12 @@ def test_a_follower_takes_up_where_another_was_cut_and_ends_when_the_agent_is_ki
     cut = device["cut"]
     assert cut.said == {
         "follow": ["0"], "left": ["0"], "same": ["yes"], "beyond": ["2"], "nothing": ["2"],
-        "second": ["agent: /data/records: File exists"],
+        "second": ["agent: /data/records: File exists"], "drafts": [""],
+        "full": [cut.said["full"][0]],
     }  # fmt: skip
     assert cut.only(TargetRecord).reached
     assert not cut.every(End)
+    assert "no space for the records" in cut.said["full"][0]
 
 
 def test_an_agent_that_is_terminated_puts_the_settings_back_and_leaves_nothing(device: Device) -> None:

@@ -53,6 +53,13 @@ def test_marks_are_exact_where_they_can_be_had() -> None:
     assert judged(on_device(control, trigger_s=99), OOM_CONSOLE).oom_events == 1
 
 
+def test_a_crash_just_before_the_agent_is_not_the_trials_though_clocks_differ() -> None:
+    bug = "[    4.500000] BUG: sleeping function called from invalid context at mm/vmalloc.c:3409\n"
+    marks = "[    4.600000] oomlab: phase prepare\n[    5.900000] oomlab: phase trigger\n"
+    assert judged(on_device(passed()), bug + marks).crashes == ()
+    assert judged(on_device(passed()), marks + bug.replace("4.5", "6.5")).crashes != ()
+
+
 def test_a_target_missed_is_not_blamed_on_an_oom_of_the_start() -> None:
     missed = [hello(), device(), target(reached=False)]
     assert "an OOM came" not in judged(missed, BOOT_OOM).why
@@ -71,9 +78,3 @@ def test_what_a_device_refuses_is_no_evidence_and_says_why(where: str, said: str
     error = record("error", where=where, errno=13, message="a sysctl needs `sysctl`")
     result = judged([hello(), device(), error, record("end", oom_kill_total=0)], BOOT_OOM)
     assert (result.outcome, result.why) == (Outcome.HARNESS_ERROR, said)
-
-
-def test_without_marks_the_result_says_what_it_goes_by() -> None:
-    (note,) = judged(on_device(passed(), "kmsg", "adj")).notes
-    assert "told apart by time stamps" in note
-    assert judged(on_device(passed(), "adj")).notes == ()

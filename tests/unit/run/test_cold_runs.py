@@ -140,6 +140,19 @@ def test_a_guest_that_refuses_the_scenario_ends_the_run(put: Put, tmp_path: Path
     assert backend.started == 1
 
 
+@pytest.mark.parametrize(
+    ("where", "hint"), [("rights", "`root` of the device's settings"), ("binder", "binder.impl=")]
+)
+def test_a_device_that_refuses_what_it_is_asked_ends_the_run_at_once(
+    put: Put, tmp_path: Path, where: str, hint: str
+) -> None:
+    backend = put(lambda _: [HELLO, control("error", where=where, errno=13, message="it needs `x`")], LESS)
+    with pytest.raises(HostError, match="the device gives no evidence: it needs `x`") as refused:
+        run(tmp_path / "run", jobs=1)
+    assert hint in (refused.value.hint or "")
+    assert backend.started == 1
+
+
 @pytest.mark.parametrize("repaired", [True, False])
 def test_the_proof_is_a_boot_like_any_other(put: Put, tmp_path: Path, repaired: bool) -> None:
     def told(part: Part) -> list[Step]:
