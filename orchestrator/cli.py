@@ -14,7 +14,7 @@ from orchestrator import __version__
 
 # Imported for the commands that they register, in the order of `--help`.
 from orchestrator.bisect.answer import COMMAND
-from orchestrator.commands import compare, devices, doctor, host, images, reports, runs, scenarios
+from orchestrator.commands import attach, compare, devices, doctor, host, images, reports, runs, scenarios
 from orchestrator.commands.bisect import EPILOG as BISECT_EPILOG
 from orchestrator.commands.bisect import bisect_step
 from orchestrator.commands.mail import mail
@@ -27,7 +27,19 @@ from orchestrator.commands.standard_streams import hold_standard_streams
 from orchestrator.host.interrupts import install_signal_handlers
 from orchestrator.report.console.streams import write_data
 
-__all__ = ["app", "compare", "devices", "doctor", "host", "images", "main", "reports", "runs", "scenarios"]
+__all__ = [
+    "app",
+    "attach",
+    "compare",
+    "devices",
+    "doctor",
+    "host",
+    "images",
+    "main",
+    "reports",
+    "runs",
+    "scenarios",
+]
 
 
 @app.callback(invoke_without_command=True)

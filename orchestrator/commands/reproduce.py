@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from orchestrator.commands.elsewhere import DetachOption, HostOption, command_line, require_host
 from orchestrator.commands.shared import ForceOption, SetOption, load, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import write_json
+
+if TYPE_CHECKING:
+    from orchestrator.run.engine import RunOptions
 
 
 def reproduce(
@@ -64,6 +67,8 @@ def reproduce(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="guests to run at once at most (default: the cores)")
     ] = None,
+    host: HostOption = None,
+    detach: DetachOption = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="print what was read and the verdict as JSON on stdout")
     ] = False,
@@ -96,16 +101,25 @@ def reproduce(
     from orchestrator.reproduce.planning import Selection, check_wishes, plan_draft, scale_divisor
     from orchestrator.reproduce.source import load_source
     from orchestrator.reproduce.writing import write_draft
+    from orchestrator.run.engine import RunOptions
 
-    if write_only and (override or out or jobs or force):
-        raise InputError("--set, --out, --jobs and --force are for the run, which --write-only leaves out")
+    if write_only and (override or out or jobs or force or host):
+        raise InputError(
+            "--set, --out, --jobs, --host and --force are for the run, which --write-only leaves out"
+        )
+    require_host(host, detach=detach)
     require_unused(out)
     source = load_source(file)
     wishes = Wishes(None if scale is None else scale_divisor(scale), blocks, picture, arch, base)
     check_wishes(wishes)
     selection = Selection(event, patch or ())
     draft = plan_draft(
-        source, selection, wishes, lambda text: people.print(text, markup=False), to_run=not write_only
+        source,
+        selection,
+        wishes,
+        lambda text: people.print(text, markup=False),
+        to_run=not write_only,
+        here=host is None,
     )
     print_facts(draft.facts, people)
     path = write_draft(draft, source.name, source.title, write or Path(source.name), overwrite=overwrite)
@@ -115,33 +129,17 @@ def reproduce(
         if as_json:
             write_json(result)
         return
-    _run(path, override, out, jobs, result if as_json else None, force=force)
+    options = RunOptions(command_line(), out=out, overrides=override or (), jobs=jobs, force=force)
+    _run(path, options, host, result if as_json else None, detach=detach)
 
 
 def _run(
-    path: Path,
-    override: list[str] | None,
-    out: Path | None,
-    jobs: int | None,
-    result: dict[str, Any] | None,
-    *,
-    force: bool,
-) -> None:
-    from orchestrator.commands.runs import show_report
-    from orchestrator.host.process import paste_ready
-    from orchestrator.report.console.live import live_observer
-    from orchestrator.run.engine import RunOptions, run_scenario
+    path: Path, options: RunOptions, host: str | None, result: dict[str, Any] | None, *, detach: bool
+) -> NoReturn:
+    from orchestrator.commands.runs import run_somewhere, show_report
 
-    loaded = load(path, override, None)
-    options = RunOptions(
-        command=paste_ready(["oomlab", *sys.argv[1:]]),
-        out=out,
-        overrides=override or (),
-        jobs=jobs,
-        force=force,
-    )
-    with live_observer(people) as observer:
-        judged = run_scenario(loaded, observer, options)
+    loaded = load(path, list(options.overrides), None)
+    judged = run_somewhere(loaded, options, host, detach=detach)
     show_report(judged)
     if result is not None:
         result |= {"run": str(judged.directory.path), "verdict": judged.verdict.model_dump(mode="json")}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -11,6 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
+from orchestrator.commands.elsewhere import (
+    DetachOption,
+    HostOption,
+    carry_out,
+    command_line,
+    require_host,
+)
 from orchestrator.commands.shared import (
     EPILOG,
     BaseTreeOption,
@@ -28,6 +34,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
 
 if TYPE_CHECKING:
+    from orchestrator.run.engine import RunOptions
     from orchestrator.scenario.loading.loader import LoadedScenario
     from orchestrator.verdict.judged_run import JudgedRun
 
@@ -77,28 +84,30 @@ def run(
         ),
     ] = None,
     force: ForceOption = False,
+    host: HostOption = None,
+    detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario to its verdict, or go on with a run that was cut short.
 
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
     """
-    from orchestrator.host.process import paste_ready
     from orchestrator.report.console.live import live_observer
-    from orchestrator.run.engine import RunOptions, resume_run, run_scenario
+    from orchestrator.run.engine import RunOptions, resume_run
     from orchestrator.scenario.loading.loader import Repeat
     from orchestrator.scenario.loading.patched import expectations_taken
     from orchestrator.scenario.loading.trees import read_trees
 
+    require_host(host, detach=detach)
     if resume is not None:
         given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--base-tree": base_tree,
                  "--variant-tree": variant_tree, "--aa": again,
                  "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
-                 "--lock": lock, "--dry-run": dry_run, "--force": force}  # fmt: skip
+                 "--lock": lock, "--dry-run": dry_run, "--force": force, "--host": host}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         with live_observer(people) as observer:
             judged = resume_run(resume, observer, jobs=jobs)
-        _conclude(judged, as_json=as_json)
+        conclude(judged, as_json=as_json)
     if scenario is None:
         raise InputError(
             "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
@@ -111,11 +120,13 @@ def run(
     loaded = load(scenario, override, patch, Repeat(variant) if again else None, trees)
     for line in expectations_taken(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
+    if dry_run and host is not None:
+        raise InputError("--host cannot be given with --dry-run, which starts nothing anywhere")
     if dry_run:
         _print_dry_run(loaded)
         return
     options = RunOptions(
-        command=paste_ready(["oomlab", *sys.argv[1:]]),
+        command=command_line(),
         out=out,
         overrides=override or (),
         artefacts_from=artefacts_from,
@@ -123,9 +134,27 @@ def run(
         jobs=jobs,
         force=force,
     )
+    conclude(run_somewhere(loaded, options, host, detach=detach), as_json=as_json)
+
+
+def run_somewhere(
+    loaded: LoadedScenario, options: RunOptions, host: str | None, *, detach: bool
+) -> JudgedRun:
+    """A run, here or on another machine; in either case its directory is here."""
+    from orchestrator.report.console.live import live_observer
+    from orchestrator.run.engine import prepare_run, run_scenario
+
     with live_observer(people) as observer:
-        judged = run_scenario(loaded, observer, options)
-    _conclude(judged, as_json=as_json)
+        if host is None:
+            return run_scenario(loaded, observer, options)
+        from orchestrator.remote.elsewhere import Order, order_run
+        from orchestrator.verdict.judged_run import load_judged_run
+
+        def order() -> Order:
+            return order_run(prepare_run(loaded, observer, options), options.jobs)
+
+        returned = carry_out(order, host, options.out, observer, detach=detach)
+        return load_judged_run(returned.directory.path)
 
 
 @app.command()
@@ -186,7 +215,8 @@ def show_report(judged: JudgedRun) -> None:
     people.print(Text(f"Everything is in {judged.directory.path}"), soft_wrap=True)
 
 
-def _conclude(judged: JudgedRun, *, as_json: bool) -> NoReturn:
+def conclude(judged: JudgedRun, *, as_json: bool) -> NoReturn:
+    """Show a run that has just ended; ends the command."""
     from orchestrator.files.atomic import json_text
 
     show_report(judged)

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from orchestrator.commands.elsewhere import DetachOption, HostOption, carry_out, command_line, require_host
 from orchestrator.commands.shared import ForceOption
+
+if TYPE_CHECKING:
+    from orchestrator.search.search import SearchOptions
 
 EPILOG = (
     "Exit codes: 0 every tipping point is known as closely as asked, 2 bad input, 3 could not run, "
@@ -52,24 +55,30 @@ def search(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="guests to run at once at most", show_default="the cores")
     ] = None,
+    artefacts_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="exactly the kernels and modules of an earlier run, made again where need be"
+        ),
+    ] = None,
     force: ForceOption = False,
+    host: HostOption = None,
+    detach: DetachOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="print search.json on stdout")] = False,
 ) -> None:
     """Find where OOM begins, variant by variant, and the margin that a patch buys.
 
     Example: oomlab search binder-order3 --vary trigger.count=20..600
     """
-    from orchestrator.files.atomic import json_text
-    from orchestrator.host.process import paste_ready
     from orchestrator.report.console.live import live_observer
-    from orchestrator.report.console.search import print_search
-    from orchestrator.report.console.streams import StderrConsole, write_data
+    from orchestrator.report.console.streams import StderrConsole
     from orchestrator.search.observer import SearchObserver
     from orchestrator.search.search import Search, SearchOptions
     from orchestrator.search.varied import parse_varied
 
+    require_host(host, detach=detach)
     options = SearchOptions(
-        command=paste_ready(["oomlab", *sys.argv[1:]]),
+        command=command_line(),
         out=out,
         overrides=override or (),
         patches=patch or (),
@@ -78,11 +87,38 @@ def search(
         points=points,
         step=step,
         force=force,
+        artefacts_from=artefacts_from,
     )
     people = StderrConsole(stderr=True, highlight=False)
     work = Search(scenario, parse_varied(vary), options)
     with live_observer(people) as observer:
-        path, result = work.run(SearchObserver(observer, quiet=not people.is_terminal))
+        if host is None:
+            path, _ = work.run(SearchObserver(observer, quiet=not people.is_terminal))
+        else:
+            from orchestrator.remote.elsewhere import order_search
+
+            words = _words(vary, work.options)
+            path = carry_out(
+                lambda: order_search(work.prepare(observer), jobs, words), host, out, observer, detach=detach
+            ).directory.path
+    conclude_search(path, as_json=as_json)
+
+
+def _words(vary: str, options: SearchOptions) -> list[str]:
+    step = [] if options.step is None else ["--step", str(options.step)]
+    return ["--vary", vary, "--blocks", str(options.blocks), "--points", str(options.points), *step]
+
+
+def conclude_search(path: Path, *, as_json: bool) -> NoReturn:
+    """Show a search that has just ended; ends the command."""
+    from orchestrator.files.atomic import json_text
+    from orchestrator.record.directory import RunDirectory
+    from orchestrator.report.console.search import print_search
+    from orchestrator.report.console.streams import StderrConsole, write_data
+    from orchestrator.search.result import SEARCH_FILE, SearchResult
+
+    result = RunDirectory(path).load(path / SEARCH_FILE, SearchResult)
+    people = StderrConsole(stderr=True, highlight=False)
     print_search(result, people)
     people.print(f"Everything is in {path}", soft_wrap=True, markup=False)
     if as_json:

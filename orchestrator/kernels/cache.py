@@ -29,7 +29,7 @@ from orchestrator.files.atomic import write_atomic
 from orchestrator.host.scratch import memory_parent, scratch_directory, sweep
 from orchestrator.kernels.verified import file_sha256, have_checksums
 
-_META = "meta.json"
+META_FILE = "meta.json"
 SIZE_FACT = "size_bytes"
 _FREE_HINT = "free space, remove old entries with `oomlab images prune`, or set OOMLAB_CACHE to another place"
 _QUICKLY_READ_BYTES = 16 << 20
@@ -135,7 +135,7 @@ class Cache:
             self._release(path)
             return None
         with suppress(OSError):  # a read-only cache can still be used
-            os.utime(path / _META)
+            os.utime(path / META_FILE)
         return entry
 
     def find_file(self, kind: str, name: str, sha256: str) -> CacheEntry | None:
@@ -231,7 +231,7 @@ class Cache:
         """What `entries` is to say of a `workshop`; it was used now."""
         facts = {SIZE_FACT: str(size_bytes)}
         meta = EntryMeta(kind=kind, what=what, made_at=time.time(), facts=facts, files={})
-        write_atomic(path / _META, meta.model_dump_json(indent=1).encode())
+        write_atomic(path / META_FILE, meta.model_dump_json(indent=1).encode())
 
     def prune(
         self, *, unused_for_s: float | None = None, keep_bytes: int | None = None, everything: bool = False
@@ -260,7 +260,7 @@ class Cache:
             meta = EntryMeta(
                 kind=kind, what=what, made_at=time.time(), facts=dict(facts), files=_facts_of(content)
             )
-            (content / _META).write_text(meta.model_dump_json(indent=1))
+            (content / META_FILE).write_text(meta.model_dump_json(indent=1))
             _flush(content)
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():  # damaged: find() did not accept it
@@ -363,7 +363,7 @@ def _is_worth_reading(entry: CacheEntry) -> bool:
 
 def _read_entry(path: Path) -> CacheEntry | None:
     try:
-        meta_path = path / _META
+        meta_path = path / META_FILE
         meta = EntryMeta.model_validate_json(meta_path.read_bytes())
         return CacheEntry(path.name, path, meta, meta_path.stat().st_mtime)
     except (OSError, ValidationError):

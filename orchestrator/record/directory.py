@@ -159,6 +159,29 @@ def require_unused(out: Path | None) -> None:
         raise InputError(f"{out} exists and is not empty", hint="give --out a new or empty directory")
 
 
+def place_of_run(out: Path | None, name: str) -> Path:
+    """Where the directory of a run is to be that was made elsewhere: `out`, or `runs/NAME`."""
+    return out if out is not None else _RUNS / name
+
+
+def adopt_run_directory(made: Path, out: Path | None, name: str) -> RunDirectory:
+    """Put a directory that was made elsewhere, on the same file system, into the place of this run.
+
+    As `create_run_directory`, without `out` `runs/latest` points to it. HostError where that cannot be.
+    """
+    place = place_of_run(out, name)
+    require_unused(place)
+    try:
+        made.rename(place)  # over an empty directory as well
+        if out is None:
+            _point_latest(place)
+    except OSError as error:
+        raise HostError(
+            f"the run directory cannot be put into its place: {error}", hint="choose another with --out"
+        ) from None
+    return RunDirectory(place)
+
+
 def open_run_directory(path: Path) -> RunDirectory:
     """An existing run's directory; InputError when it is none."""
     run = RunDirectory(path)

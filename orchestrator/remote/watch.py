@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
 
 import paramiko
@@ -20,6 +21,7 @@ from orchestrator.record.journal import (
     parse_entry,
 )
 from orchestrator.remote.connection import Machine
+from orchestrator.remote.job import OUTPUT, RUN, Job
 from orchestrator.run.observer import GuestLabel, Observer
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.plain import named
@@ -148,6 +150,9 @@ _PLANNED = "planned: "
 """With this the words of a run that is not on a terminal begin to repeat its journal."""
 
 
+_OF_A_VALUE = re.compile(r"(point|block|round|trial|proof|warning)[ :]")
+
+
 class Preparation:
     """The words of a run before its journal begins, each line once."""
 
@@ -161,3 +166,39 @@ class Preparation:
         self.over |= text.startswith(_PLANNED)
         if not self.over and text:
             self._observer.progress(text)
+
+
+class RunTeller:
+    """Tells of one run: first its words, then its journal."""
+
+    def __init__(self, job: Job, scenario: Scenario, observer: Observer) -> None:
+        self._words = Lines(job.machine, f"{job.path}/{OUTPUT}")
+        self._journal = Lines(job.machine, f"{job.path}/{RUN}/journal.jsonl")
+        self._preparation = Preparation(observer)
+        self._replay = Replay(scenario, observer)
+
+    def look(self) -> None:
+        """Tell what has come. Can be called again after ConnectionLost."""
+        if not self._preparation.over:
+            for line in self._words.poll():
+                self._preparation.tell(line)
+        for line in self._journal.poll():
+            self._replay.tell(line)
+
+
+class SearchTeller:
+    """Tells of a search in its own words, up to its report: that is made here, of what comes back."""
+
+    def __init__(self, job: Job, observer: Observer) -> None:
+        self._words = Lines(job.machine, f"{job.path}/{OUTPUT}")
+        self._observer = observer
+        self._begun = False
+
+    def look(self) -> None:
+        """Tell what has come. Can be called again after ConnectionLost."""
+        for line in self._words.poll():
+            text = named(line.decode(errors="replace")).rstrip()
+            of_a_value = _OF_A_VALUE.match(text) is not None
+            self._begun |= of_a_value
+            if text and (of_a_value or not self._begun):
+                self._observer.progress(text)

@@ -45,13 +45,19 @@ def check_wishes(wishes: Wishes) -> None:
 
 
 def plan_draft(
-    source: Source, selection: Selection, wishes: Wishes, progress: Progress, *, to_run: bool
+    source: Source,
+    selection: Selection,
+    wishes: Wishes,
+    progress: Progress,
+    *,
+    to_run: bool,
+    here: bool = True,
 ) -> Draft:
     """The scenario that repeats a report, tries a patch, or both.
 
     Patches are held against every base, whose sources are fetched if need be. With `to_run`, programs that
-    the run lacks are told before that. Raises InputError where there is neither a report that a guest can
-    repeat nor a patch that goes on a base, and HostError.
+    the run lacks are told before that; none for booting, unless that is done `here`. Raises InputError where
+    there is neither a report that a guest can repeat nor a patch that goes on a base, and HostError.
     """
     wanted = numbers_of(selection.patches)
     found = choose_event(source.contents, selection.event)
@@ -60,7 +66,7 @@ def plan_draft(
     if wanted:
         narrowed(source.contents.arranged, wanted)  # a wrong number is refused before sources are fetched
     if to_run and source.contents.patches:  # refused at once, and before a download
-        require(needs_of(arch[0], "boot", "compiler", "build", "patch"))
+        require(needs_of(arch[0], *(("boot",) if here else ()), "compiler", "build", "patch"))
     reviewed = review(source.contents, arch[0], progress, with_checkpatch=False, wanted=wanted)
     patched = choose_patch(reviewed, wanted, wishes.base)
     if patched is None:

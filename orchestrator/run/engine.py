@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 from orchestrator import __version__
 from orchestrator.errors import HostError
 from orchestrator.host.capacity import Capacity
+from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import locked_variants
@@ -87,6 +88,25 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
         return _execute(directory, journal, environment, blocks, capacity, observer)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is to be made elsewhere, as far as it can be brought here."""
+
+    manifest: RunManifest
+    """Without what only the machine knows that will run it: accelerators, commands."""
+    images: Mapping[str, GuestImages]
+    """By variant."""
+
+
+def prepare_run(loaded: LoadedScenario, observer: Observer, options: RunOptions) -> Prepared:
+    """As `run_scenario`, up to the first boot, which is left to another machine."""
+    require_unused(options.out)
+    pins = recorded_artefacts(options.artefacts_from) if options.artefacts_from else None
+    environment = _open(loaded.scenario, observer, pins, options, here=False)
+    _warn_anew(loaded, environment, observer)
+    return Prepared(_manifest(loaded, environment, (), options), environment.images)
+
+
 def _warn_anew(loaded: LoadedScenario, environment: Environment, observer: Observer) -> None:
     """What nobody could know before the kernels were there: how much each asks of the allocator."""
     for warning in advised(loaded, environment.elements).warnings:
@@ -94,7 +114,9 @@ def _warn_anew(loaded: LoadedScenario, environment: Environment, observer: Obser
             observer.progress(f"warning: {warning}")
 
 
-def _open(scenario: Scenario, observer: Observer, pins: Pins | None, options: RunOptions) -> Environment:
+def _open(
+    scenario: Scenario, observer: Observer, pins: Pins | None, options: RunOptions, *, here: bool = True
+) -> Environment:
     """The environment; a lock file that is there is honoured, and one that is not is written."""
     lock = options.lock
     locked = read_lock(lock) if lock is not None else None
@@ -109,6 +131,7 @@ def _open(scenario: Scenario, observer: Observer, pins: Pins | None, options: Ru
         pins=pins,
         lock=locked.lock if locked else None,
         accept=partial(require_differences, observer=observer, force=options.force),
+        here=here,
     )
     made = [images.manifest for images in environment.images.values()]
     if locked is not None and locked.lock.compiler != made[0].agent_compiler:

@@ -75,20 +75,27 @@ def open_environment(
     lock: Lock | None = None,
     clocks: Sequence[Clock] = (),
     accept: Callable[[Mapping[str, GuestImages]], None] = lambda _images: None,
+    here: bool = True,
 ) -> Environment:
     """Fetch, build and probe what the scenario needs. Raises OomlabError when that fails.
 
     `pins` and `lock` say which kernels, as `prepare_images` takes them. `clocks` are those its guests will
-    run under, if not the scenario's own. `accept` raises for images that are not to be booted.
+    run under, if not the scenario's own. `accept` raises for images that are not to be booted. With `here`
+    false they will be booted on another machine: nothing is asked of this one but to make them.
     """
     arch, recipes = scenario.device.arch, variant_recipes(scenario)
     backend = backend_of(scenario.device)
-    require((*backend.needs(arch), *(() if pins is not None else image_needs(arch, recipes))))
-    backend.require_version(arch)  # to fail now, not after minutes of downloads
+    require(
+        (*(backend.needs(arch) if here else ()), *(() if pins is not None else image_needs(arch, recipes)))
+    )
+    if here:
+        backend.require_version(arch)  # to fail now, not after minutes of downloads
     images = prepare_images(arch, recipes, progress=observer.progress, pins=pins, lock=lock)
     for remark in require_kernels(scenario, images):
         observer.progress(remark)
     accept(images)
+    if not here:
+        return Environment(scenario, images, {})
     first = next(iter(images.values()))
     accelerators = {
         clock: backend.accelerator(arch, clock, first, observer.progress)

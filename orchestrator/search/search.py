@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator import __version__
+from orchestrator.errors import InputError
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory, require_unused
 from orchestrator.run.asked import load_runnable
-from orchestrator.run.engine import RunOptions, run_scenario
-from orchestrator.run.environment import capacity_for
+from orchestrator.run.engine import Prepared, RunOptions, prepare_run, run_scenario
+from orchestrator.run.environment import capacity_for, variant_recipes
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.loading.document import read_document
 from orchestrator.scenario.loading.files import find_scenario, read_scenario_text
@@ -44,6 +45,8 @@ class SearchOptions:
     step: int | None = None
     force: bool = False
     """As `RunOptions.force`: asked once, of the first value's run."""
+    artefacts_from: Path | None = None
+    """As `RunOptions.artefacts_from`, for every value."""
 
 
 class Search:
@@ -53,7 +56,7 @@ class Search:
         """Raises ScenarioInvalid when the scenario is not valid at either end of the range."""
         self._source = find_scenario(scenario)
         document = read_document(read_scenario_text(self._source), str(self._source))
-        self._options = options
+        self.options = options
         data = document.data if isinstance(document.data, dict) else {}
         self._varied = replace(varied, field=with_first_entries(varied.field, data))
         self._step = options.step or max(1, (varied.high - varied.low) // _STEPS)
@@ -68,16 +71,33 @@ class Search:
         """Names of the variants."""
         return tuple(self._ends[0].scenario.variants)
 
+    def prepare(self, observer: Observer) -> Prepared:
+        """The kernels, for a search that is made elsewhere. InputError where values differ in them."""
+        low, high = (variant_recipes(end.scenario) for end in self._ends)
+        if low != high:
+            raise InputError(
+                f"each value of {self._varied.field} has kernels of its own, and those are made here",
+                hint="search without --host",
+            )
+        options = RunOptions(
+            command=self.options.command,
+            out=self.options.out,
+            overrides=self.options.overrides,
+            artefacts_from=self.options.artefacts_from,
+            force=self.options.force,
+        )
+        return prepare_run(self._ends[0], observer, options)
+
     def run(self, observer: Observer) -> tuple[Path, SearchResult]:
         """Try values until all is known, the budget is spent, or the user has had enough.
 
         What is known is in `search.json` after every value. Ctrl-C ends the search, not with an
         exception but with what there is; OomlabError of a run is raised, after the file is written.
         """
-        require_unused(self._options.out)
+        require_unused(self.options.out)
         for loaded in self._ends:
-            capacity_for(loaded.scenario, jobs=self._options.jobs)
-        directory = create_run_directory(self._options.out, f"search-{self._ends[0].scenario.name}")
+            capacity_for(loaded.scenario, jobs=self.options.jobs)
+        directory = create_run_directory(self.options.out, f"search-{self._ends[0].scenario.name}")
         ended: Ended = "failed"
         try:
             ended = self._try_values(directory, observer)
@@ -90,7 +110,7 @@ class Search:
 
     def _try_values(self, directory: RunDirectory, observer: Observer) -> Ended:
         while (value := self._next()) is not None:
-            if len(self._points) == self._options.points:
+            if len(self._points) == self.options.points:
                 return "budget"
             self._try(value, directory, observer)
         return "finished"
@@ -108,11 +128,12 @@ class Search:
         started = time.monotonic()
         loaded = self._loaded(value)
         options = RunOptions(
-            command=self._options.command,
+            command=self.options.command,
             out=out,
             overrides=self._overrides(value),
-            jobs=self._options.jobs,
-            force=self._options.force or number > 1,
+            jobs=self.options.jobs,
+            force=self.options.force or number > 1,
+            artefacts_from=self.options.artefacts_from,
         )
         verdict = run_scenario(loaded, observer, options).verdict
         point = _point(value, text, out.relative_to(directory.path), time.monotonic() - started, verdict)
@@ -121,12 +142,12 @@ class Search:
         observer.progress(f"point {number}: {self._varied.field}={text}: {point_line(point)}")
 
     def _overrides(self, value: int) -> list[str]:
-        own = [f"trials.blocks={self._options.blocks}", "trials.timing=false"]
-        return [*own, *self._options.overrides, self._varied.override(value)]
+        own = [f"trials.blocks={self.options.blocks}", "trials.timing=false"]
+        return [*own, *self.options.overrides, self._varied.override(value)]
 
     def _loaded(self, value: int) -> LoadedScenario:
         """The scenario at one value, one clock, with nothing expected of it."""
-        loaded = load_runnable(self._source, self._overrides(value), self._options.patches)
+        loaded = load_runnable(self._source, self._overrides(value), self.options.patches)
         trials = loaded.scenario.trials
         first_clock = trials.model_copy(update={"clock": trials.clock[:1]})
         plain = loaded.scenario.model_copy(update={"expectations": {}, "trials": first_clock, "audit": False})
@@ -138,10 +159,10 @@ class Search:
         first, *others = found.items()
         return SearchResult(
             oomlab_version=__version__,
-            command=self._options.command,
+            command=self.options.command,
             scenario=self._ends[0].scenario.name,
             scenario_file=named(str(self._source)),
-            overrides=tuple(self._options.overrides),
+            overrides=tuple(self.options.overrides),
             field=varied.field,
             low=varied.low,
             high=varied.high,

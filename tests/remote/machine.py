@@ -167,10 +167,16 @@ def _inside(machine: OtherMachine, sshd: Sshd, shown: Sequence[Path]) -> list[st
     return [
         "bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--dev-bind", "/proc", "/proc",
         *(word for place in ("/dev/shm", "/run", "/home", "/root") for word in ("--tmpfs", place)),
-        "--dir", "/run/sshd", *(str(word) for triple in own for word in triple),
+        "--dir", "/run/sshd", *_ways_to(shown), *(str(word) for triple in own for word in triple),
         "--die-with-parent", "--cap-add", "ALL", "--clearenv", *libraries, "--chdir", "/",
         "--", str(sshd.program), "-D", "-e", "-f", "/run/keys/sshd_config",
     ]  # fmt: skip
+
+
+def _ways_to(places: Sequence[Path]) -> list[str]:
+    """Have everybody get there: bwrap closes the directories that it makes on the way."""
+    ways = dict.fromkeys(way for place in places for way in reversed(place.parents) if way != Path("/"))
+    return [word for way in ways for word in ("--perms", "0755", "--dir", str(way))]
 
 
 def program_places(checkout: Path) -> list[Path]:
