@@ -49,6 +49,13 @@ def doctor(
             show_default="this machine",
         ),
     ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BACKEND",
+            help="cuttlefish: what its devices lack is a fault; without it a warning, if there is a cvd",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON on stdout")] = False,
 ) -> None:
     """Say whether a run can be made on this machine, or on another one, and how to mend what is missing.
@@ -60,12 +67,13 @@ def doctor(
     from orchestrator.report.console.doctor import print_diagnosis
 
     archs = _archs(arch)
+    _require_known(backend)
     if host is not None:
         if probe:
             raise InputError("--probe is for this machine: the first run on another one probes it")
-        found = _examine_there(host, archs)
+        found = _examine_there(host, archs, backend)
     else:
-        found = examine(archs, _say, probe=probe, builds=not without_builds)
+        found = examine(archs, _say, probe=probe, builds=not without_builds, backend=backend)
     if as_json:
         write_data(json_text(found))
     else:
@@ -73,17 +81,24 @@ def doctor(
     raise typer.Exit(found.exit_code)
 
 
-def _examine_there(host: str, archs: Sequence[ArchName]) -> Examination:
+def _examine_there(host: str, archs: Sequence[ArchName], backend: str | None) -> Examination:
     from orchestrator.remote.connection import Machine
     from orchestrator.remote.examined import examine_there
     from orchestrator.remote.host import parse_host
 
     with Machine(parse_host(host)) as machine:
-        return examine_there(machine, archs)
+        return examine_there(machine, archs, backend)
 
 
 def _say(text: str) -> None:
     people.print(text, markup=False, soft_wrap=True)
+
+
+def _require_known(backend: str | None) -> None:
+    from orchestrator.guests.registry import BACKENDS
+
+    if backend is not None and backend not in BACKENDS:
+        raise InputError(f"unknown backend '{backend}'", hint=f"known: {', '.join(BACKENDS)}")
 
 
 def _archs(asked: str | None) -> list[ArchName]:

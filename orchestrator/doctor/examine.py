@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.arch import ArchName
-from orchestrator.doctor import judge, look
+from orchestrator.doctor import cuttlefish_host, judge, look
 from orchestrator.doctor.condition import Condition, Examination, diagnosis
+from orchestrator.doctor.judge_cuttlefish import judge_cuttlefish
 from orchestrator.doctor.machine import User
 from orchestrator.errors import OomlabError
 from orchestrator.kernels.base import Progress
@@ -17,21 +18,27 @@ from orchestrator.kernels.base import Progress
 _OTHER_CACHE = "free space, or set OOMLAB_CACHE to another place"
 _OTHER_OUT = "free space, or give `oomlab run` another place with --out"
 
-_NEEDLESS = frozenset({"processors", "run directories", "terminal", "Python"})
+_NEEDLESS = frozenset({"Cuttlefish", "processors", "run directories", "terminal", "Python"})
 """What a run can do without, or have elsewhere: not to know of it is no fault."""
 
 Check = tuple[str, Callable[[], Iterable[Condition]]]
 
 
 def examine(
-    archs: Sequence[ArchName], progress: Progress, *, probe: bool, builds: bool = True
+    archs: Sequence[ArchName],
+    progress: Progress,
+    *,
+    probe: bool,
+    builds: bool = True,
+    backend: str | None = None,
 ) -> Examination:
     """Looks at everything that runs with guests of these architectures need.
 
-    Without `builds`: runs whose kernels come from elsewhere (`--artefacts-from`).
+    Without `builds`: runs whose kernels come from elsewhere (`--artefacts-from`). What devices of a
+    `backend` lack is a fault only where that is named.
     """
     user = look.user()
-    checks = _checks(archs, user, progress, probe=probe, builds=builds)
+    checks = _checks(archs, user, progress, probe=probe, builds=builds, backend=backend)
     found = [finding for name, check in checks for finding in _safe(name, check)]
     return diagnosis(found, judge.install(look.programs(archs, builds=builds).missing, user))
 
@@ -48,7 +55,13 @@ def _safe(name: str, check: Callable[[], Iterable[Condition]]) -> list[Condition
 
 
 def _checks(
-    archs: Sequence[ArchName], user: User, progress: Progress, *, probe: bool, builds: bool
+    archs: Sequence[ArchName],
+    user: User,
+    progress: Progress,
+    *,
+    probe: bool,
+    builds: bool,
+    backend: str | None,
 ) -> Iterator[Check]:
     yield "programs", lambda: judge.judge_programs(look.programs(archs, builds=builds), user)
     for arch in archs:
@@ -62,6 +75,7 @@ def _checks(
     yield "run directories", _runs
     yield "terminal", lambda: [judge.judge_terminal(look.terminal())]
     yield "Python", lambda: judge.judge_interpreter(look.interpreter())
+    yield "Cuttlefish", lambda: judge_cuttlefish(cuttlefish_host.look(), user, wanted=backend == "cuttlefish")
     for arch in archs:  # last, for it is what takes time
         yield (
             f"accelerator for {arch}",

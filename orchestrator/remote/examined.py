@@ -25,19 +25,26 @@ _NOT_OF_RUNS = ("terminal", "run directories", "programs")
 """What the doctor there says for somebody who sits there, and what is seen from outside already."""
 
 
-def examine_there(machine: Machine, archs: Sequence[ArchName]) -> Examination:
-    """All conditions of a run on the other machine. HostError where nothing can be asked of it."""
+def examine_there(machine: Machine, archs: Sequence[ArchName], backend: str | None = None) -> Examination:
+    """All conditions of a run on the other machine, on devices of `backend` if that is named.
+
+    HostError where nothing can be asked of it.
+    """
     places = Places(machine.home)
     found = survey(machine, places)
     conditions = list(judge_survey(found, source_checksum(), archs))
     if all(each.state != "fault" for each in conditions):
-        conditions += _asked(machine, places, archs)
+        conditions += _asked(machine, places, archs, backend)
     return diagnosis(conditions, "")
 
 
-def _asked(machine: Machine, places: Places, archs: Sequence[ArchName]) -> Iterator[Condition]:
+def _asked(
+    machine: Machine, places: Places, archs: Sequence[ArchName], backend: str | None
+) -> Iterator[Condition]:
     """What the doctor says there."""
     one = ["--arch", archs[0]] if len(archs) < len(ARCHS) else []
+    if backend is not None:
+        one += ["--backend", backend]
     command = shlex.join([places.launcher, "doctor", "--without-builds", "--json", *one])
     answer = machine.run(command, deadline_s=_DOCTOR_S)
     try:

@@ -59,7 +59,6 @@ OF_CVD = {
     "help": "nothing would be started",
     "helpxml": "nothing would be started",
     "host_path": "use device.cuttlefish.host_path",
-    "host_substitutions": "cvd takes it, not the launcher",
     "instance_name": "each device has a name of its own",
     "print_group_format": "cvd's answer is read by oomlab",
     "product_path": "use device.cuttlefish.product_path",

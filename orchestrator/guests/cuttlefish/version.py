@@ -33,9 +33,10 @@ _OWNER = re.compile(r"^([a-z0-9][a-z0-9+.-]+)(?::[a-z0-9-]+)?: ", re.MULTILINE)
 _ADB_VERSION = re.compile(r"^Version (\S+)", re.MULTILINE)
 _OLDEST_BY_COMMAND = {"ps": "1.56", "monitor": "1.55", "setup": "1.54"}
 """The release that brought a command, newest first."""
-# What launchers read by other means than the library whose list of flags is asked for.
+# What cvd takes for itself, and what launchers read otherwise than by the library whose list is asked for.
 _READ_OTHERWISE = frozenset(
-    {"adb_mode", "base_instance_num", "config", "custom_action_config", "custom_actions", "daemon",
+    {"host_substitutions",
+     "adb_mode", "base_instance_num", "config", "custom_action_config", "custom_actions", "daemon",
      "file_verbosity", "proxy_fastboot", "run_adb_connector", "verbosity"}
 )  # fmt: skip
 _TELL_FLAGS = ("assemble_cvd", "run_cvd")
