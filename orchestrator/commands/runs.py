@@ -163,7 +163,7 @@ def clean(
         list[Path] | None, typer.Argument(metavar="[RUN...]", help="run directories", show_default="runs/*")
     ] = None,
 ) -> None:
-    """End processes and remove temporary files that crashed runs left; a run at work is left alone."""
+    """End what crashed runs left (processes, devices, temporary files); a run at work is left alone."""
     from orchestrator.run.clean import clean_up
 
     data = StdoutConsole(highlight=False)

@@ -212,3 +212,9 @@ class Backend(Protocol):
         self, scenario: Scenario, planned: PlannedBlock, files: BootFiles, accelerator: AcceleratorReport
     ) -> Launcher:
         """The boot of one block (or proof, or shell)."""
+
+    def remove_abandoned(self) -> Iterable[str]:
+        """End and remove the devices of runs that were killed, and nobody else's; what came of each in words.
+
+        For `oomlab clean`: of devices that go on when oomlab is gone, a backend knows which were its own.
+        """

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.files.folder import Folder
+from orchestrator.guests.registry import BACKENDS
 from orchestrator.host.ledger import end_process, read_ledger
 from orchestrator.host.scratch import memory_parent, sweep
 from orchestrator.paths import cache_dir
@@ -24,12 +25,15 @@ _RUNS = Path("runs")
 
 
 def clean_up(runs: Sequence[Path] | None) -> Iterator[str]:
-    """Clean the runs given (all of `runs/` when None) and the cache; yields what was done, in words.
+    """Clean the runs given (all of `runs/` when None), devices and the cache; yields what was done, in words.
 
     InputError when one that was given is no run directory.
     """
     found = _all_runs() if runs is None else [_given(path) for path in runs]
-    done = [line for run in found for line in _clean_run(run)] + list(_clean_cache())
+    done = [line for run in found for line in _clean_run(run)]
+    # Before the cache, in which it is noted what they have been.
+    done += [line for backend in BACKENDS.values() for line in backend(None).remove_abandoned()]
+    done += _clean_cache()
     yield from done or ["nothing to clean"]
 
 

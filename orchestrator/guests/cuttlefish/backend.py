@@ -92,10 +92,9 @@ class CuttlefishBackend:
     ) -> AcceleratorReport:
         """What Cuttlefish runs such guests with, and the versions of what takes part. Boots nothing."""
         from orchestrator.guests.cuttlefish.check import programs
-        from orchestrator.guests.cuttlefish.group import remove_abandoned
 
-        for name in remove_abandoned():
-            progress(f"removed the Cuttlefish group {name}, which a run that was killed had left")
+        for line in self.remove_abandoned():
+            progress(line)
         memory = self.device.memory if self.device is not None else _SMALL_BYTES
         if memory < _SMALL_BYTES:
             progress(
@@ -156,6 +155,12 @@ class CuttlefishBackend:
             vmm=self._asked.vmm,
             flags=self._asked.flags,
         )  # fmt: skip
+
+    def remove_abandoned(self) -> Iterable[str]:
+        """Groups that cvd still has."""
+        from orchestrator.guests.cuttlefish.group import remove_abandoned
+
+        return remove_abandoned()
 
     @property
     def _asked(self) -> Cuttlefish:

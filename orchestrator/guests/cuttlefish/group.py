@@ -26,10 +26,9 @@ from orchestrator.guests.cuttlefish import answer, command
 from orchestrator.guests.cuttlefish.command import DevicePlan
 from orchestrator.guests.cuttlefish.failure import Taken, failure
 from orchestrator.guests.cuttlefish.reservation import (
-    OURS,
     STATES,
     Reservation,
-    abandoned_home,
+    abandoned,
     forget,
     reserved,
 )
@@ -117,22 +116,37 @@ def created_group(
             yield group
 
 
-def remove_abandoned() -> list[str]:
-    """Remove groups that killed runs of oomlab have left; their names. What does not go is left to be."""
-    gone = []
+def remove_abandoned() -> Iterator[str]:
+    """End and remove the groups that killed runs of oomlab have left; what came of each, in words.
+
+    cvd is asked only where a run has noted a group and not taken that back. Groups of others are not touched,
+    and one of which cvd knows nothing is left noted: it may be known to a cvd in another container.
+    """
+    left = abandoned()
+    if not left:
+        return
+    try:
+        known = [group.group_name for group in fleet().groups]
+    except OomlabError as error:
+        yield f"left alone: the Cuttlefish groups {', '.join(left)}: {error.message}"
+        return
     with Path(os.devnull).open("wb") as log:
-        for group in fleet().groups:
-            name = group.group_name
-            home = abandoned_home(name) if OURS.fullmatch(name) else None
-            if home is None:
-                continue
-            with suppress(OomlabError):
-                _end_group(name, home, log)
-                if home.name == _HOME:
-                    shutil.rmtree(home, ignore_errors=True)
+        for name, home in left.items():
+            if name in known:
+                yield _remove_one(name, home, log)
+            elif not home.exists():
                 forget(name)
-                gone.append(name)
-    return gone
+
+
+def _remove_one(name: str, home: Path, log: BinaryIO) -> str:
+    try:
+        _end_group(name, home, log)
+    except OomlabError as error:
+        return f"left alone: {error.message}"
+    if home.name == _HOME:
+        shutil.rmtree(home, ignore_errors=True)
+    forget(name)
+    return f"removed the Cuttlefish group {name}, which a run that was killed had left"
 
 
 def require_accepted(host_path: Path, product_path: Path, scratch: Path) -> None:

@@ -46,7 +46,7 @@ class Reservation:
 def reserved(home: Path, avoid: Collection[int]) -> Iterator[Reservation]:
     """A name and a number, ours until the end of the block. HostError when no number is free.
 
-    `home` is noted for whoever finds the group without an owner (`abandoned_home`); `avoid` are numbers that
+    `home` is noted for whoever finds the group without an owner (`abandoned`); `avoid` are numbers that
     have turned out to be taken.
     """
     name = f"oomlab_{secrets.token_hex(4)}"
@@ -61,11 +61,17 @@ def reserved(home: Path, avoid: Collection[int]) -> Iterator[Reservation]:
             (folder / f"{name}.group").unlink(missing_ok=True)
 
 
-def abandoned_home(name: str) -> Path | None:
-    """The home of a group of ours whose maker has died; None while that lives, or is not known."""
-    path = _locks() / f"{name}.group"
+def abandoned() -> dict[str, Path]:
+    """Groups of ours whose maker has died, by name, with their homes."""
+    notes = sorted(_locks().glob("*.group"))
+    found = {note.stem: _abandoned_home(note) for note in notes if OURS.fullmatch(note.stem)}
+    return {name: home for name, home in found.items() if home is not None}
+
+
+def _abandoned_home(note: Path) -> Path | None:
+    """None while who noted it lives."""
     try:
-        with path.open("rb") as file:
+        with note.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             home = os.fsdecode(file.read())
     except OSError:

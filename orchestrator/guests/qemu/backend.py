@@ -105,3 +105,7 @@ class QemuBackend:
             slowdown=accelerator.slowdown,
         )
         return QemuLauncher(boot)
+
+    def remove_abandoned(self) -> Iterable[str]:
+        """None: QEMU dies with whoever started it."""
+        return ()

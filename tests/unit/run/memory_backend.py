@@ -140,6 +140,9 @@ class MemoryBackend:
         """Nothing."""
         return ()
 
+    def remove_abandoned(self) -> tuple[str, ...]:
+        return ()
+
     def require_version(self, arch: ArchName) -> None:
         """Any will do."""
 

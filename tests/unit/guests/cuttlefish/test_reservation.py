@@ -12,7 +12,7 @@ from orchestrator.errors import HostError
 from orchestrator.guests.cuttlefish import reservation
 from orchestrator.guests.cuttlefish.reservation import (
     OURS,
-    abandoned_home,
+    abandoned,
     in_use,
     prepared_numbers,
     reserved,
@@ -48,12 +48,12 @@ def test_no_free_number_is_told_with_who_has_each(tmp_path: Path) -> None:
 
 
 def test_a_group_is_abandoned_when_its_maker_has_died(tmp_path: Path) -> None:
-    with reserved(tmp_path / "home", ()) as held:
-        assert abandoned_home(held.name) is None
-    assert abandoned_home(held.name) is None  # it was given back in order
+    with reserved(tmp_path / "home", ()):
+        assert abandoned() == {}
+    assert abandoned() == {}  # it was given back in order
     (tmp_path / "cache/cuttlefish/oomlab_00000000.group").write_text("/runs/x/home")
-    assert abandoned_home("oomlab_00000000") == Path("/runs/x/home")
-    assert abandoned_home("oomlab_ffffffff") is None
+    (tmp_path / "cache/cuttlefish/somebodys.group").write_text("/runs/y/home")
+    assert abandoned() == {"oomlab_00000000": Path("/runs/x/home")}
 
 
 def test_what_another_users_cvd_has_locked_is_in_use(tmp_path: Path) -> None:
