@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from orchestrator.errors import ExitCode, InputError
+from orchestrator.errors import ExitCode, HostError, InputError
 
 if TYPE_CHECKING:
     from orchestrator.remote.elsewhere import Order, Returned
@@ -79,9 +79,16 @@ def carry_out(
 
 def bring_back(session: Session, out: Path | None, observer: Observer) -> Returned:
     """A run that is on another machine, here again. The command ends when the user leaves it there."""
+    from orchestrator.remote.connection import ConnectionLost
     from orchestrator.remote.elsewhere import fetch_back
 
-    returned = fetch_back(session, out, observer)
+    try:
+        returned = fetch_back(session, out, observer)
+    except ConnectionLost as lost:
+        raise HostError(
+            lost.message,
+            hint=f"what runs there goes on; to have it here: oomlab attach --host HOST {session.job.run}",
+        ) from None
     if returned is None:
         _leave(session, observer, ExitCode.INTERRUPTED)
     if returned.interrupted:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from orchestrator.errors import HostError
 from orchestrator.kernels.base import IMAGE_FILE
@@ -23,6 +24,14 @@ INCOMING = "incoming"
 _FIND_CACHE = 'printf %s "${OOMLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/oomlab}"'
 
 
+@dataclass(frozen=True)
+class Sent:
+    """An entry that is needed on the other machine, and what it is, in words."""
+
+    words: str
+    entry: CacheEntry
+
+
 def cache_there(machine: Machine) -> str:
     """The absolute path of the cache that oomlab has on the other machine."""
     path = machine.ask(_FIND_CACHE, "finding the cache")
@@ -31,36 +40,37 @@ def cache_there(machine: Machine) -> str:
     return path
 
 
-def entries_of(cache: Cache, manifests: Iterable[ArtefactManifest]) -> list[CacheEntry]:
+def entries_of(cache: Cache, manifests: Iterable[ArtefactManifest]) -> list[Sent]:
     """What guests of these manifests are booted with; HostError when the cache lost some of it."""
-    found = {entry.path: entry for manifest in manifests for entry in _entries(cache, manifest)}
+    found = {each.entry.path: each for manifest in manifests for each in _entries(cache, manifest)}
     return list(found.values())
 
 
-def _entries(cache: Cache, manifest: ArtefactManifest) -> Iterator[CacheEntry]:
-    for kind, file, sha256 in (
-        ("kernel", IMAGE_FILE, manifest.kernel_sha256),
-        ("initramfs", INITRAMFS_FILE, manifest.initramfs_sha256),
-        ("agent", AGENT_FILE, manifest.agent_sha256),
+def _entries(cache: Cache, manifest: ArtefactManifest) -> Iterator[Sent]:
+    for kind, words, file, sha256 in (
+        ("kernel", f"the kernel of {manifest.base}", IMAGE_FILE, manifest.kernel_sha256),
+        ("initramfs", f"the initramfs of {manifest.base}", INITRAMFS_FILE, manifest.initramfs_sha256),
+        ("agent", f"the agent for {manifest.arch}", AGENT_FILE, manifest.agent_sha256),
     ):
         entry = cache.find_file(kind, file, sha256)
         if entry is not None:
-            yield entry
+            yield Sent(words, entry)
         elif kind != "agent":  # which is in the initramfs
             raise HostError(f"the cache lost the {kind} of {manifest.base}", hint="run it once more")
 
 
 def send_entries(
-    machine: Machine, cache: str, entries: Iterable[CacheEntry], run: str, said: Callable[[str], None]
+    machine: Machine, cache: str, entries: Iterable[Sent], run: str, said: Callable[[str], None]
 ) -> None:
     """Have entries in the cache on the other machine. Can be called again after ConnectionLost.
 
     What is on its way bears the name of the run: two runs at once do not write to one file.
     """
-    for entry in entries:
+    for each in entries:
+        entry = each.entry
         target = f"{cache}/store/{entry.meta.kind}/{entry.key}"
         if not _is_there(machine, target, entry):
-            said(f"sending {entry.meta.what}, {-(-entry.size_bytes // 1_000_000)} MB")
+            said(f"sending {each.words}, {-(-entry.size_bytes // 1_000_000)} MB")
             _send(machine, f"{cache}/{INCOMING}/{run}", target, entry)
 
 

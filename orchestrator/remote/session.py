@@ -18,11 +18,10 @@ from typing import Protocol, TypeVar
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError, OomlabError
-from orchestrator.kernels.cache import CacheEntry
 from orchestrator.record.directory import RunDirectory, adopt_run_directory, place_of_run, require_unused
 from orchestrator.record.manifest import RunManifest
 from orchestrator.remote.connection import Machine
-from orchestrator.remote.entries import cache_there, forget_incoming, send_entries
+from orchestrator.remote.entries import Sent, cache_there, forget_incoming, send_entries
 from orchestrator.remote.job import PARCEL, Job, JobState, runs_there, worker_script
 from orchestrator.remote.parcel import JOB_FILE, MANIFEST_FILE, JobFacts, Parcel
 from orchestrator.remote.patience import patiently
@@ -120,7 +119,7 @@ class Session:
         forget_incoming(self.job.machine, cache_there(self.job.machine), self.job.run)
 
 
-def begin(machine: Machine, run: str, parcel: Parcel, entries: Sequence[CacheEntry], said: Said) -> Session:
+def begin(machine: Machine, run: str, parcel: Parcel, entries: Sequence[Sent], said: Said) -> Session:
     """Send a run, ready to be started. HostError where the other machine is not ready.
 
     Interrupted, it leaves nothing of the run there, if it still gets there.
@@ -136,7 +135,7 @@ def begin(machine: Machine, run: str, parcel: Parcel, entries: Sequence[CacheEnt
     return session
 
 
-def _send(session: Session, parcel: Parcel, entries: Sequence[CacheEntry]) -> None:
+def _send(session: Session, parcel: Parcel, entries: Sequence[Sent]) -> None:
     job, do = session.job, session.do
     machine = job.machine
     cache = do(lambda: cache_there(machine))

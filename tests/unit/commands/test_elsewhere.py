@@ -2,13 +2,21 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from orchestrator.commands.elsewhere import command_line
-from orchestrator.errors import ExitCode
+from orchestrator.commands.elsewhere import bring_back, command_line
+from orchestrator.errors import ExitCode, HostError
+from orchestrator.remote import elsewhere
+from orchestrator.remote.connection import Machine, Unreachable
+from orchestrator.remote.host import Host
+from orchestrator.remote.job import Job
+from orchestrator.remote.places import Places
+from orchestrator.remote.session import Session
+from orchestrator.run.observer import SilentObserver
 
 
 @pytest.mark.parametrize(
@@ -48,3 +56,17 @@ def test_what_makes_no_sense_on_another_machine_is_refused_before_it_is_reached(
     assert done.exit_code == ExitCode.BAD_INPUT
     assert said in done.stderr
     assert "geheim" not in done.output
+
+
+def test_whoever_cannot_get_there_any_more_is_told_how_to_have_the_run_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(*_: object) -> NoReturn:
+        raise Unreachable("the other machine cannot be reached: no answer")
+
+    monkeypatch.setattr(elsewhere, "fetch_back", never)
+    session = Session(Job(Machine(Host("lab")), Places("/home/me"), "r-1"), lambda _said: None)
+    with pytest.raises(HostError) as caught:
+        bring_back(session, None, SilentObserver())
+    assert caught.value.exit_code == ExitCode.COULD_NOT_RUN
+    assert "oomlab attach --host HOST r-1" in caught.value.hint
