@@ -38,7 +38,6 @@ PROGRAMS = (
     "tar",
     "setsid",
     "apt-get",
-    "chroot",
 )
 
 REAL_TOOLS = ("assemble_cvd", "run_cvd", "extract-ikconfig")
@@ -48,7 +47,17 @@ _TOOLS = "usr/lib/cuttlefish-common/bin"
 _ADB = "usr/lib/android-sdk/platform-tools/adb"
 _STATE = Path("/var/tmp")
 _CONTAINERS_MARK = "/.dockerenv"
-_SBIN = "/usr/sbin:/sbin"
+_GATHER_ROOT = """mount --bind "$root" "$root" &&
+for place in "$root"/*; do
+    [ -L "$place" ] || mount --rbind "/${place##*/}" "$place" || exit
+done
+"""
+_ENTER_ROOT = """here=$PWD
+cd "$root" && PATH=$PATH:/usr/sbin:/sbin pivot_root . . && umount --lazy . && cd "$here" || exit
+"""
+"""A root by pivot_root, for in a mere chroot nobody can enter a sandbox (namespaces(7))."""
+_GROUP_WITHIN = 0
+"""Everybody is root in mounts of their own, those who are not root outside as well."""
 _NOBODYS_GROUP = 64999
 _LAY_OUT_S = 300.0
 _ELF = b"\x7fELF"
@@ -105,7 +114,7 @@ class Lab:
 
     def join_groups(self, joined: bool = True) -> None:
         """Be in the groups that cvd looks for, or in none of them."""
-        own = os.getegid() if joined else _NOBODYS_GROUP
+        own = _GROUP_WITHIN if joined else _NOBODYS_GROUP
         lines = [
             f"{group.gr_name}:x:{group.gr_gid}:" for group in grp.getgrall() if group.gr_name not in GROUPS
         ]
@@ -139,7 +148,7 @@ def lay_out(directory: Path, programs: Programs) -> Lab:
     lab = Lab(directory, programs.chosen.version("cuttlefish-base"))
     _unpack(directory / "tools", programs.host_tar)
     lab.join_groups()
-    _write_passwd(directory / "etc" / "passwd")
+    (directory / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     _write_entrance(lab)
     lab.adb.symlink_to(directory / "tools" / _ADB)
     for name in ("start", "stop", "status"):
@@ -175,13 +184,6 @@ def _is_elf(file: Path) -> bool:
         return opened.read(len(_ELF)) == _ELF
 
 
-def _write_passwd(file: Path) -> None:
-    uid = os.geteuid()
-    lines = ["root:x:0:0:root:/root:/bin/sh"]
-    lines += [f"lab:x:{uid}:{os.getegid()}:lab:/home/lab:/bin/sh"] if uid else []
-    file.write_text("\n".join([*lines, ""]))
-
-
 def _own_mounts() -> Sequence[str]:
     """A mount namespace with no process between: signals to `cvd` reach the real one, which bwrap keeps."""
     user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
@@ -193,25 +195,20 @@ def _write_entrance(lab: Lab) -> None:
 
     And in that it is no container: cvd looks for a mark of one, and then at no groups.
     """
-    in_root, change_root = "", ""
     root = lab.directory / "root" if Path(_CONTAINERS_MARK).exists() else None
+    gather, enter = (_GATHER_ROOT, _ENTER_ROOT) if root is not None else ("", "")
     if root is not None:
         _lay_out_root(root)
-        in_root = """for place in "$root"/*; do
-    [ -L "$place" ] || mount --rbind "/${place##*/}" "$place" || exit
-done
-"""
-        change_root = f'{shutil.which("chroot", path=_SBIN)} "$root" env --chdir="$PWD" '
     _write_program(
         lab.entrance,
         f"""exec {shlex.join(_own_mounts())} sh -c '
 lab=$1
 root=$2
 shift 2
-{in_root}mount --bind "$lab/state" "$root{_STATE}" &&
+{gather}mount --bind "$lab/state" "$root{_STATE}" &&
 mount --bind "$lab/etc/group" "$root/etc/group" &&
-mount --bind "$lab/etc/passwd" "$root/etc/passwd" &&
-exec {change_root}"$@"' in-lab {shlex.quote(str(lab.directory))} {shlex.quote(str(root or ""))} "$@"
+mount --bind "$lab/etc/passwd" "$root/etc/passwd" || exit
+{enter}exec "$@"' {shlex.join(["in-lab", str(lab.directory), str(root or "")])} "$@"
 """,
     )
     real = lab.directory / "tools" / _TOOLS / "cvd"
