@@ -67,6 +67,12 @@ def instance_directory(home: Path, number: int) -> Path:
     return home / "cuttlefish" / "instances" / f"cvd-{number}"
 
 
+def config_file() -> Path:
+    """The configuration of the group that cvd means, by what it has put into the environment."""
+    named = os.environ.get("CUTTLEFISH_CONFIG_FILE")
+    return Path(named or Path(os.environ["HOME"], "cuttlefish_assembly", CONFIG_FILE))
+
+
 def lay_out(instance: Instance) -> None:
     """Directories, links and the configuration, as the real `assemble_cvd` leaves them."""
     home, directory = Path(instance.home), instance.directory

@@ -100,9 +100,12 @@ class Interposer:
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
+    """What was written goes out, unless nobody takes it: a frozen guest does not."""
     writer.close()
-    with suppress(ConnectionError):
-        await writer.wait_closed()
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(_GRACE_S):
+            await writer.wait_closed()
+    writer.transport.abort()
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

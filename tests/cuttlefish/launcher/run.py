@@ -32,6 +32,8 @@ _LMKD_KILL = (
 )
 """As `lmkd.cpp` writes it."""
 _LOOK_S = 0.05
+_AFTER_S = 0.5
+"""Whoever follows the console and what else the guest says has seen the text by then."""
 _BETWEEN_DROPS_S = 0.5
 
 
@@ -139,7 +141,7 @@ class Device:
             self.seen += file.read()
         if self.trigger and self.trigger in self.seen:
             self.trigger = b""
-            self._go_wrong()
+            asyncio.get_running_loop().call_later(_AFTER_S, self._go_wrong)
 
     def _go_wrong(self) -> None:
         name = self.instance.personality_name

@@ -15,6 +15,7 @@ from orchestrator.host.process import Completed, run
 from tests.cuttlefish.fixture import devices_left
 from tests.cuttlefish.lab import Lab
 from tests.guest.built_kernel import built_kernel
+from tests.guest.conftest import qemu_pids
 
 pytestmark = pytest.mark.guest
 
@@ -95,6 +96,7 @@ def test_a_device_is_created_spoken_to_stopped_and_removed(hand: Hand) -> None:
     log = hand.home / "cuttlefish" / "instances" / f"cvd-{NUMBER}" / "logs" / "kernel.log"
     assert b"VIRTUAL_DEVICE_BOOT_COMPLETED" in log.read_bytes()
     assert hand.cvd("stop", "--wait_for_launcher=40").returncode == 0
+    assert qemu_pids() == []
     assert hand.cvd("remove").returncode == 0
 
 
