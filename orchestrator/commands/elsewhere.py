@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from orchestrator.errors import ExitCode, HostError, InputError
+from orchestrator.report.console.streams import write_data
 
 if TYPE_CHECKING:
     from orchestrator.remote.elsewhere import Order, Returned
@@ -73,6 +74,7 @@ def carry_out(
         session = send_order(machine, make_order(), observer)
         if detach:
             session.start()
+            write_data(session.job.run)
             _leave(session, observer, ExitCode.MET)
         return bring_back(session, out, observer)
 

@@ -21,7 +21,9 @@ class RunManifest(Frozen):
     oomlab_version: str
     python_version: str
     started: datetime
-    command: str = Field(description="the command line that made this run, paste-ready")
+    command: str = Field(
+        description="the command line that made this run, paste-ready; HOST stands for another machine"
+    )
     scenario_file: str
     overrides: tuple[str, ...]
     scenario: Scenario

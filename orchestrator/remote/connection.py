@@ -33,6 +33,7 @@ _UNACKNOWLEDGED_MS = 5_000
 _SILENCE_S = 30.0
 """A machine that acknowledges what it is sent and still does not answer is as good as gone."""
 _COMMAND_S = 60.0
+_ANSWER_S = 10.0
 _CHUNK_BYTES = 1 << 16
 _KNOWN_HOSTS_OF_ALL = Path("/etc/ssh/ssh_known_hosts")
 _BREAKS = (paramiko.SSHException, EOFError, TimeoutError, ConnectionError, ThreadException)
@@ -138,7 +139,7 @@ class Machine:
     def run(self, script: str, *, deadline_s: float = _COMMAND_S) -> Answer:
         """Carry out lines of sh(1); another status than 0 is an answer, too.
 
-        DeadlinePassed when that takes too long.
+        DeadlinePassed when that takes too long on a machine that answers otherwise.
         """
         with self._line():
             try:
@@ -147,6 +148,8 @@ class Machine:
                     hide=True, warn=True, in_stream=False, encoding="utf-8", timeout=deadline_s,
                 )  # fmt: skip
             except CommandTimedOut:
+                if not self._answers():
+                    raise ConnectionLost(_LOST) from None
                 raise DeadlinePassed("deadline passed: a command on the other machine") from None
         if result.exited == -1:  # what paramiko has where no status came
             if not self._alive:
@@ -205,6 +208,17 @@ class Machine:
     def _alive(self) -> bool:
         transport = None if self._connection is None else self._connection.transport
         return transport is not None and transport.is_active()
+
+    def _answers(self) -> bool:
+        """Whether somebody is there: a machine that hangs may still acknowledge what it is sent."""
+        transport = None if self._connection is None else self._connection.transport
+        if transport is None:
+            return False
+        try:
+            transport.open_session(timeout=_ANSWER_S).close()
+        except (*_BREAKS, OSError):
+            return False
+        return True
 
     @contextmanager
     def _line(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator
 
 import paramiko
 
+from orchestrator.errors import HostError, InputError
 from orchestrator.files.follow import Follower
 from orchestrator.plan import PlannedBlock, PlannedTrial, count_blocks, count_trials, plan_blocks
 from orchestrator.record.journal import (
@@ -25,6 +26,10 @@ from orchestrator.remote.job import OUTPUT, RUN, Job
 from orchestrator.run.observer import GuestLabel, Observer
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.plain import named
+from orchestrator.units import MIB
+
+_LONGEST_LINE_BYTES = 64 * MIB
+"""A trial takes some 10 KiB."""
 
 
 class RemoteFile:
@@ -91,6 +96,8 @@ class Lines:
             if self._follower.restarts != self._restarts:  # a record that did not fit was taken back
                 self._restarts, self._rest, self._again = self._follower.restarts, b"", self._seen
             *lines, self._rest = (self._rest + piece).split(b"\n")
+            if len(self._rest) > _LONGEST_LINE_BYTES:
+                raise HostError("what the other machine shows of the run has a line that does not end")
             for line in lines:
                 if self._again:
                     self._again -= 1
@@ -112,8 +119,11 @@ class Replay:
         """The journal has begun."""
 
     def tell(self, line: bytes) -> None:
-        """One line of the journal. InputError for what is none."""
-        entry = parse_entry(line)
+        """One line of the journal. HostError for what is none."""
+        try:
+            entry = parse_entry(line)
+        except InputError as error:
+            raise HostError(f"what the other machine shows of the run: {error.message}") from None
         self.begun = True
         match entry:
             case RunStarted():

@@ -69,7 +69,9 @@ class SearchResult(Frozen):
     """`search.json`: what was varied, what was tried, and where OOM begins."""
 
     oomlab_version: str = Field(description="version of this program")
-    command: str = Field(description="the command line that made this search, paste-ready")
+    command: str = Field(
+        description="the command line that made this search, paste-ready; HOST stands for another machine"
+    )
     scenario: str = Field(description="name of the scenario")
     scenario_file: str = Field(description="the file it came from")
     overrides: tuple[str, ...] = Field(description="`--set` options as given")

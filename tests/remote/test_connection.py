@@ -140,6 +140,16 @@ def test_a_line_that_is_cut_is_noticed_in_seconds(there: OtherMachine, line: Mac
         files.stat("/")
 
 
+def test_a_machine_that_hangs_is_as_good_as_gone(there: OtherMachine, line: Machine) -> None:
+    """Its kernel goes on acknowledging what it is sent."""
+    server = line.run("echo $PPID").stdout.strip()
+    there.ssh(f"(sleep 1; kill -STOP {server}; sleep 25; kill -CONT {server}) >/dev/null 2>&1 &")
+    with pytest.raises(ConnectionLost):
+        line.run("sleep 5", deadline_s=3)
+    line.reconnect()
+    assert line.run("true").ok
+
+
 def test_a_command_that_is_killed_there_is_no_lost_line(line: Machine) -> None:
     with pytest.raises(HostError, match="killed") as caught:
         line.run("kill -KILL $$")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import InputError
+from orchestrator.errors import HostError
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import BlockEnded, TrialEnded, read_journal
 from orchestrator.record.manifest import RunManifest
@@ -50,7 +50,7 @@ def test_what_is_no_journal_is_refused(checkout: Path) -> None:
     run = RunDirectory(checkout / "tests/data/run-format-1")
     replay = Replay(run.load(run.manifest, RunManifest).scenario, SilentObserver())
     for line in (b"", b"{", b'{"kind": "other"}', b'{"kind": "block-ended", "number": 1e999}'):
-        with pytest.raises(InputError):
+        with pytest.raises(HostError):
             replay.tell(line)
 
 
