@@ -7,8 +7,6 @@
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-mount -t tracefs tracefs /sys/kernel/tracing
-mount -t debugfs debugfs /sys/kernel/debug
 mount -t tmpfs tmpfs /data
 chmod 777 /data
 stty raw -echo </dev/ttyS0
@@ -28,7 +26,7 @@ left() {
 
 settings() {
     cat /proc/sys/vm/watermark_boost_factor /proc/sys/vm/compaction_proactiveness \
-        /proc/sys/kernel/printk_devkmsg /proc/sys/fs/file-max /sys/kernel/tracing/synthetic_events | tr '\n' ' '
+        /proc/sys/kernel/printk_devkmsg /proc/sys/fs/file-max | tr '\n' ' '
 }
 
 # Starts a trial for a user, in the background of nobody: as adb's shell would.
@@ -74,7 +72,6 @@ trial audit root
 trial benchmarks root
 trial transactions root
 say binderfs "$(ls -d /dev/oomlab-binderfs 2>&1)"
-say tracing "$(settings)"
 
 grep -v '^rootfs' /proc/mounts >/tmp-mounts
 trial fills root
@@ -91,6 +88,10 @@ kill "$serving"
 wait "$serving"
 echo "== serving"
 cat /data/serving
+
+mount -t tracefs tracefs /sys/kernel/tracing
+say tracing "$(cat /sys/kernel/tracing/synthetic_events /sys/kernel/tracing/kprobe_events)"
+umount /sys/kernel/tracing
 
 echo "== cut"
 begin holding root

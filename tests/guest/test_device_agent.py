@@ -237,10 +237,10 @@ def test_another_driver_than_the_one_wanted_ends_the_trial(device: Device) -> No
     assert not device["rust"].every(TriggerEnd)
 
 
-def test_an_audit_takes_its_events_away(device: Device) -> None:
+def test_an_audit_has_a_tracefs_of_its_own_and_takes_its_events_away(device: Device) -> None:
     audit = device["audit"]
     assert audit.only(AuditEnd).requests == 20
-    assert device["transactions"].said["tracing"] == device[""].said["before"]
+    assert device["serving"].said["tracing"] == [""]
 
 
 def test_transactions_have_a_handle_0_of_their_own(device: Device) -> None:

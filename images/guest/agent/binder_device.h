@@ -22,7 +22,7 @@ const char *binder_device_there(void);
  */
 const char *binder_device_take(bool needs_handle_0);
 
-/* Takes that mount away again, where there is one. */
+/* Takes that mount and its directory away again, where there is one. */
 void binder_device_give_back(void);
 
 /*

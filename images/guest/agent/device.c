@@ -19,6 +19,7 @@
 #include "agent/emit.h"
 #include "agent/file.h"
 #include "agent/guest.h"
+#include "agent/namespace.h"
 #include "agent/probe.h"
 #include "agent/recipe.h"
 #include "agent/rights.h"
@@ -157,6 +158,7 @@ int device_run(const char *recipe_path, const char *records_path)
 	if (emit_prepare() < 0)
 		return 1;
 	emit_to(records);
+	namespace_enter();
 	guest_secure();
 	run();
 	clean_up();
@@ -171,6 +173,7 @@ int device_about(void)
 	if (emit_prepare() < 0)
 		return 1;
 	emit_to(STDOUT_FILENO);
+	namespace_enter();
 	guest_secure();
 	rights_look();
 	device_record();

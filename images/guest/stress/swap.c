@@ -11,6 +11,7 @@
 
 #include "agent/emit.h"
 #include "agent/file.h"
+#include "agent/namespace.h"
 
 /* The header that mkswap writes (include/linux/swap.h, union swap_header). */
 struct swap_header {
@@ -55,7 +56,7 @@ static int start(int number, uint64_t kb)
 	if (file_write_number(disksize, (long long)kb * 1024) < 0)
 		return errno;
 	error = write_header(node, kb * 1024);
-	if (!error && swapon(node, 0) < 0)
+	if (!error && namespace_swap_on(node) < 0)
 		error = errno;
 	return error;
 }
