@@ -154,8 +154,7 @@ def run_cold_trial(
     first = Deadline.after(common.budgets.boot_s, "the guest's agent speaks")
     _observe(evidence, folder, first, common, observers, launcher.power_on, Watch.until_the_end)
     evidence.host_seconds = time.monotonic() - started
-    if folder.has(DEVICE_LOG):
-        evidence.lmkd_kills = count_lmkd_kills(folder.tail(DEVICE_LOG, _MOST_OF_A_LOG))
+    evidence.lmkd_kills = lmkd_kills(folder)
     at_target = evidence.last(Fingerprint)
     result = judge(
         planned,
@@ -166,6 +165,15 @@ def run_cold_trial(
         evidence=evidence,
     )
     return result, evidence
+
+
+def lmkd_kills(folder: Folder) -> int | None:
+    """Kills of Android's low memory killer, by the log that the device left in a trial's directory.
+
+    None where there is none, or an empty one, in which nobody wrote a word.
+    """
+    log = folder.tail(DEVICE_LOG, _MOST_OF_A_LOG) if folder.has(DEVICE_LOG) else b""
+    return count_lmkd_kills(log) if log else None
 
 
 def _observe(

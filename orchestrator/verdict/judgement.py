@@ -76,6 +76,7 @@ class JudgedTrial(Frozen):
 
 NOTHING_EXPECTED = "nothing is expected of this variant"
 TRACED = "it was traced, and tracing disturbs what a trial comes to"
+UNTRACED = "it was to be traced, and the device did not let the agent trace"
 
 
 def judge_trial(expectation: Expectation | None, result: TrialResult) -> JudgedTrial:
@@ -94,16 +95,25 @@ def judge_trial(expectation: Expectation | None, result: TrialResult) -> JudgedT
     )
 
 
+def _why_left_out(result: TrialResult) -> str:
+    return TRACED if can_trace(result) else UNTRACED
+
+
+def can_trace(result: TrialResult) -> bool:
+    """False on a device that keeps its tracing to itself: there a trial of the audit traced nothing."""
+    return result.device is None or "tracefs" not in result.device.lacks
+
+
 def _judgement(expectation: Expectation | None, result: TrialResult) -> tuple[Judgement, Sequence[str]]:
     traced = result.stage.startswith("audit-")
     if not result.outcome.is_evidence:
         if traced:  # a verdict can do without
-            return Judgement.NOT_JUDGED, [TRACED]
+            return Judgement.NOT_JUDGED, [_why_left_out(result)]
         return Judgement.NO_EVIDENCE, [f"{result.outcome}: {result.why}"]
     if wrong := _wrong(expectation, result):
         return Judgement.NOT_MET, wrong
     if traced and not (result.stage == "audit-trigger" and judged_when_traced(expectation)):
-        return Judgement.NOT_JUDGED, [TRACED]
+        return Judgement.NOT_JUDGED, [_why_left_out(result)]
     if expectation is None:
         return Judgement.NOT_JUDGED, [NOTHING_EXPECTED]
     return Judgement.MET, []

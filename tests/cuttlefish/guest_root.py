@@ -27,6 +27,8 @@ export PATH=/system/bin:/lab HOME=/data TMPDIR=/data/local/tmp
 /lab/busybox --install -s /system/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t debugfs debugfs /sys/kernel/debug
 mount -t devtmpfs dev /dev 2>/dev/null
 mkdir -p /dev/pts /dev/binderfs
 mount -t devpts -o mode=600 pts /dev/pts

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from orchestrator.report.formats.cases import suites_of
 from orchestrator.text.amounts import count_of
 from orchestrator.verdict.judged_run import JudgedRun
+from orchestrator.verdict.judgement import can_trace
 
 
 def what_was_run(report: JudgedRun) -> str:
@@ -45,6 +46,7 @@ def amount(report: JudgedRun) -> str:
     """How much was run."""
     cases = [case for suite in suites_of(report) if suite.variant is not None for case in suite.cases]
     done = sum(case.result is not None and case.error is None for case in cases)
-    traced = sum(case.result is not None and case.result.stage.startswith("audit-") for case in cases)
-    not_judged = f" ({traced} of them traced, whose outcomes are not judged)" if traced else ""
+    audits = [case.result for case in cases if case.result and case.result.stage.startswith("audit-")]
+    traced = "traced" if all(map(can_trace, audits)) else "to be traced, which the device did not allow"
+    not_judged = f" ({len(audits)} of them {traced}, whose outcomes are not judged)" if audits else ""
     return f"{done} of {count_of('trial', len(cases))} gave evidence{not_judged}"

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from orchestrator.evidence.device_facts import count_lmkd_kills, device_facts
+from orchestrator.evidence.device_facts import DEVICE_LOG, count_lmkd_kills, device_facts
 from orchestrator.evidence.evidence import Evidence
+from orchestrator.files.folder import Folder
 from orchestrator.outcome import Outcome
+from orchestrator.run.trial import lmkd_kills
 from tests.unit.evidence.guest_output import hello, judged, passed, record
 
 SWAPS = "Filename\t\t\tType\t\tSize\tUsed\tPriority\n/dev/block/zram0 partition\t393212\t0\t-2\n"
@@ -42,6 +46,14 @@ def test_kills_by_lmkd_are_counted_from_its_own_words_and_change_no_outcome() ->
     told = device_facts(Evidence(control=[DEVICE], lmkd_kills=2))
     assert told is not None
     assert told.lmkd_kills == 2
+
+
+def test_the_log_is_the_one_in_the_trials_directory(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    assert lmkd_kills(folder) is None
+    for log, kills in ((b"", None), (b"11-30 22:00:00.123   1   1 I init    : up\n", 0), (LOG, 2)):
+        (tmp_path / DEVICE_LOG).write_bytes(log)
+        assert lmkd_kills(folder) == kills
 
 
 @pytest.mark.parametrize("log", [b"", b"\xff\xfe\x00 lowmemorykiller: Kill '", LOG[:60]])

@@ -18,6 +18,7 @@ from orchestrator.report.formats.registry import FORMATS, render
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.verdict.devices import LACKS, DeviceSummary, device_summary
 from orchestrator.verdict.judged_run import load_judged_run
+from orchestrator.verdict.judgement import TRACED, UNTRACED, judge_trial
 from tests.unit.evidence.guest_output import judged, passed
 from tests.unit.report.factory import Made, run_directory
 from tests.unit.report.moments import moment
@@ -121,3 +122,11 @@ def test_every_format_tells_it(name: str, tmp_path: Path) -> None:
         return
     assert "cold and unpaired" in text
     assert "not possible on the device" in text
+
+
+def test_an_audit_that_could_not_be_made_is_not_said_to_have_been() -> None:
+    (trial,) = results(facts(lacks=("tracefs",)))
+    (why,) = judge_trial(None, trial.model_copy(update={"stage": "audit-trigger"})).why
+    assert why == UNTRACED
+    (told,) = judge_trial(None, judged(passed(), stage="audit-trigger")).why
+    assert told == TRACED
