@@ -15,7 +15,6 @@ from pydantic import Field
 
 from orchestrator.frozen import Frozen
 from orchestrator.guests.accelerator_report import AcceleratorReport
-from orchestrator.memory.sample import MemorySample
 from orchestrator.record.device_facts import DeviceFacts
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Scenario
@@ -39,6 +38,8 @@ LACKS: Mapping[str, str] = {
 """What falls away without each right, by the agent's words (images/guest/PROTOCOL.md)."""
 _DRIVERS = {"c": "C", "rust": "Rust", "unknown": "one that does not say which", "": "none"}
 _MIB_KB = 1024
+_WATERMARKS = frozenset({"vm.min_free_kbytes", "vm.watermark_scale_factor"})
+"""The settings that watermarks are computed from."""
 
 
 class DeviceSummary(Frozen):
@@ -99,20 +100,32 @@ def _memory(scenario: Scenario, results: Sequence[TrialResult]) -> Iterator[str]
             f"memory: {statistics.median(totals) / _MIB_KB:.0f} MiB for the system's use, of"
             f" {format_size(scenario.device.memory)} that the scenario gives the device (median)"
         )
-    marks = [found for sample in befores if (found := _watermarks(sample)) is not None]
+    marks = [found for result in results if (found := _watermarks(result)) is not None]
     if marks:
         low, middle, high = (statistics.median(column) / _MIB_KB for column in zip(*marks, strict=True))
         yield (
-            f"watermarks before the pressure, all zones together: min {low:.1f}, low {middle:.1f},"
-            f" high {high:.1f} MiB (median)"
+            f"watermarks that the trigger met, all zones together: min {low:.1f}, low {middle:.1f},"
+            f" high {high:.1f} MiB (median); {_asked_watermarks(scenario)}"
         )
 
 
-def _watermarks(sample: MemorySample) -> tuple[int, int, int] | None:
-    zones = sample.zones.values()
-    if not zones:
-        return None
-    return sum(z.min_kb for z in zones), sum(z.low_kb for z in zones), sum(z.high_kb for z in zones)
+def _watermarks(result: TrialResult) -> tuple[int, int, int] | None:
+    """Of the last look before the load; while a memory picture is made they are others."""
+    for when in ("trigger", "target"):
+        for sample in result.memory:
+            if sample.when == when and sample.zones:
+                zones = sample.zones.values()
+                return sum(z.min_kb for z in zones), sum(z.low_kb for z in zones), sum(z.high_kb for z in zones)
+    return None
+
+
+def _asked_watermarks(scenario: Scenario) -> str:
+    target = scenario.fragmentation.target if scenario.fragmentation is not None else None
+    picture = target.picture if target is not None else None
+    if picture is not None and picture.watermarks is not None:
+        return "the scenario's picture sets them"
+    set_ = [f"{name} to {value}" for name, value in scenario.device.sysctls.items() if name in _WATERMARKS]
+    return f"the scenario sets {', '.join(set_)}" if set_ else "the scenario leaves them to the device"
 
 
 def _swap(scenario: Scenario, devices: Sequence[DeviceFacts]) -> str:
@@ -133,7 +146,7 @@ def _lmkd(devices: Sequence[DeviceFacts]) -> Iterator[str]:
     ran = f"lmkd (Android's low memory killer) ran in {count_of('trial', running)}"
     logged = [device.lmkd_kills for device in devices if device.lmkd_kills is not None]
     if not running:
-        yield "no lmkd (Android's low memory killer) ran: whatever was killed, the kernel killed"
+        yield "no lmkd (Android's low memory killer) was seen there"
     elif len(logged) == len(devices):
         killed = f"killed {count_of('process', sum(logged))} while they lasted"
         yield f"{ran} and {killed}; no outcome and no OOM event is one of these"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.guests.accelerator_report import AcceleratorReport
+from orchestrator.memory.sample import ZoneState
 from orchestrator.paths import resource_dir
 from orchestrator.record.device_facts import DeviceFacts
 from orchestrator.record.result import TrialResult
@@ -60,7 +61,7 @@ def test_a_plain_device() -> None:
     assert "binder driver, asked of the device: C\n" in text
     assert "the agent ran as root\n" in text
     assert "swap before the trial: none; the scenario asks for none" in text
-    assert "no lmkd (Android's low memory killer) ran" in text
+    assert "no lmkd (Android's low memory killer) was seen" in text
 
 
 def test_what_a_shell_without_root_takes_away_is_a_doubt() -> None:
@@ -103,7 +104,31 @@ def test_memory_and_swap_are_told_against_what_the_scenario_asks_for() -> None:
     sample = moment("before", 2_000_000, 150_000).model_copy(update={"meminfo_kb": {"MemTotal": 225_280}})
     text = "\n".join(summary([result.model_copy(update={"memory": (sample,)})], "device.zram=128MiB").facts)
     assert "memory: 220 MiB for the system's use, of 256MiB that the scenario gives" in text
+    assert "watermarks that" not in text, "nobody looked"
     assert "/dev/block/zram0 of 384 MiB; the scenario asks for 128MiB in zram" in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked"),
+    [
+        ("device.sysctls.vm.min_free_kbytes=8192", "the scenario sets vm.min_free_kbytes to 8192"),
+        ("device.sysctls.vm.swappiness=8", "the scenario leaves them to the device"),
+    ],
+)
+def test_watermarks_are_those_that_the_trigger_met(setting: str, asked: str) -> None:
+    """While memory is brought to its target they may be others."""
+    (result,) = results(facts())
+    zone = ZoneState(
+        free_kb=1, boost_kb=0, min_kb=1024, low_kb=2048, high_kb=3072, present_kb=9, managed_kb=9, cma_kb=0,
+        free_cma_kb=0, per_cpu_kb=0,
+    )  # fmt: skip
+    lower = zone.model_copy(update={"min_kb": 1, "low_kb": 1, "high_kb": 1})
+    memory = tuple(
+        moment("target", 1, 1).model_copy(update={"when": when, "zones": {"a": own, "b": own}})
+        for when, own in (("before", lower), ("target", lower), ("trigger", zone))
+    )
+    text = "\n".join(summary([result.model_copy(update={"memory": memory})], setting).facts)
+    assert f"min 2.0, low 4.0, high 6.0 MiB (median); {asked}" in text
 
 
 def test_every_word_of_the_agent_is_explained() -> None:
