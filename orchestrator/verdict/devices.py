@@ -115,7 +115,11 @@ def _watermarks(result: TrialResult) -> tuple[int, int, int] | None:
         for sample in result.memory:
             if sample.when == when and sample.zones:
                 zones = sample.zones.values()
-                return sum(z.min_kb for z in zones), sum(z.low_kb for z in zones), sum(z.high_kb for z in zones)
+                return (
+                    sum(z.min_kb for z in zones),
+                    sum(z.low_kb for z in zones),
+                    sum(z.high_kb for z in zones),
+                )
     return None
 
 

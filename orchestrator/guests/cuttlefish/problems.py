@@ -23,8 +23,11 @@ KERNEL_NEEDS = (
     KernelNeed(Feature(("IPV6",)), "adbd may say that it listens, and not do so", figures_only=True),
     KernelNeed(Feature(("BOOT_CONFIG",)), "Android gets its settings by other ways", figures_only=True),
     KernelNeed(Feature(("ANDROID_BINDERFS",)), "Android's init looks for binderfs", figures_only=True),
+    # Since 6.2 the seed of the boot loader is trusted without any option; a virtio device gives one, too.
     KernelNeed(
-        Feature(("RANDOM_TRUST_BOOTLOADER",)), "adbd may wait minutes for randomness", figures_only=True
+        Feature(("HW_RANDOM_VIRTIO", "RANDOM_TRUST_BOOTLOADER")),
+        "adbd may wait minutes for randomness where nothing gives it a seed",
+        figures_only=True,
     ),
 )
 

@@ -37,6 +37,9 @@ BINDER_ENDS = {
     "mission-phone": ("oom", "passed"),
     "mission-phone-eighth": ("oom", "passed"),
     "binder-review": ("oom", "passed"),
+    "cuttlefish-binder": ("oom", "passed"),
+    "cuttlefish-low-memory": ("passed", "passed"),
+    "mission-phone-device": ("oom", "passed"),
 }
 OTHER_VARIANTS = ("list-lru-crash", "costly-order", "compaction-off")
 """They have others than the two."""
