@@ -122,7 +122,7 @@ def venv_python(argv: Sequence[str]) -> int:
         return 7
     assert list(argv[:3]) == ["-m", "pip", "install"]
     parser = _parser()
-    for flag in ("--quiet", "--no-input", "--disable-pip-version-check"):
+    for flag in ("--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--require-hashes", action="store_true", required=True)
     parser.add_argument("--no-deps", action="store_true", required=True)

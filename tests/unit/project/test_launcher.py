@@ -113,7 +113,7 @@ def test_a_first_start_prepares_and_hands_everything_on(host: Host) -> None:
     assert result.returncode == _COMMAND_STATUS
     assert result.stdout.decode().splitlines() == [str(host.checkout), "run", "a b", "--yes", ""]
     venv = host.checkout / ".venv"
-    options = "--quiet --quiet --no-input --disable-pip-version-check --require-hashes --no-deps"
+    options = "--quiet --quiet --no-input --disable-pip-version-check --no-compile --require-hashes --no-deps"
     options += " --only-binary :all:"
     assert host.calls == [
         f"python3 -m venv {venv}",
