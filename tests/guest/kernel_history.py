@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +89,9 @@ def made(directory: Path) -> Iterator[History]:
     try:
         with worktree.opened(cache, TREE) as kept, worktree.opened(cache, str(tree)) as own:
             paths = sorted(_needed(kept))
-            for target in (tree, own.source):
-                _copy(kept.source, target, paths)
+            _place(kept.source, tree, paths, shutil.copy2)
+            # What is kept of a tree is never written into, but replaced: one file serves both.
+            _place(kept.source, own.source, paths, os.link)
             _hand_over(kept, own, set(paths))
         yield History(tree, tuple(_commits(tree)))
     finally:
@@ -109,10 +110,10 @@ def _needed(kept: WorkTree) -> Iterator[str]:
             yield path
 
 
-def _copy(source: Path, target: Path, paths: Sequence[str]) -> None:
+def _place(source: Path, target: Path, paths: Sequence[str], put: Callable[..., object]) -> None:
     for path in paths:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source / path, target / path, follow_symlinks=False)
+        put(source / path, target / path, follow_symlinks=False)
 
 
 def _hand_over(kept: WorkTree, own: WorkTree, paths: set[str]) -> None:
@@ -120,7 +121,7 @@ def _hand_over(kept: WorkTree, own: WorkTree, paths: set[str]) -> None:
     objects = own.objects(ARCH)
     objects.rmdir()
     kept.copy_objects(ARCH, objects)
-    shutil.copytree(kept.store, own.store, dirs_exist_ok=True)
+    shutil.copytree(kept.store, own.store, copy_function=os.link, dirs_exist_ok=True)
     listing = read_listing(kept.path / "listing.json") or {}
     write_listing(own.path / "listing.json", {path: listing[path] for path in paths})
     (own.path / f"whole-{ARCH}").touch()
