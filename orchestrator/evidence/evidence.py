@@ -8,11 +8,11 @@ from enum import Enum, auto
 from typing import Self, TypeVar
 
 from orchestrator.oom.records import Mark
-from orchestrator.protocol.records import ControlRecord, DeviceRecord, Phase, TriggerStart
+from orchestrator.protocol.records import ControlRecord, DeviceRecord, Hello, Phase, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
 
 _PREPARE_MARK = "phase prepare"
-_TRIGGER_MARK = "phase trigger"
+TRIGGER_MARK = "phase trigger"
 _MODULE_MARK = "phase module"
 _BENCHMARK_MARK = "phase benchmark"
 _US_PER_S = 1_000_000
@@ -71,6 +71,15 @@ class Evidence:
         return next((record for record in reversed(self.control) if isinstance(record, kind)), None)
 
     @property
+    def spoke(self) -> bool:
+        """True once the agent has said anything, by either channel's word.
+
+        Records come from a device over a connection, later than the console has the same: of a kernel that
+        dies at once there may be none.
+        """
+        return self.last(Hello) is not None or self._position(_PREPARE_MARK) is not None or self.under_test
+
+    @property
     def triggered(self) -> bool:
         """True once the trigger has started, by either channel's word."""
         return self.last(TriggerStart) is not None or any(map(_is_trigger_mark, self.console))
@@ -105,7 +114,7 @@ class Evidence:
         An agent on a device that may not write marks has a time to go by, and that of its record.
         What benchmarks came to afterwards is not the trigger's doing, and is left out.
         """
-        start, end = self._position(_TRIGGER_MARK), self._position(_BENCHMARK_MARK)
+        start, end = self._position(TRIGGER_MARK), self._position(_BENCHMARK_MARK)
         if start is not None:
             return self.console[start + 1 : end]
         started = self.last(TriggerStart)
@@ -138,4 +147,4 @@ def _from(events: list[ConsoleEvent], record: ControlRecord) -> list[ConsoleEven
 
 
 def _is_trigger_mark(event: ConsoleEvent) -> bool:
-    return isinstance(event, Mark) and event.text.startswith(_TRIGGER_MARK)
+    return isinstance(event, Mark) and event.text.startswith(TRIGGER_MARK)

@@ -128,7 +128,7 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
         return Outcome.HARNESS_ERROR, f"the control line carried garbage: {evidence.first_garbage}"
     if error is not None and crash is None and not oom_reports(evidence.console_of_trial):
         return Outcome.HARNESS_ERROR, _agent_failure(error)
-    if evidence.last(Hello) is None:
+    if not evidence.spoke:
         return Outcome.BOOT_FAILED, _boot_failure(evidence)
     if planned.mode is Mode.PROOF:
         return _decide_proof(evidence)

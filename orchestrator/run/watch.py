@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError
-from orchestrator.evidence.evidence import Ending, Evidence
+from orchestrator.evidence.evidence import TRIGGER_MARK, Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Capabilities, Guest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
@@ -117,6 +117,7 @@ class Watch:
         self._deadline = first
         self._progress: Deadline | None = None
         self._crashed: Deadline | None = None
+        self._triggered = False
         self._on_record = on_record
         self._on_event = on_event
 
@@ -199,6 +200,8 @@ class Watch:
                 self._await_progress()  # a kernel that kills is not one that hangs
             if isinstance(item, CrashBegun) and item.fatal:
                 self._expect_the_end(item)
+            if isinstance(item, Mark) and item.text.startswith(TRIGGER_MARK) and not self._triggered:
+                self._expect_trigger_end()  # the console may tell more than records that no longer come
             self._on_event(item)
         else:
             self.evidence.control.append(item)
@@ -213,8 +216,7 @@ class Watch:
             budget_s = budgets.target_s + _GUEST_REPORTS_FIRST_S
             self._deadline = Deadline.after(budget_s, "the memory target is reached")
         elif isinstance(record, Phase) and record.name == "trigger":
-            budget_s = budgets.trigger_s + _GUEST_REPORTS_FIRST_S
-            self._deadline = Deadline.after(budget_s, "the trigger ends")
+            self._expect_trigger_end()
         elif isinstance(record, Phase) and record.name == "benchmark":
             budget_s = budgets.benchmark_s + _GUEST_REPORTS_FIRST_S
             self._deadline = Deadline.after(budget_s, "the benchmarks end")
@@ -228,6 +230,11 @@ class Watch:
                 self._await_progress()
         elif self._progress is not None:
             self._await_progress()
+
+    def _expect_trigger_end(self) -> None:
+        self._triggered = True
+        budget_s = self._budgets.trigger_s + _GUEST_REPORTS_FIRST_S
+        self._deadline = Deadline.after(budget_s, "the trigger ends")
 
     def _await_progress(self) -> None:
         silence_s = self._budgets.silence_s

@@ -36,7 +36,9 @@ from orchestrator.guests.cuttlefish.failure import DeviceFailed
 from orchestrator.guests.cuttlefish.group import Cancelled, Group, created_group
 
 _RECIPE_FILE = "recipe"
+_BOOTED = b"VIRTUAL_DEVICE_BOOT_COMPLETED"
 _LAST_MARK = b"oomlab: phase end"
+_LONGEST_MARK_BYTES = 64
 _LAST_MARK_S = 5.0
 _LOOK_S = 0.05
 """Nobody tells when a file has grown, so the console's is looked at."""
@@ -76,7 +78,9 @@ class CuttlefishGuest:
         self._group: Group | None = None
         self._boots = Boots()
         self._agent_runs = False
+        self._booted = threading.Event()
         self._last_mark = threading.Event()
+        self._tail = b""
         self._over = threading.Event()
         self._first = threading.Lock()
         self._words = ""
@@ -153,6 +157,10 @@ class CuttlefishGuest:
         """Which boot of the device the agent was started in."""
         recipe = self._scratch / _RECIPE_FILE
         recipe.write_text(self._boot.recipe)
+        # cvd has said so, too; the device's own word is on the console.
+        booted = self._deadline.sooner(self._boot.boot_s, f"{_BOOTED.decode()} on the device's console")
+        while not self._booted.wait(booted.slice()):
+            booted.check()
         identity = await_ready(adb, root=self._boot.root, deadline=self._deadline)
         device = install(adb, self._boot.agent, recipe, self._deadline)
         if "kmsg" in device.lacks:
@@ -241,8 +249,11 @@ class CuttlefishGuest:
             elif self._boots.count >= _MOST_BOOTS:
                 self._finish(f"it booted {self._boots.count} times and never got ready")
         self._console.deliver(piece)
-        if _LAST_MARK in piece:
-            self._last_mark.set()
+        text = self._tail + piece
+        for mark, seen in ((_BOOTED, self._booted), (_LAST_MARK, self._last_mark)):
+            if mark in text:
+                seen.set()
+        self._tail = text[-_LONGEST_MARK_BYTES:]
 
 
 class _Line:

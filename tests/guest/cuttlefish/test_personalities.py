@@ -36,7 +36,7 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.outcome import Outcome
 from orchestrator.paths import cache_dir
 from orchestrator.plan import PlannedTrial
-from orchestrator.protocol.records import DeviceRecord, Latencies, TriggerEnd
+from orchestrator.protocol.records import ControlRecord, DeviceRecord, Latencies, TriggerEnd, TriggerStart
 from orchestrator.record.result import TrialResult
 from orchestrator.run.trial import Observers, RunContext, run_cold_trial
 from orchestrator.run.watch import PhaseBudgets, StopSwitch
@@ -70,6 +70,7 @@ class Device:
     folder: Path
     boot: DeviceBoot
     stop: StopSwitch
+    on_record: Callable[[ControlRecord], None] = lambda _record: None
 
     def trial(self, budgets: PhaseBudgets = BUDGETS) -> tuple[TrialResult, Evidence]:
         self.folder.mkdir()
@@ -80,7 +81,7 @@ class Device:
             BinderMmap.model_validate({"kind": "binder-mmap", "size": "4MiB", "count": COUNT}),
         )
         planned = PlannedTrial(1, "as-it-is", 1, Mode.TRIAL, cold=True)
-        observers = Observers(lambda _record: None, lambda _event: None)
+        observers = Observers(self.on_record, lambda _event: None)
         launcher = CuttlefishLauncher(replace(self.boot, boot_s=2 * budgets.boot_s))
         return run_cold_trial(launcher, planned, 1, Folder(self.folder), common, observers)
 
@@ -196,9 +197,23 @@ def test_a_device_that_never_gets_ready_is_given_up_in_time(device: Device) -> N
 
 def test_a_frozen_device_hangs_though_cvd_calls_it_running(device: Device) -> None:
     device.lab.personality("frozen", IN_TRIAL)
-    result, _ = device.trial(replace(BUDGETS, silence_s=4.0))
+    result, _ = device.trial(replace(BUDGETS, trigger_s=5.0, silence_s=4.0))
     assert result.outcome is Outcome.HANG
-    assert "nothing for 4 s" in result.why
+    assert re.search("the trigger (ends|gets on)", result.why), result.why  # the first: its start was lost
+
+
+def test_a_device_whose_machine_dies_is_lost_and_does_not_hang(device: Device) -> None:
+    """Its port is closed then, while `adb shell` has ended with 0."""
+
+    def on_record(record: ControlRecord) -> None:
+        if isinstance(record, TriggerStart):
+            (qemu,) = [pid for pid in descendants(os.getpid()) if process_name(pid).startswith(QEMU)]
+            os.kill(qemu, signal.SIGKILL)
+
+    device.on_record = on_record
+    result, _ = device.trial(replace(BUDGETS, silence_s=60.0))
+    assert result.outcome is Outcome.LOST
+    assert "the device is gone: " in result.why
 
 
 def test_a_connection_that_is_cut_costs_no_record(device: Device) -> None:

@@ -45,6 +45,26 @@ def test_all_served_is_passed() -> None:
     assert result.disagreement is None
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (OOM_CONSOLE, Outcome.OOM),
+        (PANIC_CONSOLE, Outcome.PANIC),
+        (FAILURE_CONSOLE, Outcome.ALLOCATION_FAILURE),
+    ],
+)
+def test_the_console_alone_suffices_where_no_record_came_in_time(text: str, outcome: Outcome) -> None:
+    """Records of a device come over a connection, which dies with the kernel."""
+    assert judged([], text).outcome is outcome
+
+
+def test_an_agent_that_only_the_console_has_heard_did_speak() -> None:
+    result = judged([], "[    5.1] oomlab: phase prepare\n")
+    assert (result.outcome, result.why) == (
+        Outcome.TARGET_MISSED, "the guest ended in phase start: so it ended",
+    )  # fmt: skip
+
+
 def test_an_oom_after_the_trigger_is_an_oom() -> None:
     control = [hello(), target(), trigger_start(), trigger_end("first-oom", succeeded=300, oom_kill=1)]
     result = judged(control, OOM_CONSOLE)

@@ -85,7 +85,7 @@ ERROR = record("error", where="module", errno=2, message="No such file")
         ([*BEGUN, ERROR], OOM_CONSOLE, {}, Outcome.OOM, "the kernel invoked the OOM killer"),
         (
             [],
-            PANIC_CONSOLE,
+            PANIC_CONSOLE.removeprefix(MARK),
             {},
             Outcome.BOOT_FAILED,
             "the guest panicked before its agent spoke: Fatal exception",

@@ -16,7 +16,7 @@ from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Ability, Capabilities
 from orchestrator.guests.qemu.backend import QemuBackend
-from orchestrator.oom.records import CrashBegun
+from orchestrator.oom.records import CrashBegun, Mark
 from orchestrator.protocol.records import ControlRecord
 from orchestrator.run.watch import PhaseBudgets, Watch
 from tests.unit.evidence.guest_output import hello, record, trigger_end
@@ -45,7 +45,7 @@ class Guest:
 
 
 def watched(
-    directory: Path, *records: ControlRecord | CrashBegun | float, can: Capabilities = EVERYTHING
+    directory: Path, *records: ControlRecord | CrashBegun | Mark | float, can: Capabilities = EVERYTHING
 ) -> tuple[Evidence, float]:
     """The evidence of a guest that says this (numbers are pauses in seconds), and how long it was watched."""
     first = Deadline.after(30, "hello")
@@ -105,6 +105,27 @@ def test_a_slow_trigger_that_gets_on_does_not_hang(tmp_path: Path) -> None:
 def test_a_command_tells_nothing_while_it_runs(tmp_path: Path) -> None:
     evidence, _ = watched(tmp_path, *started("command"), 3 * SILENCE_S, trigger_end())
     assert "the guest reports" in evidence.ending_detail
+
+
+def test_the_console_tells_that_the_trigger_began_where_records_no_longer_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.run.watch._GUEST_REPORTS_FIRST_S", 0.0)
+    short = replace(BUDGETS, trigger_s=0.3)
+    monkeypatch.setattr("tests.unit.run.test_watch.BUDGETS", short)
+    evidence, seconds = watched(tmp_path, hello(), Mark(line=7, text="phase trigger"))
+    assert (evidence.ending, evidence.ending_detail) == (Ending.OVERDUE, "not in time: the trigger ends")
+    assert seconds < 10
+
+
+def test_a_guest_cannot_put_its_end_off_by_saying_again_that_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.run.watch._GUEST_REPORTS_FIRST_S", 0.0)
+    monkeypatch.setattr("tests.unit.run.test_watch.BUDGETS", replace(BUDGETS, trigger_s=0.4))
+    again = [item for line in range(8) for item in (0.1, Mark(line=line + 1, text="phase trigger"))]
+    evidence, _ = watched(tmp_path, *started("command"), *again)
+    assert 0 < len(evidence.console) < 7
 
 
 def test_a_jump_of_the_hosts_clock_moves_no_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
