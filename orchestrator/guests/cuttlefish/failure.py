@@ -27,7 +27,7 @@ _NO_TOOLS = re.compile(
     r"Could not find the required host tools.*|ANDROID_HOST_OUT, .* is not a tool directory"
 )
 _NOT_CONFIGURED = re.compile(
-    r"Host configuration (requirements not met|is invalid).*|User must be a member of .*"
+    r"Run `cvd setup` to configure the host|Host configuration is invalid|User must be a member of .*"
 )
 _LAUNCHER_ENDED = re.compile(r"Exited with (code|signal) '(\d+)'")
 _UNCLEAR = "If the error above is unclear"
@@ -84,13 +84,18 @@ def _of_launcher(returncode: int, text: str, tail: list[str]) -> OomlabError | N
     return DeviceFailed(f"cvd ended with {returncode}, {launcher}: {why}", evidence=tail)
 
 
+def refusal(output: str) -> HostError | None:
+    """The error where cvd refuses host or user; cvd 1.55 does so whatever it is asked, `cvd version` too."""
+    if _NOT_CONFIGURED.search(output) is None:
+        return None
+    return HostError(
+        f"cvd refuses this host: {_why(output)}", hint=JOIN_GROUPS, evidence=[output[-_TAIL_CHARS:]]
+    )
+
+
 def _of_host(returncode: int, text: str, tail: list[str]) -> HostError:
-    if _NOT_CONFIGURED.search(text) is not None:
-        return HostError(
-            f"cvd refuses this host: {_why(text)}",
-            hint=JOIN_GROUPS,
-            evidence=tail,
-        )
+    if (refused := refusal(text)) is not None:
+        return refused
     if (unknown := _UNKNOWN_FLAG.search(text)) is not None:
         return HostError(
             f"Cuttlefish's launcher does not know the flag '{one_line(unknown[1])}'",

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import HostError, OomlabError
+from orchestrator.errors import CommandFailed, HostError, OomlabError
 from orchestrator.files.folder import Folder
 from orchestrator.guests.cuttlefish import answer, command
 from orchestrator.guests.cuttlefish.command import DevicePlan
-from orchestrator.guests.cuttlefish.failure import Taken, failure
+from orchestrator.guests.cuttlefish.failure import Taken, failure, refusal
 from orchestrator.guests.cuttlefish.reservation import (
     STATES,
     Reservation,
@@ -184,7 +184,10 @@ def _removed_at_last(home: Path) -> Iterator[None]:
 def fleet(home: Path = Path("/")) -> answer.Fleet:
     """All groups of this user. HostError and CommandFailed where cvd cannot tell."""
     deadline = Deadline.after(_FLEET_S, "cvd fleet")
-    done = run(command.fleet(), env=_environment(home), ending=_PATIENT, deadline=deadline)
+    try:
+        done = run(command.fleet(), env=_environment(home), ending=_PATIENT, deadline=deadline)
+    except CommandFailed as error:
+        raise refusal(error.output_tail) or error from None
     return answer.read_fleet(done.stdout)
 
 

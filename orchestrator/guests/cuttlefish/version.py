@@ -18,8 +18,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import HostError, OomlabError
+from orchestrator.errors import CommandFailed, HostError
 from orchestrator.guests.cuttlefish.command import CVD
+from orchestrator.guests.cuttlefish.failure import refusal
 from orchestrator.host.process import Ending, find_program, run
 
 INSTALL_CVD = (
@@ -131,8 +132,7 @@ def _output(argv: list[str], *, check: bool = True) -> str:
             ending=Ending(grace_s=10),
             deadline=Deadline.after(_ASK_S, f"{argv[0]} answers"),
         )
-    except HostError:
-        raise
-    except OomlabError as error:
-        raise HostError(error.message, hint=error.hint, evidence=error.evidence) from None
+    except CommandFailed as error:
+        failed = HostError(error.message, hint=error.hint, evidence=error.evidence)
+        raise refusal(error.output_tail) or failed from None
     return done.stdout.decode(errors="replace")

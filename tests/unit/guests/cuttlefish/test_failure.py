@@ -93,15 +93,26 @@ def test_a_flag_that_the_launcher_does_not_know_is_named() -> None:
     assert "device.cuttlefish.flags" in error.hint
 
 
-def test_a_host_that_cvd_refuses_is_told_how_to_join_its_groups() -> None:
-    text = (
-        "Host configuration requirements not met.  Run `cvd setup` to configure the host.\n"
-        " v CF_EXPECT(ValidateHostConfiguration())\nHost configuration is invalid.\n" + _REPORT_IT
-    )
-    error = failure(255, text.encode())
+@pytest.mark.parametrize(
+    "said",
+    [
+        # 1.57.0
+        (
+            "Host configuration requirements not met.  Run `cvd setup` to configure the host.\n"
+            " v CF_EXPECT(ValidateHostConfiguration())\nHost configuration is invalid.\n"
+        ),
+        # 1.55.4
+        (
+            "1. cvd.cpp:66 | HandleCommand |\n v CF_EXPECT(actions.empty())\n"
+            "Run `cvd setup` to configure the host.\n"
+        ),
+    ],
+)
+def test_a_host_that_cvd_refuses_is_told_how_to_join_its_groups(said: str) -> None:
+    error = failure(255, (said + _REPORT_IT).encode())
     assert isinstance(error, HostError)
     assert "usermod --append --groups kvm,cvdnetwork,render" in error.hint
-    assert "Host configuration is invalid." in error.message
+    assert error.message == f"cvd refuses this host: {said.splitlines()[-1]}"
 
 
 def test_anything_else_is_told_in_the_last_line_of_the_trace() -> None:

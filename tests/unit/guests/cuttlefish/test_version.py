@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import HostError
+from orchestrator.guests.cuttlefish.group import fleet
 from orchestrator.guests.cuttlefish.version import (
     CvdVersion,
     adb_version,
@@ -75,6 +76,22 @@ def test_a_cvd_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(HostError, match="status 127"):
         probe()
+
+
+def test_an_old_cvd_refuses_to_tell_even_its_version_and_is_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As 1.55.4 does it to somebody who is not in its groups."""
+    program(
+        tmp_path / "cvd",
+        "printf ' v CF_EXPECT(actions.empty())\\nRun `cvd setup` to configure the host.\\n' >&2; exit 255",
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(HostError, match="cvd refuses this host") as told:
+        probe()
+    assert "usermod" in told.value.hint
+    with pytest.raises(HostError, match="cvd refuses this host"):
+        fleet()
 
 
 def test_adb(tmp_path: Path) -> None:
