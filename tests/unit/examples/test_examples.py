@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from examples import judge_a_console, read_a_run
+from examples import judge_a_console, look_at_a_kernel, read_a_run
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.outcome import Outcome
+from tests.unit.kernels.given import kernel_images
 from tests.unit.report.factory import Made, run_directory
 
 _LINES_BELOW = 40
@@ -57,3 +58,17 @@ def test_a_log_without_a_kill_or_crash_is_good(tmp_path: Path) -> None:
     log = tmp_path / "console.log"
     log.write_text("[    0.000000] Booting Linux on physical CPU 0x0000000000\n")
     assert judge_a_console.main(log) == 0
+
+
+def test_kernel_images_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = kernel_images.ikconfig(
+        "CONFIG_ARM64=y\nCONFIG_NUMA=y\nCONFIG_NODES_SHIFT=4\nCONFIG_ARM64_16K_PAGES=y\n"
+    )
+    (tmp_path / "Image").write_bytes(kernel_images.arm64_image(config, flags=0b1100))
+    assert look_at_a_kernel.main([tmp_path / "Image"]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == f"Image: Linux {kernel_images.RELEASE} for arm64, pages of 16 KiB"
+    assert any(line.startswith("  NUMA: yes") and "(phone: no): a page's node" in line for line in lines)
+    assert any(line.startswith("  page size: 16 KiB (phone: 4 KiB)") for line in lines)
+    with pytest.raises(InputError):
+        look_at_a_kernel.main([tmp_path])
