@@ -37,6 +37,8 @@ RUN = ("run", "binder-order3", "--out", "run", "--set", "trials.blocks=1", "--se
 ENDLESS = ("--set", "fragmentation=null", "--set", "trigger={kind: command, command: 'sleep 600'}",
            "--set", "expectations={}")  # fmt: skip
 AT_ONCE = (*ENDLESS[:3], "trigger={kind: command, command: 'true'}", *ENDLESS[4:])
+SOON = (*ENDLESS[:3], "trigger={kind: command, command: 'sleep 2'}", *ENDLESS[4:])
+"""Late enough for a test on a busy host to be there before the trigger ends."""
 
 
 def passes(seconds: float) -> None:
@@ -209,7 +211,7 @@ def test_while_collecting(session: Session, environment: object, run_of: Path) -
         signal_guests(signal.SIGSTOP)
 
     session.interrupt(
-        ": trigger running", *RUN, *AT_ONCE,
+        ": trigger running", *RUN, *SOON,
         until=the_guest_is_held_at_its_report,
     )  # fmt: skip
     assert outcomes(run_of) == [Outcome.INTERRUPTED]
