@@ -35,9 +35,11 @@ class CuttlefishLauncher:
         recipe = f"{_HOME}/recipe"
         port = FIRST_ADB_PORT + _NUMBER - 1
         adb = [self.boot.adb, "-s", f"127.0.0.1:{port}"]
+        connect = [self.boot.adb, "connect", f"127.0.0.1:{port}"]
         steps = [
-            [self.boot.adb, "connect", f"127.0.0.1:{port}"],
-            *([[*adb, "root"]] if self.boot.root else []),
+            connect,
+            # adbd goes away and comes again as root; a connection of before may stay offline.
+            *([[*adb, "root"], ["sleep", "1"], connect] if self.boot.root else []),
             [*adb, "shell", f"mkdir -p {device.HOME}"],
             [*adb, "push", str(self.boot.agent), device.AGENT],
             [*adb, "push", recipe, device.RECIPE],

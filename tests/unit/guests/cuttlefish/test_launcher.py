@@ -28,7 +28,9 @@ def test_the_commands_go_from_a_home_to_the_removal_of_the_device() -> None:
     assert "--kernel_path=/k/Image" in words[1]
     assert words[2][:3] == ["printf", "%s\\n", RECIPE]
     assert words[3] == ["adb", "connect", "127.0.0.1:6520"]
-    assert [line[3] for line in words[4:-2]] == ["root", "shell", "push", "push", "shell", "shell"]
+    assert words[4] == ["adb", "-s", "127.0.0.1:6520", "root"]
+    assert words[6] == words[3]
+    assert [line[3] for line in words[7:-2]] == ["shell", "push", "push", "shell", "shell"]
     assert ["stop" in words[-2], "remove" in words[-1]] == [True, True]
 
 
