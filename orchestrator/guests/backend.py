@@ -170,7 +170,8 @@ class Launcher(Protocol):
 
 
 class Backend(Protocol):
-    """A kind of device. Has no state: what a run knows is in the launchers that it asked for."""
+    """A kind of device. Has no state but which device is meant: what a run knows is in the launchers that it
+    asked for."""
 
     @property
     def capabilities(self) -> Capabilities:
