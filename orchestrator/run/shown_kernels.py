@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
+from orchestrator.arch import ArchName
 from orchestrator.bases import find_base
 from orchestrator.frozen import Frozen
-from orchestrator.guests.backend import Backend
-from orchestrator.guests.registry import BACKENDS, backend_of
+from orchestrator.guests.registry import BACKENDS
 from orchestrator.kernels.base import KernelRequest, Progress
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.examined import Examined, examine, examine_image
+from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.phone import PHONE, phone_traits
 from orchestrator.kernels.traits.on_device import Settings, on_device
 from orchestrator.kernels.traits.table import KernelTable, kernel_table
@@ -25,9 +26,6 @@ from orchestrator.run.environment import variant_recipes
 from orchestrator.run.kernel_needs import all_needs, judge_kernel
 from orchestrator.scenario.models import Scenario
 from orchestrator.verdict.kernels import request_words, settings_of
-
-_USUAL = "qemu"
-"""What runs the guests of a kernel that no scenario names."""
 
 
 class ShownKernels(Frozen):
@@ -43,7 +41,7 @@ class ShownKernels(Frozen):
 def show_base(name: str, arch: str, progress: Progress) -> ShownKernels:
     """A base by name, fetched if need be. InputError for an unknown one, HostError if it cannot be had."""
     kernel = examine(Cache(cache_dir()), KernelRequest(*find_base(name, arch)), progress)
-    return _shown([kernel], Settings(), {}, BACKENDS[_USUAL](None))
+    return _shown([kernel], Settings(), {}, tuple(BACKENDS))
 
 
 def show_scenario(scenario: Scenario, progress: Progress) -> ShownKernels:
@@ -57,26 +55,33 @@ def show_scenario(scenario: Scenario, progress: Progress) -> ShownKernels:
         for kernel in kernels
         if kernel.page_size_bytes is not None
     }
-    return _shown(kernels, settings_of(scenario.device), asks, backend_of(scenario.device))
+    return _shown(kernels, settings_of(scenario.device), asks, (scenario.device.backend,))
 
 
 def show_file(path: Path) -> ShownKernels:
     """A kernel image as it lies there. InputError for what is none."""
-    return _shown([examine_image(path)], Settings(), {}, BACKENDS[_USUAL](None))
+    return _shown([examine_image(path)], Settings(), {}, tuple(BACKENDS))
 
 
 def _shown(
-    kernels: Sequence[Examined], settings: Settings, asks: dict[str, str], backend: Backend
+    kernels: Sequence[Examined], settings: Settings, asks: dict[str, str], backends: Sequence[str]
 ) -> ShownKernels:
     traits: dict[str, KernelTraits] = {kernel.name: on_device(kernel.traits, settings) for kernel in kernels}
     table = kernel_table(traits, phone_traits(kernels[0].arch), PHONE, asks)
     return ShownKernels(
         kernels=tuple(kernels),
-        lacks={kernel.name: _lacks(kernel, backend) for kernel in kernels},
+        lacks={kernel.name: tuple(lacks_of(kernel.arch, kernel.features, backends)) for kernel in kernels},
         table=table,
     )
 
 
-def _lacks(kernel: Examined, backend: Backend) -> tuple[str, ...]:
-    faults, remarks = judge_kernel(all_needs(backend, kernel.arch), kernel.features)
-    return (*faults, *remarks)
+def lacks_of(arch: ArchName, features: KernelFeatures, backends: Sequence[str]) -> Iterator[str]:
+    """Under the first backend, and what stands against the kernel under another one alone."""
+    said: set[str] = set()
+    for name in backends:
+        faults, remarks = judge_kernel(all_needs(BACKENDS[name](None), arch), features)
+        if not said:
+            yield from (*faults, *remarks)
+        else:
+            yield from (f"under backend {name}: {fault}" for fault in faults if fault not in said)
+        said |= {"", *faults, *remarks}
