@@ -32,7 +32,7 @@ _SERVER_S = 20.0
 _STEP_S = 10.0
 """For what takes some hundredths of a second: a device that has frozen answers never."""
 _BETWEEN_TRIES_S = 0.25
-_UNAUTHORIZED_TRIES = 8
+_UNAUTHORIZED_TRIES = 4
 """A device may be unauthorized for a moment, while keys are exchanged."""
 _WORD_BYTES = 8
 _SHOWN_CHARS = 300
@@ -102,16 +102,20 @@ class Adb:
         return Reply(status, output.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
     def push(self, source: Path, target: str, deadline: Deadline) -> None:
-        """Copy a file to the device. DeviceGone, DeadlinePassed, HostError when the device has not got all
-        of it.
+        """Copy a file to the device. DeviceGone, DeadlinePassed; HostError when it cannot be had there
+        whole.
         """
-        done = self._run(("push", str(source), target), deadline)
+        self._run(("push", str(source), target), deadline)
+        if self._is_there(source, target, deadline):
+            return
+        done = self._run(("push", str(source), target), deadline)  # a cut that has healed meanwhile
+        if not self._is_there(source, target, deadline):
+            raise HostError(f"adb could not copy {source.name} to {target} on the device: {_shown(done)}")
+
+    def _is_there(self, source: Path, target: str, deadline: Deadline) -> bool:
+        """All of it, by the device's word."""
         reply = self.shell(f"wc -c <{target}", deadline)
-        if reply.status != 0 or reply.stdout.strip() != str(source.stat().st_size):
-            raise HostError(
-                f"adb could not copy {source.name} to {target} on the device",
-                evidence=[_shown(done), reply.stderr],
-            )
+        return reply.status == 0 and reply.stdout.strip() == str(source.stat().st_size)
 
     def root(self, deadline: Deadline) -> str:
         """Ask adbd to run as root; what it answered. It goes away meanwhile, or for good: connect again."""

@@ -129,21 +129,29 @@ def _persistently(adb: Adb, deadline: Deadline, ask: Callable[[Adb, Deadline], _
 def install(adb: Adb, agent: Path, recipe: Path, deadline: Deadline) -> DeviceRecord:
     """Push the agent and its recipe; what the agent finds on the device.
 
-    Each boot needs it anew: a changed kernel wipes what was written before. HostError, DeviceGone.
+    Each boot needs it anew: a changed kernel wipes what was written before. What is lost with a connection is
+    done once more. HostError, DeadlinePassed.
     """
-    made = adb.shell(f"rm -rf {HOME} && mkdir -p {HOME}", deadline)
-    if made.status != 0:
-        raise HostError(f"{HOME} cannot be made on the device: {_said(made)}")
-    adb.push(agent, AGENT, deadline)
-    adb.push(recipe, RECIPE, deadline)
-    about = adb.shell(f"chmod 755 {AGENT} && {AGENT} about", deadline)
-    lines = about.stdout.strip().splitlines()
+
+    def once(adb: Adb, deadline: Deadline) -> DeviceRecord:
+        made = adb.shell(f"rm -rf {HOME} && mkdir -p {HOME}", deadline)
+        if made.status != 0:
+            raise HostError(f"{HOME} cannot be made on the device: {_said(made)}")
+        adb.push(agent, AGENT, deadline)
+        adb.push(recipe, RECIPE, deadline)
+        return _about(adb.shell(f"chmod 755 {AGENT} && {AGENT} about", deadline))
+
+    return _persistently(adb, deadline, once)
+
+
+def _about(reply: Reply) -> DeviceRecord:
+    lines = reply.stdout.strip().splitlines()
     try:
-        record = parse_record(lines[-1].encode()) if about.status == 0 and lines else None
+        record = parse_record(lines[-1].encode()) if reply.status == 0 and lines else None
     except ValueError as error:
         raise HostError(f"the agent on the device says what is no record: {error}") from None
     if not isinstance(record, DeviceRecord):
-        raise HostError(f"the agent does not run on the device: {_said(about)}")
+        raise HostError(f"the agent does not run on the device: {_said(reply)}")
     return record
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -165,7 +165,8 @@ class CuttlefishGuest:
         device = install(adb, self._boot.agent, recipe, self._deadline)
         if "kmsg" in device.lacks:
             self._last_mark.set()  # it leaves none
-        start_agent(adb, self._deadline)
+        with suppress(DeviceGone):  # whether it was started all the same, its records will tell
+            start_agent(adb, self._deadline)
         return identity.boot_id
 
     def _follow(self, records: Records) -> None:

@@ -49,8 +49,8 @@ from tests.guest.conftest import descendants, process_name
 
 pytestmark = pytest.mark.guest
 
-COUNT, PAUSE_US = 100, 20_000
-"""Requests of a trial: two seconds, in which something can go wrong."""
+COUNT, PAUSE_US = 50, 20_000
+"""Requests of a trial: a second, in which something can go wrong."""
 RECIPE = (
     "oomlab.protocol=4 oomlab.mode=trial oomlab.seed=1 oomlab.variant=as-it-is oomlab.binder=c oomlab.trace=0"
     f" oomlab.trigger=binder-mmap oomlab.count={COUNT} oomlab.pause_us={PAUSE_US} oomlab.trigger_ms=60000"
@@ -216,8 +216,10 @@ def test_a_device_whose_machine_dies_is_lost_and_does_not_hang(device: Device) -
     assert "the device is gone: " in result.why
 
 
-def test_a_connection_that_is_cut_costs_no_record(device: Device) -> None:
-    device.lab.personality("adb-drops", IN_TRIAL)
+@pytest.mark.parametrize("when", [IN_TRIAL, "VIRTUAL_DEVICE_BOOT_COMPLETED"])
+def test_a_connection_that_is_cut_costs_no_record(device: Device, when: str) -> None:
+    """While the agent works, or while it is being pushed."""
+    device.lab.personality("adb-drops", when)
     result, evidence = device.trial()
     assert result.outcome is Outcome.PASSED
     (end,) = evidence.every(TriggerEnd)
