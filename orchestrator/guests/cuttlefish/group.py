@@ -264,10 +264,8 @@ class _Creation:
                 return
 
     def _written_since(self, begins: int) -> bytes:
-        with self.folder.open(CVD_LOG) as written:
-            end = written.seek(0, os.SEEK_END)
-            written.seek(max(begins, end - _TAIL_BYTES))
-            return written.read()
+        written = os.fstat(self.log.fileno()).st_size - begins
+        return self.folder.tail(CVD_LOG, min(written, _TAIL_BYTES))
 
     def _remove(self, name: str) -> None:
         """Stop, keep the logs, remove."""
