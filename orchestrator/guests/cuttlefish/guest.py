@@ -201,8 +201,10 @@ class CuttlefishGuest:
         if not self._over.is_set():
             self._failure = None if of_device else _with_hint(error)
             self._finish(error.message + self._boot_count())
-        elif not of_device and self._failure is None:
-            self._left = _with_hint(error)
+        elif not of_device:
+            before = f"{self._failure.message}; " if self._failure is not None else ""
+            left = _with_hint(error)
+            self._left = HostError(before + left.message, evidence=left.evidence)
 
     def _boot_count(self) -> str:
         return f"; it had booted {self._boots.count} times" if self._boots.count > 1 else ""
