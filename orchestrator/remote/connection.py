@@ -35,7 +35,10 @@ _SILENCE_S = 30.0
 _COMMAND_S = 60.0
 _ANSWER_S = 10.0
 _CHUNK_BYTES = 1 << 16
-_KNOWN_HOSTS_OF_ALL = Path("/etc/ssh/ssh_known_hosts")
+_KNOWN_HOSTS = {
+    "userknownhostsfile": "~/.ssh/known_hosts",
+    "globalknownhostsfile": "/etc/ssh/ssh_known_hosts",
+}
 _BREAKS = (paramiko.SSHException, EOFError, TimeoutError, ConnectionError, ThreadException)
 
 for _name in ("paramiko", "fabric", "invoke"):  # they log addresses and keys, and to stderr if nobody listens
@@ -241,14 +244,29 @@ def strict_connection(host: Host) -> fabric.Connection:
     for each in _way(connection):
         # None of what paramiko could be told as a password: not from a configuration of Fabric's either.
         each.connect_kwargs = {
-            **{name: value for name, value in each.connect_kwargs.items() if name == "key_filename"},
-            "banner_timeout": CONNECT_S, "auth_timeout": CONNECT_S, "channel_timeout": CONNECT_S,
+            "key_filename": _keys(each), "banner_timeout": CONNECT_S, "auth_timeout": CONNECT_S,
+            "channel_timeout": CONNECT_S,
         }  # fmt: skip
-        each.client.load_system_host_keys()
-        if _KNOWN_HOSTS_OF_ALL.is_file():
-            each.client.load_system_host_keys(str(_KNOWN_HOSTS_OF_ALL))
+        for known in _known_hosts(each):
+            with suppress(OSError, UnicodeError):
+                each.client.load_system_host_keys(str(known))
         each.client.set_missing_host_key_policy(_Refuse())
     return connection
+
+
+def _keys(connection: fabric.Connection) -> list[str]:
+    """The key files that are configured, less those that are not there: ssh passes over them, too."""
+    wanted = connection.connect_kwargs.get("key_filename") or []
+    return [name for name in wanted if Path(name).expanduser().is_file()]
+
+
+def _known_hosts(connection: fabric.Connection) -> list[Path]:
+    """Where ssh looks for keys of machines that are known, by its configuration (ssh_config(5))."""
+    found = []
+    for setting, usual in _KNOWN_HOSTS.items():
+        words = shlex.split(str(connection.ssh_config.get(setting, usual)))
+        found += [Path(word.replace("%d", "~", 1)).expanduser() for word in words]
+    return found
 
 
 def _way(connection: fabric.Connection) -> Iterator[fabric.Connection]:

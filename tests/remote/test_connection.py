@@ -101,6 +101,21 @@ def test_a_machine_on_the_way_has_to_be_known_as_well(there: OtherMachine) -> No
         assert far.run("whoami").stdout == "tester\n"
 
 
+def test_files_are_where_ssh_is_told_that_they_are(there: OtherMachine) -> None:
+    """And a key that is configured and not there is passed over, as ssh does it."""
+    ssh = there.client_home / ".ssh"
+    (ssh / "known_hosts").rename(ssh / "known elsewhere")
+    (ssh / "id_ed25519").rename(ssh / "my_key")
+    (ssh / "config").write_text(
+        "IdentityFile ~/.ssh/missing\nIdentityFile ~/.ssh/my_key\n"
+        'UserKnownHostsFile ~/.ssh/missing "~/.ssh/known elsewhere"\n'
+    )
+    with Machine(parse_host(there.address)) as line:
+        assert line.run("true").ok
+    (ssh / "my_key").unlink()
+    _refused(there, NotAuthenticated)
+
+
 def test_a_key_that_is_not_taken_is_told(there: OtherMachine) -> None:
     (there.root / "keys/authorized").write_text("")
     assert "ssh-copy-id" in _refused(there, NotAuthenticated).hint
