@@ -9,6 +9,7 @@ address or a key in what it says, and no password is ever asked for, kept or sen
 
 from __future__ import annotations
 
+import base64
 import logging
 import shlex
 import socket
@@ -147,7 +148,7 @@ class Machine:
         with self._line():
             try:
                 result = self.connection.run(
-                    f"sh -c {shlex.quote(script)}",
+                    in_any_shell(script),
                     hide=True, warn=True, in_stream=False, encoding="utf-8", timeout=deadline_s,
                 )  # fmt: skip
             except CommandTimedOut:
@@ -176,7 +177,7 @@ class Machine:
             channel = self.connection.create_session()
             try:
                 channel.settimeout(_SILENCE_S)
-                channel.exec_command(f"sh -c {shlex.quote(script)} 2>/dev/null")
+                channel.exec_command(in_any_shell(f"exec 2>/dev/null\n{script}"))
                 while chunk := channel.recv(_CHUNK_BYTES):
                     yield chunk
                 status = channel.recv_exit_status()
@@ -202,6 +203,8 @@ class Machine:
         """The absolute path of the user's home there."""
         if self._home is None:
             home = self.ask("cd && pwd -P", "finding the home directory").rstrip("\n")
+            if "\n" in home:
+                raise HostError(_TALKATIVE, hint=_TALKATIVE_HINT)
             if not home.startswith("/") or one_line(home) != home:
                 raise HostError("the other machine has no home directory for this user")
             self._home = home
@@ -227,6 +230,8 @@ class Machine:
     def _line(self) -> Iterator[None]:
         try:
             yield
+        except paramiko.SFTPError:
+            raise HostError(_TALKATIVE, hint=_TALKATIVE_HINT) from None
         except _BREAKS:
             raise ConnectionLost(_LOST) from None
         except OSError as error:  # SFTP's own refusals are of this type, too
@@ -235,7 +240,18 @@ class Machine:
             raise ConnectionLost(_LOST) from error
 
 
+_TALKATIVE = "the other machine's login files print something when a command is run"
+_TALKATIVE_HINT = "have .bashrc and the like be silent there unless they are interactive; scp needs that, too"
 _LOST = "the connection to the other machine was lost"
+
+
+def in_any_shell(script: str) -> str:
+    """Lines of sh(1) as one word of a command that means the same in whatever shell a user logs in with.
+
+    Quotes, newlines and exclamation marks do not: csh and fish have rules of their own for them.
+    """
+    packed = base64.b64encode(script.encode()).decode()
+    return f"""sh -c 'eval "$(echo {packed} | base64 -d)"'"""
 
 
 def strict_connection(host: Host) -> fabric.Connection:

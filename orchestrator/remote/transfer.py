@@ -21,7 +21,7 @@ from orchestrator.remote.connection import ConnectionLost, Machine
 PART = ".part"
 _CHUNK_BYTES = 1 << 18
 _CHECKSUM_S = 600.0
-_TOGETHER = 200
+_TOGETHER = 100
 """Files of which checksums are asked for at once: a command line has an end (128 KiB a word)."""
 
 

@@ -101,6 +101,13 @@ def test_a_machine_on_the_way_has_to_be_known_as_well(there: OtherMachine) -> No
         assert far.run("whoami").stdout == "tester\n"
 
 
+def test_login_files_that_print_something_are_told(there: OtherMachine) -> None:
+    """They break what is read from commands, as they break scp."""
+    (there.home / ".bashrc").write_text("echo Welcome\n")
+    with Machine(parse_host(there.address)) as line, pytest.raises(HostError, match="login files"):
+        assert line.home
+
+
 def test_files_are_where_ssh_is_told_that_they_are(there: OtherMachine) -> None:
     """And a key that is configured and not there is passed over, as ssh does it."""
     ssh = there.client_home / ".ssh"
