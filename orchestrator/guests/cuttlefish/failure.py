@@ -20,14 +20,16 @@ BOOT_FAILED = 11
 """The launcher's exit status for a device that did not come up."""
 
 _TAKEN = re.compile(r"Group named '[^']*' already exists|New instance conflicts with existing instance: .*")
-_TAPS_TAKEN = re.compile(r"Failed to validate tap devices.*")  # from the launcher's source
-_NOT_BOOTED = re.compile(r"VIRTUAL_DEVICE_BOOT_FAILED.*|Virtual device failed to boot")
+# From its source: Google's launcher ends with 255 whatever its run_cvd ended with, and names that.
+_TAPS_TAKEN = re.compile(r"Failed to validate tap devices.*|run_cvd returned 23\b")
+_NOT_BOOTED = re.compile(r"VIRTUAL_DEVICE_BOOT_FAILED.*|Virtual device failed to boot|run_cvd returned 11\b")
 _UNKNOWN_FLAG = re.compile(r"ERROR: unknown command line flag '([^']*)'")
 _NO_TOOLS = re.compile(
     r"Could not find the required host tools.*|ANDROID_HOST_OUT, .* is not a tool directory"
 )
 _NOT_CONFIGURED = re.compile(
-    r"Run `cvd setup` to configure the host|Host configuration is invalid|User must be a member of .*"
+    r"Run `cvd setup` to configure the host|Host configuration is invalid"
+    r"|User must be a member of .*|Validation of user configuration failed"  # both from launchers' source
 )
 _LAUNCHER_ENDED = re.compile(r"Exited with (code|signal) '(\d+)'")
 _UNCLEAR = "If the error above is unclear"
@@ -43,7 +45,8 @@ class Taken(HostError):
     """
 
     def __init__(self, message: str, *, is_ours: bool, evidence: Sequence[str]) -> None:
-        super().__init__(message, evidence=evidence)
+        hint = "`oomlab doctor --backend cuttlefish` says what instance numbers this host has room for"
+        super().__init__(message, hint=hint, evidence=evidence)
         self.is_ours = is_ours
 
 

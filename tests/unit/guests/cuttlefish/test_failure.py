@@ -65,6 +65,17 @@ def test_a_device_that_did_not_boot_names_both_exits() -> None:
     assert error.message == f"cvd ended with 255, the launcher with 11: {said}"
 
 
+def test_googles_launcher_names_the_status_of_what_it_started() -> None:
+    """From its source: it ends with 255 itself."""
+    assert isinstance(failure(255, _launcher_ended("run_cvd returned 11", 255).encode()), DeviceFailed)
+    taken = failure(255, _launcher_ended("run_cvd returned 23", 255).encode())
+    assert isinstance(taken, Taken)
+    assert taken.is_ours
+    other = failure(255, _launcher_ended("ERROR run_cvd returned 110", 255).encode())
+    assert not isinstance(other, DeviceFailed | Taken)
+    assert "run_cvd returned 110" in other.message
+
+
 def test_a_launcher_that_only_its_status_says_failed_to_boot() -> None:
     error = failure(255, _launcher_ended("", 11).encode())
     assert isinstance(error, DeviceFailed)
