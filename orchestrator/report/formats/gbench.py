@@ -152,11 +152,17 @@ def _benchmark(family: int, name: str, figures: Sequence[_Figure]) -> Iterator[d
 def _times(figures: Sequence[_Figure]) -> dict[str, Any]:
     times: dict[str, Any] = {
         "iterations": sum(figure.iterations for figure in figures),
-        "real_time": float(statistics.median(figure.real_ns for figure in figures)),
-        "cpu_time": float(statistics.median(figure.cpu_ns for figure in figures)),
+        "real_time": _median([figure.real_ns for figure in figures]),
+        "cpu_time": _median([figure.cpu_ns for figure in figures]),
         "time_unit": "ns",
     }
     return times | ({"label": figures[0].label} if figures[0].label else {})
+
+
+def _median(values: Sequence[float]) -> float:
+    """Of the largest numbers, too, whose sum is none any more."""
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 2] / 2 + ordered[len(ordered) // 2] / 2
 
 
 def _cv(values: Sequence[float]) -> float:
@@ -166,7 +172,7 @@ def _cv(values: Sequence[float]) -> float:
 
 _AGGREGATES: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
     "mean": ("time", statistics.fmean),
-    "median": ("time", statistics.median),
+    "median": ("time", _median),
     "stddev": ("time", statistics.stdev),
     "cv": ("percentage", _cv),
 }
@@ -180,7 +186,10 @@ def _aggregates(
         return
     times = [_times(own) for own in blocks]
     for aggregate, (unit, function) in _AGGREGATES.items():
-        real, cpu = (function([each[field] for each in times]) for field in ("real_time", "cpu_time"))
+        try:
+            real, cpu = (function([each[field] for each in times]) for field in ("real_time", "cpu_time"))
+        except OverflowError:
+            continue
         if math.isfinite(real) and math.isfinite(cpu):
             yield {
                 "name": f"{name}_{aggregate}", **common, "run_type": "aggregate",

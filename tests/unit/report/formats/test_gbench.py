@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,20 @@ def test_without_a_variant_all_of_them_are_there_for_filters(tmp_path: Path) -> 
     assert {name.partition("/")[0] for name in names} == {"kcalloc", "kvcalloc"}
     alone = {line["run_name"] for line in benchmarks(report, "kvcalloc")}
     assert {f"kvcalloc/{name}" for name in alone} < names
+
+
+def test_the_largest_times_make_no_traceback(tmp_path: Path) -> None:
+    """Forks whose sum is infinite, and blocks whose mean is."""
+    report = run_report(tmp_path / "run", Made(blocks=2, forks=2))
+    largest = {"real_ns": 1.7e308, "cpu_ns": 1.7e308}
+    results = tuple(
+        result.model_copy(
+            update={"benchmarks": tuple(row.model_copy(update=largest) for row in result.benchmarks)}
+        )
+        for result in report.results
+    )
+    lines = benchmarks(replace(report, results=results), "kcalloc")
+    assert [line["real_time"] for line in lines if line["run_type"] == "iteration"].count(1.7e308) > 1
 
 
 def test_the_triggers_maps_are_there_without_benchmarks(tmp_path: Path) -> None:
