@@ -17,6 +17,7 @@ import paramiko
 from orchestrator.errors import HostError
 from orchestrator.kernels.verified import file_sha256
 from orchestrator.remote.connection import ConnectionLost, Machine
+from orchestrator.text.amounts import count_of
 
 PART = ".part"
 _CHUNK_BYTES = 1 << 18
@@ -101,9 +102,8 @@ def _bring(machine: Machine, remote: str, part: Path, most_bytes: int) -> None:
     with part.open("ab") as target:
         for chunk in machine.stream(f"tail -c +{target.tell() + 1} {shlex.quote(remote)}"):
             if target.tell() + len(chunk) > most_bytes:
-                raise HostError(
-                    f"{PurePosixPath(remote).name} of the other machine has more than {most_bytes} bytes"
-                )
+                name, most = PurePosixPath(remote).name, count_of("byte", most_bytes)
+                raise HostError(f"{name} of the other machine has more than {most}")
             target.write(chunk)
 
 
