@@ -53,12 +53,12 @@ def setup(
         if plan.nothing:
             write_data("nothing to do: this oomlab is set up there")
             return
-        _agree(list(plan_words(found, plan, program, places.root)), assume_yes=yes)
+        agree(list(plan_words(found, plan, program, places.root)), assume_yes=yes)
         carry_out(machine, places, found, plan, program, _say)
     write_data("set up: `oomlab run --host` and `oomlab doctor --host` can go there")
 
 
-def _agree(steps: Sequence[str], *, assume_yes: bool) -> None:
+def agree(steps: Sequence[str], *, assume_yes: bool) -> None:
     """Say what will be done, and let the user say yes. HostError for a no, and where nobody can be asked."""
     _say("to be done there:")
     for step in steps:

@@ -38,6 +38,15 @@ if TYPE_CHECKING:
     from orchestrator.scenario.loading.loader import LoadedScenario
     from orchestrator.verdict.judged_run import JudgedRun
 
+ArtefactsFromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--artefacts-from",
+        metavar="RUN",
+        help="exactly the kernels and modules of an earlier run, made again where need be",
+    ),
+]
+
 
 @app.command(epilog=EPILOG)
 def run(
@@ -59,12 +68,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="run directory, new or empty", show_default="runs/SCENARIO-TIME")
     ] = None,
-    artefacts_from: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN", help="exactly the kernels and modules of an earlier run, made again where need be"
-        ),
-    ] = None,
+    artefacts_from: ArtefactsFromOption = None,
     lock: Annotated[
         Path | None,
         typer.Option(
@@ -177,15 +181,37 @@ def shell(
     variant: Annotated[str | None, typer.Option(help="which kernel", show_default="the first")] = None,
     override: SetOption = None,
     patch: PatchOption = None,
+    artefacts_from: ArtefactsFromOption = None,
+    host: HostOption = None,
 ) -> None:
     """Open a shell in the scenario's guest, with its memory in the scenario's state."""
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.shell import open_shell
 
+    require_host(host, detach=False)
     loaded = load(scenario, override, patch)
+    if host is not None:
+        raise typer.Exit(_shell_there(loaded, variant, artefacts_from, host))
     with live_observer(people) as observer:
-        session = open_shell(loaded.scenario, variant, observer)
+        session = open_shell(loaded.scenario, variant, observer, artefacts_from)
     raise typer.Exit(session.attach())
+
+
+def _shell_there(loaded: LoadedScenario, variant: str | None, artefacts_from: Path | None, host: str) -> int:
+    from orchestrator.remote.connection import Machine
+    from orchestrator.remote.host import parse_host
+    from orchestrator.remote.shell import send_shell
+    from orchestrator.report.console.live import live_observer
+    from orchestrator.run.engine import RunOptions, prepare_run
+    from orchestrator.run.shell import shell_variant
+
+    name = shell_variant(loaded.scenario, variant)
+    # Alike or not, one of them is looked into.
+    options = RunOptions(command=command_line(), artefacts_from=artefacts_from, force=True)
+    with Machine(parse_host(host)) as machine:
+        with live_observer(people) as observer:
+            session = send_shell(machine, prepare_run(loaded, observer, options), name, observer)
+        return session.attach()
 
 
 def _print_dry_run(loaded: LoadedScenario) -> None:

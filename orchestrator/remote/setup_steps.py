@@ -122,12 +122,12 @@ def carry_out(
         said("installing packages")
         script = _PACKAGES.format(root=shlex.quote(places.root), packages=shlex.join(plan.packages))
         patiently(machine, lambda: _step(machine, places, script, "installing packages", _PACKAGES_S), said)
-        found = survey(machine, places)
+        found = patiently(machine, lambda: survey(machine, places), said)
     if not found.python or not found.has_venv:
         raise too_old(found)
     if plan.program:
         patiently(machine, lambda: _install(machine, places, found, program, said), said)
-    after = survey(machine, places)
+    after = patiently(machine, lambda: survey(machine, places), said)
     if not plan_setup(after, program).nothing:
         raise HostError("the other machine was set up, and is not as it should be", hint="try it once more")
     return after

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.guests.backend import Launcher
 from orchestrator.guests.registry import backend_of
 from orchestrator.plan import PlannedBlock, block_seed
 from orchestrator.protocol.records import State, TargetRecord, parse_record
+from orchestrator.run.engine import recorded_artefacts
 from orchestrator.run.environment import open_environment
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.models import Scenario
@@ -30,8 +32,8 @@ class ShellSession:
         return self.launcher.attach(_Progress())
 
 
-def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> ShellSession:
-    """Prepare the guest of one variant. InputError for one that the scenario lacks, or without shells."""
+def shell_variant(scenario: Scenario, variant: str | None) -> str:
+    """The variant that a shell is opened in. InputError for one that is not there, or has no shells."""
     shell = backend_of(scenario.device).capabilities.shell
     if not shell:
         raise InputError(f"backend '{scenario.device.backend}' gives no shell: {shell.why_not}")
@@ -40,7 +42,19 @@ def open_shell(scenario: Scenario, variant: str | None, observer: Observer) -> S
         raise InputError(
             f"the scenario has no variant '{name}'", hint=f"it has {', '.join(scenario.variants)}"
         )
-    environment = open_environment(scenario, observer, clocks=("realtime",))
+    return name
+
+
+def open_shell(
+    scenario: Scenario, variant: str | None, observer: Observer, artefacts_from: Path | None = None
+) -> ShellSession:
+    """Prepare the guest of one variant, with the kernels of an earlier run if one is named.
+
+    InputError for a variant that the scenario lacks, or without shells.
+    """
+    name = shell_variant(scenario, variant)
+    pins = recorded_artefacts(artefacts_from) if artefacts_from else None
+    environment = open_environment(scenario, observer, pins=pins, clocks=("realtime",))
     planned = PlannedBlock(1, block_seed(scenario, 1), Mode.SHELL, "realtime", (name,), ())
     observer.progress("booting; the shell opens once memory is in the wanted state")
     observer.progress(environment.backend.how_to_leave)
