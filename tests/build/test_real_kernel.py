@@ -16,8 +16,6 @@ pytestmark = pytest.mark.build
 
 _PLACE = "mm/page_alloc.c"
 _LINE = "int min_free_kbytes = 1024;"
-_FEW_OBJECTS = 30
-"""What is always compiled anew: a file that names the build, the link's tables of symbols, host programs."""
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +25,6 @@ def base() -> Kernel:
 
 def _image(kernel: Kernel) -> bytes:
     return kernel.image.file(IMAGE_FILE).read_bytes()
-
-
-def _compiled(kernel: Kernel) -> int:
-    return int(kernel.image.meta.facts["objects"])
 
 
 def test_it_is_a_kernel_for_guests(base: Kernel) -> None:
@@ -44,9 +38,12 @@ def test_it_is_a_kernel_for_guests(base: Kernel) -> None:
     assert "Thu Jan  1 00:00:00 UTC 1970" in image.banner
 
 
-def test_one_line_of_the_allocator_compiles_one_file_and_changes_a_byte(base: Kernel, tmp_path: Path) -> None:
+def test_one_line_of_the_allocator_changes_a_byte(base: Kernel, tmp_path: Path) -> None:
+    """How much is compiled for it depends on what was built last of this tree in the user's cache.
+
+    Tests with a cache of their own count that (test_whole_kernels.py).
+    """
     patched = built_kernel(write_patch(tmp_path / "a.patch", _PLACE, (_LINE, _LINE.replace("1024", "1025"))))
-    assert _compiled(patched) <= _FEW_OBJECTS
     assert sum(_differing(_image(base), _image(patched))) == 1
     assert patched.release == base.release
 
