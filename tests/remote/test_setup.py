@@ -22,6 +22,8 @@ pytestmark = pytest.mark.build
 
 _SETUP_S = 400.0
 _STEP_S = 200.0
+_NOTICED_S = 12.0
+"""By then a dead line has been noticed here (test_connection.py)."""
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +93,9 @@ def test_it_is_set_up_whole_or_not_at_all_and_once(bare: OtherMachine, checkout:
     with _setting_up(bare, checkout, "--yes") as child:
         _await(child, bare.home / ".local/share/oomlab/venvs", ".new.*/lib/*/site-packages/numpy")
         bare.cut()
+        noticed = Deadline.after(_NOTICED_S, "the line is known to be dead")
         _await(child, bare.home / ".local/share/oomlab", "program")  # what was begun goes on without us
+        threading.Event().wait(noticed.remaining())  # a line that is back sooner was never lost
         bare.mend()
         out, err = finish(child, ["oomlab host setup"], Deadline.after(_SETUP_S, "host setup"))
     assert child.returncode == 0, err.decode()
