@@ -63,7 +63,7 @@ def _nodes(facts: CuttlefishHost, user: User) -> Iterator[Condition]:
             )
     there = [node.path for node in facts.nodes if node.usable]
     if there:
-        yield Condition(what="Cuttlefish devices", state="ok", detail=f"{', '.join(there)} can be used")
+        yield Condition(what="Cuttlefish devices", state="ok", detail=f"{', '.join(there)} can be opened")
 
 
 def _bring(path: str, facts: CuttlefishHost, user: User) -> str:
