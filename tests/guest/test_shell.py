@@ -7,18 +7,14 @@ import os
 import sys
 
 import pytest
-from pexpect import EOF
-from pexpect.fdpexpect import fdspawn
 
-from orchestrator.host.process import PIPE, start
 from tests.guest.conftest import Oomlab, qemu_pids
+from tests.piped_shell import PATIENCE_S, PROMPT, ask_by_a_pipe
 from tests.user_terminal import controlling_terminal, open_files, user_terminal
 
 pytestmark = pytest.mark.guest
 
 SHELL = (sys.executable, "-m", "orchestrator", "shell", "binder-order3", "--set", "fragmentation=null")
-PROMPT = b"oomlab# "
-PATIENCE_S = 120.0
 
 
 def test_a_session_at_a_terminal(oomlab: Oomlab) -> None:
@@ -57,17 +53,4 @@ def test_the_key_to_leave_by_powers_the_guest_off(oomlab: Oomlab) -> None:
 
 def test_commands_from_a_pipe(oomlab: Oomlab) -> None:
     """No terminal anywhere: what the guest says is on stdout, how far it is on stderr."""
-    with start(
-        SHELL, cwd=oomlab.directory, env=oomlab.environment, stdin=PIPE, stdout=PIPE, stderr=PIPE
-    ) as tool:  # fmt: skip
-        assert tool.stdin is not None
-        assert tool.stdout is not None
-        assert tool.stderr is not None
-        output = fdspawn(tool.stdout.fileno(), timeout=PATIENCE_S)
-        output.expect_exact(PROMPT)
-        tool.stdin.write(b"echo $((6 * 7)) && exit\n")
-        tool.stdin.close()
-        output.expect_exact(b"\n42")
-        output.expect(EOF)
-        assert tool.wait(timeout=PATIENCE_S) == 0
-        assert b"the shell opens" in tool.stderr.read()
+    assert b"the shell opens" in ask_by_a_pipe(SHELL, oomlab.directory, oomlab.environment)

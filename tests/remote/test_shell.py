@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pexpect import EOF
-from pexpect.fdpexpect import fdspawn
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
-from orchestrator.host.process import PIPE, start
 from orchestrator.paths import cache_dir
+from tests.piped_shell import PATIENCE_S, PROMPT, ask_by_a_pipe
 from tests.remote.machine import OtherMachine, other_machine, program_places
 from tests.remote.program import install_program
 from tests.remote.sshd import Sshd
@@ -23,9 +21,6 @@ from tests.remote.wire import wire
 from tests.user_terminal import user_terminal
 
 pytestmark = pytest.mark.guest
-
-PROMPT = b"oomlab# "
-PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +51,7 @@ def _assert_nothing_is_left(machine: OtherMachine) -> None:
 
 def test_commands_from_a_pipe(furnished: OtherMachine, tmp_path: Path, checkout: Path) -> None:
     argv, env = _command(furnished), _environment(furnished, checkout)
-    with start(argv, cwd=tmp_path, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE) as tool:
-        assert tool.stdin is not None
-        assert tool.stdout is not None
-        assert tool.stderr is not None
-        output = fdspawn(tool.stdout.fileno(), timeout=PATIENCE_S)
-        output.expect_exact(PROMPT)
-        tool.stdin.write(b"echo $((6 * 7)) && exit\n")
-        tool.stdin.close()
-        output.expect_exact(b"\n42")
-        output.expect(EOF)
-        assert tool.wait(timeout=PATIENCE_S) == 0
-        said = tool.stderr.read()
+    said = ask_by_a_pipe(argv, tmp_path, env)
     assert b"the shell opens" in said
     assert furnished.wire.there.encode() not in said
     _assert_nothing_is_left(furnished)
