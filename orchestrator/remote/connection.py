@@ -24,6 +24,7 @@ import fabric
 import paramiko
 from invoke.exceptions import CommandTimedOut, ThreadException
 
+from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
 from orchestrator.remote.host import Host
 from orchestrator.text.plain import one_line
@@ -36,6 +37,8 @@ _SILENCE_S = 30.0
 _COMMAND_S = 60.0
 _ANSWER_S = 10.0
 _CHUNK_BYTES = 1 << 16
+_NO_STATUS = -1
+"""What paramiko has where the machine told none."""
 _KNOWN_HOSTS = {
     "userknownhostsfile": "~/.ssh/known_hosts",
     "globalknownhostsfile": "/etc/ssh/ssh_known_hosts",
@@ -145,6 +148,7 @@ class Machine:
 
         DeadlinePassed when that takes too long on a machine that answers otherwise.
         """
+        deadline = Deadline.after(deadline_s, "a command on the other machine")
         with self._line():
             try:
                 result = self.connection.run(
@@ -152,14 +156,20 @@ class Machine:
                     hide=True, warn=True, in_stream=False, encoding="utf-8", timeout=deadline_s,
                 )  # fmt: skip
             except CommandTimedOut:
-                if not self._answers():
-                    raise ConnectionLost(_LOST) from None
-                raise DeadlinePassed("deadline passed: a command on the other machine") from None
-        if result.exited == -1:  # what paramiko has where no status came
+                self._too_late()
+        if result.exited == _NO_STATUS:
+            # Invoke asks whether its timer's thread has ended, which it may not have when what it did shows.
+            if deadline.passed:
+                self._too_late()
             if not self._alive:
                 raise ConnectionLost(_LOST)
             raise HostError("a command on the other machine was killed there")
         return Answer(result.exited, result.stdout, result.stderr)
+
+    def _too_late(self) -> NoReturn:
+        if not self._answers():
+            raise ConnectionLost(_LOST) from None
+        raise DeadlinePassed("deadline passed: a command on the other machine") from None
 
     def ask(self, script: str, what: str, *, deadline_s: float = _COMMAND_S) -> str:
         """What such lines print; HostError with what they said, where they fail."""
@@ -183,7 +193,7 @@ class Machine:
                 status = channel.recv_exit_status()
             finally:
                 channel.close()
-        if status == -1:
+        if status == _NO_STATUS:
             raise ConnectionLost(_LOST)
         if status != 0:
             raise HostError(f"reading from the other machine ended with status {status}")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fabric.runners import Remote
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
@@ -67,6 +68,18 @@ def test_commands_have_their_status_and_words(line: Machine) -> None:
     assert b"".join(line.stream("head -c 200000 /dev/zero")) == bytes(200_000)
     with pytest.raises(HostError, match="status 7"):
         list(line.stream("exit 7"))
+    with pytest.raises(DeadlinePassed):
+        line.run("sleep 30", deadline_s=0.5)
+
+
+def test_a_deadline_is_told_however_late_its_timer_ends(line: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = Remote.kill
+
+    def kill(runner: Remote) -> None:  # its thread lives on for a while: threads are not always scheduled
+        killed(runner)
+        time.sleep(1)
+
+    monkeypatch.setattr(Remote, "kill", kill)
     with pytest.raises(DeadlinePassed):
         line.run("sleep 30", deadline_s=0.5)
 
