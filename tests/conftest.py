@@ -36,6 +36,14 @@ def let_children_heed_signals() -> None:
 let_children_heed_signals()
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are called by their number: those that several processes collect must have the same names.
+
+    What gzip made has the time in it, for one.
+    """
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """The root of the repository."""

@@ -32,6 +32,15 @@ SELECTIONS: Final = {
 MUTATION: Final = "mutation"
 """Not pytest's: `tests/mutation` starts it once for every mutant."""
 
+_AT_A_TIME: Final = (
+    "--numprocesses", str(len(os.sched_getaffinity(0)) + 1), "--dist", "loadfile", "--no-loadscope-reorder",
+)  # fmt: skip
+"""pytest-xdist's: a file of tests after the other goes to whoever is free, whole, for those in it share
+guests and kernels. One more than there are processors: many tests wait for what takes none.
+"""
+
+_ONE_AFTER_THE_OTHER: Final = ("--numprocesses", "0")
+
 _COVERAGE_REPORT: Final = "tests.coverage_by_room"
 
 # pytest's own errors and "nothing was collected" are not in here: they are COULD_NOT_RUN.
@@ -82,13 +91,13 @@ def _measured(selection: str, extra: Sequence[str], checkout: Path) -> NoReturn:
     command = [sys.executable, "-m", "coverage", "run", "-m", "orchestrator.commands.testing"]
     os.chdir(checkout)
     os.environ["PYTHONPATH"] = str(checkout)
-    os.execv(sys.executable, [*command, selection, "-p", _COVERAGE_REPORT, *extra])
+    os.execv(sys.executable, [*command, selection, *_ONE_AFTER_THE_OTHER, "-p", _COVERAGE_REPORT, *extra])
 
 
 def pytest_arguments(selection: str, extra: Sequence[str] = ()) -> list[str]:
     """The arguments pytest gets; what is in `extra` comes last, so it wins."""
     marker = SELECTIONS[selection]
-    return ["--durations=5", "--durations-min=1", *(["-m", marker] if marker else []), *extra]
+    return ["--durations=5", "--durations-min=1", *_AT_A_TIME, "-m", marker, *extra]
 
 
 def _checkout() -> Path:

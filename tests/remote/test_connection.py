@@ -72,12 +72,14 @@ def test_commands_have_their_status_and_words(line: Machine) -> None:
         line.run("sleep 30", deadline_s=0.5)
 
 
-def test_a_deadline_is_told_however_late_its_timer_ends(line: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadline_is_told_however_late_its_timer_ends(
+    line: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killed = Remote.kill
 
     def kill(runner: Remote) -> None:  # its thread lives on for a while: threads are not always scheduled
         killed(runner)
-        time.sleep(1)
+        threading.Event().wait(1)
 
     monkeypatch.setattr(Remote, "kill", kill)
     with pytest.raises(DeadlinePassed):

@@ -67,7 +67,7 @@ def parse(content: bytes) -> Elf | None:
     try:
         header = _HEADER.unpack_from(content, _HEADER_AT)
         segments = tuple(_loaded(content, at=header[4], size=header[8], count=header[9]))
-    except struct.error:
+    except (struct.error, OverflowError):  # cut, or a place that no file reaches to
         return None
     return Elf(_TYPES.get(header[0], ""), header[1], segments)
 

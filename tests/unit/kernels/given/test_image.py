@@ -214,6 +214,13 @@ def test_any_bytes_are_refused_in_order(content: bytes) -> None:
         read(content)
 
 
+def test_a_table_of_segments_beyond_every_file_is_damage() -> None:
+    vmlinux = bytearray(next(image for image in ALL_KINDS.values() if image.startswith(b"\x7fELF")))
+    vmlinux[32:40] = b"\xff" * 8  # e_phoff
+    with pytest.raises((InputError, HostError)):
+        read(bytes(vmlinux))
+
+
 WHOLE = [*ALL_KINDS.values(), X86, images.bzimage(images.packed(X86))]
 
 
