@@ -84,13 +84,13 @@ def await_ready(adb: Adb, *, root: bool, deadline: Deadline) -> Identity:
     meanwhile.
     """
     adb.connect(deadline)
-    first = _persistently(adb, deadline, _identify)
-    _persistently(adb, deadline, _require_booted)
+    first = persistently(adb, deadline, _identify)
+    persistently(adb, deadline, _require_booted)
     if first.uid == 0 or not root:
         return first
     adb.root(deadline)
     adb.connect(deadline)
-    now = _persistently(adb, deadline, _identify)
+    now = persistently(adb, deadline, _identify)
     if now.boot_id != first.boot_id:
         raise HostError("the device rebooted when adb asked for root")
     return now
@@ -111,7 +111,7 @@ def _require_booted(adb: Adb, deadline: Deadline) -> None:
         raise DeviceGone("Android has not booted yet (sys.boot_completed)")
 
 
-def _persistently(adb: Adb, deadline: Deadline, ask: Callable[[Adb, Deadline], _Found]) -> _Found:
+def persistently(adb: Adb, deadline: Deadline, ask: Callable[[Adb, Deadline], _Found]) -> _Found:
     """Ask until the device answers."""
     from tenacity import Retrying, retry_if_exception_type, wait_fixed
 
@@ -141,7 +141,7 @@ def install(adb: Adb, agent: Path, recipe: Path, deadline: Deadline) -> DeviceRe
         adb.push(recipe, RECIPE, deadline)
         return _about(adb.shell(f"chmod 755 {AGENT} && {AGENT} about", deadline))
 
-    return _persistently(adb, deadline, once)
+    return persistently(adb, deadline, once)
 
 
 def _about(reply: Reply) -> DeviceRecord:

@@ -29,16 +29,22 @@ from orchestrator.guests.cuttlefish.device import (
     Records,
     await_ready,
     install,
+    persistently,
     start_agent,
     why_no_records,
 )
 from orchestrator.guests.cuttlefish.failure import DeviceFailed
 from orchestrator.guests.cuttlefish.group import Cancelled, Group, created_group
+from orchestrator.guests.cuttlefish.identity import (
+    ConsoleWords,
+    banner_of_image,
+    require_kernel,
+    require_same_console,
+)
 
 _RECIPE_FILE = "recipe"
 _BOOTED = b"VIRTUAL_DEVICE_BOOT_COMPLETED"
 _LAST_MARK = b"oomlab: phase end"
-_LONGEST_MARK_BYTES = 64
 _LAST_MARK_S = 5.0
 _LOOK_S = 0.05
 """Nobody tells when a file has grown, so the console's is looked at."""
@@ -78,9 +84,9 @@ class CuttlefishGuest:
         self._group: Group | None = None
         self._boots = Boots()
         self._agent_runs = False
-        self._booted = threading.Event()
-        self._last_mark = threading.Event()
-        self._tail = b""
+        self._words_heard = ConsoleWords()
+        self._booted = self._words_heard.awaited(_BOOTED)
+        self._last_mark = self._words_heard.awaited(_LAST_MARK)
         self._over = threading.Event()
         self._first = threading.Lock()
         self._words = ""
@@ -163,11 +169,21 @@ class CuttlefishGuest:
             booted.check()
         identity = await_ready(adb, root=self._boot.root, deadline=self._deadline)
         device = install(adb, self._boot.agent, recipe, self._deadline)
-        if "kmsg" in device.lacks:
-            self._last_mark.set()  # it leaves none
+        self._require_ours(adb, writes_kmsg="kmsg" not in device.lacks)
         with suppress(DeviceGone):  # whether it was started all the same, its records will tell
             start_agent(adb, self._deadline)
         return identity.boot_id
+
+    def _require_ours(self, adb: Adb, *, writes_kmsg: bool) -> None:
+        """What adb reaches runs this boot's kernel, and is what the console is of."""
+        given = banner_of_image(self._boot.plan.kernel)
+        persistently(adb, self._deadline, lambda adb, by: require_kernel(adb, given, by))
+        if writes_kmsg:
+            persistently(
+                adb, self._deadline, lambda adb, by: require_same_console(adb, self._words_heard, by)
+            )
+        else:
+            self._last_mark.set()  # its agent leaves none
 
     def _follow(self, records: Records) -> None:
         """Until the agent has ended, or the device, or nobody wants to know any more."""
@@ -252,11 +268,7 @@ class CuttlefishGuest:
             elif self._boots.count >= _MOST_BOOTS:
                 self._finish(f"it booted {self._boots.count} times and never got ready")
         self._console.deliver(piece)
-        text = self._tail + piece
-        for mark, seen in ((_BOOTED, self._booted), (_LAST_MARK, self._last_mark)):
-            if mark in text:
-                seen.set()
-        self._tail = text[-_LONGEST_MARK_BYTES:]
+        self._words_heard.feed(piece)
 
 
 class _Line:

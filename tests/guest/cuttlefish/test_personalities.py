@@ -24,7 +24,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Ability, Capabilities
-from orchestrator.guests.cuttlefish import reservation
+from orchestrator.guests.cuttlefish import guest, identity, reservation
 from orchestrator.guests.cuttlefish.command import DevicePlan
 from orchestrator.guests.cuttlefish.group import fleet
 from orchestrator.guests.cuttlefish.guest import DeviceBoot
@@ -237,6 +237,17 @@ def test_a_device_that_gives_no_root_goes_on_without(device: Device) -> None:
     assert about is not None
     assert about.uid == 2000
     assert {"pagetypeinfo", "sysctl"} <= set(about.lacks)
+
+
+def test_a_device_with_another_kernel_than_its_own_counts_for_nothing(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = built_kernel().image.file("vmlinuz")
+    another = identity.banner_of_image(given).replace("#", "#9", 1)
+    monkeypatch.setattr(guest, "banner_of_image", {given: another}.__getitem__)
+    result, _ = device.trial()
+    assert result.outcome is Outcome.HARNESS_ERROR
+    assert "the device runs another kernel than it was given: 6." in result.why
 
 
 def test_a_name_that_is_taken_makes_way_for_another(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
