@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.elsewhere import bring_back
+from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports
 from orchestrator.commands.shared import EPILOG, JsonOption, app, people
 
 
@@ -23,6 +24,7 @@ def attach(
         Path | None, typer.Option(help="run directory, new or empty", show_default="runs/RUN")
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="end it there first, in order")] = False,
+    report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Follow a run or a search on another machine, and bring it here once it is over.
@@ -36,20 +38,25 @@ def attach(
     from orchestrator.report.console.live import live_observer
 
     require_unused(out)
-    with live_observer(people) as observer, Machine(parse_host(host)) as machine:
+    reports = read_reports(report, as_json=as_json, run=out)
+    with (
+        reports.even_if_cut_short(),
+        live_observer(people) as observer,
+        Machine(parse_host(host)) as machine,
+    ):
         session = find(machine, run, observer.progress)
         if end:
             session.end()
-        returned = bring_back(session, out, observer)
-    show(returned.facts.kind, returned.directory.path, as_json=as_json)
+        returned = bring_back(session, out, observer, reports.begun)
+    show(returned.facts.kind, returned.directory.path, reports, as_json=as_json)
 
 
-def show(kind: str, directory: Path, *, as_json: bool) -> None:
+def show(kind: str, directory: Path, reports: ReportFiles, *, as_json: bool) -> None:
     """What came back, as the command that made it would have shown it; ends the command."""
     from orchestrator.commands.runs import conclude
     from orchestrator.commands.search import conclude_search
     from orchestrator.verdict.judged_run import load_judged_run
 
     if kind == "search":
-        conclude_search(directory, as_json=as_json)
-    conclude(load_judged_run(directory), as_json=as_json)
+        conclude_search(directory, reports, as_json=as_json)
+    conclude(load_judged_run(directory), reports, as_json=as_json)

@@ -57,12 +57,19 @@ def command_line() -> str:
 
 
 def carry_out(
-    make_order: Callable[[], Order], host: str, out: Path | None, observer: Observer, *, detach: bool
+    make_order: Callable[[], Order],
+    host: str,
+    out: Path | None,
+    observer: Observer,
+    *,
+    detach: bool,
+    begun: Callable[[Path], None] = lambda _directory: None,
 ) -> Returned:
     """What was ordered, made on another machine, and here again.
 
     The order is made, which may mean to build kernels, once it is known that there is somebody to take it.
     The command ends (typer.Exit) when that has started it, with `detach`, or when it is left there.
+    `begun` is called with the directory, also of a run that was ended there before its time.
     """
     from orchestrator.remote.connection import Machine
     from orchestrator.remote.elsewhere import send_order
@@ -76,10 +83,15 @@ def carry_out(
             session.start()
             write_data(session.job.run)
             _leave(session, observer, ExitCode.MET)
-        return bring_back(session, out, observer)
+        return bring_back(session, out, observer, begun)
 
 
-def bring_back(session: Session, out: Path | None, observer: Observer) -> Returned:
+def bring_back(
+    session: Session,
+    out: Path | None,
+    observer: Observer,
+    begun: Callable[[Path], None] = lambda _directory: None,
+) -> Returned:
     """A run that is on another machine, here again. The command ends when the user leaves it there."""
     from orchestrator.remote.connection import ConnectionLost
     from orchestrator.remote.elsewhere import fetch_back
@@ -93,6 +105,7 @@ def bring_back(session: Session, out: Path | None, observer: Observer) -> Return
         ) from None
     if returned is None:
         _leave(session, observer, ExitCode.INTERRUPTED)
+    begun(returned.directory.path)
     if returned.interrupted:
         observer.progress(f"What there is of it is in {returned.directory.path}")
         raise KeyboardInterrupt

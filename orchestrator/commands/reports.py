@@ -39,14 +39,14 @@ def report(
     Example: oomlab report runs/latest --format html -o report.html
     """
     from orchestrator.report.console.output import STDOUT, put
-    from orchestrator.report.formats.registry import FORMATS, render
+    from orchestrator.report.formats.registry import FORMATS, SEARCH_FORMATS, render
     from orchestrator.verdict.judged_run import load_judged_run
 
     chosen = one_format(name, FORMATS, as_json=as_json)
     if is_search(run_directory):
-        if chosen not in ("terminal", "json") or output is not None or variant is not None:
-            raise InputError(f"{run_directory} is a search: its result is shown on stdout, as text or --json")
-        show_search(run_directory, StdoutConsole(highlight=False), as_json=chosen == "json")
+        if chosen not in SEARCH_FORMATS or variant is not None:
+            raise InputError(f"{run_directory} is a search: its formats are {', '.join(SEARCH_FORMATS)}")
+        show_search(run_directory, chosen, output)
     loaded = load_judged_run(run_directory)
     if chosen == "terminal" and output in (None, STDOUT) and variant is None:
         from orchestrator.report.console.terminal import print_report

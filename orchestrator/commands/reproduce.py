@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from orchestrator.commands.elsewhere import DetachOption, HostOption, command_line, require_host
+from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports, refuse_to_leave
 from orchestrator.commands.shared import ForceOption, SetOption, load, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import write_json
@@ -69,6 +70,7 @@ def reproduce(
     ] = None,
     host: HostOption = None,
     detach: DetachOption = False,
+    report: ReportOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="print what was read and the verdict as JSON on stdout")
     ] = False,
@@ -103,10 +105,13 @@ def reproduce(
     from orchestrator.reproduce.writing import write_draft
     from orchestrator.run.engine import RunOptions
 
-    if write_only and (override or out or jobs or force or host):
+    if write_only and (override or out or jobs or force or host or report):
         raise InputError(
-            "--set, --out, --jobs, --host and --force are for the run, which --write-only leaves out"
+            "--set, --out, --jobs, --host, --report and --force are for the run,"
+            " which --write-only leaves out"
         )
+    reports = read_reports(report, as_json=as_json, run=out)
+    refuse_to_leave(report, detach=detach)
     require_host(host, detach=detach)
     require_unused(out)
     source = load_source(file)
@@ -129,19 +134,28 @@ def reproduce(
         if as_json:
             write_json(result)
         return
-    options = RunOptions(command_line(), out=out, overrides=override or (), jobs=jobs, force=force)
-    _run(path, options, host, result if as_json else None, detach=detach)
+    options = RunOptions(
+        command_line(), out=out, overrides=override or (), jobs=jobs, force=force, begun=reports.begun
+    )
+    _run(path, options, host, result if as_json else None, reports, detach=detach)
 
 
 def _run(
-    path: Path, options: RunOptions, host: str | None, result: dict[str, Any] | None, *, detach: bool
+    path: Path,
+    options: RunOptions,
+    host: str | None,
+    result: dict[str, Any] | None,
+    reports: ReportFiles,
+    *,
+    detach: bool,
 ) -> NoReturn:
-    from orchestrator.commands.runs import run_somewhere, show_report
+    from orchestrator.commands.runs import run_somewhere, show_report, write_reports
 
     loaded = load(path, list(options.overrides), None)
-    judged = run_somewhere(loaded, options, host, detach=detach)
+    with reports.even_if_cut_short():
+        judged = run_somewhere(loaded, options, host, detach=detach)
     show_report(judged)
     if result is not None:
         result |= {"run": str(judged.directory.path), "verdict": judged.verdict.model_dump(mode="json")}
         write_json(result)
-    raise typer.Exit(judged.verdict.exit_code)
+    raise typer.Exit(write_reports(judged, reports))

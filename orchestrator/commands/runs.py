@@ -17,6 +17,7 @@ from orchestrator.commands.elsewhere import (
     command_line,
     require_host,
 )
+from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports, refuse_to_leave
 from orchestrator.commands.shared import (
     EPILOG,
     BaseTreeOption,
@@ -90,14 +91,16 @@ def run(
     force: ForceOption = False,
     host: HostOption = None,
     detach: DetachOption = False,
+    report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario to its verdict, or go on with a run that was cut short.
 
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
+
+    Example: oomlab run binder-order3 --report junit=junit.xml --report html=report.html
     """
-    from orchestrator.report.console.live import live_observer
-    from orchestrator.run.engine import RunOptions, resume_run
+    from orchestrator.run.engine import RunOptions
     from orchestrator.scenario.loading.loader import Repeat
     from orchestrator.scenario.loading.patched import expectations_taken
     from orchestrator.scenario.loading.trees import read_trees
@@ -109,9 +112,8 @@ def run(
                  "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
                  "--lock": lock, "--dry-run": dry_run, "--force": force, "--host": host}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
-        with live_observer(people) as observer:
-            judged = resume_run(resume, observer, jobs=jobs)
-        conclude(judged, as_json=as_json)
+        reports = read_reports(report, as_json=as_json, run=resume)
+        conclude(_resumed(resume, jobs, reports), reports, as_json=as_json)
     if scenario is None:
         raise InputError(
             "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
@@ -120,6 +122,8 @@ def run(
         raise InputError("--variant chooses the variant of --aa, which is missing")
     if lock is not None and (dry_run or artefacts_from is not None):
         raise InputError("--lock cannot be given with --dry-run or --artefacts-from")
+    reports = read_reports(report, as_json=as_json, run=out)
+    refuse_to_leave(report, detach=detach)
     trees = read_trees(base_tree, variant_tree or (), patched=bool(patch))
     loaded = load(scenario, override, patch, Repeat(variant) if again else None, trees)
     for line in expectations_taken(loaded.scenario.expectations, loaded.taken):
@@ -137,8 +141,20 @@ def run(
         lock=lock,
         jobs=jobs,
         force=force,
+        begun=reports.begun,
     )
-    conclude(run_somewhere(loaded, options, host, detach=detach), as_json=as_json)
+    with reports.even_if_cut_short():
+        judged = run_somewhere(loaded, options, host, detach=detach)
+    conclude(judged, reports, as_json=as_json)
+
+
+def _resumed(run: Path, jobs: int | None, reports: ReportFiles) -> JudgedRun:
+    from orchestrator.report.console.live import live_observer
+    from orchestrator.run.engine import resume_run
+
+    reports.begun(run)
+    with reports.even_if_cut_short(), live_observer(people) as observer:
+        return resume_run(run, observer, jobs=jobs)
 
 
 def run_somewhere(
@@ -157,7 +173,7 @@ def run_somewhere(
         def order() -> Order:
             return order_run(prepare_run(loaded, observer, options), options.jobs)
 
-        returned = carry_out(order, host, options.out, observer, detach=detach)
+        returned = carry_out(order, host, options.out, observer, detach=detach, begun=options.begun)
         return load_judged_run(returned.directory.path)
 
 
@@ -241,11 +257,23 @@ def show_report(judged: JudgedRun) -> None:
     people.print(Text(f"Everything is in {judged.directory.path}"), soft_wrap=True)
 
 
-def conclude(judged: JudgedRun, *, as_json: bool) -> NoReturn:
-    """Show a run that has just ended; ends the command."""
+def conclude(judged: JudgedRun, reports: ReportFiles, *, as_json: bool) -> NoReturn:
+    """Show a run that has just ended, and write its reports; ends the command."""
     from orchestrator.files.atomic import json_text
 
     show_report(judged)
     if as_json:
         write_data(json_text(judged.verdict))
-    raise typer.Exit(judged.verdict.exit_code)
+    raise typer.Exit(write_reports(judged, reports))
+
+
+def write_reports(judged: JudgedRun, reports: ReportFiles) -> int:
+    """The reports that were asked for, and the verdict as a line for programs; the command's exit code."""
+    from orchestrator.report.formats.registry import render
+    from orchestrator.report.rows import headline
+
+    status = reports.write(
+        lambda name: render(judged, name), judged.directory.path, status=judged.verdict.exit_code
+    )
+    reports.say([headline(judged.verdict)])
+    return status

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from orchestrator.commands.elsewhere import DetachOption, HostOption, carry_out, command_line, require_host
+from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports, refuse_to_leave
 from orchestrator.commands.shared import ForceOption
 
 if TYPE_CHECKING:
+    from orchestrator.search.result import SearchResult
     from orchestrator.search.search import SearchOptions
 
 EPILOG = (
@@ -64,6 +65,7 @@ def search(
     force: ForceOption = False,
     host: HostOption = None,
     detach: DetachOption = False,
+    report: ReportOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="print search.json on stdout")] = False,
 ) -> None:
     """Find where OOM begins, variant by variant, and the margin that a patch buys.
@@ -72,11 +74,14 @@ def search(
     """
     from orchestrator.report.console.live import live_observer
     from orchestrator.report.console.streams import StderrConsole
+    from orchestrator.report.formats.registry import SEARCH_FORMATS
     from orchestrator.search.observer import SearchObserver
     from orchestrator.search.search import Search, SearchOptions
     from orchestrator.search.varied import parse_varied
 
     require_host(host, detach=detach)
+    reports = read_reports(report, SEARCH_FORMATS, as_json=as_json, run=out)
+    refuse_to_leave(report, detach=detach)
     options = SearchOptions(
         command=command_line(),
         out=out,
@@ -101,7 +106,7 @@ def search(
             path = carry_out(
                 lambda: order_search(work.prepare(observer), jobs, words), host, out, observer, detach=detach
             ).directory.path
-    conclude_search(path, as_json=as_json)
+    conclude_search(path, reports, as_json=as_json)
 
 
 def _words(vary: str, options: SearchOptions) -> list[str]:
@@ -109,37 +114,53 @@ def _words(vary: str, options: SearchOptions) -> list[str]:
     return ["--vary", vary, "--blocks", str(options.blocks), "--points", str(options.points), *step]
 
 
-def conclude_search(path: Path, *, as_json: bool) -> NoReturn:
-    """Show a search that has just ended; ends the command."""
+def conclude_search(path: Path, reports: ReportFiles, *, as_json: bool) -> NoReturn:
+    """Show a search that has just ended, and write its reports; ends the command."""
     from orchestrator.files.atomic import json_text
-    from orchestrator.record.directory import RunDirectory
     from orchestrator.report.console.search import print_search
     from orchestrator.report.console.streams import StderrConsole, write_data
-    from orchestrator.search.result import SEARCH_FILE, SearchResult
 
-    result = RunDirectory(path).load(path / SEARCH_FILE, SearchResult)
+    result = _result(path)
     people = StderrConsole(stderr=True, highlight=False)
     print_search(result, people)
     people.print(f"Everything is in {path}", soft_wrap=True, markup=False)
     if as_json:
         write_data(json_text(result))
+    status = reports.write(lambda name: _rendered(result, name), path, status=result.exit_code)
+    reports.say([f"{name}: {variant.text}" for name, variant in result.variants.items()])
+    raise typer.Exit(status)
+
+
+def show_search(directory: Path, name: str, output: Path | None) -> NoReturn:
+    """The result that lies in a search's directory, in a format; ends the command with its exit code."""
+    from orchestrator.record.directory import RunDirectory
+    from orchestrator.report.console.output import STDOUT, put
+    from orchestrator.report.console.search import print_search
+    from orchestrator.report.console.streams import StdoutConsole
+
+    result = _result(directory)
+    if name == "terminal" and output in (None, STDOUT):
+        print_search(result, StdoutConsole(highlight=False))
+    else:
+        put(_rendered(result, name), output, runs=(RunDirectory(directory),))
     raise typer.Exit(result.exit_code)
 
 
-def show_search(directory: Path, console: Console, *, as_json: bool) -> NoReturn:
-    """Print the result that lies in a search's directory; ends the command with its exit code."""
-    from orchestrator.files.atomic import json_text
+def _result(directory: Path) -> SearchResult:
     from orchestrator.record.directory import RunDirectory
-    from orchestrator.report.console.search import print_search
-    from orchestrator.report.console.streams import write_data
     from orchestrator.search.result import SEARCH_FILE, SearchResult
 
-    result = RunDirectory(directory).load(directory / SEARCH_FILE, SearchResult)
-    if as_json:
-        write_data(json_text(result))
-    else:
-        print_search(result, console)
-    raise typer.Exit(result.exit_code)
+    return RunDirectory(directory).load(directory / SEARCH_FILE, SearchResult)
+
+
+def _rendered(result: SearchResult, name: str) -> str:
+    from orchestrator.files.atomic import json_text
+    from orchestrator.report.console.search import print_search
+    from orchestrator.report.formats.registry import SEARCH_FORMATS, known_format, printed
+
+    if known_format(name, SEARCH_FORMATS) == "json":
+        return json_text(result)
+    return printed(lambda console: print_search(result, console))
 
 
 def is_search(directory: Path) -> bool:

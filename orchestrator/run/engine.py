@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,6 +66,8 @@ class RunOptions:
     jobs: int | None = None
     force: bool = False
     """Run variants that came out as the same binary all the same."""
+    begun: Callable[[Path], None] = lambda _directory: None
+    """Called with the run directory once it is there, and something of the run in it."""
 
 
 def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions) -> JudgedRun:
@@ -85,6 +87,7 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
     directory.save(directory.manifest, _manifest(loaded, environment, blocks, options))
     with open_journal(directory.journal) as journal:
         journal.append(RunStarted(scenario=loaded.scenario.name, planned=count_trials(blocks)))
+        options.begun(directory.path)
         return _execute(directory, journal, environment, blocks, capacity, observer)
 
 

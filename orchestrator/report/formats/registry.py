@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from io import StringIO
+from pathlib import Path
 
 from rich.console import Console
 
@@ -28,6 +29,8 @@ _RENDERERS = {
 """The table of formats: module of this room, and its function of a report."""
 FORMATS = ("terminal", "json", *_RENDERERS)
 """What `--format` takes."""
+SEARCH_FORMATS = ("terminal", "json")
+"""What there is of a search."""
 _TERMINAL_COLUMNS = 100
 
 
@@ -40,6 +43,15 @@ def known_format(word: str, formats: tuple[str, ...] = FORMATS) -> str:
         f"there is no format '{one_line(word)}'; there are: {', '.join(formats)}",
         hint=f"did you mean '{close}'?" if close in formats else "",
     )
+
+
+def format_for(file: Path, formats: tuple[str, ...] = FORMATS) -> str | None:
+    """The format that is probably meant where only a file is given; None without a guess."""
+    if str(file) in formats:
+        return str(file)
+    word = file.suffix.removeprefix(".").lower()
+    guess = word if word in formats else _OTHER_WORDS.get(word)
+    return guess if guess in formats else None
 
 
 _OTHER_WORDS = {
