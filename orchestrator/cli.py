@@ -24,8 +24,11 @@ from orchestrator.commands.search import EPILOG as SEARCH_EPILOG
 from orchestrator.commands.search import search
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.commands.standard_streams import hold_standard_streams
+from orchestrator.errors import InputError
 from orchestrator.host.interrupts import install_signal_handlers
 from orchestrator.report.console.streams import write_data
+from orchestrator.text.nearest import nearest
+from orchestrator.text.plain import named
 
 __all__ = [
     "app",
@@ -61,6 +64,30 @@ def _root(
         from orchestrator.kernels.sources import use_mirror
 
         use_mirror(mirror)  # refused now, not after what needs no archive
+
+
+@app.command("help")
+def help_of(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMAND", help="a command, e.g. run, or images show")
+    ] = None,
+) -> None:
+    """Show the help of a command, or of all of them.
+
+    Example: oomlab help images show
+    """
+    root = context.find_root().command
+    below, path = getattr(root, "commands", {}), "oomlab"
+    for word in words or ():
+        if word not in below:
+            near = nearest(word, below)
+            raise InputError(
+                f"{path} has no command '{named(word)}'",
+                hint=f"did you mean '{near}'?" if near else "`oomlab help` lists all commands",
+            )
+        below, path = getattr(below[word], "commands", {}), f"{path} {word}"
+    root.main([*(words or ()), "--help"], prog_name="oomlab", standalone_mode=False)
 
 
 app.command(epilog=SEARCH_EPILOG)(search)

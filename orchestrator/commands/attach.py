@@ -18,10 +18,10 @@ def attach(
     host: Annotated[str, typer.Option(metavar="HOST", help="the other machine, as `--host` of `run` has it")],
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="its name", show_default="the only one that is there"),
+        typer.Argument(metavar="RUN", help="its name", show_default="the only one that is there"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="run directory, new or empty", show_default="runs/RUN")
+        Path | None, typer.Option(metavar="DIR", help="run directory, new or empty", show_default="runs/RUN")
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="end it there first, in order")] = False,
     report: ReportOption = None,

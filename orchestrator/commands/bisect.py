@@ -63,6 +63,7 @@ def bisect_step(
     blocks: Annotated[
         int,
         typer.Option(
+            metavar="NUMBER",
             min=1,
             max=10_000,
             show_default=False,
@@ -77,18 +78,19 @@ def bisect_step(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="guests to run at once at most (default: the cores)")
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most (default: the cores)"),
     ] = None,
 ) -> None:
     """Build the kernel that is checked out, run a scenario on it, and answer as git bisect run asks.
 
-    A whole session, in the kernel's work tree:
+    The examples are a whole session, in the kernel's work tree.
 
-    `git bisect start BAD GOOD`
+    Example: git bisect start BAD GOOD
 
-    `git bisect run oomlab bisect-step SCENARIO`
+    Example: git bisect run oomlab bisect-step SCENARIO
 
-    `git bisect log` and `git bisect reset`.
+    Example: git bisect log; git bisect reset
 
     The scenario's variant gives configuration and expectations; its tree, scope and patches are replaced by
     what is checked out. Good means that the expectations are met, bad that they are not. Commits that cannot

@@ -41,6 +41,7 @@ def compare(
     """Compare two separate runs: what differs between them, and what that cannot show.
 
     Variants of one run are compared by `oomlab report`, block by block. Two runs share no blocks.
+
     Example: oomlab compare runs/monday runs/tuesday --variant kvcalloc
     """
     from orchestrator.report.console.output import STDOUT, put

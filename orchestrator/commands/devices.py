@@ -14,7 +14,7 @@ from orchestrator.report.console.streams import StdoutConsole, write_json
 @app.command()
 def devices(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="show this profile's figures and their sources")
+        str | None, typer.Argument(metavar="NAME", help="show this profile's figures and their sources")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the profiles as JSON on stdout")] = False,
 ) -> None:
@@ -22,6 +22,8 @@ def devices(
 
     A scenario uses one by name, `device: mission-phone`, and may change it,
     `device: {profile: mission-phone, memory: 512MiB}`.
+
+    Example: oomlab devices mission-phone
     """
     from orchestrator.report.console.devices import print_profile, print_profiles
     from orchestrator.scenario.loading.profile import load_profile, profile_files

@@ -25,7 +25,10 @@ EPILOG = (
 @app.command(epilog=EPILOG)
 def doctor(
     arch: Annotated[
-        str | None, typer.Option(help="what guests of this architecture need", show_default="of all")
+        str | None,
+        typer.Option(
+            metavar="ARCH", help="what guests of this architecture need, e.g. arm64", show_default="of all"
+        ),
     ] = None,
     probe: Annotated[
         bool,

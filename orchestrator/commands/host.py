@@ -10,15 +10,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from orchestrator.commands.help_page import Commands
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import HostError
 from orchestrator.report.console.streams import write_data
 
-host_app = typer.Typer(
-    help="Set up other machines, so that runs can be made there (--host).",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+host_app = Commands(help="Set up other machines, so that runs can be made there (--host).")
 app.add_typer(host_app, name="host")
 
 _EPILOG = "Exit codes: 0 set up, 2 bad input, 3 it could not be, or was not wanted, 130 interrupted."
@@ -36,6 +33,8 @@ def setup(
 
     Packages come by apt, as root; this oomlab and its libraries go below ~/.local/share/oomlab there. What
     is there already stays: done twice, it does nothing.
+
+    Example: oomlab host setup me@machine
     """
     from orchestrator.remote.connection import Machine
     from orchestrator.remote.host import parse_host

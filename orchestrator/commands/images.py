@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.arch import DEFAULT_ARCH
 from orchestrator.bases import BASES
+from orchestrator.commands.help_page import Commands
 from orchestrator.commands.shared import PatchOption, SetOption, app, load, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     from orchestrator.run.shown_kernels import ShownKernels
 
 
-images_app = typer.Typer(help="The cache of kernels, modules and guest images.", no_args_is_help=True)
+images_app = Commands(help="The cache of kernels, modules and guest images.")
 app.add_typer(images_app, name="images")
 
 
 @images_app.command("list")
 def images_list() -> None:
-    """List what the cache holds."""
+    """List what the cache holds.
+
+    Example: oomlab images list
+    """
     from orchestrator.kernels.images import list_images
     from orchestrator.report.console.images import print_images
 
@@ -48,7 +52,8 @@ def images_show(
         ),
     ],
     arch: Annotated[
-        str | None, typer.Option(help="of a base: the architecture", show_default=DEFAULT_ARCH)
+        str | None,
+        typer.Option(metavar="ARCH", help="of a base: the architecture", show_default=DEFAULT_ARCH),
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
@@ -107,14 +112,19 @@ def _refuse_for(what: str, **options: object) -> None:
 @images_app.command("prune")
 def images_prune(
     unused_for: Annotated[
-        str | None, typer.Option(metavar="TIME", help="remove what was not used for so long, e.g. 72h")
+        str | None, typer.Option(metavar="DURATION", help="remove what was not used for so long, like 72h")
     ] = None,
     keep: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="remove the oldest beyond this total, e.g. 2GiB")
+        str | None, typer.Option(metavar="SIZE", help="remove the oldest beyond this total, like 2GiB")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="remove everything")] = False,
 ) -> None:
-    """Remove cached images; what a run is using stays."""
+    """Remove cached images; what a run is using stays.
+
+    Example: oomlab images prune --unused-for 72h
+
+    Example: oomlab images prune --keep 2GiB
+    """
     from orchestrator.kernels.images import prune_images
     from orchestrator.report.console.images import print_pruned
     from orchestrator.units import parse_duration, parse_size
@@ -136,7 +146,10 @@ def images_build(
     override: SetOption = None,
     patch: PatchOption = None,
 ) -> None:
-    """Fetch and build everything that scenarios need, and boot nothing."""
+    """Fetch and build everything that scenarios need, and boot nothing.
+
+    Example: oomlab images build binder-order3 binder-order3-6.12
+    """
     from orchestrator.kernels.identical import same_binaries
     from orchestrator.kernels.images import prepare_images
     from orchestrator.report.console.live import live_observer

@@ -22,7 +22,7 @@ def mail(
         ),
     ],
     arch: Annotated[
-        str, typer.Option(help="check patches against the bases of this architecture")
+        str, typer.Option(metavar="ARCH", help="check patches against the bases of this architecture")
     ] = DEFAULT_ARCH,
     write_patch: Annotated[
         Path | None,

@@ -23,7 +23,9 @@ def oom(
     page_size: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="page size of kernels whose reports do not show it", show_default="4KiB"
+            metavar="SIZE",
+            help="page size of kernels whose reports do not show it, like 16KiB",
+            show_default="4KiB",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
@@ -31,6 +33,8 @@ def oom(
     """Explain every OOM kill, allocation failure, low-memory-killer kill, memory dump and crash in a text.
 
     Example: oomlab oom console.log
+
+    Example: dmesg | oomlab oom -
     """
     from orchestrator.logs.streams import read_files
     from orchestrator.report.console.oom_sinks import JsonSink, TextSink

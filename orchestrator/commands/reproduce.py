@@ -36,8 +36,12 @@ def reproduce(
             help="which patches, such as 2, 1-2 or 1,3 (repeatable; default: the newest series as a whole)",
         ),
     ] = None,
-    base: Annotated[str | None, typer.Option(help="base kernel (default: the one the patch goes on)")] = None,
-    arch: Annotated[str | None, typer.Option(help="architecture (default: the report's)")] = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="BASE", help="base kernel (default: the one the patch goes on)")
+    ] = None,
+    arch: Annotated[
+        str | None, typer.Option(metavar="ARCH", help="architecture (default: the report's)")
+    ] = None,
     scale: Annotated[
         str | None,
         typer.Option(metavar="1/N", help="divide the device's size by N (default: ready in 30 s)"),
@@ -60,13 +64,17 @@ def reproduce(
         bool, typer.Option("--overwrite", help="write over a scenario that was edited since it was written")
     ] = False,
     force: ForceOption = False,
-    blocks: Annotated[int, typer.Option(min=1, max=10_000, help="blocks (independent boots) to run")] = 3,
+    blocks: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, max=10_000, help="blocks (independent boots) to run")
+    ] = 3,
     override: SetOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="run directory, new or empty (default: runs/SCENARIO-TIME)")
+        Path | None,
+        typer.Option(metavar="DIR", help="run directory, new or empty (default: runs/SCENARIO-TIME)"),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="guests to run at once at most (default: the cores)")
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most (default: the cores)"),
     ] = None,
     host: HostOption = None,
     detach: DetachOption = False,

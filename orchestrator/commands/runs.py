@@ -53,7 +53,7 @@ ArtefactsFromOption = Annotated[
 def run(
     scenario: Annotated[
         Path | None,
-        typer.Argument(metavar="[SCENARIO]", help="a scenario file, or the name of a shipped one"),
+        typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one"),
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
@@ -67,7 +67,8 @@ def run(
         str | None, typer.Option(metavar="NAME", help="which variant for --aa", show_default="the first")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="run directory, new or empty", show_default="runs/SCENARIO-TIME")
+        Path | None,
+        typer.Option(metavar="DIR", help="run directory, new or empty", show_default="runs/SCENARIO-TIME"),
     ] = None,
     artefacts_from: ArtefactsFromOption = None,
     lock: Annotated[
@@ -77,7 +78,8 @@ def run(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="guests to run at once at most", show_default="the cores")
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most", show_default="the cores"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print every command, one a line, and start nothing")
@@ -180,10 +182,13 @@ def run_somewhere(
 @app.command()
 def clean(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN...]", help="run directories", show_default="runs/*")
+        list[Path] | None, typer.Argument(metavar="RUN...", help="run directories", show_default="runs/*")
     ] = None,
 ) -> None:
-    """End what crashed runs left (processes, devices, temporary files); a run at work is left alone."""
+    """End what crashed runs left (processes, devices, temporary files); a run at work is left alone.
+
+    Example: oomlab clean
+    """
     from orchestrator.run.clean import clean_up
 
     data = StdoutConsole(highlight=False)
@@ -194,13 +199,18 @@ def clean(
 @app.command()
 def shell(
     scenario: ScenarioArgument,
-    variant: Annotated[str | None, typer.Option(help="which kernel", show_default="the first")] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="which kernel", show_default="the first")
+    ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
     artefacts_from: ArtefactsFromOption = None,
     host: HostOption = None,
 ) -> None:
-    """Open a shell in the scenario's guest, with its memory in the scenario's state."""
+    """Open a shell in the scenario's guest, with its memory in the scenario's state.
+
+    Example: oomlab shell binder-order3 --variant kvcalloc
+    """
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.shell import open_shell
 

@@ -42,19 +42,26 @@ def search(
             help="try your own change: the variants become `base` and `patched` (repeatable)",
         ),
     ] = None,
-    blocks: Annotated[int, typer.Option(min=1, help="blocks at every value", show_default="3")] = 3,
-    points: Annotated[int, typer.Option(min=2, help="values to try at most", show_default="16")] = 16,
+    blocks: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="blocks at every value")] = 3,
+    points: Annotated[
+        int, typer.Option(metavar="NUMBER", min=2, help="values to try at most, 2 or more")
+    ] = 16,
     step: Annotated[
         int | None,
         typer.Option(
-            min=1, help="search intervals down to so many units", show_default="a hundredth of the range"
+            metavar="NUMBER",
+            min=1,
+            help="search intervals down to so many units",
+            show_default="a hundredth of the range",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="directory, new or empty", show_default="runs/search-SCENARIO-TIME")
+        Path | None,
+        typer.Option(metavar="DIR", help="directory, new or empty", show_default="runs/search-SCENARIO-TIME"),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="guests to run at once at most", show_default="the cores")
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most", show_default="the cores"),
     ] = None,
     artefacts_from: Annotated[
         Path | None,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from orchestrator.commands.help_page import Commands, PageGroup
 from orchestrator.errors import ExitCode, HostError, OomlabError
 from orchestrator.host.interrupts import ignore_signals
 from orchestrator.report.console.streams import StderrConsole, drop
@@ -30,7 +30,7 @@ EPILOG = (
 )
 
 
-class _Commands(TyperGroup):
+class _Root(PageGroup):
     """Turns the end of a command into its exit code; usage errors are Typer's (2)."""
 
     def make_context(self, *args: Any, **settings: Any) -> Any:
@@ -74,16 +74,15 @@ def _every_end_has_a_code() -> Iterator[None]:
         sys.exit(ExitCode.COULD_NOT_RUN)
 
 
-app = typer.Typer(
+app = Commands(
     name="oomlab",
-    cls=_Commands,
+    cls=_Root,
     help="Answers whether a kernel change survives memory fragmentation, and what it costs: boots "
     "virtual devices from scenario files, fragments their memory to a verified state, fires "
-    "a load at them (binder mmaps, forks, or any command), and compares kernel variants.",
+    "a load at them (binder mmaps, forks, or any command), and compares kernel variants.\n\n"
+    "Example: oomlab run binder-order3\n\n"
+    "Example: oomlab help run",
     epilog=EPILOG,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 people = StderrConsole(stderr=True, highlight=False)
 

@@ -14,6 +14,8 @@ import typer.main
 from typer.core import TyperArgument, TyperGroup
 
 from orchestrator.cli import app
+from orchestrator.commands.help_page import argument_word, value_word
+from orchestrator.commands.help_page import meaning as described
 from orchestrator.commands.schemas import json_schema
 from orchestrator.scenario.reference import cell, replaced
 from tests.unit.docs.configurations import configurations_table
@@ -185,7 +187,7 @@ def _command(path: str, command: Any) -> str:
         "```",
         "",
     ]
-    rows = [f"| {_names(parameter)} | {cell(_meaning(parameter))} |" for parameter in shown]
+    rows = [f"| {_names(parameter)} | {cell(described(parameter))} |" for parameter in shown]
     if rows:
         lines += ["| argument or option | meaning |", "| --- | --- |", *rows, ""]
     return "\n".join(lines)
@@ -193,27 +195,17 @@ def _command(path: str, command: Any) -> str:
 
 def _usage(parameter: Any) -> str:
     if isinstance(parameter, TyperArgument):
-        return _metavar(parameter)
-    value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
-    return f"[{parameter.opts[0]}{value}]{'...' if parameter.multiple else ''}"
-
-
-def _meaning(parameter: Any) -> str:
-    """Its help, and its default where that is told in words."""
-    shown = getattr(parameter, "show_default", None)
-    default = f" (default: {shown})" if isinstance(shown, str) else ""
-    return f"{getattr(parameter, 'help', None) or ''}{default}"
+        return argument_word(parameter)
+    usage = f"{parameter.opts[0]} {value_word(parameter)}".rstrip()
+    usage = usage if parameter.required else f"[{usage}]"
+    return f"{usage}{'...' if parameter.multiple else ''}"
 
 
 def _names(parameter: Any) -> str:
     if isinstance(parameter, TyperArgument):
-        return f"`{_metavar(parameter)}`"
-    value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
-    return ", ".join(f"`{name}{value}`" for name in parameter.opts)
-
-
-def _metavar(parameter: Any) -> str:
-    return parameter.metavar or (parameter.name or "").upper()
+        return f"`{value_word(parameter)}`"
+    names = [*parameter.opts, *parameter.secondary_opts]
+    return ", ".join(f"`{f'{name} {value_word(parameter)}'.rstrip()}`" for name in names)
 
 
 PAGES: dict[str, Callable[[], str]] = {
