@@ -167,6 +167,8 @@ _NAMED = (
     (": vmalloc", VMALLOC_FAILURE, LineKind.VMALLOC_FAILURE),
     ("lowmemorykiller: ", LMK, LineKind.LMK),
 )
+# What user space's own killer says where the log does not show which program spoke.
+_LMK_ALONE = re.compile(r"^Kill(?:ing)? '[^']{1,128}' \(\d+\), .{0,80}?adj -?\d+.*(?:to free \d|score_adj)")
 _LMK_TAGS = ("lowmemorykiller", "lmkd")
 _FRAME_SIGN = re.compile(r"\+0x|\.(?:c|h|S|rs):")
 
@@ -183,6 +185,8 @@ def classify(text: str, source: str = "kernel") -> LineKind:
     for pattern, kind in _BY_FIRST.get(text[:1], ()):
         if pattern.match(text):
             return kind
+    if text.startswith("Kill") and _LMK_ALONE.match(text):
+        return LineKind.LMK
     if " cpuset=" in text and CPUSET.match(text):
         return LineKind.CPUSET
     return LineKind.OTHER if crash_head(text) is None else LineKind.CRASH

@@ -15,8 +15,9 @@ from orchestrator.oom.assembler import Assembler
 from orchestrator.oom.crashes import Crashes
 from orchestrator.oom.joining import Joiner
 from orchestrator.oom.lines import LineKind
+from orchestrator.oom.prefixes import Prefixes
 from orchestrator.oom.records import Event
-from orchestrator.oom.transport import MAX_LINE_BYTES, LogLine, read_line
+from orchestrator.oom.transport import MAX_LINE_BYTES, LogLine
 
 # Every message that can begin an event contains one of these whole, even when a mail program broke it in
 # two. Few and short, for each is a pass over the bytes.
@@ -41,7 +42,7 @@ _WAKE_WORDS = (
 # A line with such a word must also look like a part of a report: a close look costs far more than this one.
 _WAKE_LINE = re.compile(
     rb"oom-kill|invoked oom|oomlab: |(?:free|boost|min|low|high|anon|rss|vm|vsz):[0-9]+kB|usage [0-9]+kB"
-    rb"|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
+    rb"|to free [0-9]+kB|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
     rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at| [\w.:-]+ \()|Oops|Mem-Info|lowmemorykiller"
     rb"|nable to handle (?:the )?kernel|\[#[0-9]+\]|hard LOCKUP|INFO: (?:rcu|task )|UBSAN: |PANIC: "
 )
@@ -57,6 +58,7 @@ class OomReader:
     """`feed` any chunks, then `close`; both return the events that ended. Never raises on any input."""
 
     def __init__(self) -> None:
+        self._prefixes = Prefixes()
         self._joiner = Joiner()
         self._assembler = Assembler()
         self._crashes = Crashes()
@@ -92,6 +94,7 @@ class OomReader:
     def close(self) -> list[Event]:
         """Ends the input: what is open becomes an event with what is known of it."""
         events = self.feed(b"\n") if self._tail or self._skipping else []
+        self._join(self._prefixes.flush())
         self._flush()
         self._assembler.close()
         self._crashes.close()
@@ -154,17 +157,24 @@ class OomReader:
     def _line(self, raw: bytes) -> None:
         self._number += 1
         self._message(raw, self._number)
-        if self._joiner.empty and self._assembler.idle and self._crashes.idle:
+        held = not (self._prefixes.empty and self._joiner.empty)
+        if not held and self._assembler.idle and self._crashes.idle:
             self._awake = False
             self._assembler.rest()
 
     def _message(self, raw: bytes, number: int) -> None:
-        messages = [] if _TABLE_ROW.match(raw) else read_line(raw, number)
-        if not messages:
+        if _TABLE_ROW.match(raw):
             self._flush()
+        else:
+            self._join(self._prefixes.feed(raw, number))
+
+    def _join(self, messages: list[LogLine]) -> None:
         for message in messages:
-            for kind, line in self._joiner.feed(message):
-                self._take(kind, line)
+            if not message.text:
+                self._flush()
+            else:
+                for kind, line in self._joiner.feed(message):
+                    self._take(kind, line)
 
     def _flush(self) -> None:
         for kind, line in self._joiner.flush():

@@ -12,6 +12,8 @@ import html
 import re
 from typing import NamedTuple
 
+from orchestrator.oom.logcat import without_columns
+
 # A kernel message is below 2 KiB (LOG_LINE_MAX is 1 KiB); logs joined by escapes are longer.
 MAX_LINE_BYTES = 16384
 
@@ -46,11 +48,6 @@ _SYSLOG = re.compile(
     rf"^{_DATE}[ \t]+"
     r"(?:\[\w+\][ \t]+|(?:[\w.-]+[ \t]+)??(?P<tag>[\w./@-]+)(?:\[\d+\])?:(?:[ \t]|$))"
 )
-# logcat in its forms "threadtime", "time" and "brief"
-_LOGCAT = re.compile(
-    r"^(?:(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +)?"
-    r"(?:\d+ +\d+ [VDIWEFS] (?P<tag>[^:]{1,40}?) *: ?|[VDIWEFS]/(?P<brief>[^(]{1,40}?) *\( *\d+\): ?)"
-)
 # dmesg --decode and dmesg --human
 _FACILITY = re.compile(r"^(?:kern|user|daemon) *:\w+ *: ?")
 _HUMAN_STAMP = re.compile(r"^\[ *(?:\+\d+\.\d+|[A-Z][a-z]{2} ?\d{1,2} \d\d:\d\d)\]")
@@ -81,11 +78,11 @@ def _strip_log_columns(text: str, meta: _Meta) -> str:
         meta.stamped = True
         meta.source = match["tag"] or "kernel"
         return text[match.end() :]
-    match = _LOGCAT.match(text)
-    if match is not None:
+    columns = without_columns(text)
+    if columns is not None:
         meta.stamped = True
-        meta.source = (match["tag"] or match["brief"]).strip()
-        return text[match.end() :]
+        meta.source = columns.source
+        return columns.text
     match = _FACILITY.match(text)
     if match is not None:
         meta.stamped = True
@@ -117,7 +114,7 @@ def _strip_kernel_columns(text: str, meta: _Meta) -> str:
 
 
 def _strip_prefixes(text: str, meta: _Meta) -> str:
-    if text[:1] not in "[<":
+    if text[:1] not in "[<" or text.startswith("[ "):
         text = _strip_log_columns(text, meta).lstrip()
     text = _strip_kernel_columns(text, meta).lstrip()
     if "kernel:" in text:
@@ -136,8 +133,8 @@ def _skip_to_inner_stamp(text: str, meta: _Meta) -> str:
     return _strip_kernel_columns(text[starts[-1] :], meta).strip() if starts else text
 
 
-def read_line(raw: bytes, number: int) -> list[LogLine]:
-    """The messages in one line of input; none for a blank line. Never raises."""
+def clean(raw: bytes) -> str:
+    """The text of one line of input, without what mails and terminals put around it. Never raises."""
     # A serial line ends in CR LF: without the CR most lines have nothing to be cleaned of.
     text = raw[:MAX_LINE_BYTES].rstrip(b"\r").decode("utf-8", "replace")
     if not text.isprintable():
@@ -147,18 +144,27 @@ def read_line(raw: bytes, number: int) -> list[LogLine]:
     text = text.strip()
     if text[:1] in (">", "|"):
         text = _QUOTE.sub("", text, count=1).strip()
-    if not text:
-        return []
+    return text
+
+
+def without_prefixes(text: str, number: int) -> LogLine:
+    """A line that is clean, without the prefixes that are known beforehand."""
     meta = _Meta()
     continues = text.endswith("\\")
     text = _strip_prefixes(text[:-1] if continues else text, meta)
     if not meta.stamped and "] " in text:
         text = _skip_to_inner_stamp(text, meta)
-    if "\\" not in text and "#012" not in text:
-        line = LogLine(number, text, meta.stamped, meta.time_s, meta.caller, meta.source, continues)
-        return [line] if text else []
-    return [
-        LogLine(number, piece.strip(), meta.stamped, meta.time_s, meta.caller, meta.source, continues)
-        for piece in _ESCAPED_NEWLINE.split(text)
-        if piece.strip()
-    ]
+    return LogLine(number, text, meta.stamped, meta.time_s, meta.caller, meta.source, continues)
+
+
+def messages(line: LogLine) -> list[LogLine]:
+    """The messages of a line, in which escaped ends of lines may stand; none for a blank one."""
+    if "\\" not in line.text and "#012" not in line.text:
+        return [line] if line.text else []
+    pieces = (piece.strip() for piece in _ESCAPED_NEWLINE.split(line.text))
+    return [line._replace(text=piece) for piece in pieces if piece]
+
+
+def read_line(raw: bytes, number: int) -> list[LogLine]:
+    """The messages in one line of input; none for a blank line. Never raises."""
+    return messages(without_prefixes(clean(raw), number))
