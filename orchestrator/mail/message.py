@@ -15,15 +15,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from email.message import Message as Part
+from email.parser import BytesHeaderParser
 from html.parser import HTMLParser
 
+from orchestrator.mail.flowed import unflow
+
 _FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S+ [^\n]*\d{4}\r?\n")
-_HEADER = re.compile(r"^([A-Za-z][A-Za-z-]*):")
 _MAIL_HEADERS = {"from", "subject", "date", "mime-version", "content-type", "message-id", "received", "to"}
 _QUOTE = re.compile(r"^ ?>(?:[ ]?>)*")
 _ENTITY = re.compile(r"&(?:gt|lt|amp|quot|apos|nbsp|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_LONGEST_HEAD = 1 << 18
 _MOST = 0.9
 _MAX_DEPTH = 20
+_MARK = b"\xef\xbb\xbf"
+"""What editors of some systems begin UTF-8 with."""
 _ASCII = bytes(range(0x20, 0x7F))
 
 
@@ -79,14 +84,12 @@ def read_messages(data: bytes) -> list[Message]:
 
 
 def _read_one(data: bytes, first: int) -> Message:
-    head = data.partition(b"\n")[2] if data.startswith(b"From ") else data
+    head = _without_mbox(data).removeprefix(_MARK).lstrip(b"\r\n")
     subject = ""
     if _has_mail_headers(head):
-        parsed = email.message_from_bytes(head.partition(b"\n\n")[0] + b"\n\n")
+        parsed = BytesHeaderParser().parsebytes(head)
         subject = _decoded_header(parsed.get("Subject", ""))
-        bodies = _all_bodies(head)
-        sender = _decoded_header(parsed.get("From", ""))
-        heading = [f"From: {sender}", f"Subject: {subject}", ""]
+        bodies, heading = _all_bodies(head), _heading(parsed)
     else:
         bodies, heading = [_plain(_decode(data, None))], []
         subject = _first_subject(bodies[0].text)
@@ -97,16 +100,22 @@ def _read_one(data: bytes, first: int) -> Message:
     return Message(subject, tuple(lines), undone)
 
 
+def _without_mbox(data: bytes) -> bytes:
+    """A mail of an mbox without the line before it, and without the `>` before "From " (mboxrd)."""
+    if not data.startswith(b"From "):
+        return data
+    return re.sub(rb"(?m)^>(?=>*From )", b"", data.partition(b"\n")[2])
+
+
 def _has_mail_headers(data: bytes) -> bool:
-    """At least two well-known header fields at the start, and nothing else before the empty line."""
-    block = re.split(rb"\r?\n\r?\n", data[:65536], maxsplit=1)[0].decode("latin-1")
-    found = 0
-    for line in block.splitlines():
-        header = _HEADER.match(line)
-        if header is None and not line.startswith((" ", "\t")):
-            return False
-        found += header is not None and header[1].lower() in _MAIL_HEADERS
-    return found >= 2
+    """At least two well-known header fields at the start, and nothing else before the empty line.
+
+    What a field is, the mail parser says (RFC 5322: any printable ASCII but the colon makes a name).
+    """
+    block = re.split(rb"\r?\n\r?\n", data[:_LONGEST_HEAD], maxsplit=1)[0]
+    parsed = BytesHeaderParser().parsebytes(block + b"\n\n")
+    known = sum(name.lower() in _MAIL_HEADERS for name in parsed)
+    return known >= 2 and not parsed.defects and not block.startswith((b" ", b"\t"))
 
 
 def _first_subject(text: str) -> str:
@@ -122,6 +131,12 @@ def _decoded_header(value: object) -> str:
         return text
 
 
+def _heading(parsed: Part) -> list[str]:
+    """What of a mail's header is shown as lines."""
+    sender, subject = (_decoded_header(parsed.get(name, "")) for name in ("From", "Subject"))
+    return [f"From: {sender}", f"Subject: {subject}", ""]
+
+
 def _all_bodies(data: bytes) -> list[_Body]:
     """What a mail holds; one whose parts are nested endlessly is taken for plain text."""
     try:
@@ -132,8 +147,8 @@ def _all_bodies(data: bytes) -> list[_Body]:
 
 
 def _bodies(parsed: Part) -> Iterator[_Body]:
-    """The text parts; HTML only where no plain text says the same."""
-    parts = [part for part in parsed.walk() if not part.is_multipart()]
+    """The text parts; HTML only where no plain text says the same. Then the mails that it has attached."""
+    parts = list(_own_parts(parsed))
     texts = [part for part in parts if _is_text(part)]
     plain = [part for part in texts if part.get_content_subtype() != "html"]
     for part in plain or texts:
@@ -151,6 +166,20 @@ def _bodies(parsed: Part) -> Iterator[_Body]:
         else:
             body = _plain(text)
             yield _Body(body.text, (*undone, *body.undone))
+    for inner in (part.get_payload(0) for part in parts if part.is_multipart()):
+        if isinstance(inner, Part):
+            yield _Body("".join(f"{line}\n" for line in _heading(inner)))
+            yield from _bodies(inner)
+
+
+def _own_parts(part: Part) -> Iterator[Part]:
+    """Its parts that have no parts, and attached mails, into which this does not look."""
+    if part.is_multipart() and part.get_content_maintype() != "message":
+        for child in part.get_payload():
+            if isinstance(child, Part):
+                yield from _own_parts(child)
+    else:
+        yield part
 
 
 def _is_text(part: Part) -> bool:
@@ -260,9 +289,10 @@ def _lines_of(body: _Body, first: int) -> list[MailLine]:
     texts = body.text.replace("\r\n", "\n").split("\n")
     if texts and not texts[-1]:
         texts.pop()
-    split = [_split_quote(text) for text in texts]
     if body.flowed:
-        return list(_unflow(split, first, body.delete_space))
+        flowed = unflow(texts, delete_space=body.delete_space, max_depth=_MAX_DEPTH)
+        return [MailLine(first + line.at, line.depth, line.text) for line in flowed]
+    split = [_split_quote(text) for text in texts]
     stripped = _depths_with_space(split)
     return [
         MailLine(first + index, depth, text[1:] if depth in stripped and text.startswith(" ") else text)
@@ -282,23 +312,3 @@ def _depths_with_space(split: Iterable[tuple[int, str]]) -> set[int]:
         if depth and text:
             filled.setdefault(depth, []).append(text.startswith(" "))
     return {depth for depth, spaces in filled.items() if sum(spaces) >= _MOST * len(spaces)}
-
-
-def _unflow(split: Iterable[tuple[int, str]], first: int, delete_space: bool) -> Iterator[MailLine]:
-    """Joins soft line breaks and takes off the stuffed space (RFC 3676, 4.1 to 4.4)."""
-    open_line: MailLine | None = None
-    for offset, (depth, stuffed) in enumerate(split):
-        text = stuffed.removeprefix(" ")
-        if open_line is not None and open_line.depth == depth and text != "-- ":
-            line = MailLine(open_line.number, depth, open_line.text + text)
-        else:
-            if open_line is not None:
-                yield open_line
-            line = MailLine(first + offset, depth, text)
-        if text.endswith(" ") and text != "-- ":
-            open_line = MailLine(line.number, depth, line.text[:-1] if delete_space else line.text)
-        else:
-            open_line = None
-            yield line
-    if open_line is not None:
-        yield open_line
