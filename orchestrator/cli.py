@@ -6,15 +6,27 @@ What a command needs is imported when it runs, so that `--help` and `validate` s
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from orchestrator import __version__
+from orchestrator.bisect.answer import COMMAND
 
 # Imported for the commands that they register, in the order of `--help`.
-from orchestrator.bisect.answer import COMMAND
-from orchestrator.commands import attach, compare, devices, doctor, host, images, reports, runs, scenarios
+from orchestrator.commands import (
+    attach,
+    compare,
+    completions,
+    devices,
+    doctor,
+    host,
+    images,
+    reports,
+    runs,
+    scenarios,
+)
 from orchestrator.commands.bisect import EPILOG as BISECT_EPILOG
 from orchestrator.commands.bisect import bisect_step
 from orchestrator.commands.mail import mail
@@ -70,7 +82,10 @@ def _root(
 def help_of(
     context: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="COMMAND", help="a command, e.g. run, or images show")
+        list[str] | None,
+        typer.Argument(
+            metavar="COMMAND", autocompletion=completions.commands, help="a command, e.g. run, or images show"
+        ),
     ] = None,
 ) -> None:
     """Show the help of a command, or of all of them.
@@ -101,4 +116,5 @@ def main() -> None:
     """The command line; every end is one of the documented exit codes."""
     hold_standard_streams()
     install_signal_handlers()
-    app(prog_name="oomlab")
+    with completions.answered(os.environ):
+        app(prog_name="oomlab")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.commands.elsewhere import bring_back
 from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports
 from orchestrator.commands.shared import EPILOG, JsonOption, app, people
@@ -15,7 +16,14 @@ from orchestrator.commands.shared import EPILOG, JsonOption, app, people
 
 @app.command(epilog=EPILOG)
 def attach(
-    host: Annotated[str, typer.Option(metavar="HOST", help="the other machine, as `--host` of `run` has it")],
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST",
+            autocompletion=completions.hosts,
+            help="the other machine, as `--host` of `run` has it",
+        ),
+    ],
     run: Annotated[
         str | None,
         typer.Argument(metavar="RUN", help="its name", show_default="the only one that is there"),

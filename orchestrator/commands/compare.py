@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.commands.reports import OutputOption, one_format
 from orchestrator.commands.shared import app
 from orchestrator.report.console.streams import StdoutConsole
@@ -31,6 +32,7 @@ def compare(
             "--format",
             "-f",
             metavar="FORMAT",
+            autocompletion=completions.comparison_formats,
             help="terminal, mail, json or markdown",
             show_default="terminal",
         ),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.commands.shared import app
 from orchestrator.report.console.streams import StdoutConsole, write_json
 
@@ -14,7 +15,12 @@ from orchestrator.report.console.streams import StdoutConsole, write_json
 @app.command()
 def devices(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="show this profile's figures and their sources")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=completions.devices,
+            help="show this profile's figures and their sources",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the profiles as JSON on stdout")] = False,
 ) -> None:

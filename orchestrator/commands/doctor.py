@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.arch import ARCHS, ArchName
+from orchestrator.commands import completions
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
@@ -27,7 +28,10 @@ def doctor(
     arch: Annotated[
         str | None,
         typer.Option(
-            metavar="ARCH", help="what guests of this architecture need, e.g. arm64", show_default="of all"
+            metavar="ARCH",
+            autocompletion=completions.archs,
+            help="what guests of this architecture need, e.g. arm64",
+            show_default="of all",
         ),
     ] = None,
     probe: Annotated[
@@ -48,6 +52,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="HOST",
+            autocompletion=completions.hosts,
             help="examine another machine, by ssh: user@machine, or a name of ssh's",
             show_default="this machine",
         ),
@@ -56,6 +61,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="BACKEND",
+            autocompletion=completions.backends,
             help="cuttlefish: what its devices lack is a fault; without it a warning, if there is a cvd",
         ),
     ] = None,

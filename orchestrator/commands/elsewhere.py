@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.report.console.streams import write_data
 
@@ -22,6 +23,7 @@ HostOption = Annotated[
     str | None,
     typer.Option(
         metavar="HOST",
+        autocompletion=completions.hosts,
         help="make it on another machine, by ssh: user@machine, or a name of ssh's",
         show_default="this machine",
     ),

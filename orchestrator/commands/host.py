@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from orchestrator.commands import completions
 from orchestrator.commands.help_page import Commands
 from orchestrator.commands.shared import app, people
 from orchestrator.errors import HostError
@@ -25,7 +26,11 @@ _EPILOG = "Exit codes: 0 set up, 2 bad input, 3 it could not be, or was not want
 def setup(
     host: Annotated[
         str,
-        typer.Argument(metavar="HOST", help="user@machine, user@machine:port, or a name of ~/.ssh/config"),
+        typer.Argument(
+            metavar="HOST",
+            autocompletion=completions.hosts,
+            help="user@machine, user@machine:port, or a name of ~/.ssh/config",
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", help="do it without a question")] = False,
 ) -> None:

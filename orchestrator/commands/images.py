@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.arch import DEFAULT_ARCH
 from orchestrator.bases import BASES
+from orchestrator.commands import completions
 from orchestrator.commands.help_page import Commands
 from orchestrator.commands.shared import PatchOption, SetOption, app, load, people
 from orchestrator.errors import InputError
@@ -48,12 +49,18 @@ def images_show(
         str,
         typer.Argument(
             metavar="KERNEL",
+            autocompletion=completions.kernels,
             help="the name of a base, a scenario (its kernels, on its device), or a kernel image's file",
         ),
     ],
     arch: Annotated[
         str | None,
-        typer.Option(metavar="ARCH", help="of a base: the architecture", show_default=DEFAULT_ARCH),
+        typer.Option(
+            metavar="ARCH",
+            autocompletion=completions.archs,
+            help="of a base: the architecture",
+            show_default=DEFAULT_ARCH,
+        ),
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,
@@ -142,7 +149,10 @@ def images_prune(
 
 @images_app.command("build")
 def images_build(
-    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="scenario files")],
+    scenarios: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCENARIO...", help="scenario files", autocompletion=completions.scenarios),
+    ],
     override: SetOption = None,
     patch: PatchOption = None,
 ) -> None:

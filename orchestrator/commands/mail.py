@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.arch import DEFAULT_ARCH
+from orchestrator.commands import completions
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.text.amounts import count_of
 
@@ -22,7 +23,12 @@ def mail(
         ),
     ],
     arch: Annotated[
-        str, typer.Option(metavar="ARCH", help="check patches against the bases of this architecture")
+        str,
+        typer.Option(
+            metavar="ARCH",
+            autocompletion=completions.archs,
+            help="check patches against the bases of this architecture",
+        ),
     ] = DEFAULT_ARCH,
     write_patch: Annotated[
         Path | None,

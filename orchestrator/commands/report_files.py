@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.commands.shared import print_error
 from orchestrator.errors import ExitCode, InputError, OomlabError
 from orchestrator.report.console.streams import drop, write_data
@@ -22,6 +23,7 @@ ReportOption = Annotated[
     typer.Option(
         "--report",
         metavar="FORMAT=FILE",
+        autocompletion=completions.report_files,
         help="write a report when it has ended, whatever came of it, e.g. html=report.html;"
         " `-` is stdout (repeatable)",
     ),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.commands.search import is_search, show_search
 from orchestrator.commands.shared import EPILOG, app
 from orchestrator.errors import InputError
@@ -26,7 +27,14 @@ def report(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="a run directory, e.g. runs/latest")],
     name: Annotated[
         str | None,
-        typer.Option("--format", "-f", metavar="FORMAT", help=f"{_FORMATS}", show_default="terminal"),
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            autocompletion=completions.formats,
+            help=f"{_FORMATS}",
+            show_default="terminal",
+        ),
     ] = None,
     output: OutputOption = None,
     variant: Annotated[

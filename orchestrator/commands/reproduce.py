@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.commands.elsewhere import DetachOption, HostOption, command_line, require_host
 from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports, refuse_to_leave
 from orchestrator.commands.shared import ForceOption, SetOption, load, people
@@ -37,10 +38,18 @@ def reproduce(
         ),
     ] = None,
     base: Annotated[
-        str | None, typer.Option(metavar="BASE", help="base kernel (default: the one the patch goes on)")
+        str | None,
+        typer.Option(
+            metavar="BASE",
+            autocompletion=completions.bases,
+            help="base kernel (default: the one the patch goes on)",
+        ),
     ] = None,
     arch: Annotated[
-        str | None, typer.Option(metavar="ARCH", help="architecture (default: the report's)")
+        str | None,
+        typer.Option(
+            metavar="ARCH", autocompletion=completions.archs, help="architecture (default: the report's)"
+        ),
     ] = None,
     scale: Annotated[
         str | None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.text import Text
 
+from orchestrator.commands import completions
 from orchestrator.commands.elsewhere import (
     DetachOption,
     HostOption,
@@ -53,7 +54,11 @@ ArtefactsFromOption = Annotated[
 def run(
     scenario: Annotated[
         Path | None,
-        typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one"),
+        typer.Argument(
+            metavar="SCENARIO",
+            autocompletion=completions.scenarios,
+            help="a scenario file, or the name of a shipped one",
+        ),
     ] = None,
     override: SetOption = None,
     patch: PatchOption = None,

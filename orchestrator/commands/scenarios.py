@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from orchestrator.commands import completions
 from orchestrator.commands.shared import SetOption, app, load, people, print_error
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data, write_json
@@ -31,7 +32,12 @@ class SchemaName(StrEnum):
 @app.command("scenarios")
 def shipped(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="show this one: what it does, needs and expects")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=completions.shipped_scenarios,
+            help="show this one: what it does, needs and expects",
+        ),
     ] = None,
     file: Annotated[
         bool, typer.Option("--file", help="with NAME: print the file itself, to be copied and changed")
@@ -79,7 +85,10 @@ def _unknown(name: str) -> InputError:
 
 @app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="scenario files")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="scenario files", autocompletion=completions.scenarios),
+    ],
     override: SetOption = None,
 ) -> None:
     """Check scenario files; every error with file, line, column and the nearest valid thing.
@@ -119,7 +128,11 @@ def schema(
 def self_test(
     selection: Annotated[
         str,
-        typer.Argument(metavar="SELECTION", help="unit, browser, build, guest, all; or kernels, mutation"),
+        typer.Argument(
+            metavar="SELECTION",
+            autocompletion=completions.selections,
+            help="unit, browser, build, guest, all; or kernels, mutation",
+        ),
     ] = "all",
     extra: Annotated[
         list[str] | None,

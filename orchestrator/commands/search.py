@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from orchestrator.commands import completions
 from orchestrator.commands.elsewhere import DetachOption, HostOption, carry_out, command_line, require_host
 from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports, refuse_to_leave
 from orchestrator.commands.shared import ForceOption
@@ -24,7 +25,12 @@ EPILOG = (
 
 def search(
     scenario: Annotated[
-        Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")
+        Path,
+        typer.Argument(
+            metavar="SCENARIO",
+            autocompletion=completions.scenarios,
+            help="a scenario file, or the name of a shipped one",
+        ),
     ],
     vary: Annotated[
         str,
@@ -32,7 +38,12 @@ def search(
     ],
     override: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="override a field, e.g. --set trials.forks=2"),
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            autocompletion=completions.fields,
+            help="override a field, e.g. --set trials.forks=2",
+        ),
     ] = None,
     patch: Annotated[
         list[Path] | None,

@@ -14,6 +14,7 @@ import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
+from orchestrator.commands import completions
 from orchestrator.commands.help_page import Commands, PageGroup
 from orchestrator.errors import ExitCode, HostError, OomlabError
 from orchestrator.host.interrupts import ignore_signals
@@ -87,11 +88,21 @@ app = Commands(
 people = StderrConsole(stderr=True, highlight=False)
 
 ScenarioArgument = Annotated[
-    Path, typer.Argument(metavar="SCENARIO", help="a scenario file, or the name of a shipped one")
+    Path,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="a scenario file, or the name of a shipped one",
+        autocompletion=completions.scenarios,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="override a field, e.g. --set trials.blocks=3"),
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="override a field, e.g. --set trials.blocks=3",
+        autocompletion=completions.fields,
+    ),
 ]
 PatchOption = Annotated[
     list[Path] | None,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -15,7 +16,9 @@ from orchestrator.files.atomic import json_text
 from orchestrator.report.console.streams import PlainConsole
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
-from orchestrator.verdict.judged_run import JudgedRun
+
+if TYPE_CHECKING:
+    from orchestrator.verdict.judged_run import JudgedRun
 
 _RENDERERS = {
     "html": "html:render_html",

@@ -30,6 +30,7 @@ _MAY = {
     "host/facts.py": "what the host is",
     "host/scratch.py": "directories that are being filled, in the cache",
     "kernels/": "the cache, packages, sources, scratch",
+    "commands/completions.py": "names of scenarios and profiles, the schema, machines of ~/.ssh/config",
     "commands/last_resort.py": "a file for the traceback",
     "host/ledger.py": "/proc of processes that were started",
     "run/lock_file.py": "the lock that the user named",
