@@ -13,7 +13,7 @@ from orchestrator.units import USUAL_PAGE_BYTES, spaced_size
 
 _CAUSES: dict[Cause, str] = {
     "fragmentation": "fragmentation: enough memory is free, but no free block of order {order} or higher",
-    "shortage": "plain shortage: free memory is at or below the min watermark",
+    "shortage": "plain shortage: what the request may use of the free memory is not above the min watermark",
     "cgroup-limit": "the limit of the cgroup, not the machine",
     "not-visible": "as printed this would have served it: memory came free since, or it was bound elsewhere",
     "unknown": "the text does not show enough to say why",

@@ -26,23 +26,52 @@ _DECODED = re.compile(
 )
 _SUFFIX = re.compile(r"(?:\.(?:constprop|isra|part|cold|clone|llvm|cfi_jt|cfi)(?:\.\d+)*)+$")
 
+# What a wrapper's name may add: where, for whom, how many. A function with another word behind the same verb
+# (kmalloc_parameter, vmalloc_fault, folio_alloc_swap) is somebody who asks.
+_HOW = (
+    "node|nodemask|internal|current|vma|mpol|mempolicy|(?:weighted_)?interleave|preferred_many|noretry|nolock|exact|nid|bulk|array|list|frozen"
+    "|slowpath|may_oom|direct_compact|direct_reclaim|high_priority|cpuset_fallback|track|caller|(?:no)?trace|large|order|cache"
+    "|lru|flags|huge|no_huge|range|area|user|exec|prot|32|align|refill|begin|pfmemalloc|zeroed|movable|folio|pages?|debug\\w*|early"
+)
+# Functions that every request goes through, by the kinds in which the kernel's own files name them
+# (mm/page_alloc.c, slub.c, slab.c, slob.c, slab_common.c, mempolicy.c, vmalloc.c, memcontrol.c, oom_kill.c,
+# util.c,
+# lib/dump_stack.c and each architecture's, 2.6 to 7.2). A version that adds a wrapper composes its name of
+# the
+# same words, so kinds are told, not names.
 _ALLOCATOR = re.compile(
-    r"""
-      dump_backtrace | show_stack | _*dump_stack(?:_lvl|_print_info)? | unwind_backtrace | walk_stackframe
-    | stack_dump | _*show_mem | dump_header | oom_kill_process | _*out_of_memory | pagefault_out_of_memory
-    | check_panic_on_oom | panic | warn_alloc(?:_failed|_show_mem)? | moom_callback
-    | bpf_oom_kill_process | bpf_prog_\w+ | bpf__\w*oom\w* | bpf_handle_oom
-    | _*alloc_(?:frozen_|contig_)?pages? | __alloc_pages_\w+ | alloc_page_(?:vma|interleave)
-    | alloc_(?:frozen_)?pages_(?:current|vma|mpol|node|nolock|exact|exact_nid|bulk|preferred_many)\w*
-    | _*get_free_pages? | get_zeroed_page | get_page_from_freelist | _*folio_alloc\w*
-    | vma_alloc_(?:zeroed_movable_)?folio\w* | alloc_zeroed_user_highpage\w*
-    | _*page_frag_(?:alloc|refill|cache_refill)\w* | policy_nodemask
-    | _*kmalloc\w* | _*kmem_cache_alloc\w* | _*kmem_getpages | _*slab_alloc\w* | new_slab\w* | allocate_slab
-    | alloc_slab\w* | _*cache_grow\w* | cache_alloc_refill | _*cache_alloc\w* | fallback_alloc
-    | _*do_(?:kmalloc|cache_alloc)\w* | _*kvmalloc\w* | _*kv?realloc\w* | kv?zalloc\w* | kv?calloc\w*
-    | refill_objects | _*pcs_\w+ | \w*refill\w*sheaf\w* | alloc_(?:full|empty)_sheaf | alloc_from_pcs
-    | _*vmalloc\w* | vzalloc\w* | vm_area_alloc_pages
-    | _*mem_cgroup_\w+ | (?:do_)?try_charge\w* | charge_memcg | _*obj_cgroup_charge\w* | _*memcg_\w*charge\w*
+    rf"""
+      # what prints a report
+      _*(?:dump|show|walk|unwind)_(?:raw_|c_)?(?:stack|trace|backtrace|stackframe|mem|header|free_areas|tasks)
+      (?:_(?:lvl|loglvl|log_lvl|print_info|set_arch_desc|node|stm|entry))*
+    | stack_dump | c_backtrace
+      # who is to die, and the ways there
+    | _*out_of_memory | pagefault_out_of_memory | _*oom_kill_process | check_panic_on_oom | v?panic
+    | moom_callback
+    | bpf_oom_kill_process | bpf_prog_[0-9a-f]{{16}}\w* | bpf__\w*oom\w* | bpf_handle_oom
+    | warn_alloc(?:_failed|_show_mem)? | slab_out_of_memory
+      # pages: alloc_<kind>_pages_<where>, folios, free pages, fragments
+    | _*alloc_(?:(?:frozen|contig|kmem|exact)_)*pages?(?:_(?:{_HOW}))*
+    | alloc_contig_(?:frozen_)?range | _*rmqueue\w*
+    | post_alloc_hook | prep_new_page | _*get_(?:dma_)?free_pages? | get_zeroed_page | get_page_from_freelist
+    | _*folio_alloc(?:_(?:{_HOW}))* | vma_alloc(?:_(?:{_HOW}))* | (?:vma_)?alloc_zeroed_user_highpage\w*
+    | _*alloc_page_frag | _*page_frag_(?:alloc|refill|cache_refill)(?:_(?:{_HOW}))* | policy_nodemask
+      # objects: kmalloc and its relatives, caches, their slabs, sheaves and hooks
+    | _*k[vm]?(?:m|z|c|re)alloc(?:_(?:{_HOW}))* | _*do_(?:kmalloc|cache_alloc)(?:_(?:{_HOW}))*
+    | _*kmem_(?:cache_(?:z?alloc(?:_(?:{_HOW}))*|charge|\w+_sheaf)|getpages)
+    | _*slab_alloc(?:_(?:{_HOW}))* | _*(?:new_slab|allocate_slab)\w*
+    | _*alloc_(?:\w+_)?slab(?:_page|mgmt|_obj_exts)?
+    | _*(?:\w+_)?slab_(?:pre|post)_alloc_hook | _*alloc_tagging_\w+_hook | memcg_alloc_(?:slab|page_obj)_\w+
+    | alloc_(?:single_)?from_(?:new_slab|partial|pcs)\w* | _*refill_objects\w* | _+pcs_\w+
+    | _*(?:re|pre)fill_(?:\w+_)?sheaf(?:_(?:{_HOW}))* | _*alloc_(?:full|empty)_sheaf
+    | _*cache_(?:alloc|grow)(?:_(?:{_HOW}))* | fallback_alloc | alternate_node_alloc
+    | slob_(?:\w+_)?(?:alloc|new_pages)(?:_node)?
+      # areas of the kernel's address space
+    | _*v(?:m|z|c|re)alloc(?:_(?:{_HOW}))* | vm_area_alloc_pages | _*alloc_vmap_area
+    | _*get_vm_area(?:_(?:{_HOW}))*
+      # charging a cgroup
+    | _*mem_cgroup_\w+ | (?:do_)?try_charge(?!r)\w* | charge_memcg | _*obj_cgroup_charge\w*
+    | _*memcg_(?!charge_kernel)\w*charge\w*
     """,
     re.VERBOSE,
 )
@@ -64,6 +93,11 @@ def is_allocator(function: str) -> bool:
     return _ALLOCATOR.fullmatch(base.removesuffix("_noprof")) is not None
 
 
+def _is_allocators(frame: Frame) -> bool:
+    """The allocator is never a module: a module's function of such a name is a wrapper of its own."""
+    return frame.module is None and is_allocator(frame.function)
+
+
 def first_caller(frames: Sequence[Frame]) -> str | None:
     """Name, as printed, of the first sure frame below the allocator; None when the stack ends inside it.
 
@@ -71,12 +105,12 @@ def first_caller(frames: Sequence[Frame]) -> str | None:
     """
     sure = [frame for frame in frames if frame.sure]
     for index, frame in enumerate(sure[:24]):
-        if not is_allocator(frame.function) and index > 12:
+        if not _is_allocators(frame) and index > 12:
             break
         if _OOM_ENTRY.fullmatch(_SUFFIX.sub("", frame.function)):
             sure = sure[index:]
             break
-    return next((frame.function for frame in sure if not is_allocator(frame.function)), None)
+    return next((frame.function for frame in sure if not _is_allocators(frame)), None)
 
 
 class StackCollector:

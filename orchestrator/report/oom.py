@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.diagnosis import Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.explain import outcome, request, reserve_note, why
-from orchestrator.oom.gfp import printed_or_decoded
+from orchestrator.oom.gfp import numbering, printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.known_crashes import known_crash
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
@@ -107,7 +107,8 @@ def _flags(event: MemoryEvent) -> Iterator[str]:
     if not names:
         yield f"{event.gfp_mask} (not decoded: no numbering is known for {event.kernel or 'this kernel'})"
         return
-    yield f"{event.gfp_mask} = {names}{'' if event.gfp_flags else ' (the text has the number only)'}"
+    source = f" (the text has the number only; by {numbering(event.gfp_mask, event.kernel)})"
+    yield f"{event.gfp_mask} = {names}{'' if event.gfp_flags else source}"
     for name, meaning in in_words(names):
         yield f"{name}: {meaning}"
 
@@ -144,6 +145,7 @@ def _zone(name: str, event: MemoryEvent, finding: Diagnosis) -> Iterator[str]:
         f"{value} kB {what}"
         for what, value in (
             ("reserved for highatomic", zone.reserved_highatomic_kb),
+            ("free in that reserve", zone.free_highatomic_kb),
             ("free in CMA", zone.free_cma_kb),
         )
         if value
@@ -220,22 +222,35 @@ def _use(found: ZoneFinding | None, order: int | None) -> Iterator[str]:
         yield "=> not for this request: its flags or its nodes leave this zone out"
     elif order is None or order < 0:
         return
-    elif found.above_min is None or found.needed_kb is None:
+    elif found.needed_kb is None:
         yield "=> not known: the watermarks are not in the text"
+    elif found.above_min is None:
+        yield (
+            f"=> not known: {_left(found)} would not be above the {found.needed_kb} kB that must stay,"
+            " but this kernel sets aside only what is free in the highatomic reserve, which is not"
+            " in the text"
+        )
     elif not found.above_min:
         yield f"=> closed: {_left(found)} is not above the {found.needed_kb} kB that must stay"
     elif order == 0:
         yield f"=> open as printed: {_left(found)} is above the {found.needed_kb} kB that must stay"
     else:
-        yield f"=> open for single pages: {_left(found)} is above the {found.needed_kb} kB that must stay"
+        yield f"=> open by its watermark: {_left(found)} is above the {found.needed_kb} kB that must stay"
         yield f"=> {_blocks(found, order)}"
 
 
 def _left(found: ZoneFinding) -> str:
-    if not found.set_aside_kb:
+    """What the kernel compares with the watermark, and what it took off before."""
+    off = [
+        f"{value} kB {what}"
+        for what, value in (("set aside", found.set_aside_kb), ("of the request itself", found.own_kb))
+        if value
+    ]
+    if not off:
         return f"{found.free_kb} kB free"
-    left_kb = max(found.free_kb - found.set_aside_kb, 0)
-    return f"{left_kb} kB free without what is set aside ({found.set_aside_kb} kB)"
+    return (
+        f"{max(found.free_kb - found.set_aside_kb - found.own_kb, 0)} kB free, without {' and '.join(off)},"
+    )
 
 
 def _blocks(found: ZoneFinding, order: int) -> str:

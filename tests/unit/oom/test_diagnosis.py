@@ -81,19 +81,19 @@ def test_the_reserve_against_requests_for_higher_zones(
 @pytest.mark.parametrize(
     ("free_kb", "fields", "above"),
     [
-        (1001, {}, True),
-        (1000, {}, False),
-        (1501, {"reserved_highatomic_kb": 300, "free_cma_kb": 200}, True),
-        (1500, {"reserved_highatomic_kb": 300, "free_cma_kb": 200}, False),
+        (1029, {}, True),
+        (1028, {}, False),
+        (1529, {"reserved_highatomic_kb": 300, "free_cma_kb": 200}, True),
+        (1528, {"reserved_highatomic_kb": 300, "free_cma_kb": 200}, False),
     ],
 )
-def test_single_pages_are_had_above_min_and_what_is_set_aside(
+def test_a_request_passes_above_min_what_is_set_aside_and_its_own_further_pages(
     free_kb: int, fields: dict[str, int], above: bool
 ) -> None:
     (finding,) = found({"Normal": zone(free_kb, **fields)}).zones
     assert finding.above_min is above
     assert finding.set_aside_kb == sum(fields.values())
-    assert finding.needed_kb == 1000
+    assert (finding.needed_kb, finding.own_kb) == (1000, 28), "order 3: seven pages but the first"
     assert (finding.blocks, finding.usable_blocks, finding.reserved_blocks) == ((), None, 0)
 
 
@@ -164,3 +164,54 @@ def test_nodes_of_a_mask(nodemask: str | None, nodes: list[int]) -> None:
     names = [entry.name for entry in found(zones, nodemask=nodemask).zones]
     assert names == [f"Node {node} Normal" for node in nodes]
     assert len(found({"Normal": OPEN}, nodemask=nodemask).zones) == 1, "which names no node"
+
+
+def test_the_pages_of_the_request_itself_are_taken_off_before_the_watermark() -> None:
+    """As lkp reported it of rtrs_server (5.19-rc2, i386): both zones are closed at order 5."""
+    zones = {
+        "DMA": zone(2304, 80, lowmem_reserve_pages=(0, 544, 2867, 2867)),
+        "Normal": zone(3040, 2940, lowmem_reserve_pages=(0, 0, 18591, 18591)),
+    }
+    lists = {
+        "DMA": free_list([0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0]),
+        "Normal": free_list([4, 2, 2, 3, 3, 1, 2, 0, 2, 0, 0]),
+    }
+    finding = found(zones, order=5, buddy=lists)
+    assert finding.cause == "shortage"
+    assert [(entry.needed_kb, entry.own_kb, entry.above_min) for entry in finding.zones] == [
+        (80 + 4 * 544, 124, False),
+        (2940, 124, False),
+    ]
+    assert found(zones, order=0, buddy=lists).cause == "not-visible"
+
+
+def test_pages_of_64_kib_are_taken_off_as_such() -> None:
+    (finding,) = found(
+        {"Normal": zone(2000)}, order=2, buddy={"Normal": free_list([9, 9, 9], smallest_kb=64)}
+    ).zones
+    assert (finding.own_kb, finding.above_min) == (3 * 64, True)
+
+
+def test_what_is_free_in_the_highatomic_reserve_counts_where_it_is_printed() -> None:
+    zones = {"Normal": zone(60000, 39744, reserved_highatomic_kb=65536, free_highatomic_kb=1024)}
+    (finding,) = found(zones, order=0, kernel="6.18.0").zones
+    assert (finding.set_aside_kb, finding.above_min) == (1024, True)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "free_kb", "passes"),
+    [
+        ("6.12.9", 60000, False),  # the whole reserve
+        ("6.13.2", 60000, None),  # what is free in it, which is not printed
+        ("6.13.2", 200000, True),  # it does not matter
+        ("6.13.2", 39744 + 64, False),  # nor here: 64 kB of it are in lists of their own
+        (None, 60000, False),
+    ],
+)
+def test_where_it_is_not_printed_nothing_is_claimed(
+    kernel: str | None, free_kb: int, passes: bool | None
+) -> None:
+    zones = {"Normal": zone(free_kb, 39744, reserved_highatomic_kb=65536)}
+    lists = {"Normal": free_list([5, 2, 4], ["UH", "U", "H"])}
+    (finding,) = found(zones, order=0, kernel=kernel, buddy=lists).zones
+    assert finding.above_min is passes

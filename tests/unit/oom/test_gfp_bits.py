@@ -127,7 +127,8 @@ def test_names_of_4_3(mask: int, name: str) -> None:
 @pytest.mark.parametrize(
     ("release", "series"),
     [("2.5.99", None), ("2.6.0", "4.3"),
-     ("4.3.9", "4.3"), ("4.4.0", None), ("5.7.19", None), ("5.8.0", "6.1"),
+     ("4.3.9", "4.3"), ("4.4.0", "4.4"), ("4.9.337", "4.4"), ("4.10.0", "4.17"), ("4.17.19", "4.17"),
+     ("4.18.0", "5.0"), ("5.0.21", "5.0"), ("5.1.0", "6.1"), ("5.7.19", "6.1"),
      ("6.2.16", "6.1"), ("6.3.0", "6.12"), ("7.0.0", "6.12")],
 )  # fmt: skip
 def test_where_the_numbering_changed(release: str, series: str | None) -> None:
@@ -137,7 +138,9 @@ def test_where_the_numbering_changed(release: str, series: str | None) -> None:
 def test_printed_names_win_and_a_damaged_mask_has_none() -> None:
     assert printed_or_decoded("GFP_NOFS", "0xcc0", "6.1.0") == "GFP_NOFS"
     assert printed_or_decoded(None, "0xcc0", "6.1.0") == "GFP_KERNEL"
-    assert printed_or_decoded("", "0xcc0", None) == ""
+    assert printed_or_decoded("", "0xcc0", None) == "GFP_KERNEL", (
+        "its bits of reclaim are those of 5.1 and later"
+    )
     assert printed_or_decoded(None, None, "6.1.0") == ""
     assert printed_or_decoded(None, "0x0", "6.1.0") == ""
     assert printed_or_decoded(None, f"0x{0xCC0:016x}", "6.1.0") == "GFP_KERNEL", "64 bits"

@@ -40,7 +40,7 @@ def event(**fields: Any) -> MemoryEvent:
         ({}, "sh (pid 7) requested memory."),
         ({"gfp_flags": "GFP_NOFS"}, "sh (pid 7) requested memory (GFP_NOFS)."),
         ({"order": 0}, "sh (pid 7) requested one page (order 0)."),
-        ({"order": 0, "gfp_mask": "0xd1"}, "sh (pid 7) requested one page (order 0, gfp_mask 0xd1)."),
+        ({"order": 0, "gfp_mask": "0x1"}, "sh (pid 7) requested one page (order 0, gfp_mask 0x1)."),
         ({"order": 1}, "sh (pid 7) requested 8 KiB of physically contiguous memory (order 1)."),
         ({"order": 40}, f"sh (pid 7) requested {4 << 20} GiB of physically contiguous memory (order 40)."),
         ({"order": 99}, f"sh (pid 7) requested {4 << 20} GiB of physically contiguous memory (order 99)."),
@@ -108,8 +108,8 @@ def test_who_asked_for_what(fields: dict[str, Any], sentence: str) -> None:
         (
             {"zones": {"Normal": {"free_kb": 9, "min_kb": 9}}, "order": 0},
             (
-                "Normal: 9 kB free, watermarks min 9; plain shortage: free memory is at or below the min"
-                " watermark."
+                "Normal: 9 kB free, watermarks min 9; plain shortage: what the request may use of the"
+                " free memory is not above the min watermark."
             ),
         ),
     ],
