@@ -36,6 +36,11 @@ class Contents:
         return arrange(self.patches, together=self.together)
 
     @property
+    def text(self) -> str:
+        """All lines without quoting."""
+        return "".join(message.text for message in self.messages)
+
+    @property
     def empty(self) -> bool:
         """Nothing that this program can use."""
         return not (self.reports or self.tables or self.patches)

@@ -14,6 +14,7 @@ from orchestrator.errors import InputError
 from orchestrator.kernels.modules import BINDER
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
+from orchestrator.reproduce.expected import expect
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_load
 from orchestrator.reproduce.memory import Plan, ReportedFreeList, plan_memory, unit_bounds
@@ -29,6 +30,8 @@ from orchestrator.units import KIB
 
 _X86 = re.compile(r"^(?:__x64_sys|entry_SYSCALL_64|do_syscall_64|asm_exc_|exc_page_fault|ret_from_fork_asm)")
 _ARM = re.compile(r"^(?:__arm64_sys|el0_|el0t_|el1_|el1h_|do_el0_svc|invoke_syscall)")
+# dump_backtrace_entry() of arch/arm/kernel/traps.c, with addresses in older kernels.
+_ARM_32 = re.compile(r"\(\w{1,80}\) from (?:\[<[0-9a-f]{8}>\] )?\(\w{1,80}\+0x[0-9a-f]+")
 _FREE_SLACK_KB = KIB
 _BLOCKS = 3
 _SLOW_MIB = 1024
@@ -61,8 +64,8 @@ class Draft:
         return "\n".join(head) + "\n" + yaml_text(self.data)
 
 
-def arch_of(event: MemoryEvent | None, asked: str | None) -> tuple[str, Fact]:
-    """The architecture of the guest: the report's where a base has it, else arm64."""
+def arch_of(event: MemoryEvent | None, asked: str | None, text: str = "") -> tuple[str, Fact]:
+    """The architecture of the guest: the report's where a base has it, else arm64. `text` is the report's."""
     if asked is not None:
         return asked, inferred("architecture", asked, "asked for with --arch")
     names = [frame.function for frame in event.stack] if event is not None else []
@@ -70,9 +73,20 @@ def arch_of(event: MemoryEvent | None, asked: str | None) -> tuple[str, Fact]:
         found = next((name for name in names if sign.match(name)), None)
         if found is not None:
             return arch, read("architecture", arch, f"{found} in the call trace")
+    other = _other_arch(event, text) if event is not None else ""
+    if other:
+        return DEFAULT_ARCH, inferred("architecture", DEFAULT_ARCH, f"{other}; no base has it")
     return DEFAULT_ARCH, unknown(
         "architecture", DEFAULT_ARCH, "nothing in the text shows it; --arch takes another"
     )
+
+
+def _other_arch(event: MemoryEvent, text: str) -> str:
+    """What shows an architecture that no base is for; empty where nothing does."""
+    if frame := _ARM_32.search(text):
+        return f"'{frame[0]}' in the call trace is how 32-bit ARM prints one"
+    names = {name.split()[-1] for name in (*event.zones, *event.buddy)}
+    return "a zone HighMem is of a 32-bit kernel" if "HighMem" in names else ""
 
 
 def make_draft(
@@ -90,7 +104,7 @@ def make_draft(
     state = _plain_state() if chosen is None else _state(chosen, wishes)
     load = state.load
     variants, variant_facts = _variants(patched, wishes)
-    expectations = {"base": load.base} | ({"patched": load.patched} if "patched" in variants else {})
+    expectations, expected_facts = expect(load, patched.array if patched is not None else None)
     data: dict[str, Any] = {
         "name": source.name,
         "description": _description(source, chosen),
@@ -105,7 +119,7 @@ def make_draft(
     if state.slow:
         data["deadlines"] = {"target": "5min", "trigger": "5min"}
     data |= {"trials": {"blocks": wishes.blocks}, "expectations": expectations}
-    facts = [*state.facts, arch[1], *load.facts, *variant_facts, *beside]
+    facts = [*state.facts, arch[1], *load.facts, *expected_facts, *variant_facts, *beside]
     ordered = sorted(facts, key=lambda fact: _ORIGINS.index(fact.origin))
     return Draft(data, tuple(ordered), patched.files if patched is not None else {})
 

@@ -25,16 +25,28 @@ _MOST_MMAPS = 5000
 _BYSTANDERS = 4
 _BYSTANDER_MIB = 4
 _CGROUP_MIB = (8, 128)
+_LEAST_ADJ = -1000
+"""OOM_SCORE_ADJ_MIN (include/uapi/linux/oom.h): such a process is never killed."""
+
+_SHOWN = "what the report shows"
+
+Planned = tuple[dict[str, Any], dict[str, Any], str, str]
+"""A trigger, the expectation of an OOM, the words for that, and why it is expected."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """The trigger, the bystanders, what the variant `base` is expected to do, and why."""
+    """The trigger and the bystanders, and what they end in: `killing` with an OOM, `served` without.
+
+    `words` are for the OOM, and `why` says what makes one be expected.
+    """
 
     trigger: dict[str, Any]
     bystanders: dict[str, Any] | None
-    base: dict[str, Any]
-    patched: dict[str, Any]
+    killing: dict[str, Any]
+    served: dict[str, Any]
+    words: str
+    why: str
     facts: tuple[Fact, ...]
     order: int
     left: int = 0
@@ -51,14 +63,11 @@ def binder_load() -> Load:
     return Load(
         trigger={"kind": "binder-mmap", "size": "4MiB", "count": 600, "hold": True},
         bystanders=None,
-        base={"outcome": "oom", "first_oom": {"order": 3, "caller": BINDER_CALLER}},
-        patched={"outcome": "passed", "requests_failed": 0},
-        facts=(
-            inferred("trigger", "600 mmaps of 4 MiB", "as in binder-order3"),
-            inferred(
-                "expected", "base: an order-3 OOM; patched: none", "as of a fix for binder's page array"
-            ),
-        ),
+        killing={"outcome": "oom", "first_oom": {"order": 3, "caller": BINDER_CALLER}},
+        served={"outcome": "passed", "requests_failed": 0},
+        words="an OOM at order 3",
+        why="as in binder-order3",
+        facts=(inferred("trigger", "600 mmaps of 4 MiB", "as in binder-order3"),),
         order=3,
     )
 
@@ -67,23 +76,43 @@ def plan_load(event: MemoryEvent, plan: Plan) -> Load:
     """What is to happen in the guest for a report that `why_not` has nothing against."""
     facts: list[Fact] = []
     adj = _adj(event, facts)
-    bystanders = _bystanders(event, plan, adj, facts)
+    nobody = nobody_killable(event)
+    bystanders = None if nobody else _bystanders(event, plan, adj, facts)
     if event.type == "memcg-oom":
-        trigger, base = _cgroup(event, plan, facts)
+        trigger, killing, words, why = _cgroup(event, plan, facts)
     elif is_shortage(event):
-        trigger, base = _shortage(event, facts)
+        trigger, killing, words, why = _shortage(event, facts)
     else:
-        trigger, base = _mappings(event, plan, facts)
+        trigger, killing, words, why = _mappings(event, plan, facts)
+    if nobody:
+        adj = _LEAST_ADJ
+        words, why = _spare_all(event, killing, words, facts)
     if adj:
         trigger["oom_score_adj"] = adj
     if bystanders is not None and bystanders.get("oom_score_adj", 0) > adj:
-        base["killed"] = "bystander"
-    passes: dict[str, Any] = {"outcome": "passed"}
+        killing["killed"] = "bystander"
+    served: dict[str, Any] = {"outcome": "passed"}
     if request_of(trigger["kind"]) is not None:
-        passes["requests_failed"] = 0
+        served["requests_failed"] = 0
     # Objects of a slab come first, and an order-1 block is quickly made of what is freed meanwhile.
     left = trigger["count"] // 4 if event.order == 1 and "count" in trigger else 0
-    return Load(trigger, bystanders, base, passes, tuple(facts), event.order or 0, left)
+    return Load(trigger, bystanders, killing, served, words, why, tuple(facts), event.order or 0, left)
+
+
+def nobody_killable(event: MemoryEvent) -> bool:
+    """Whether the OOM killer found no process that it may kill, which panics unless a cgroup was full."""
+    outcome = event.outcome or ""
+    return any(words in outcome for words in ("no killable process", "deadlocked on memory"))
+
+
+def _spare_all(event: MemoryEvent, killing: dict[str, Any], words: str, facts: list[Fact]) -> tuple[str, str]:
+    """Adds to what is expected that the kernel finds nobody to kill."""
+    why = f"'{event.outcome}' in the report: nobody was killed, so nobody stands by, and who asks is spared"
+    facts.append(inferred("oom_score_adj of who asks, in the guest", _LEAST_ADJ, why))
+    if event.type == "memcg-oom":
+        return f"{words}, and nobody is killed", "the report names no process that could be"
+    killing["panicked"] = True
+    return f"{words}, and a panic for want of a process to kill", _SHOWN
 
 
 def is_shortage(event: MemoryEvent) -> bool:
@@ -138,7 +167,7 @@ def _bystanders(event: MemoryEvent, plan: Plan, adj: int, facts: list[Fact]) -> 
     return found | ({"oom_score_adj": victim_adj} if victim_adj else {})
 
 
-def _mappings(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _mappings(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> Planned:
     order = event.order or 0
     size = _MAPPINGS[order]
     array = size // (4 * KIB) * ELEMENT_BYTES
@@ -155,10 +184,8 @@ def _mappings(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[s
     count, why = _count(plan, order)
     facts.append(inferred("mmaps", count, f"the report is of one; {why}"))
     trigger = {"kind": "binder-mmap", "size": format_size(size), "count": count, "hold": True}
-    facts.append(
-        inferred("expected", f"base: an OOM at order {order}; patched: none", "what the report shows")
-    )
-    return trigger, {"outcome": "oom", "first_oom": {"order": order, "caller": BINDER_CALLER}}
+    killing = {"outcome": "oom", "first_oom": {"order": order, "caller": BINDER_CALLER}}
+    return trigger, killing, f"an OOM at order {order}", _SHOWN
 
 
 def _count(plan: Plan, order: int) -> tuple[int, str]:
@@ -173,7 +200,7 @@ def _count(plan: Plan, order: int) -> tuple[int, str]:
     return count, "so many leave single pages to a kernel that falls back"
 
 
-def _shortage(event: MemoryEvent, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _shortage(event: MemoryEvent, facts: list[Fact]) -> Planned:
     caller = event.stack_first_caller or "who asked"
     facts.append(
         inferred(
@@ -182,19 +209,17 @@ def _shortage(event: MemoryEvent, facts: list[Fact]) -> tuple[dict[str, Any], di
             f"single pages were short; what {caller} did is not in the guest",
         )
     )
-    if event.order:
-        why = f"a request for order {event.order} came when memory was short; who asks next is chance"
-        facts.append(inferred("expected", "base: an OOM, of any order", why))
-    elif event.order is None:
-        facts.append(unknown("order", "0", "the head of the report is not in the text"))
-        facts.append(inferred("expected", "base: an OOM, of any order", "the text does not show which"))
-    else:
-        facts.append(inferred("expected", "base: an OOM at order 0", "what the report shows"))
     trigger = {"kind": "command", "command": "busybox tail /dev/zero"}
-    return trigger, {"outcome": "oom"} | ({"first_oom": {"order": 0}} if event.order == 0 else {})
+    if event.order == 0:
+        return trigger, {"outcome": "oom", "first_oom": {"order": 0}}, "an OOM at order 0", _SHOWN
+    if event.order is None:
+        facts.append(unknown("order", "0", "the head of the report is not in the text"))
+        return trigger, {"outcome": "oom"}, "an OOM, of any order", "the text does not show which"
+    why = f"a request for order {event.order} came when memory was short; who asks next is chance"
+    return trigger, {"outcome": "oom"}, "an OOM, of any order", why
 
 
-def _cgroup(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _cgroup(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> Planned:
     low_mib, high_mib = _CGROUP_MIB
     limit_kb = event.memcg.limit_kb if event.memcg else None
     if limit_kb is None:
@@ -207,7 +232,6 @@ def _cgroup(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[str
             why = f"{limit_kb} kB in the text; a guest of {plan.memory_mib} MiB holds so much"
         facts.append(read("limit of the cgroup", f"{limit_mib} MiB", why))
     facts.append(inferred("trigger", "a process that grows in a cgroup", "the cgroup's limit was the reason"))
-    facts.append(inferred("expected", "base: an OOM of the cgroup", "what the report shows"))
     group = "/tmp/cgroup"
     command = (
         f"busybox mkdir -p {group} && busybox mount -t cgroup2 cgroup2 {group}"
@@ -215,4 +239,4 @@ def _cgroup(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> tuple[dict[str
         f" && echo {limit_mib}M > {group}/limited/memory.max && echo $$ > {group}/limited/cgroup.procs"
         " && busybox tail /dev/zero"
     )
-    return {"kind": "command", "command": command}, {"outcome": "oom"}
+    return {"kind": "command", "command": command}, {"outcome": "oom"}, "an OOM of the cgroup", _SHOWN

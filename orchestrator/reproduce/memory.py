@@ -85,7 +85,7 @@ def plan_memory(event: MemoryEvent, scale: int | None, *, picture: bool = False)
         tightest_kb * 2 + cma_mib * KIB,
         (lines_kb + tightest_kb) * 21 // 20 + cma_mib * KIB if lines_kb else 0,
     )
-    facts.append(_scale_fact(chosen, scale, managed_kb, guest_kb))
+    facts.append(_scale_fact(chosen, scale, managed_kb, guest_kb, divisor))
     memory_mib = -(-(guest_kb + _OWN_KB) * 1000 // ((1000 - _OWN_PER_MILLE) * KIB))
     sysctls = {"vm.watermark_boost_factor": 0, "vm.compaction_proactiveness": 0}
     sysctls |= {} if picture else _watermark_sysctls(marks, free, guest_kb, facts)
@@ -115,10 +115,13 @@ def _managed_kb(event: MemoryEvent, facts: list[Fact]) -> int:
 
 
 def _free_list(event: MemoryEvent, facts: list[Fact]) -> ReportedFreeList | None:
-    """All zones' blocks without those that only atomic or movable requests may have."""
+    """Blocks of the zones in reach, without those that only atomic or movable requests may have."""
     blocks = [0] * _USUAL_ORDERS
     set_aside: list[str] = []
     for name, buddy in event.buddy.items():
+        if not _in_reach(name, event):
+            facts.append(_reach_fact(name, event))
+            continue
         for order, (count, types) in enumerate(zip(buddy.counts, buddy.migratetypes, strict=True)):
             if types and set(types) <= set("HCI"):
                 set_aside += [f"{count} of order {order} ({types})"] if count else []
@@ -127,30 +130,51 @@ def _free_list(event: MemoryEvent, facts: list[Fact]) -> ReportedFreeList | None
         facts.append(read("free list", " ".join(map(str, buddy.counts)), f"{name}, blocks per order"))
     kb = sum(4 * count << order for order, count in enumerate(blocks))
     if not event.buddy:
-        free_kb = sum(zone.free_kb for zone in event.zones.values())
+        free_kb = sum(zone.free_kb for zone in _zones_in_reach(event))
         if not free_kb:
             facts.append(unknown("free list", "a plain one, or as the boot leaves it", "the text shows none"))
             return None
         facts.append(unknown("free list", f"{free_kb} kB in single pages", "the text shows their sum only"))
         return ReportedFreeList((free_kb // 4, *[0] * (_USUAL_ORDERS - 1)), free_kb)
     if set_aside:
-        facts.append(_reserve_fact(event, set_aside))
+        facts.append(_reserve_fact(set_aside))
     return ReportedFreeList(tuple(blocks), kb)
 
 
-def _reserve_fact(event: MemoryEvent, set_aside: Sequence[str]) -> Fact:
+def _in_reach(zone: str, event: MemoryEvent) -> bool:
+    """Whether the request may have pages of a zone (`Node 0 HighMem`): gfp_zone() of include/linux/gfp.h.
+
+    A mask that is not in the text is taken for GFP_KERNEL, which most requests are.
+    """
+    flags = event.gfp_flags or ""
+    high = "__GFP_HIGHMEM" in flags or "GFP_HIGHUSER" in flags
+    movable = high and ("__GFP_MOVABLE" in flags or "GFP_HIGHUSER_MOVABLE" in flags)
+    return {"HighMem": high, "Movable": movable}.get(zone.split()[-1], True)
+
+
+def _zones_in_reach(event: MemoryEvent) -> list[Zone]:
+    return [zone for name, zone in event.zones.items() if _in_reach(name, event)]
+
+
+def _reach_fact(zone: str, event: MemoryEvent) -> Fact:
+    asked = event.gfp_flags or "GFP_KERNEL (taken, the text shows no mask)"
+    why = f"a request with {asked} cannot have pages of {zone}, whatever is free there"
+    return inferred("free list", f"without {zone}", why)
+
+
+def _reserve_fact(set_aside: Sequence[str]) -> Fact:
     return inferred(
         "free list",
         f"without {', '.join(set_aside)}",
         "this request may not have them. Kernels from 6.8 on and Debian's 6.1 give the highatomic reserve up"
         " before they kill (ac3f3b0a5551): with these blocks the guest would be served"
-        if any(zone.reserved_highatomic_kb for zone in event.zones.values()) or "H" in "".join(set_aside)
+        if "H" in "".join(set_aside)
         else "this request may not have them",
     )
 
 
 def _watermarks(event: MemoryEvent, facts: list[Fact]) -> tuple[int | None, int | None, int | None]:
-    zones = list(event.zones.values())
+    zones = _zones_in_reach(event)
 
     def total(of: str) -> int | None:
         values = [getattr(zone, of) for zone in zones]
@@ -227,15 +251,14 @@ def _power_of_two(value: int, most: int) -> int:
     return divisor
 
 
-def _scale_fact(chosen: int, asked: int | None, managed_kb: int, guest_kb: int) -> Fact:
+def _scale_fact(chosen: int, asked: int | None, managed_kb: int, guest_kb: int, divisor: int) -> Fact:
     why = "asked for with --scale" if asked else "such a guest is ready in less than 30 s"
     size = f"{guest_kb // KIB} MiB for its pages"
     if guest_kb > managed_kb // chosen:
         why += f"; not less than {size}"
+    kept = f"are divided by {divisor} only" if divisor > 1 else "stay absolute"
     return inferred(
-        "scale",
-        f"1/{chosen}",
-        f"{why}. It divides the size ({size}); free list and watermarks stay absolute",
+        "scale", f"1/{chosen}", f"{why}. It divides the size ({size}); free list and watermarks {kept}"
     )
 
 

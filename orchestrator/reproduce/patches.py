@@ -12,6 +12,7 @@ from orchestrator.patch_review.applicability import Kind
 from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.review import Review, Reviewed, file_name, patch_files
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
+from orchestrator.reproduce.page_array import ArrayChange, array_change
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line
 
@@ -31,6 +32,8 @@ class Patched:
     base_files: tuple[tuple[str, str], ...]
     patched_files: tuple[tuple[str, str], ...]
     facts: tuple[Fact, ...]
+    array: ArrayChange
+    """What the patched variant does to the trigger's allocation."""
 
     @property
     def files(self) -> dict[str, str]:
@@ -117,7 +120,15 @@ def _patched(review: Review, group: PatchGroup, base: str, wanted: Sequence[int]
         *(unknown("patch", "a doubt", note) for item, _ in parts for note in item.notes),
         *(unknown("base", "not looked at", failure) for failure in review.failures),
     ]
-    return Patched(base, _files(review, reversed(back), base), _files(review, order, base), tuple(facts))
+    tried = [item.patch for item, checked in parts if checked.verdict.kind is not Kind.ELSEWHERE]
+    seen = next((checked.verdict.result for _, checked in reversed(parts) if checked.verdict.text), {})
+    return Patched(
+        base,
+        _files(review, reversed(back), base),
+        _files(review, order, base),
+        tuple(facts),
+        array_change(tried, seen),
+    )
 
 
 def _files(review: Review, numbers: Iterable[int], base: str) -> tuple[tuple[str, str], ...]:

@@ -61,7 +61,7 @@ def plan_draft(
     """
     wanted = numbers_of(selection.patches)
     found = choose_event(source.contents, selection.event)
-    arch = arch_of(found.event if found else None, wishes.arch)
+    arch = arch_of(found.event if found else None, wishes.arch, source.contents.text)
     chosen, beside = _repeatable(found, asked=selection.event is not None, source=source)
     if wanted:
         narrowed(source.contents.arranged, wanted)  # a wrong number is refused before sources are fetched
