@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from orchestrator.oom.assembler import Assembler
 from orchestrator.oom.crashes import Crashes
+from orchestrator.oom.encoded import Encoded
 from orchestrator.oom.joining import Joiner
 from orchestrator.oom.lines import LineKind
 from orchestrator.oom.prefixes import Prefixes
@@ -38,12 +39,14 @@ _WAKE_WORDS = (
     b"INFO: rcu",
     b"INFO: task ",
     b"UBSAN",
+    b"ransfer-",
 )
 # A line with such a word must also look like a part of a report: a close look costs far more than this one.
 _WAKE_LINE = re.compile(
     rb"oom-kill|invoked oom|oomlab: |(?:free|boost|min|low|high|anon|rss|vm|vsz):[0-9]+kB|usage [0-9]+kB"
     rb"|to free [0-9]+kB|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
     rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at| [\w.:-]+ \()|Oops|Mem-Info|lowmemorykiller"
+    rb"|[Tt]ransfer-[Ee]ncoding: *(?:base64|quoted)"
     rb"|nable to handle (?:the )?kernel|\[#[0-9]+\]|hard LOCKUP|INFO: (?:rcu|task )|UBSAN: |PANIC: "
 )
 # Rows of the task table and of cgroup statistics: the bulk of a report, and nothing in them is kept.
@@ -58,6 +61,7 @@ class OomReader:
     """`feed` any chunks, then `close`; both return the events that ended. Never raises on any input."""
 
     def __init__(self) -> None:
+        self._encoded = Encoded()
         self._prefixes = Prefixes()
         self._joiner = Joiner()
         self._assembler = Assembler()
@@ -94,6 +98,8 @@ class OomReader:
     def close(self) -> list[Event]:
         """Ends the input: what is open becomes an event with what is known of it."""
         events = self.feed(b"\n") if self._tail or self._skipping else []
+        for line in self._encoded.flush():
+            self._plain(line, self._number)
         self._join(self._prefixes.flush())
         self._flush()
         self._assembler.close()
@@ -157,12 +163,16 @@ class OomReader:
     def _line(self, raw: bytes) -> None:
         self._number += 1
         self._message(raw, self._number)
-        held = not (self._prefixes.empty and self._joiner.empty)
+        held = not (self._encoded.empty and self._prefixes.empty and self._joiner.empty)
         if not held and self._assembler.idle and self._crashes.idle:
             self._awake = False
             self._assembler.rest()
 
     def _message(self, raw: bytes, number: int) -> None:
+        for line in self._encoded.feed(raw):
+            self._plain(line, number)
+
+    def _plain(self, raw: bytes, number: int) -> None:
         if _TABLE_ROW.match(raw):
             self._flush()
         else:
