@@ -61,6 +61,7 @@ class Assembler:
         self._open: list[PartialReport] = []
         self._events: list[Event] = []
         self._foreign_trace = False
+        self._torn: tuple[PartialReport, LineKind, LogLine] | None = None
 
     @property
     def idle(self) -> bool:
@@ -99,7 +100,9 @@ class Assembler:
                 draft.idle_lines += 1
             self._finish_ended(kind, line)
         route = _ROUTES.get(kind)
-        if route is not None:
+        if kind is LineKind.OTHER and self._torn is not None:
+            self._mend(line)
+        elif route is not None:
             route(self, kind, line)
             self._finish_ended(None, line)
 
@@ -114,12 +117,26 @@ class Assembler:
                 # One OOM report at a time (oom_lock): a new header ends the one before.
                 if draft.family != "alloc-failure" and _same_caller(draft, line):
                     self._finish(draft)
+        elif kind is LineKind.ALLOC_FAILURE and not _is_whole_or_cut(line):
+            return
         for draft in list(self._open):
             if draft.footer_seen and _same_caller(draft, line):
                 self._finish(draft)
         family = "oom" if kind is LineKind.OOM_HEADER else "alloc-failure"
         trace_open = self._foreign_trace and line.caller is None
-        self._add(PartialReport(family, line, trace_open=trace_open)).take(kind, line)
+        draft = self._add(PartialReport(family, line, trace_open=trace_open))
+        draft.take(kind, line)
+        self._torn = (draft, kind, line)
+
+    def _mend(self, line: LogLine) -> None:
+        """Adds the rest of a head that was cut off by what another CPU printed."""
+        if self._torn is None or not patterns.HEAD_REST.match(line.text):
+            return
+        draft, kind, head = self._torn
+        if draft in self._open and _same_caller(draft, line):
+            whole = head._replace(text=f"{head.text.rstrip()}{line.text}")
+            self._torn = (draft, kind, whole)
+            draft.take(kind, whole)
 
     def _add(self, draft: PartialReport) -> PartialReport:
         if len(self._open) >= _MAX_OPEN:
@@ -257,6 +274,15 @@ def _is_late(draft: PartialReport, line: LogLine) -> bool:
 def _bare_header(line: LogLine) -> bool:
     """A header without gfp_mask counts only as a kernel message of its own, not in prose."""
     return line.stamped and line.text.rstrip(":").endswith(("invoked oom-killer", "invoked oom"))
+
+
+def _is_whole_or_cut(line: LogLine) -> bool:
+    """Whether an allocation failure has its mask, or ends where another CPU cut it; prose does neither."""
+    match = patterns.ALLOC_FAILURE.match(line.text)
+    if match is None:
+        return False
+    cut = line.stamped and not match["rest"].strip(" ,")
+    return cut or (match["mask"] is not None and (match["comm"] is not None or line.stamped))
 
 
 def _lmk_kill(line: LogLine) -> MemoryEvent:

@@ -14,14 +14,18 @@ from orchestrator.oom.transport import LogLine
 
 _MAX_PIECES = 24
 _MAX_LENGTH = 4096
+# So many characters on each side of a break tell whether it is inside a word.
+_SEAM = 160
+_MIN_WIDTH = 40
 
 _KEY_VALUE = re.compile(r"[\w()]+:\s?\d*[kK]?B?(?:\s|$)|^\d+k?B?\s|^k?B\s|^: ?\d+kB|all_unreclaimable\?")
 _CONTINUES: dict[LineKind, re.Pattern[str]] = {
     LineKind.OOM_HEADER: re.compile(
-        r"^(?:oom-killer|gfp_mask=|order=|oom_score_adj=|oom_adj=|oomkilladj=|nodemask=|\w*GFP_|0x|[|(),=-])"
+        r"^(?:[A-Z_]*[|)]|oom-killer|gfp_mask=|order=|oom_score_adj=|oom_adj=|oomkilladj=|nodemask=|\w*GFP_|0x|[|(),=-])"
     ),
     LineKind.ALLOC_FAILURE: re.compile(
-        r"^(?:allocation failure|failure[:.]|order:|mode:|nodemask=|cpuset=|mems_allowed=|\w*GFP_|0x|[|(),=])"
+        r"^(?:[A-Z_]*[|)]|allocation failure|failure[:.]|order:|mode:|nodemask=|cpuset=|mems_allowed="
+        r"|\w*GFP_|0x|[|(),=])"
     ),
     LineKind.CPU: re.compile(r""),
     LineKind.ZONE: _KEY_VALUE,
@@ -55,7 +59,8 @@ _HEAD_START = re.compile(
     r"|oom-kill:|CPU:(?: ?\d|$)|Pid: \d|Call$|Kernel panic"
     r"|(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable):?(?: free:)?$|Node(?: \d+)?$"
     r"|\d+ (?:total(?: pagecache)?|pages(?: in(?: swap)?)?)$|lowmemorykiller:|Kill(?:ing)? '"
-    r"|\S{1,16}$|\(?(?:\[<?[0-9a-f]{6,16}>?\]\s*)+(?:\(\w+\)(?: from)?|\?)?$"
+    r"|\S{1,16}$|.{0,80}\) from (?:\[<?[0-9a-f]*>?\]?)? ?\(?\w*$"
+    r"|\(?(?:\[<?[0-9a-f]{6,16}>?\]\s*)+(?:\(\w+\)(?: from)?|\?)?$"
 )
 
 
@@ -94,8 +99,19 @@ _LOOKS_WHOLE = {
 # places where no message has a space.
 _NO_SPACE = re.compile(
     r"[_|*]\n\S|[a-z]=\n\S|0x[0-9a-f]*\n[0-9a-f]|[A-Za-z]\n_|\n[|):*=]|k\nB\b|\d\n\d*k?B\b|\d\n\d+[*]\d"
+    r"|(?:mask=|mode:)\s?0x[0-9a-f]+(?:\([\w|]*\n|\n\([A-Z_])|\(\w*\n\w*\+0x|<[0-9a-f]*\n[0-9a-f]*>"
     r"|:\n\d+k?B\b|:\n: |\([A-Z]*\n[A-Z]*\)|\d\n\d+ (?:PID|Comm):|[0-9a-f]\n[0-9a-f]+[,(]"
 )
+
+
+# Of these a mail program never makes two: that a line of the full width ends so shows a terminal.
+_INSIDE_WORD = re.compile(
+    r"(?:mask=|mode:)\s?0x[0-9a-f]+\([\w|]*[A-Z]\n[A-Z]|\(\w+\n\w+\+0x|<[0-9a-f]+\n[0-9a-f]+>|\d+k\nB\b"
+)
+
+
+def _seam(left: str, right: str) -> str:
+    return f"{left[-_SEAM:]}\n{right[:_SEAM]}"
 
 
 def _glue(left: str, right: str) -> str:
@@ -103,8 +119,7 @@ def _glue(left: str, right: str) -> str:
     if left.endswith("$"):
         left = left[:-1]  # the mark of an editor for "goes on"
         return left + right
-    seam = f"{left[-24:]}\n{right[:24]}"
-    return left + right if _NO_SPACE.search(seam) else f"{left} {right}"
+    return left + right if _NO_SPACE.search(_seam(left, right)) else f"{left} {right}"
 
 
 class Joiner:
@@ -114,6 +129,8 @@ class Joiner:
         self._held: LogLine | None = None
         self._kind = LineKind.OTHER
         self._pieces = 0
+        self._widest = 0
+        self._hard = False
 
     @property
     def empty(self) -> bool:
@@ -123,10 +140,11 @@ class Joiner:
     def feed(self, line: LogLine) -> list[tuple[LineKind, LogLine]]:
         """Takes the next line; returns the messages that are complete now."""
         kind = classify(line.text, line.source)
+        self._measure(line.width)
         held = self._held
         text = None if held is None else self._joined(held, line, kind)
         if held is not None and text is not None:
-            self._held = held._replace(text=text, continues=line.continues)
+            self._held = held._replace(text=text, continues=line.continues, width=line.width)
             self._kind = classify(text, held.source)
             self._pieces += 1
             return []
@@ -145,6 +163,18 @@ class Joiner:
         self._held = None
         return done
 
+    def _measure(self, width: int) -> None:
+        """Of text that a terminal broke, the longest lines are all as long as it is wide."""
+        if width > self._widest:
+            self._widest, self._hard = width, False
+
+    def _is_broken_hard(self, held: LogLine, line: LogLine) -> bool:
+        """Whether a terminal ended the line at its width, wherever in a word that was."""
+        if held.width < max(self._widest, _MIN_WIDTH):
+            return False
+        self._hard = self._hard or _INSIDE_WORD.search(_seam(held.text, line.text)) is not None
+        return self._hard
+
     def _joined(self, held: LogLine, line: LogLine, kind: LineKind) -> str | None:
         """The held text with this line added; None when the line is a message of its own."""
         if self._pieces >= _MAX_PIECES or len(held.text) + len(line.text) > _MAX_LENGTH:
@@ -153,6 +183,8 @@ class Joiner:
             return held.text + line.text
         if line.stamped:
             return None
+        if kind in (LineKind.OTHER, LineKind.FRAME) and self._is_broken_hard(held, line):
+            return f"{held.text} {line.text}" if line.indented else held.text + line.text
         if self._kind is LineKind.OTHER:
             whole = kind is LineKind.OOM_HEADER and not line.text.startswith("oom-killer:")
             return _completed_head(held, line.text) if kind in _LOOKS_WHOLE and not whole else None

@@ -62,7 +62,9 @@ OOM_HEADER = re.compile(
     rf"(?:gfp_mask={_GFP})?(?P<rest>.*)"
 )
 ALLOC_FAILURE = re.compile(
-    rf"^(?P<comm>.{{1,64}}?): page allocation failure[:.]\s+order:(?P<order>\d+), mode:\s*{_GFP}(?P<rest>.*)"
+    # Two CPUs that print at once cut it behind the name or the order.
+    rf"^(?:(?P<comm>.{{1,64}}?): )?page allocation failure[:.]\s+order:(?P<order>\d+)"
+    rf"(?:,\s*mode:\s*{_GFP})?(?P<rest>.*)"
 )
 VMALLOC_FAILURE = re.compile(
     r"^(?P<comm>.{1,64}?): vmalloc(?P<message>"
@@ -73,6 +75,10 @@ VMALLOC_FAILURE = re.compile(
 NOMMU_FAILURE = re.compile(
     r"^Allocation of length \d+ from process (?P<pid>\d+) \((?P<comm>.{1,64}?)\) failed"
 )
+HEAD_REST = re.compile(
+    r"^(?:\(null\)|[0-9,-]+)?,?\s*(?:mode:0x|gfp_mask=0x|order=\d|nodemask=|oom_score_adj=-?\d)"
+)
+"""What follows a head that was cut there: a message of its own, for other CPUs spoke in between."""
 CPU_HEAD = (
     r"^(?:CPU: ?\d+ (?:UID: ?\d+ )?PID: ?(?P<pid>\d+) Comm: |Pid: (?P<oldpid>\d+), comm: )(?P<comm>.{1,64}?)"
     r"(?: Kdump: loaded)?"

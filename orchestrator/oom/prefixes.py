@@ -13,6 +13,7 @@ import re
 from typing import NamedTuple
 
 from orchestrator.oom.carriers import Carriers
+from orchestrator.oom.free_lists import with_asterisks
 from orchestrator.oom.lines import LineKind, classify
 from orchestrator.oom.shapes import find_frame, find_shape, name_end
 from orchestrator.oom.transport import LogLine, clean, messages, without_prefixes
@@ -27,6 +28,7 @@ _BRACKETS = {"[": r"\[[^\[\]]*\]", "(": r"\([^()]*\)", "<": r"<[^<>]*>"}
 # What a prefix has and the beginning of a sentence has not.
 _SENSIBLE = re.compile(r"\d|[\]|>):;=\"'-]\s*$")
 _CERTAIN_NAME = re.compile(r"[\w./-]{1,15}|(?:kworker|kthreadd?)/\S{1,40}")
+_INDENTED = re.compile(rb"^(?:[>|] ?+)*+[ \t]")
 _TIME = re.compile(r"\[ *(\d{1,12}\.\d{1,9})s?\b")
 _CALLER = re.compile(r"\[ *([TC]\d+)\]")
 _KERNEL_STAMP = re.compile(r"\[ *\d{1,12}\.\d{6}s?\]")
@@ -36,6 +38,7 @@ _NAME_BEGINS = re.compile(r"(?:: |[\])|>\t\"]\s*)(?=[^\s:\])|>\"])")
 class _Held(NamedTuple):
     text: str
     number: int
+    raw: bytes
 
 
 class Prefixes:
@@ -55,7 +58,7 @@ class Prefixes:
         """The messages that are certain now. A blank line has the text "" (it ends what came before)."""
         found: list[LogLine] = []
         for text in self._carriers.unpack(clean(raw)):
-            found += self._feed(text, number)
+            found += self._feed(_Held(text, number, raw))
         return found
 
     def flush(self) -> list[LogLine]:
@@ -63,23 +66,24 @@ class Prefixes:
         held, self._held = self._held, []
         return [line for item in held for line in self._read(item)]
 
-    def _feed(self, text: str, number: int) -> list[LogLine]:
-        item = _Held(text, number)
+    def _feed(self, item: _Held) -> list[LogLine]:
+        text = item.text
         if self._held:
             self._held.append(item)
             shown = self._shows_prefix(text)
             return self.flush() if shown or len(self._held) > _MAX_HELD else []
-        if name_end(text) is not None and self._is_uncertain(text, number):
+        if name_end(text) is not None and self._is_uncertain(item):
             self._held.append(item)
             return []
         return self._read(item)
 
     # -- heads -----------------------------------------------------------------------------------
 
-    def _is_uncertain(self, text: str, number: int) -> bool:
+    def _is_uncertain(self, item: _Held) -> bool:
+        text = item.text
         if self._learned_end(text) is not None:
             return False
-        line = without_prefixes(text, number)
+        line = without_prefixes(text, item.number)
         end = name_end(line.text)
         if end is None:
             return False
@@ -103,17 +107,22 @@ class Prefixes:
     # -- lines -----------------------------------------------------------------------------------
 
     def _read(self, item: _Held) -> list[LogLine]:
-        text, number = item
-        line = without_prefixes(text, number)
+        text = item.text
+        line = without_prefixes(text, item.number)
         end = self._learned_end(text)
         if end is not None and len(text) - end <= len(line.text):
             line = _cut(text, end, line)
+            line = line._replace(text=with_asterisks(line.text))
         elif classify(line.text, line.source) is LineKind.OTHER:
+            text = with_asterisks(text)
+            line = without_prefixes(text, item.number)
             self._learn_from(text, line)
             end = self._learned_end(text)
             line = line if end is None else _cut(text, end, line)
         if name_end(line.text) is not None:
             line = line._replace(text=_from_name(line.text))
+        indented = not line.stamped and _INDENTED.match(item.raw) is not None
+        line = line._replace(width=len(item.raw.rstrip()), indented=indented)
         return messages(line) or [line]
 
     def _learned_end(self, text: str) -> int | None:

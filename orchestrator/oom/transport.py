@@ -31,6 +31,10 @@ class LogLine(NamedTuple):
     """The program that logged it; anything but "kernel" is user space."""
     continues: bool = False
     """The line ended in a backslash: the next one belongs to it."""
+    width: int = 0
+    """Of the line as it came, up to its last visible character; 0 where it is not known."""
+    indented: bool = False
+    """White space stood before it that no quotation mark brings with it."""
 
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b[()][0-9A-B]")
