@@ -40,6 +40,7 @@ def report(
     variant: Annotated[
         str | None, typer.Option(metavar="NAME", help="gbench: this variant alone", show_default="all")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="mail: all of it, for who asks for more")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the same as --format json")] = False,
 ) -> None:
     """Show a run's verdict (or a search's result) again, from its directory alone, in any format.
@@ -52,16 +53,16 @@ def report(
 
     chosen = one_format(name, FORMATS, as_json=as_json)
     if is_search(run_directory):
-        if chosen not in SEARCH_FORMATS or variant is not None:
+        if chosen not in SEARCH_FORMATS or variant is not None or full:
             raise InputError(f"{run_directory} is a search: its formats are {', '.join(SEARCH_FORMATS)}")
         show_search(run_directory, chosen, output)
     loaded = load_judged_run(run_directory)
-    if chosen == "terminal" and output in (None, STDOUT) and variant is None:
+    if chosen == "terminal" and output in (None, STDOUT) and variant is None and not full:
         from orchestrator.report.console.terminal import print_report
 
         print_report(loaded.verdict, StdoutConsole(highlight=False), page_sizes=loaded.page_sizes)
     else:
-        put(render(loaded, chosen, variant=variant), output, runs=(loaded.directory,))
+        put(render(loaded, chosen, variant=variant, full=full), output, runs=(loaded.directory,))
     raise typer.Exit(loaded.verdict.exit_code)
 
 

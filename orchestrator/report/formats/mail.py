@@ -1,151 +1,185 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run as text for a reply on a mailing list: ASCII, 72 columns, so that it survives quoting twice."""
+"""A run as a mail that a maintainer would send: at most 60 lines, for a reply on a kernel list.
+
+What was tested on what, what came of it, the first report as the kernel printed it, the one table of
+times that answers the question. All else is the full report's, which is attached.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
-from orchestrator.analysis.records import Answer, Comparison
-from orchestrator.clock import Clock
+from orchestrator.evidence.crash_count import crash_lines
 from orchestrator.oom.explain import explain
-from orchestrator.report.formats.mail_layout import heading, item, paragraph, shell_lines, table
-from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
-from orchestrator.report.kernels import brief, title
-from orchestrator.report.rows import (
-    control_line,
-    few,
-    headline,
-    output_lines,
-    reasons,
-    remarks,
-    sample_line,
-    variant_rows,
-    warnings,
-)
-from orchestrator.report.timings import sentences, timing_tables
+from orchestrator.outcome import Outcome
+from orchestrator.record.result import TrialResult
+from orchestrator.report.formats.kernel_excerpt import excerpt, first_crash, first_event, shortened
+from orchestrator.report.formats.mail_full import untested
+from orchestrator.report.formats.mail_layout import COLUMNS
+from orchestrator.report.formats.mail_parts import Part, fitted, plain_table, prose, verbatim
+from orchestrator.report.formats.mail_tested import tested
+from orchestrator.report.formats.mail_times import the_table
+from orchestrator.report.formats.placeless import placeless, repeat_command
+from orchestrator.report.rows import output_lines, reasons
+from orchestrator.report.summary import summarise
+from orchestrator.text.amounts import plural
 from orchestrator.verdict.judged_run import JudgedRun
-from orchestrator.verdict.judgement import Conclusion
-from orchestrator.verdict.verdict import PassVerdict
+from orchestrator.verdict.variant import VariantVerdict
+from orchestrator.verdict.verdict import Verdict
 
-_COLUMNS_OF_VARIANTS = 2
+MOST_LINES = 60
+"""Before the signature."""
+SIGNATURE = "-- "
+"""Alone in its line, with the blank at its end (RFC 3676, 4.3)."""
+_LEAST = {"foremost": 3, "reasons": 2, "tested": 4, "outcome": 4, "event": 5, "times": 4}
+_MOST_REASONS = 4
+_MOST_OUTPUT = 8
+_MOST_COMMAND = 3
+_MOST_SENTENCE = 7
 
 
 def render_mail(report: JudgedRun) -> str:
     """The text, ready to be pasted. Nothing a guest said can begin a line or leave ASCII."""
-    return "\n".join(line.rstrip() for line in _lines(report)) + "\n"
+    text = fitted(list(_parts(report)), MOST_LINES)
+    return "\n".join([*text, SIGNATURE, f"oomlab {report.manifest.oomlab_version}", ""])
 
 
-def _lines(report: JudgedRun) -> Iterator[str]:
-    yield from _what(report)
-    for each in report.verdict.passes:
-        yield from _outcomes(report, each)
-        for comparison in each.comparisons:
-            yield from comparison_lines(comparison, each.clock)
-    yield from _first_ooms(report)
-    yield from _failed_commands(report)
-    for each in report.verdict.passes:
-        several = f" ({each.clock} clock)" if len(report.verdict.passes) > 1 else ""
-        for number, answer in enumerate(each.answers, start=1):
-            yield from _answer(f"Question {number}{several}", answer)
-    yield from _kernels(report)
-    yield from _conclusion(report)
+def _parts(report: JudgedRun) -> Iterator[Part]:
+    verdict = report.verdict
+    yield _whole(_verdict(verdict))
+    yield Part(_foremost(report), _LEAST["foremost"])
+    yield Part(_reasons(verdict), _LEAST["reasons"])
+    yield Part(list(tested(report)), _LEAST["tested"])
+    yield Part(_outcomes(verdict), _LEAST["outcome"])
+    for lines in _raw(report):
+        yield Part(lines, _LEAST["event"])
+    yield Part(the_table(verdict), _LEAST["times"])
+    yield _whole(_end(report))
 
 
-def _what(report: JudgedRun) -> Iterator[str]:
-    for line in report.verdict.foremost:
-        yield from paragraph(line)
-        yield ""
-    yield from paragraph(headline(report.verdict))
-    for reason in few(reasons(report.verdict)):
-        yield from item(reason)
-    yield ""
-    yield from paragraph(f"Tested with {what_was_run(report)}")
-    yield from paragraph(f"Load: {trigger_words(report)}; {amount(report)}.")
-    yield ""
-    for name, words in variant_lines(report):
-        yield from item(f"{name}: {words}")
+def _whole(lines: Sequence[str]) -> Part:
+    return Part(lines, len(lines))
 
 
-def _outcomes(report: JudgedRun, each: PassVerdict) -> Iterator[str]:
-    yield from heading(f"Outcome, {each.clock} clock")
-    names = list(each.variants)
-    for start in range(0, len(names), _COLUMNS_OF_VARIANTS):
-        shown = names[start : start + _COLUMNS_OF_VARIANTS]
-        rows = [[label, *cells] for label, cells in variant_rows(each.variants[name] for name in shown)]
-        yield from table(["", *shown], rows)
-        yield ""
-    for line in sample_line(each).splitlines():
-        yield from item(line)
-    for control in each.controls:
-        yield from item(control_line(control))
-    if each is report.verdict.passes[0]:
-        for line in [*remarks(report.verdict), *warnings(report.verdict)]:
-            yield from item(line)
+def _verdict(verdict: Verdict) -> list[str]:
+    summary = summarise(verdict)
+    return [
+        *prose(f"{summary.headline[:1].upper()}{summary.headline[1:]}."),
+        "",
+        *_sentence(summary.sentence),
+    ]
 
 
-def comparison_lines(comparison: Comparison, clock: Clock) -> Iterator[str]:
-    """A comparison: sentences, then its tables."""
-    yield from heading(f"{comparison.candidate} against {comparison.baseline}, {clock} clock")
-    for line in sentences(comparison):
-        yield from item(line)
-    for timings in timing_tables(comparison):
-        yield ""
-        yield from paragraph(f"{timings.title} (below 0 %: {comparison.candidate} is faster)")
-        yield from table(timings.headings, timings.rows, numbers=True)
+def _sentence(sentence: str) -> list[str]:
+    """The sentence, up to the clause that there is room for."""
+    clauses = sentence.removesuffix(".").split("; ")
+    lines = prose(sentence)
+    for count in range(len(clauses) - 1, 0, -1):
+        if len(lines) <= _MOST_SENTENCE:
+            break
+        lines = prose(f"{'; '.join(clauses[:count])}; more is in the full report.")
+    return [*Part(lines, 1).cut(_MOST_SENTENCE)]
 
 
-def _first_ooms(report: JudgedRun) -> Iterator[str]:
+def _foremost(report: JudgedRun) -> list[str]:
+    """What has to be read before anything else; crashes aside, which the log shows."""
+    verdict = report.verdict
+    crashes = set(crash_lines(verdict.variants, verdict.crashes, report.results))
+    texts = (placeless(text) for text in verdict.foremost if text not in crashes)
+    return [line for text in texts for line in prose(text, "  * ", "    ")]
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    found = reasons(verdict)
+    shown = [line for text in found[:_MOST_REASONS] for line in prose(placeless(text), "  * ", "    ")]
+    more = len(found) - _MOST_REASONS
+    return [*shown, f"  * and {more} more"] if more > 0 else shown
+
+
+def _outcomes(verdict: Verdict) -> list[str]:
+    """A row a variant, a column for each outcome that there was; trials under all clocks together."""
+    rows = {name: [each.variants[name] for each in verdict.passes] for name in verdict.variants}
+    shown = [each for own in rows.values() for each in own]
+    seen = [outcome for outcome in Outcome if any(each.outcomes.get(outcome) for each in shown)]
+    noun = next((each.requests.noun for each in shown if _counts_requests(each)), None)
+    counted = [f"{plural(noun)}: succeeded", "failed", "killed"] if noun else ["killed"]
+    cells = [
+        [
+            name,
+            str(sum(each.trials for each in own)),
+            *(str(sum(each.outcomes.get(outcome, 0) for each in own)) for outcome in seen),
+            *(map(str, _requests(own)) if noun else ()),
+            str(sum(sum(each.killed.values()) for each in own)),
+        ]
+        for name, own in rows.items()
+    ]
+    return plain_table(["variant", "trials", *(str(outcome) for outcome in seen), *counted], cells)
+
+
+def _counts_requests(variant: VariantVerdict) -> bool:
+    requests = variant.requests
+    return bool(requests.succeeded or requests.failed or requests.in_flight)
+
+
+def _requests(own: Sequence[VariantVerdict]) -> tuple[int, int]:
+    return sum(each.requests.succeeded for each in own), sum(each.requests.failed for each in own)
+
+
+def _raw(report: JudgedRun) -> Iterator[list[str]]:
+    """The first crash and the first report of memory, as the kernel printed them, or what a command wrote."""
+    crash, event = first_crash(report), first_event(report)
+    if crash is not None:
+        result, what = crash
+        lines = excerpt(report, result, what.line) or [what.message]
+        yield [*_title("First crash", result, short=True), *map(verbatim, shortened(lines, what.caller))]
+    if event is not None:
+        result, seen = event
+        lines = excerpt(report, result, seen.line)
+        shown = shortened(lines, seen.stack_first_caller) if crash is not None else lines
+        words = [] if lines else explain(seen, report.page_sizes[result.variant])
+        told = [line for text in words for line in prose(text, "  ")]
+        yield [*_title("First event", result, short=shown != lines), *map(verbatim, shown), *told]
+    if crash is None and event is None:
+        yield from islice(_failed_commands(report), 1)
+
+
+def _title(what: str, result: TrialResult, *, short: bool) -> list[str]:
+    return prose(f"{what} ({result.variant}, trial {result.trial}){', in short' if short else ''}:")
+
+
+def _failed_commands(report: JudgedRun) -> Iterator[list[str]]:
     for name, variant in report.verdict.variants.items():
-        if variant.first_oom is not None:
-            yield from heading(f"First OOM of {name}")
-            for line in explain(variant.first_oom, report.page_sizes[name]):
-                yield from item(line)
+        if (failed := variant.failed_output) is not None:
+            _, *lines = output_lines(failed, _MOST_OUTPUT)
+            yield [*prose(f"Failed command of {name}: {failed.why}"), *map(verbatim, lines)]
 
 
-def _failed_commands(report: JudgedRun) -> Iterator[str]:
-    for name, variant in report.verdict.variants.items():
-        if variant.failed_output is not None:
-            yield from heading(f"Failed command of {name}")
-            for line in output_lines(variant.failed_output):
-                yield from item(line.strip())
+def _end(report: JudgedRun) -> list[str]:
+    obstacle = untested(report)
+    trailer = (
+        ["Tested-by: YOUR NAME <YOUR ADDRESS>"]
+        if obstacle is None
+        else prose(f"No Tested-by is suggested: {obstacle}.")
+    )
+    return [*_repeat(report), "Full report attached.", "", *trailer]
 
 
-def _kernels(report: JudgedRun) -> Iterator[str]:
-    """What of the kernels is not as on a phone."""
-    table = report.verdict.kernels
-    lines = brief(table) if table is not None else []
-    if table is not None and lines:
-        yield from heading(f"{title(table)} ({table.reference})")
-        for line in lines:
-            yield from item(line)
+def _repeat(report: JudgedRun) -> list[str]:
+    command = repeat_command(report.repeat_commands[0])
+    lines = list(_command_lines(command)) if command is not None else []
+    return lines if len(lines) <= _MOST_COMMAND else []
 
 
-def _answer(name: str, answer: Answer) -> Iterator[str]:
-    yield from heading(f"{name}: {answer.question}")
-    yield from paragraph(answer.answer, "  ")
-    for line in answer.evidence:
-        yield from item(line)
-    if answer.open:
-        yield from paragraph(f"Open: {answer.open}", "  ")
-
-
-def _conclusion(report: JudgedRun) -> Iterator[str]:
-    yield from heading("To repeat this")
-    yield from shell_lines(report.repeat_commands[0])
-    yield ""
-    obstacle = _untested(report)
-    if obstacle is None:
-        yield "Tested-by: YOUR NAME <YOUR ADDRESS>"
-    else:
-        yield from paragraph(f"No Tested-by is suggested: {obstacle}.")
-
-
-def _untested(report: JudgedRun) -> str | None:
-    """Why nobody should sign for what was tested; None where it was shown to be as expected."""
-    verdict, variants = report.verdict, report.manifest.scenario.variants
-    if verdict.conclusion is Conclusion.COMPARED_ONLY:
-        return "nothing was expected to fail" if verdict.expected else "nothing was expected"
-    if verdict.conclusion is not Conclusion.MET:
-        return "the expectations were not shown to be met"
-    others = [name for name in verdict.only_compared if variants[name].twin_of is None]
-    return f"nothing was expected of {', '.join(others)}" if others else None
+def _command_lines(command: str) -> Iterator[str]:
+    """Broken between words alone, as a shell reads it."""
+    if not command.isascii() or not command.isprintable():
+        return
+    line = "  $"
+    for word in map(shlex.quote, shlex.split(command)):
+        if len(line) + len(word) + len(" \\") >= COLUMNS and line.strip() != "$":
+            yield f"{line} \\"
+            line = "   "
+        line += f" {word}"
+    yield line

@@ -30,6 +30,7 @@ _RENDERERS = {
     "markdown": "markdown:render_markdown",
 }
 """The table of formats: module of this room, and its function of a report."""
+_FULL_MAIL = "mail_full:render_full_mail"
 FORMATS = ("terminal", "json", *_RENDERERS)
 """What `--format` takes."""
 SEARCH_FORMATS = ("terminal", "json")
@@ -63,18 +64,21 @@ _OTHER_WORDS = {
 }  # fmt: skip
 
 
-def render(report: JudgedRun, name: str, *, variant: str | None = None) -> str:
+def render(report: JudgedRun, name: str, *, variant: str | None = None, full: bool = False) -> str:
     """The report in the format `name`, as text that ends with a newline.
 
     `variant` restricts `gbench` to one variant; InputError with another format, or for an unknown one.
+    `full` gives all of `mail`, InputError with another format.
     """
+    if full and name != "mail":
+        raise InputError("--full is for --format mail: the other formats leave nothing out")
     if variant is not None and name != "gbench":
         raise InputError("--variant is for --format gbench: the other formats show variants side by side")
     if name == "terminal":
         return _render_terminal(report)
     if name == "json":
         return json_text(report.verdict)
-    module, _, function = _RENDERERS[name].partition(":")
+    module, _, function = (_FULL_MAIL if full else _RENDERERS[name]).partition(":")
     rendered = getattr(import_module(f"orchestrator.report.formats.{module}"), function)
     text: str = rendered(report, variant) if variant is not None else rendered(report)
     return text.rstrip("\n") + "\n"

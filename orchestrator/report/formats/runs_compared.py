@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orchestrator.files.atomic import json_text
 from orchestrator.report.comparisons import print_comparison
-from orchestrator.report.formats import mail, markdown
+from orchestrator.report.formats import mail_full, markdown
 from orchestrator.report.formats.mail_layout import heading, item, table
 from orchestrator.report.formats.registry import printed
 from orchestrator.runs_compared.record import ComparedPass, RunsCompared
@@ -96,7 +96,7 @@ def _mail_lines(compared: RunsCompared) -> Iterator[str]:
         for line in _remarks(each):
             yield from item(line)
         for comparison in each.comparisons:
-            yield from mail.comparison_lines(comparison, each.clock)
+            yield from mail_full.comparison_lines(comparison, each.clock)
     yield from heading(_CANNOT)
     for line in compared.cannot:
         yield from item(line)
