@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
+from orchestrator.mail.grid import Grid, find_grids
+from orchestrator.mail.grid_comparison import GridComparison, compare_grids
 from orchestrator.mail.message import Message, read_messages
 from orchestrator.mail.series import Arranged, arrange
 from orchestrator.mail.table import MailTable, Row, find_tables
@@ -25,6 +27,9 @@ class Contents:
     tables: tuple[MailTable, ...]
     comparisons: tuple[TableComparison, ...]
     patches: tuple[FoundPatch, ...]
+    grids: tuple[Grid, ...] = ()
+    """Tables of another form."""
+    grid_comparisons: tuple[GridComparison, ...] = ()
     together: bool = False
     """Several files that were given as one: patches without a number are in their order."""
     report_files: tuple[str, ...] = ()
@@ -43,7 +48,7 @@ class Contents:
     @property
     def empty(self) -> bool:
         """Nothing that this program can use."""
-        return not (self.reports or self.tables or self.patches)
+        return not (self.reports or self.tables or self.grids or self.patches)
 
 
 def read_contents(data: bytes) -> Contents:
@@ -67,15 +72,33 @@ def read_files(files: Mapping[str, bytes]) -> Contents:
     patches = tuple(without_copies(found))
     added = "\n".join(text for patch in patches for text in patch.added)
     removed = "\n".join(text for patch in patches for text in patch.removed)
+    subject = next((message.subject for message in messages if message.subject), "")
+    grids, compared = _grids(messages, tables, added, removed)
     return Contents(
         messages=tuple(messages),
         reports=tuple(event for _, event in reports),
         tables=tables,
-        comparisons=tuple(compare(tables, added, removed)),
+        comparisons=tuple(compare(tables, added, removed, subject)),
         patches=patches,
+        grids=grids,
+        grid_comparisons=compared,
         together=len(files) > 1,
         report_files=tuple(name for name, _ in reports),
     )
+
+
+def _grids(
+    messages: Sequence[Message], tables: Sequence[MailTable], added: str, removed: str
+) -> tuple[tuple[Grid, ...], tuple[GridComparison, ...]]:
+    """The tables of every mail that are none of Google Benchmark's, compared by its own subject."""
+    known = {row.line for table in tables for row in table.rows}
+    grids: list[Grid] = []
+    compared: list[GridComparison] = []
+    for message in messages:
+        own = [grid for grid in find_grids(message.lines) if not known & {row.line for row in grid.rows}]
+        grids += own
+        compared += compare_grids(own, message.subject, added, removed)
+    return tuple(grids), tuple(compared)
 
 
 def contents_json(contents: Contents) -> dict[str, Any]:
@@ -85,8 +108,12 @@ def contents_json(contents: Contents) -> dict[str, Any]:
             {"subject": message.subject, "undone": list(message.undone)} for message in contents.messages
         ],
         **summary(contents.reports),
-        "tables": [_table_json(table) for table in contents.tables],
+        "tables": [
+            *(_table_json(table) for table in contents.tables),
+            *(_grid_json(grid) for grid in contents.grids),
+        ],
         "comparisons": [_comparison_json(item) for item in contents.comparisons],
+        "column_comparisons": [_columns_json(item) for item in contents.grid_comparisons],
     }
 
 
@@ -109,6 +136,40 @@ def _row_json(row: Row) -> dict[str, Any]:
         "iterations": row.iterations,
         "printed": {column.name: column.value for column in row.columns},
         "one_way_mb_s": one_way_mb_s(row),
+    }
+
+
+def _grid_json(grid: Grid) -> dict[str, Any]:
+    return {
+        "line": grid.line,
+        "label": grid.label,
+        "title": grid.title,
+        "unit": grid.unit,
+        "columns": [
+            {"name": column.name, "unit": column.unit, "role": column.role or None} for column in grid.columns
+        ],
+        "rows": [
+            {
+                "line": row.line,
+                "name": row.name,
+                "unit": row.unit,
+                "printed": {
+                    column.name: cell.value for column, cell in zip(grid.columns, row.cells, strict=True)
+                },
+            }
+            for row in grid.rows
+        ],
+    }
+
+
+def _columns_json(item: GridComparison) -> dict[str, Any]:
+    return {
+        "base": item.base,
+        "changed": item.changed,
+        "how": item.how,
+        "why": item.why,
+        "rows": [{**asdict(row), "ratio": row.ratio, "verdict": row.verdict or None} for row in item.rows],
+        "mean": item.mean,
     }
 
 

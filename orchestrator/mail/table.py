@@ -17,10 +17,11 @@ from orchestrator.mail.message import MailLine
 _NS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9}
 _NUMBER = r"\d{1,15}(?:\.\d{1,9})?(?:[eE][+-]?\d{1,2})?"
 _ROW = re.compile(
-    rf"^\s{{0,80}}(\S{{1,200}})\s{{1,200}}({_NUMBER}) ?(ns|us|µs|μs|ms|s)\s{{1,200}}"
-    rf"({_NUMBER}) ?(ns|us|µs|μs|ms|s)\s{{1,200}}(\d{{1,15}})(?!\S*[.\d])(.{{0,300}})$"
+    rf"^\s{{0,80}}(\S{{1,200}})\s{{1,200}}({_NUMBER})(?: ?(ns|us|µs|μs|ms|s))?\s{{1,200}}"
+    rf"({_NUMBER})(?: ?(ns|us|µs|μs|ms|s))?\s{{1,200}}(\d{{1,15}})(?!\S*[.\d])(.{{0,300}})$"
 )
-_HEADER = re.compile(r"^\s*(Benchmark\S*)\s+Time\s+CPU\s+Iterations\b(.*)$")
+_TIME_UNIT = r"(?:\s*[(\[](ns|us|µs|μs|ms|s)[)\]])?"
+_HEADER = re.compile(rf"^\s*(Benchmark\S*)\s+Time{_TIME_UNIT}\s+CPU{_TIME_UNIT}\s+Iterations\b(.*)$")
 _EXTRA = re.compile(r"(?:([A-Za-z_][\w.]{0,60})=)?(\d{1,15}(?:\.\d{1,9})?)([kMGT]?)[^\s\d]{0,20}")
 
 
@@ -87,6 +88,8 @@ class _Head:
     label: str
     title: str
     columns: tuple[str, ...]
+    units: tuple[str, str] = ("", "")
+    """Of the two times, where the rows have none."""
 
 
 def find_tables(lines: Iterable[MailLine]) -> list[MailTable]:
@@ -97,7 +100,7 @@ def find_tables(lines: Iterable[MailLine]) -> list[MailTable]:
     rows: list[Row] = []
     for line in lines:
         header = _HEADER.match(line.text) if len(line.text) < 1000 else None
-        row = _row(line, head.columns)
+        row = _row(line, head)
         if header is not None or (rows and row is not None and _is_repeat(row, rows)):
             tables += _table(head, rows)
             rows = []
@@ -124,19 +127,25 @@ def _table(head: _Head, rows: list[Row]) -> list[MailTable]:
 def _head(line: MailLine, header: re.Match[str], before: str) -> _Head:
     label = header[1].removeprefix("Benchmark").strip("-_:/")
     title = before if len(before) < 80 else ""
-    return _Head(line.number, label, title.rstrip(":"), tuple(header[2].split()))
+    return _Head(
+        line.number, label, title.rstrip(":"), tuple(header[4].split()), (header[2] or "", header[3] or "")
+    )
 
 
-def _row(line: MailLine, names: tuple[str, ...]) -> Row | None:
+def _row(line: MailLine, head: _Head) -> Row | None:
     match = _ROW.match(line.text) if len(line.text) < 1000 else None
     if match is None:
         return None
     name, time, time_unit, cpu, cpu_unit, iterations, rest = match.groups()
+    units = (time_unit or head.units[0], cpu_unit or head.units[1])
+    if not all(units):
+        return None
+    names = head.columns
     columns = tuple(
         Column(extra[1] or (names[index] if index < len(names) else f"column {index + 5}"), extra[2])
         for index, extra in enumerate(_EXTRA.finditer(rest))
     )
-    values = float(time) * _NS[time_unit], float(cpu) * _NS[cpu_unit]
+    values = float(time) * _NS[units[0]], float(cpu) * _NS[units[1]]
     if not all(0 < value < math.inf for value in values):
         return None
     return Row(line.number, name, *values, int(iterations), columns)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 
+from orchestrator.mail.grid_comparison import replaced_by
 from orchestrator.mail.table import Column, MailTable, Row
 
 _ITERATIONS_SPREAD = 1.5
@@ -77,14 +78,20 @@ def one_way_mb_s(row: Row) -> float | None:
     return row.size_bytes / row.time_ns * 1e3 if row.size_bytes else None
 
 
-def compare(tables: Sequence[MailTable], added: str = "", removed: str = "") -> list[TableComparison]:
-    """Neighbouring tables with rows in common; `added` and `removed` lines of the patch tell them apart."""
+def compare(
+    tables: Sequence[MailTable], added: str = "", removed: str = "", subject: str = ""
+) -> list[TableComparison]:
+    """Neighbouring tables with rows in common; `added` and `removed` lines of the patch tell them apart.
+
+    Where they do not, the subject may: `Replace kcalloc with kvcalloc`.
+    """
+    texts = (added, removed, subject)
     found = []
     index = 0
     while index + 1 < len(tables):
         first, second = tables[index], tables[index + 1]
         if len(_common(first, second)) >= 1:
-            found.append(_compare(first, second, added, removed))
+            found.append(_compare(first, second, *texts))
             index += 2
         else:
             index += 1
@@ -104,8 +111,8 @@ def _by_key(rows: Iterable[Row]) -> dict[str, Row]:
     return {key: sorted(group, key=lambda row: row.time_ns)[len(group) // 2] for key, group in groups.items()}
 
 
-def _compare(first: MailTable, second: MailTable, added: str, removed: str) -> TableComparison:
-    base, changed, how = _roles(first, second, added, removed)
+def _compare(first: MailTable, second: MailTable, added: str, removed: str, subject: str) -> TableComparison:
+    base, changed, how = _roles(first, second, added, removed, subject)
     pairs = tuple(
         RowPair(new.name, old, new, _printed_ratio(old, new)) for old, new in _common(base, changed)
     )
@@ -118,13 +125,17 @@ def _compare(first: MailTable, second: MailTable, added: str, removed: str) -> T
     return TableComparison(base.name, changed.name, how, pairs, column, tuple(warnings))
 
 
-def _roles(first: MailTable, second: MailTable, added: str, removed: str) -> tuple[MailTable, MailTable, str]:
-    """Base, changed, and the reason: the patch's own words, else the order of the tables."""
-    scores = [_adds(table.label, added, removed) for table in (first, second)]
-    if scores == [True, False]:
-        return second, first, f"the patch adds '{first.label}'"
-    if scores == [False, True]:
-        return first, second, f"the patch adds '{second.label}'"
+def _roles(
+    first: MailTable, second: MailTable, added: str, removed: str, subject: str
+) -> tuple[MailTable, MailTable, str]:
+    """Base, changed, and the reason: the patch's own words, else the subject's, else the tables' order."""
+    old, new = replaced_by(subject)
+    for more, less, how in ((added, removed, "the patch adds"), (new, old, "the subject replaces by it:")):
+        scores = [_adds(table.label, more, less) for table in (first, second)]
+        if scores == [True, False]:
+            return second, first, f"{how} '{first.label}'"
+        if scores == [False, True]:
+            return first, second, f"{how} '{second.label}'"
     return first, second, "assumed from the order: the first is the base"
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.mail.contents import Contents
+from orchestrator.mail.grid import Grid
+from orchestrator.mail.grid_comparison import GridComparison
 from orchestrator.mail.series import listed, missing_words
 from orchestrator.mail.table import MailTable
 from orchestrator.mail.table_comparison import RowPair, TableComparison, one_way_mb_s
@@ -47,17 +49,42 @@ def _reports(contents: Contents) -> Iterator[str]:
 
 def _tables(contents: Contents) -> Iterator[str]:
     yield ""
-    yield f"Benchmark tables: {len(contents.tables) or 'none'}"
+    yield f"Benchmark tables: {len(contents.tables) + len(contents.grids) or 'none'}"
     for table in contents.tables[:_MAX_SHOWN]:
         yield from _table(table)
+    yield from map(_grid, contents.grids[:_MAX_SHOWN])
     for comparison in contents.comparisons[:_MAX_SHOWN]:
         yield ""
         yield from _comparison(comparison)
+    for compared in contents.grid_comparisons[:_MAX_SHOWN]:
+        yield ""
+        yield from _columns_compared(compared)
 
 
 def _table(table: MailTable) -> Iterator[str]:
     title = f", after '{table.title}'" if table.title else ""
     yield f"  line {table.line}: {table.label or 'no label'}{title}, {count_of('row', len(table.rows))}"
+
+
+def _grid(grid: Grid) -> str:
+    units = [column.unit or ("" if column.role == "change" else grid.unit) for column in grid.columns]
+    pairs = zip(grid.columns, units, strict=True)
+    named = (f"{column.name} ({unit})" if unit else column.name for column, unit in pairs)
+    title = f"{grid.title}, " if grid.title else ""
+    return f"  line {grid.line}: {title}{count_of('row', len(grid.rows))} of {', '.join(named)}"
+
+
+def _columns_compared(item: GridComparison) -> Iterator[str]:
+    yield f"  {item.changed} against {item.base} ({item.how}); {item.why}"
+    names = [_MEAN, *(f"{row.name} ({row.unit})" if row.unit else row.name for row in item.rows)]
+    width = min(max(map(len, names)), _NAME_WIDTH)
+    yield f"  {'':{width}} {'base':>14} {'changed':>14}  changed / base"
+    for name, row in list(zip(names[1:], item.rows, strict=True))[:_MAX_SHOWN]:
+        ratio = f"{row.ratio:.3f}" if row.ratio is not None else "-"
+        values = f"{row.base:14g} {row.changed:14g}  {ratio:>14}"
+        yield f"  {name[:width]:{width}} {values}  {row.verdict}".rstrip()
+    if item.mean is not None:
+        yield f"  {_MEAN:{width}} {'':14} {'':14}  {item.mean:14.3f}"
 
 
 def _comparison(item: TableComparison) -> Iterator[str]:
