@@ -24,10 +24,17 @@ _IDLE_LIMIT = 400
 _IDLE_AFTER_DUMP = 12
 _IDLE_AFTER_KILL = 3
 _IDLE_IN_GROUP_KILL = 64
-# A kill line this long after a header is another event whose own header was suppressed.
-_MAX_REPORT_SECONDS = 300.0
+# A report is printed without a pause: what comes this long behind its last line is of another event, whose
+# own head was suppressed or left out. Only a slow console with much to print holds up a line for minutes.
+_MAX_PAUSE_SECONDS = 120.0
+_MAX_HELD_UP_SECONDS = 600.0
+# Victims whose reaping may be told after another event has begun.
+_RECENT_VICTIMS = 64
+# Other CPUs' messages between two that belong together.
+_MOST_LINES_BETWEEN = 4
 
-_HEADERS = {LineKind.OOM_HEADER, LineKind.ALLOC_FAILURE, LineKind.VMALLOC_FAILURE}
+_HEADERS = {LineKind.OOM_HEADER, LineKind.ALLOC_FAILURE, LineKind.VMALLOC_FAILURE, LineKind.WARN_HEAD}
+_SLAB = {LineKind.SLAB_HEAD, LineKind.SLAB_CACHE, LineKind.SLAB_NODE}
 _DUMP = {
     LineKind.MEM_INFO,
     LineKind.TOTALS,
@@ -62,6 +69,8 @@ class Assembler:
         self._events: list[Event] = []
         self._foreign_trace = False
         self._torn: tuple[PartialReport, LineKind, LogLine] | None = None
+        self._victims: list[int | None] = []
+        self._range_full: LogLine | None = None
 
     @property
     def idle(self) -> bool:
@@ -122,11 +131,16 @@ class Assembler:
         for draft in list(self._open):
             if draft.footer_seen and _same_caller(draft, line):
                 self._finish(draft)
+        if kind is not LineKind.OOM_HEADER and self._is_told_twice(kind, line):
+            return
         family = "oom" if kind is LineKind.OOM_HEADER else "alloc-failure"
         trace_open = self._foreign_trace and line.caller is None
         draft = self._add(PartialReport(family, line, trace_open=trace_open))
         draft.take(kind, line)
         self._torn = (draft, kind, line)
+        full, self._range_full = self._range_full, None
+        if kind is LineKind.VMALLOC_FAILURE and full is not None and _just_before(full, line):
+            draft.take(LineKind.RANGE_FULL, full)
 
     def _mend(self, line: LogLine) -> None:
         """Adds the rest of a head that was cut off by what another CPU printed."""
@@ -137,6 +151,17 @@ class Assembler:
             whole = head._replace(text=f"{head.text.rstrip()}{line.text}")
             self._torn = (draft, kind, whole)
             draft.take(kind, whole)
+
+    def _is_told_twice(self, kind: LineKind, line: LogLine) -> bool:
+        """Whether a cache that got no slab has said before what this head says of the slab's pages."""
+        draft = next((draft for draft in self._candidates(line) if draft.slab_alone), None)
+        if draft is not None:
+            draft.take(kind, line)
+        return draft is not None
+
+    def _remember(self, _kind: LineKind, line: LogLine) -> None:
+        """That there were no addresses: the failure that comes of it is told next, if at all."""
+        self._range_full = line
 
     def _add(self, draft: PartialReport) -> PartialReport:
         if len(self._open) >= _MAX_OPEN:
@@ -152,7 +177,7 @@ class Assembler:
 
     def _stack(self, kind: LineKind, line: LogLine) -> None:
         for draft in self._candidates(line):
-            if not draft.over:
+            if not draft.over and not _is_late(draft, line):
                 draft.take(kind, line)
                 return
         self._foreign_trace = True
@@ -162,6 +187,8 @@ class Assembler:
             if not draft.over and draft.wants(kind, line.text):
                 draft.take(kind, line)
                 return
+            if kind is LineKind.CPU:
+                draft.other_begins(line.text)
 
     def _part(self, kind: LineKind, line: LogLine) -> None:
         for draft in self._candidates(line):
@@ -170,6 +197,24 @@ class Assembler:
                 return
         if kind in _STARTS_ORPHAN:
             self._orphan(kind, line)
+
+    def _slab(self, kind: LineKind, line: LogLine) -> None:
+        """Behind the failure for pages that it is due to, else a failure of its own."""
+        for draft in self._candidates(line):
+            if draft.family == "alloc-failure" and not _is_late(draft, line):
+                draft.take(kind, line)
+                return
+        if kind is LineKind.SLAB_HEAD:
+            trace_open = self._foreign_trace and line.caller is None
+            self._add(PartialReport("alloc-failure", line, trace_open=trace_open)).take(kind, line)
+
+    def _reaped(self, kind: LineKind, line: LogLine) -> None:
+        match = patterns.REAPED.match(line.text)
+        pid = pid_of(match["pid"]) if match else None
+        for draft in () if pid in self._victims else self._candidates(line):
+            if draft.family != "alloc-failure" and not draft.over and not _is_late(draft, line):
+                draft.take(kind, line)
+                return
 
     def _orphan(self, kind: LineKind, line: LogLine) -> None:
         """Begins a report whose header is missing, or a dump that needs none."""
@@ -208,6 +253,8 @@ class Assembler:
         self._open.remove(draft)
         event = draft.finish()
         if event is not None:
+            killed = event.victims or ((event.victim,) if event.victim else ())
+            self._victims = [*self._victims, *(process.pid for process in killed)][-_RECENT_VICTIMS:]
             self._events.append(event)
 
     def _finish_ended(self, kind: LineKind | None, line: LogLine) -> None:
@@ -222,6 +269,9 @@ _ROUTES: dict[LineKind, Callable[[Assembler, LineKind, LogLine], None]] = {
     **dict.fromkeys(_DUMP | _OOM_ONLY, Assembler._part),
     LineKind.NOMMU_FAILURE: Assembler._orphan,
     **dict.fromkeys((LineKind.MARK, LineKind.LMK, LineKind.PANIC), Assembler._single),
+    **dict.fromkeys(_SLAB, Assembler._slab),
+    LineKind.RANGE_FULL: Assembler._remember,
+    LineKind.REAPED: Assembler._reaped,
     **dict.fromkeys((LineKind.FRAME, LineKind.CALL_TRACE), Assembler._stack),
     **dict.fromkeys((LineKind.CPU, LineKind.CPUSET), Assembler._named),
     **dict.fromkeys((LineKind.ELIDED, LineKind.MEMCG_GROUP), Assembler._remark),
@@ -256,19 +306,24 @@ def _same_caller(draft: PartialReport, line: LogLine) -> bool:
 
 def _accepts(draft: PartialReport, kind: LineKind, line: LogLine) -> bool:
     """Whether a dump or kill message belongs to an open report."""
+    if _is_late(draft, line):
+        return False
     if draft.group_kill:
         return kind is LineKind.KILLED
     if kind in _OOM_ONLY:
-        if draft.family == "alloc-failure" or (kind is LineKind.CONSTRAINT and draft.has_constraint):
-            return False
-        return not (_is_late(draft, line) and draft.idle_lines > _IDLE_AFTER_DUMP)
+        return not (draft.family == "alloc-failure" or (kind is LineKind.CONSTRAINT and draft.has_constraint))
     return not (kind in (LineKind.MEM_INFO, LineKind.ZONE, LineKind.BUDDY) and draft.footer_seen)
 
 
 def _is_late(draft: PartialReport, line: LogLine) -> bool:
-    if draft.time_s is None or line.time_s is None:
+    if draft.last_time_s is None or line.time_s is None:
         return False
-    return line.time_s - draft.time_s > _MAX_REPORT_SECONDS
+    pause_s = abs(line.time_s - draft.last_time_s)
+    return pause_s > (_MAX_PAUSE_SECONDS if draft.idle_lines > _IDLE_AFTER_DUMP else _MAX_HELD_UP_SECONDS)
+
+
+def _just_before(first: LogLine, second: LogLine) -> bool:
+    return first.caller == second.caller and second.number - first.number <= _MOST_LINES_BETWEEN
 
 
 def _bare_header(line: LogLine) -> bool:

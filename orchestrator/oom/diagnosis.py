@@ -19,7 +19,7 @@ from typing import Literal
 from orchestrator.oom.gfp import printed_or_decoded, version_of
 from orchestrator.oom.records import Buddy, MemoryEvent, Record, Zone
 
-Cause = Literal["fragmentation", "shortage", "cgroup-limit", "not-visible", "unknown"]
+Cause = Literal["fragmentation", "no-block", "shortage", "cgroup-limit", "not-visible", "unknown"]
 
 _ZONES_64 = ("DMA", "DMA32", "Normal", "Movable", "Device")
 _ZONES_32 = ("DMA", "Normal", "HighMem", "Movable")
@@ -73,7 +73,7 @@ def diagnose(event: MemoryEvent) -> Diagnosis:
         for name, zone in event.zones.items()
         if name.split()[-1] in names[: names.index(highest) + 1] and _on_allowed_node(name, event.nodemask)
     ]
-    cause = _cause(findings, event.order)
+    cause = _cause(event, findings, event.order)
     if cause == "shortage" and any(name not in event.zones for name in event.buddy):
         cause = "unknown"  # the lines of some zones were left out of the text
     return Diagnosis(cause=cause, order=event.order, zones=tuple(findings))
@@ -227,7 +227,15 @@ def _blocks_at(buddy: Buddy | None, order: int, lists: set[str]) -> tuple[int | 
     return usable, reserved
 
 
-def _cause(findings: list[ZoneFinding], order: int | None) -> Cause:
+def _no_block(event: MemoryEvent, order: int) -> bool:
+    """Whether the free lists alone, without a zone's line, show that no block was large enough."""
+    lists = [buddy for name, buddy in event.buddy.items() if _on_allowed_node(name, event.nodemask)]
+    return bool(lists) and not any(_blocks_at(buddy, order, _usable_lists(event))[0] for buddy in lists)
+
+
+def _cause(event: MemoryEvent, findings: list[ZoneFinding], order: int | None) -> Cause:
+    if order is not None and order > 0 and not findings and _no_block(event, order):
+        return "no-block"
     if order is None or not findings or all(zone.above_min is None for zone in findings):
         return "unknown"
     open_zones = [zone for zone in findings if zone.above_min]

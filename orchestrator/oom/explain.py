@@ -8,11 +8,14 @@ import re
 from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.records import MemoryEvent, Process
+from orchestrator.oom.vmalloc import why_in_words
+from orchestrator.oom.warn_heads import stalled_ms
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import USUAL_PAGE_BYTES, spaced_size
 
 _CAUSES: dict[Cause, str] = {
     "fragmentation": "fragmentation: enough memory is free, but no free block of order {order} or higher",
+    "no-block": "no free block of order {order} or higher; the text does not show whether enough was free",
     "shortage": "plain shortage: what the request may use of the free memory is not above the min watermark",
     "cgroup-limit": "the limit of the cgroup, not the machine",
     "not-visible": "as printed this would have served it: memory came free since, or it was bound elsewhere",
@@ -33,22 +36,59 @@ def request(event: MemoryEvent, page_size_bytes: int) -> str:
         return "A memory dump without a failed request."
     if event.type == "lmk-kill":
         return "The low memory killer of user space or of an old Android kernel acted."
+    if event.trigger is None and event.slab is not None:
+        return f"Somebody requested {_object(event)}{_caller(event)}{_slab_pages(event, page_size_bytes)}."
     if event.trigger is None:
         return "The head of the report is missing: it does not say who requested memory."
     who = process_name(event.trigger)
     if event.order == -1:
         return f"{who}: an OOM kill by hand (sysrq)."
     what = _what(event, page_size_bytes)
-    caller = f", called from {event.stack_first_caller}" if event.stack_first_caller else ""
+    caller = _caller(event)
     adj = f", oom_score_adj {event.oom_score_adj}" if event.oom_score_adj else ""
     lacked = f". What the vmalloc could not have: {event.vmalloc}" if event.vmalloc else ""
-    return f"{who} requested {what}{caller}{adj}{lacked}."
+    return f"{who} requested {what}{caller}{adj}{_further(event)}{lacked}."
+
+
+def _caller(event: MemoryEvent) -> str:
+    return f", called from {event.stack_first_caller}" if event.stack_first_caller else ""
+
+
+def _object(event: MemoryEvent) -> str:
+    slab = event.slab
+    flags = _flags(event)
+    return (
+        f"an object of {slab.object_bytes} bytes from the cache {slab.cache}" if slab else "an object"
+    ) + (f" ({flags})" if flags else "")
+
+
+def _slab_pages(event: MemoryEvent, page_size_bytes: int) -> str:
+    """Which pages a cache could not have."""
+    slab = event.slab
+    if slab is None or slab.min_order is None:
+        return ""
+    least = spaced_size(page_size_bytes << min(slab.min_order, 40))
+    first = f" after one of order {slab.default_order}" if slab.default_order != slab.min_order else ""
+    return f"; no slab of {least} (order {slab.min_order}) could be had{first}"
+
+
+def _further(event: MemoryEvent) -> str:
+    """What a warning says that is no plain failure for pages, and for which cache pages were."""
+    if event.slab is not None:
+        return f", for objects of {event.slab.object_bytes} bytes of the cache {event.slab.cache}"
+    stalled = stalled_ms(event.warning)
+    if stalled is not None:
+        return f"; it had not failed, but waited for {stalled / 1000:.1f} s"
+    if event.warning == "vmemmap alloc failure":
+        return ", for the array of struct page of memory that is being added (vmemmap)"
+    return f'; the kernel calls it "{event.warning}"' if event.warning else ""
 
 
 def _what(event: MemoryEvent, page_size_bytes: int) -> str:
     flags = _flags(event)
     if event.order is None and event.vmalloc:
-        return f"a vmalloc area ({flags})" if flags else "a vmalloc area"
+        size = f" of {spaced_size(event.vmalloc_bytes)}" if event.vmalloc_bytes is not None else ""
+        return f"a vmalloc area{size}{f' ({flags})' if flags else ''}"
     if event.order is None:
         return f"memory ({flags})" if flags else "memory"
     if event.gfp_mask == "0x0":
@@ -70,6 +110,8 @@ def _state(event: MemoryEvent) -> str:
     if event.type == "lmk-kill":
         return "It acts on pressure; the text says nothing of what was free."
     finding = diagnose(event)
+    if event.vmalloc and event.order is None:
+        return f"The vmalloc: {why(event, finding)}."
     if not finding.zones:
         return "The text does not show what was free."
     head = _zones_text(finding)
@@ -81,6 +123,9 @@ def _state(event: MemoryEvent) -> str:
 
 def why(event: MemoryEvent, finding: Diagnosis) -> str:
     """The cause in words. Blocks that are free, but not for this request, are not passed over."""
+    lack = why_in_words(event.vmalloc, event.vmalloc_bytes) if event.vmalloc else None
+    if lack is not None:
+        return lack
     words = _CAUSES[finding.cause].format(order=finding.order)
     large = any(sum(buddy.counts[finding.order or 0 :]) for buddy in event.buddy.values())
     return f"{words} that this request may use" if finding.cause == "fragmentation" and large else words
@@ -152,6 +197,8 @@ def outcome(event: MemoryEvent) -> str:
         return "Nobody was killed: the kernel goes on to try with single pages."
     if event.type == "alloc-failure" and event.vmalloc and "__GFP_NOFAIL" in _flags(event):
         return "Nobody was killed: the kernel tries until it succeeds."
+    if event.outcome == "allocation stalled":
+        return "Nobody was killed: the request waited, and the text does not say how it ended."
     if event.type == "alloc-failure":
         return "Nobody was killed: the request failed and the caller got the error."
     if event.victims:
@@ -163,6 +210,11 @@ def outcome(event: MemoryEvent) -> str:
         return f"Killed: {process_name(event.victim)}{instead}."
     if event.outcome is not None and event.outcome.startswith(("no killable", "panic")):
         return f"Nobody could be killed ({event.outcome})."
+    if event.chosen is not None:
+        return (
+            f"To be killed was {process_name(event.chosen)} or a child of it; the line that says who it"
+            " was is not in the text."
+        )
     return "Who was killed is not in the text."
 
 

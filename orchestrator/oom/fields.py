@@ -17,6 +17,9 @@ _BLOCKS = re.compile(r"(\d{1,15})\*(\d{1,15})kB(?:\s+\(([A-Z]+)\))?")
 _BUDDY_TOTAL = re.compile(r"=\s*(\d{1,15})kB")
 _MAX_ORDERS = 32
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_COMM_MAX = 15
+# What people write where they left a name out.
+_ELISION = re.compile(r"^[\[<(]?(?:\.{2,}|\u2026+)[\])>]?(?:\s+|$)")
 
 
 def parse_zone(free_text: str, rest: str) -> Zone | None:
@@ -80,3 +83,16 @@ def pid_of(text: str | None) -> int | None:
 def clean_flags(flags: str | None) -> str | None:
     """Flag names without the spaces that mail wrapping put between them."""
     return None if flags is None else "".join(flags.split())
+
+
+def tidy_comm(comm: str) -> str:
+    """A task name with what is glued before it cut off (15 characters at most); "" where it is left out."""
+    comm = _ELISION.sub("", comm.strip())
+    if len(comm) > _COMM_MAX and " " in comm and not comm.startswith(("kworker/", "kthread")):
+        return comm.rsplit(" ", 1)[1]
+    return comm
+
+
+def same_comm(left: str, right: str) -> bool:
+    """Whether two printings name the same task (either may be cut to 15 characters)."""
+    return left[:_COMM_MAX] == right.strip()[:_COMM_MAX]

@@ -38,6 +38,11 @@ _CONTINUES: dict[LineKind, re.Pattern[str]] = {
     LineKind.KILLED: re.compile(r"^(?:\(|[\w-]*(?:vm|vsz|rss|UID|pgtables|oom_score_adj|lowmem)\b|\d*kB,?)"),
     LineKind.FRAME: re.compile(r"^(?:\[[\w-]+(?: [0-9a-f]{2,40})?\]?|[0-9a-f]{2,40}\])$"),
     LineKind.RESERVE: re.compile(r"^[0-9 ]+$"),
+    LineKind.SLAB_HEAD: re.compile(r"^(?:on node|node -?\d|-?\d+[, ]|\(?gfp=|\(of|\w*GFP_)"),
+    LineKind.SLAB_CACHE: re.compile(
+        r"^(?:(?:object|buffer) size|size: \d|\d+[, ]|(?:default|min) order|order: \d|\d+$)"
+    ),
+    LineKind.SLAB_NODE: re.compile(r"^(?:\d+[,/]|objs: |free: |\d+$)"),
     LineKind.LMK: re.compile(r"^(?:adj|-?\d+\b|uid|oom_score_adj)"),
     LineKind.PANIC: re.compile(
         r"^(?:Out of|of memory|memory|System is|is deadlocked|deadlocked|on memory|system-wide|compulsory"
@@ -56,6 +61,7 @@ _HEAD_INSIDE = re.compile(
 _HEAD_START = re.compile(
     r"(?:Memory cgroup )?[Oo]ut(?: of)?(?: [Mm]emory:?)?$|Out of memory (?:and|\()"
     r"|Memory(?: cgroup(?: stats(?: for)?)?)?$|memory: usage|Task in /|Tasks (?:in|state)"
+    r"|SL[AU]B: Unable|cache: \S{1,32}(?: object)?(?: size:)?$|cache: \S{1,32}, object|node \d+: slabs:"
     r"|oom-kill:|CPU:(?: ?\d|$)|Pid: \d|Call$|Kernel panic"
     r"|(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable):?(?: free:)?$|Node(?: \d+)?$"
     r"|\d+ (?:total(?: pagecache)?|pages(?: in(?: swap)?)?)$|lowmemorykiller:|Kill(?:ing)? '"
@@ -80,7 +86,9 @@ _COMPLETE: dict[LineKind, re.Pattern[str]] = {
     LineKind.PANIC: re.compile(r"enabled$|deadlocked on memory$"),
 }
 # Heads that stay heads with one more word.
-_NEARER = re.compile(r"^(?:CPU:|Kernel panic|Tasks? in|Out of memory|memory: usage|Memory cgroup)")
+_NEARER = re.compile(
+    r"^(?:SL[AU]B: |cache: |node \d+: |CPU:|Kernel panic|Tasks? in|Out of memory|memory: usage|Memory cgroup)"
+)
 _NEVER = re.compile(r"(?!)")
 # Kinds that a continuation may look like when it is read without its head ("DMA free:..." behind "Node 0").
 _LOOKS_WHOLE = {

@@ -12,7 +12,10 @@ import re
 from enum import Enum, auto
 
 from orchestrator.oom.crash_heads import crash_head
+from orchestrator.oom.slab import SLAB_CACHE, SLAB_HEAD, SLAB_NODE
 from orchestrator.oom.stack import parse_frame
+from orchestrator.oom.vmalloc import RANGE_FULL
+from orchestrator.oom.warn_heads import WARN_HEAD
 
 _GFP = r"(?P<mask>0x[0-9a-f]+)(?:\((?P<flags>[\w| ]*)\)?)?"
 _ZONE_NAME = r"(?:Node \d+ )?(?:DMA32|DMA|Normal|HighMem|Movable|Device)"
@@ -25,6 +28,11 @@ class LineKind(Enum):
     ALLOC_FAILURE = auto()
     VMALLOC_FAILURE = auto()
     NOMMU_FAILURE = auto()
+    WARN_HEAD = auto()
+    RANGE_FULL = auto()
+    SLAB_HEAD = auto()
+    SLAB_CACHE = auto()
+    SLAB_NODE = auto()
     CPU = auto()
     CPUSET = auto()
     CALL_TRACE = auto()
@@ -48,6 +56,7 @@ class LineKind(Enum):
     KILLED = auto()
     NO_KILLABLE = auto()
     SKIPPED = auto()
+    REAPED = auto()
     PANIC = auto()
     CRASH = auto()
     LMK = auto()
@@ -103,6 +112,7 @@ KILLED = re.compile(
 )
 NO_KILLABLE = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory and no killable processes")
 SKIPPED = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory: OOM victim \d+ \(.{1,64}?\) is already exiting")
+REAPED = re.compile(r"^oom_reaper: reaped process (?P<pid>\d+) \((?P<comm>.{1,64}?)\)")
 PANIC = re.compile(r"^Kernel panic - not syncing: (?P<message>.*)")
 LMK = re.compile(
     r"^(?:lowmemorykiller: )?(?:Kill(?:ing)? '(?P<comm>[^']{1,128})' \((?P<pid>\d+)\)(?: \(tgid \d+\))?"
@@ -154,6 +164,11 @@ _ANCHORED = (
     ("T", MEMCG_TASK, LineKind.MEMCG_TASK),
     ("K", PANIC, LineKind.PANIC),
     ("o", MARK, LineKind.MARK),
+    ("o", REAPED, LineKind.REAPED),
+    ("v", RANGE_FULL, LineKind.RANGE_FULL),
+    ("S", SLAB_HEAD, LineKind.SLAB_HEAD),
+    ("c", SLAB_CACHE, LineKind.SLAB_CACHE),
+    ("n", SLAB_NODE, LineKind.SLAB_NODE),
     ("0123456789STFN", _FOOTER, LineKind.FOOTER),
     ("[", _TASK_ROW, LineKind.TASK_ROW),
     (".[<\u2026", _ELIDED, LineKind.ELIDED),
@@ -171,6 +186,7 @@ _NAMED = (
     ("ill process", CHOSEN, LineKind.CHOSEN),
     ("page allocation failure", ALLOC_FAILURE, LineKind.ALLOC_FAILURE),
     (": vmalloc", VMALLOC_FAILURE, LineKind.VMALLOC_FAILURE),
+    (" mode:", WARN_HEAD, LineKind.WARN_HEAD),
     ("lowmemorykiller: ", LMK, LineKind.LMK),
 )
 # What user space's own killer says where the log does not show which program spoke.

@@ -3,41 +3,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from orchestrator.oom import lines as patterns
+from orchestrator.oom.dump_part import DumpPart
 from orchestrator.oom.fields import (
     clean_flags,
     number_after,
-    parse_buddy,
-    parse_reserve,
-    parse_zone,
     pid_of,
+    same_comm,
+    tidy_comm,
     word_after,
 )
 from orchestrator.oom.lines import LineKind
-from orchestrator.oom.records import Buddy, EventType, MemoryEvent, Process, Zone
+from orchestrator.oom.memcg_part import MemcgPart
+from orchestrator.oom.records import EventType, MemoryEvent, Process
+from orchestrator.oom.slab import SlabPart
 from orchestrator.oom.stack import StackCollector
 from orchestrator.oom.transport import LogLine
-from orchestrator.oom.usage import Usage
-from orchestrator.oom.vmalloc import missing, page_order
+from orchestrator.oom.vmalloc import missing, page_order, range_full, requested_bytes
+from orchestrator.oom.warn_heads import WARN_HEAD, order_of, stalled_ms, without_order
 
 # Damaged or hostile input must not grow a report without bound.
-_MAX_ZONES = 512
 _MAX_VICTIMS = 4096
-_COMM_MAX = 15
-_MEMCG_FRAMES = ("mem_cgroup_out_of_memory", "mem_cgroup_oom", "mem_cgroup_oom_synchronize")
-_CGROUP_IN_CONSTRAINT = re.compile(r"(?<![\w-])oom_memcg=([^,\s]+)")
-_TASK_IN_CONSTRAINT = re.compile(r"(?<![\w-])task=(.{1,64}?),pid=(\d{1,10})(?:,|$)")
-
-
-def tidy_comm(comm: str) -> str:
-    """A task name with what is glued before it cut off (a name has at most 15 characters)."""
-    comm = comm.strip()
-    if len(comm) > _COMM_MAX and " " in comm and not comm.startswith(("kworker/", "kthread")):
-        return comm.rsplit(" ", 1)[1]
-    return comm
 
 
 class PartialReport:
@@ -48,6 +36,7 @@ class PartialReport:
         self.caller = line.caller
         self.line = line.number
         self.time_s = line.time_s
+        self.last_time_s = line.time_s
         self.idle_lines = 0
         self.killed = False
         self.group_kill = False
@@ -59,14 +48,10 @@ class PartialReport:
         self.footer_seen = False
         self.elided = False
         self._fields: dict[str, object] = {}
-        self._is_memcg = False
-        self._selected: re.Match[str] | None = None
+        self._memcg = MemcgPart()
+        self._slab = SlabPart()
         self._stack = StackCollector(trace_open=trace_open)
-        self._memcg: dict[str, int | str] = {}
-        self._zones: dict[str, Zone] = {}
-        self._last_zone: str | None = None
-        self._buddy: dict[str, Buddy] = {}
-        self._usage = Usage()
+        self._dump = DumpPart()
         self._victims: list[Process] = []
         self._notes: list[str] = []
 
@@ -86,7 +71,12 @@ class PartialReport:
         """Whether more lines may follow although the report is over: a group kill, or a panic."""
         if self.panic_message is not None:
             return False
-        return self.no_killable or self._is_memcg
+        return self.no_killable or self._memcg.hit
+
+    @property
+    def slab_alone(self) -> bool:
+        """Whether all that is here is a cache that got no slab: the failure for its pages may follow."""
+        return bool(self._slab.request()) and "order" not in self._fields and not self._stack.frames
 
     @property
     def has_constraint(self) -> bool:
@@ -100,13 +90,24 @@ class PartialReport:
             return False
         if self.trigger is None:
             return self.header_seen
-        if not _same_comm(self.trigger.comm, match["comm"]):
+        if not same_comm(self.trigger.comm, match["comm"]):
             return False
         return kind is not LineKind.CPU or self.trigger.pid is None
+
+    def other_begins(self, text: str) -> None:
+        """A CPU line that is not this report's: what is printed of a stack from here on is another task's."""
+        match = patterns.CPU.match(text)
+        if (
+            match is not None
+            and self.trigger is not None
+            and not self.trigger.comm.endswith(match["comm"].strip())
+        ):
+            self._stack.other()
 
     def take(self, kind: LineKind, line: LogLine) -> None:
         """Adds one message that belongs to this report."""
         self.idle_lines = 0
+        self.last_time_s = self.last_time_s if line.time_s is None else line.time_s
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, line.text)
@@ -131,11 +132,23 @@ class PartialReport:
             self._set("nodemask", word_after("nodemask", match["rest"]))
             self._set("cpuset", word_after("cpuset", match["rest"]))
 
+    def _warn_head(self, text: str) -> None:
+        match = WARN_HEAD.match(text)
+        if match is not None:
+            self._request(match["comm"], match["mask"], match["flags"], order_of(match["message"]))
+            self._set("nodemask", word_after("nodemask", match["rest"]))
+            self._set("cpuset", word_after("cpuset", match["rest"]))
+            self._set("warning", without_order(match["message"]))
+
     def _vmalloc_failure(self, text: str) -> None:
         match = patterns.VMALLOC_FAILURE.match(text)
         if match is not None:
             self._request(match["comm"], match["mask"], match["flags"], page_order(match["message"]))
             self._set("vmalloc", missing(match["message"]))
+            self._set("vmalloc_bytes", requested_bytes(match["message"]))
+
+    def _range_full(self, text: str) -> None:
+        self._fields["vmalloc"] = range_full(text)
 
     def _nommu_failure(self, text: str) -> None:
         match = patterns.NOMMU_FAILURE.match(text)
@@ -143,7 +156,7 @@ class PartialReport:
             self._set("trigger", Process(comm=match["comm"], pid=pid_of(match["pid"])))
 
     def _request(self, comm: str | None, mask: str | None, flags: str | None, order: int | None) -> None:
-        if comm is not None:
+        if comm is not None and tidy_comm(comm):
             self._set("trigger", Process(comm=tidy_comm(comm)))
         self._set("gfp_mask", mask)
         self._set("gfp_flags", clean_flags(flags))
@@ -153,6 +166,7 @@ class PartialReport:
         match = patterns.CPU.match(text)
         if match is None:
             return
+        self._stack.own()
         comm = self.trigger.comm if self.trigger else match["comm"].strip()
         self._fields["trigger"] = Process(comm=comm, pid=pid_of(match["pid"] or match["oldpid"]))
         self._set("kernel", match["kernel"])
@@ -176,52 +190,37 @@ class PartialReport:
 
     def _frame(self, text: str) -> None:
         frame = None if self.over else self._stack.add(text)
-        if frame is not None and frame.sure and frame.function.startswith(_MEMCG_FRAMES):
-            self._is_memcg = True
+        if frame is not None:
+            self._memcg.frame(frame)
 
     # -- dump ------------------------------------------------------------------------------------
 
-    def _dump(self, _text: str) -> None:
+    def _dump_line(self, _text: str) -> None:
         self.dump_seen = True
         self._stack.end()
 
     def _totals(self, text: str) -> None:
-        self._dump(text)
-        self._usage.totals(text)
+        self._dump_line(text)
+        self._dump.totals(text)
 
     def _node(self, text: str) -> None:
-        self._dump(text)
-        self._usage.node(text)
+        self._dump_line(text)
+        self._dump.node(text)
 
     def _zone(self, text: str) -> None:
-        self._dump(text)
-        self._usage.zone(text)
-        match = patterns.ZONE.match(text)
-        zone = parse_zone(match["free"], match["rest"]) if match else None
-        if match and zone and len(self._zones) < _MAX_ZONES:
-            self._zones.setdefault(match["name"], zone)
-            self._last_zone = match["name"]
+        self._dump_line(text)
+        self._dump.zone(text)
 
     def _reserve(self, text: str) -> None:
-        self._dump(text)
-        zone = self._zones.get(self._last_zone or "")
-        if zone is not None and zone.lowmem_reserve_pages is None and self._last_zone is not None:
-            reserve = parse_reserve(text)
-            self._zones[self._last_zone] = zone.model_copy(update={"lowmem_reserve_pages": reserve})
+        self._dump_line(text)
+        self._dump.reserve(text)
 
     def _free_list(self, text: str) -> None:
-        self._dump(text)
-        match = patterns.BUDDY.match(text)
-        if match is None:
-            return
-        buddy = parse_buddy(match["rest"])
-        if buddy is None:
-            self._notes.append(f"free list of {match['name']} is damaged and was left out")
-        elif len(self._buddy) < _MAX_ZONES:
-            self._buddy.setdefault(match["name"], buddy)
+        self._dump_line(text)
+        self._dump.free_list(text)
 
     def _footer(self, text: str) -> None:
-        self._dump(text)
+        self._dump_line(text)
         self.footer_seen = True
 
     def _elide(self, _text: str) -> None:
@@ -230,43 +229,34 @@ class PartialReport:
     # -- cgroup ----------------------------------------------------------------------------------
 
     def _memcg_usage(self, text: str) -> None:
-        match = patterns.MEMCG_USAGE.match(text)
-        if match and len(match["usage"]) <= 18 and len(match["limit"]) <= 19:
+        if self._memcg.usage(text):
             self._stack.end()
-            self._memcg.setdefault("usage_kb", int(match["usage"]))
-            self._memcg.setdefault("limit_kb", int(match["limit"]))
 
-    def _memcg_stats(self, text: str) -> None:
-        match = patterns.MEMCG_STATS.match(text)
-        if match:
-            self._is_memcg = True
-            self._memcg.setdefault("path", match["path"])
-
-    def _memcg_task(self, text: str) -> None:
-        match = patterns.MEMCG_TASK.match(text)
-        if match:
-            self._is_memcg = True
-            self._memcg.setdefault("path", match["path"])
+    def _memcg_path(self, text: str) -> None:
+        self._memcg.path(text)
 
     def _constraint(self, text: str) -> None:
-        match = patterns.CONSTRAINT.match(text)
-        if match is None:
-            return
-        self._set("constraint", match["constraint"])
-        self._set("nodemask", word_after("nodemask", match["rest"]))
-        path = _CGROUP_IN_CONSTRAINT.search(match["rest"])
-        if path is not None:
-            self._is_memcg = True
-            self._memcg.setdefault("path", path[1])
-        self._is_memcg = self._is_memcg or match["constraint"] == "CONSTRAINT_MEMCG"
-        self._selected = _TASK_IN_CONSTRAINT.search(match["rest"])
+        for name, value in self._memcg.constraint(text).items():
+            self._set(name, value)
+
+    # -- slab ------------------------------------------------------------------------------------
+
+    def _slab_head(self, text: str) -> None:
+        if self._slab.head(text):
+            self._stack.end_if_any()
+
+    def _slab_cache(self, text: str) -> None:
+        self._slab.cache(text)
+
+    def _slab_node(self, text: str) -> None:
+        self._slab.node(text)
 
     # -- ends ------------------------------------------------------------------------------------
 
     def _chosen(self, text: str) -> None:
         match = patterns.CHOSEN.match(text)
         if match:
-            self._is_memcg = self._is_memcg or text.startswith("Memory cgroup")
+            self._memcg.said_by(text)
             self._set("chosen", Process(comm=match["comm"], pid=pid_of(match["pid"])))
 
     def _killed_line(self, text: str) -> None:
@@ -274,15 +264,22 @@ class PartialReport:
         if match is None:
             return
         self.killed = True
-        self._is_memcg = self._is_memcg or text.startswith("Memory cgroup")
+        self._memcg.said_by(text)
         victim = Process(comm=match["comm"], pid=pid_of(match["pid"]))
         if victim not in self._victims and len(self._victims) < _MAX_VICTIMS:
             self._victims.append(victim)
         self._set("oom_score_adj_victim", number_after("oom_score_adj", match["rest"]))
 
+    def _reaped(self, text: str) -> None:
+        """Whom the reaper found dead was killed, where the line that says so is missing."""
+        match = patterns.REAPED.match(text)
+        if match is not None and not self.killed:
+            self.killed = True
+            self._victims.append(Process(comm=match["comm"], pid=pid_of(match["pid"])))
+
     def _no_killable(self, text: str) -> None:
         self.no_killable = True
-        self._is_memcg = self._is_memcg or text.startswith("Memory cgroup")
+        self._memcg.said_by(text)
 
     def _skipped(self, _text: str) -> None:
         self.skipped = True
@@ -303,10 +300,10 @@ class PartialReport:
         kind = self._type()
         if kind is None:
             return None
-        notes = list(self._notes)
+        notes = [*self._dump.notes, *self._notes]
         if self._stack.mixed:
             notes.append("frames of another CPU are mixed into the stack")
-        fields = dict(self._fields)
+        fields = dict(self._fields) if "order" in self._fields else {**self._slab.request(), **self._fields}
         if self._victims and fields.get("chosen") == self._victims[0]:
             del fields["chosen"]
         return MemoryEvent.model_validate(
@@ -320,38 +317,36 @@ class PartialReport:
                 "victims": tuple(self._victims) if len(self._victims) > 1 else None,
                 "stack": tuple(self._stack.frames),
                 "stack_first_caller": self._stack.caller,
-                "memcg": self._memcg if self._memcg and self._is_memcg else None,
-                "zones": self._zones,
-                "buddy": self._buddy,
-                "usage_kb": self._usage.kb(self._page_kb()),
+                "memcg": self._memcg.finish(),
+                "slab": self._slab.finish(),
+                "zones": self._dump.zones,
+                "buddy": self._dump.buddy,
+                "usage_kb": self._dump.usage_kb(),
                 "notes": tuple(notes),
                 **fields,
             }
         )
 
-    def _page_kb(self) -> int | None:
-        """Every free list begins with single pages."""
-        sizes = {buddy.smallest_block_kb for buddy in self._buddy.values()}
-        return sizes.pop() if len(sizes) == 1 else None
-
     def _victim(self) -> Process | None:
         """From the kill line, else from the line that announces the kill."""
         if self._victims:
             return self._victims[0]
-        if self._selected is None or self.over:
+        selected = self._memcg.selected
+        if selected is None or self.over:
             return None
-        return Process(comm=self._selected[1], pid=int(self._selected[2]))
+        return Process(comm=selected[1], pid=int(selected[2]))
 
     def _type(self) -> EventType | None:
         if self.family == "alloc-failure":
             return "alloc-failure"
-        if self.family == "oom" or self.over or "chosen" in self._fields or self._selected is not None:
-            return "memcg-oom" if self._is_memcg else "oom"
-        return "show-mem" if self._zones and self.dump_seen else None
+        if self.family == "oom" or self.over or "chosen" in self._fields or self._memcg.selected is not None:
+            return "memcg-oom" if self._memcg.hit else "oom"
+        return "show-mem" if self._dump.zones and self.dump_seen else None
 
     def _outcome(self, kind: EventType) -> str | None:
         if kind == "alloc-failure":
-            return "allocation failed"
+            stalled = stalled_ms(str(self._fields.get("warning", "")))
+            return "allocation failed" if stalled is None else "allocation stalled"
         if kind == "show-mem":
             return None
         if self.killed:
@@ -363,21 +358,22 @@ class PartialReport:
         return "not shown" if self.footer_seen and not self.elided else "truncated"
 
 
-def _same_comm(left: str, right: str) -> bool:
-    """Whether two printings name the same task (either may be cut to 15 characters)."""
-    return left[:_COMM_MAX] == right.strip()[:_COMM_MAX]
-
-
 _HANDLERS: dict[LineKind, Callable[[PartialReport, str], None]] = {
     LineKind.OOM_HEADER: PartialReport._oom_header,
     LineKind.ALLOC_FAILURE: PartialReport._alloc_failure,
     LineKind.VMALLOC_FAILURE: PartialReport._vmalloc_failure,
     LineKind.NOMMU_FAILURE: PartialReport._nommu_failure,
+    LineKind.RANGE_FULL: PartialReport._range_full,
+    LineKind.WARN_HEAD: PartialReport._warn_head,
+    LineKind.SLAB_HEAD: PartialReport._slab_head,
+    LineKind.SLAB_CACHE: PartialReport._slab_cache,
+    LineKind.SLAB_NODE: PartialReport._slab_node,
+    LineKind.REAPED: PartialReport._reaped,
     LineKind.CPU: PartialReport._cpu,
     LineKind.CPUSET: PartialReport._cpuset,
     LineKind.CALL_TRACE: PartialReport._call_trace,
     LineKind.FRAME: PartialReport._frame,
-    LineKind.MEM_INFO: PartialReport._dump,
+    LineKind.MEM_INFO: PartialReport._dump_line,
     LineKind.TOTALS: PartialReport._totals,
     LineKind.MORE_TOTALS: PartialReport._totals,
     LineKind.NODE: PartialReport._node,
@@ -387,8 +383,8 @@ _HANDLERS: dict[LineKind, Callable[[PartialReport, str], None]] = {
     LineKind.FOOTER: PartialReport._footer,
     LineKind.ELIDED: PartialReport._elide,
     LineKind.MEMCG_USAGE: PartialReport._memcg_usage,
-    LineKind.MEMCG_STATS: PartialReport._memcg_stats,
-    LineKind.MEMCG_TASK: PartialReport._memcg_task,
+    LineKind.MEMCG_STATS: PartialReport._memcg_path,
+    LineKind.MEMCG_TASK: PartialReport._memcg_path,
     LineKind.MEMCG_GROUP: PartialReport._group,
     LineKind.CONSTRAINT: PartialReport._constraint,
     LineKind.CHOSEN: PartialReport._chosen,

@@ -33,7 +33,8 @@ _WAKE_WORDS = (
     b"Oops",
     b"Mem-Info",
     b"lowmemorykiller",
-    b"nable to handle",
+    b"nable to ",
+    b"mode:0x",
     b"[#",
     b"LOCKUP",
     b"INFO: rcu",
@@ -47,7 +48,8 @@ _WAKE_LINE = re.compile(
     rb"|to free [0-9]+kB|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
     rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at| [\w.:-]+ \()|Oops|Mem-Info|lowmemorykiller"
     rb"|[Tt]ransfer-[Ee]ncoding: *(?:base64|quoted)"
-    rb"|nable to handle (?:the )?kernel|\[#[0-9]+\]|hard LOCKUP|INFO: (?:rcu|task )|UBSAN: |PANIC: "
+    rb"|nable to handle (?:the )?kernel|SL[AU]B: Unable to alloc|mode:0x[0-9a-f]+\(\w*GFP_"
+    rb"|\[#[0-9]+\]|hard LOCKUP|INFO: (?:rcu|task )|UBSAN: |PANIC: "
 )
 # Rows of the task table and of cgroup statistics: the bulk of a report, and nothing in them is kept.
 _TABLE_ROW = re.compile(

@@ -80,6 +80,18 @@ class Memcg(Record):
     path: str | None = None
 
 
+class SlabFailure(Record):
+    """The cache of objects that got no new slab; counts are those of all nodes together."""
+
+    cache: str = Field(description="its name")
+    object_bytes: int = Field(description="size of an object")
+    default_order: int | None = Field(None, description="order of its slabs")
+    min_order: int | None = Field(None, description="order that is tried when the default one cannot be had")
+    slabs: int | None = Field(None, description="slabs that it has")
+    objects: int | None = Field(None, description="objects in them")
+    free_objects: int | None = Field(None, description="free objects in partly used ones")
+
+
 class MemoryEvent(Record):
     """One OOM event, allocation-failure warning, low-memory-killer kill or stand-alone memory dump."""
 
@@ -90,8 +102,15 @@ class MemoryEvent(Record):
     gfp_mask: str | None = None
     gfp_flags: str | None = None
     order: int | None = None
+    warning: str | None = Field(
+        None, description="the words of a warning's head that is not `page allocation failure`"
+    )
+    slab: SlabFailure | None = Field(None, description="the cache that got no new slab")
     vmalloc: str | None = Field(
         None, description="what a failed vmalloc could not have; where `order` is null it was no pages"
+    )
+    vmalloc_bytes: int | None = Field(
+        None, description="size of the area that was requested, where it is said"
     )
     oom_score_adj: int | None = None
     oom_adj: int | None = None

@@ -125,6 +125,7 @@ class StackCollector:
         self._headed = False
         self._ended = False
         self._foreign = False
+        self._others = False
 
     @property
     def mixed(self) -> bool:
@@ -138,7 +139,7 @@ class StackCollector:
 
     def heading(self) -> None:
         """A "Call Trace:" line: frames before our own one came from elsewhere, and more may follow."""
-        if not self._headed:
+        if not self._headed and not self._others:
             self._headed = True
             self._foreign = self._foreign or bool(self.frames)
             self.frames.clear()
@@ -148,12 +149,27 @@ class StackCollector:
         if self._trace_open and not self._headed:
             self._foreign = True
             return None
-        if self._ended or len(self.frames) >= _MAX_FRAMES:
+        if self._ended or self._others or len(self.frames) >= _MAX_FRAMES:
             return None
         frame = parse_frame(text)
         if frame is not None:
             self.frames.append(frame)
         return frame
+
+    def other(self) -> None:
+        """Another task's stack begins: an Oops or a warning between a head and its own stack."""
+        if self.frames:
+            self._ended = True
+        else:
+            self._others = True
+
+    def own(self) -> None:
+        """The line that names who ran: the frames that follow are ours."""
+        self._others = False
+
+    def end_if_any(self) -> None:
+        """A part that may stand before the stack or behind it."""
+        self._ended = self._ended or bool(self.frames)
 
     def end(self) -> None:
         """The part after the stack began: frames from now on are not ours."""

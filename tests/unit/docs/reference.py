@@ -69,6 +69,7 @@ SECTIONS = {
     "Zone": "`zones.ZONE` of an event",
     "Buddy": "`buddy.ZONE` of an event",
     "Memcg": "`memcg` of an event",
+    "SlabFailure": "`slab` of an event",
     "Verdict": "`verdict.json`",
     "PassVerdict": "`verdict.json`: `passes[N]`",
     "KernelTable": "`verdict.json`: `kernels`",

@@ -82,7 +82,15 @@ def test_lines_of_others_after_which_an_event_is_given_out(text: str, lines: int
 
 @pytest.mark.parametrize(
     ("lines", "seconds", "together"),
-    [(399, 1, True), (400, 1, False), (11, 301, True), (12, 300, True), (12, 300.1, False)],
+    [
+        (399, 1, True),
+        (400, 1, False),
+        (11, 301, True),
+        (11, 600, True),
+        (11, 600.1, False),
+        (12, 120, True),
+        (12, 120.1, False),
+    ],
 )
 def test_a_kill_belongs_to_a_header_shortly_before(lines: int, seconds: float, together: bool) -> None:
     kill = KILL.replace("1.0", f"{100 + seconds:.1f}")

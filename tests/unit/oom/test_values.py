@@ -13,9 +13,9 @@ from orchestrator.oom.fields import (
     parse_reserve,
     parse_zone,
     pid_of,
+    tidy_comm,
     word_after,
 )
-from orchestrator.oom.partial_report import tidy_comm
 from orchestrator.oom.reader import read_events
 from orchestrator.oom.records import Frame, MemoryEvent, Process, summary
 from orchestrator.oom.stack import first_caller, is_allocator, parse_frame
@@ -277,7 +277,7 @@ def test_a_vmalloc_without_room_asked_for_no_page() -> None:
     )
     sentence = explain(event)[0]
     assert sentence.startswith(
-        "systemd-udevd (pid 2910) requested a vmalloc area (GFP_KERNEL), called from module_alloc."
+        "systemd-udevd (pid 2910) requested a vmalloc area of 320 KiB (GFP_KERNEL), called from module_alloc."
     )
     assert "no page was requested" in sentence
     assert "one page" not in sentence
