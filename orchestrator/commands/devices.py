@@ -19,7 +19,7 @@ def devices(
         typer.Argument(
             metavar="NAME",
             autocompletion=completions.devices,
-            help="show this profile's figures and their sources",
+            help="show each figure and its source: a shipped profile, or a file",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the profiles as JSON on stdout")] = False,
@@ -32,7 +32,8 @@ def devices(
     Example: oomlab devices mission-phone
     """
     from orchestrator.report.console.devices import print_profile, print_profiles
-    from orchestrator.scenario.loading.profile import load_profile, profile_files
+    from orchestrator.scenario.loading.profile import load_profile
+    from orchestrator.scenario.loading.profile_files import profile_files
 
     profiles = [load_profile(each) for each in ([name] if name is not None else profile_files())]
     if as_json:

@@ -96,8 +96,8 @@ class Device(Model):
 
     profile: Name | None = Field(
         None,
-        description="a shipped device whose figures are taken where nothing else is said here:"
-        " `oomlab devices` lists them; `device: NAME` alone takes all of them",
+        description="a device whose figures are taken where nothing else is said here: a profile beside the"
+        " scenario or a shipped one, which `oomlab devices` lists; `device: NAME` alone takes all of them",
         examples=["mission-phone"],
     )
     backend: Literal["qemu", "cuttlefish"] = Field(

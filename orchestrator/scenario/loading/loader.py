@@ -107,7 +107,7 @@ def load_text(
     where = Whereabouts(document, [*applied[::-1], *_origins(patches), *planted.applied], taken)
     problems += where.problems(strangers)
     problems += where.problems(_resolve_files(document.data, source.parent, where))
-    unknown = fill_in(document)
+    unknown = fill_in(document, _profile_folders(source, where))
     scenario, found = _validate(document.data)
     if unknown:  # what the profile would have given is no second mistake
         found = [finding for finding in found if finding.path[:1] != ("device",) or not finding.missing]
@@ -198,6 +198,13 @@ def _resolve_files(data: dict[str, Any], folder: Path, where: Whereabouts) -> li
     """Make the paths of patches and bases absolute; a finding for each that does not exist."""
     of_bases = resolve_bases(data, folder, lambda path: where.override(path) is not None)
     return [*_resolve_patches(data, folder, where), *of_bases]
+
+
+def _profile_folders(source: Path, where: Whereabouts) -> list[Path]:
+    """Where a profile lies that is not a shipped one; on the command line people mean where they are, too."""
+    said = where.override(("device", "profile")) is not None
+    here = [Path()] if said and source.parent.absolute() != Path.cwd() else []
+    return [*here, source.parent]
 
 
 def _resolve_patches(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Complaint]:

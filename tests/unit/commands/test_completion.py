@@ -17,7 +17,7 @@ from orchestrator.host.process import run, start
 from orchestrator.outcome import Outcome
 from orchestrator.report.formats.registry import FORMATS
 from orchestrator.scenario.loading.files import shipped_scenarios
-from orchestrator.scenario.loading.profile import profile_files
+from orchestrator.scenario.loading.profile_files import profile_files
 
 COMMAND = """#!/bin/sh
 [ -z "${{_OOMLAB_COMPLETE:-}}" ] || PYTHONPATH={checkout} exec {python} -P -m orchestrator

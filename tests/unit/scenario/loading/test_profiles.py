@@ -17,7 +17,8 @@ from orchestrator.errors import ExitCode, InputError
 from orchestrator.scenario.device import Device
 from orchestrator.scenario.dump import to_yaml
 from orchestrator.scenario.loading.loader import load_text
-from orchestrator.scenario.loading.profile import Profile, load_profile, profile_files
+from orchestrator.scenario.loading.profile import Profile, load_profile
+from orchestrator.scenario.loading.profile_files import profile_files
 from orchestrator.scenario.models import Scenario
 from orchestrator.scenario.schema import scenario_schema
 from orchestrator.units import MIB
