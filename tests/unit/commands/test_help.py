@@ -124,3 +124,15 @@ def test_shipped_scenarios_are_listed_by_group_with_what_they_need() -> None:
     assert re.search(r"cuttlefish-binder[^\n]*\n[^\n]*a Cuttlefish host", listed)
     assert re.search(r"costly-order[^\n]*\n[^\n]*3 kernels built whole", listed)
     assert re.search(r"binder-order3-x86_64[^\n]*\n[^\n]*debian-6\.1 x86_64", listed)
+
+
+def test_the_readme_has_every_command_in_its_group(checkout: Path) -> None:
+    table = (checkout / "README.md").read_text().partition("## Commands")[2].partition("## ")[0]
+    parts = re.split(r"^\| \*\*(.+)\*\* \| \|$", table, flags=re.MULTILINE)[1:]
+    named = [
+        (title, re.findall(r"^\| `oomlab ([\w-]+)", rows, re.M))
+        for title, rows in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    assert [(title, sorted(set(names))) for title, names in named] == [
+        (group, sorted(names)) for group, names in GROUPS.items()
+    ]
