@@ -15,6 +15,9 @@ from orchestrator.oom.records import KernelCrash
 from orchestrator.record.result import TrialResult
 from orchestrator.text.amounts import count_of
 
+SPARED = "The kernel did not crash with "
+"""How the line begins that says whom a crash spared."""
+
 
 class CrashCount(Frozen):
     """One crash of one variant, in all its trials."""
@@ -75,7 +78,7 @@ def crash_lines(
     """What has to be read first, not escaped: each crash, who had none, what is known of it."""
     yield from map(_crash_line, counts)
     if spared := ", ".join(_spared(variants, counts, trials)):
-        yield f"The kernel did not crash with {spared}."
+        yield f"{SPARED}{spared}."
     yield from dict.fromkeys(known.words for count in counts if (known := known_crash(count.crash)))
 
 

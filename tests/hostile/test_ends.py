@@ -143,8 +143,8 @@ def test_a_command_that_no_shell_could_read_is_shown_as_it_is(command: Command, 
     manifest = command.directory / "run" / "manifest.json"
     data = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**data, "command": "oomlab run 'half a word"}))
-    for name in ("markdown", "mail", "ktap", "html"):
-        done = command("report", "run", "-f", name)
+    for name in ("markdown", "mail --full", "ktap", "html"):
+        done = command("report", "run", "-f", *name.split())
         assert done.returncode == ExitCode.MET, done.stderr
         assert "half a word" in done.stdout.decode()
 

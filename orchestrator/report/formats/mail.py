@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
-from orchestrator.evidence.crash_count import crash_lines
+from orchestrator.evidence.crash_count import SPARED
 from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.kernel_excerpt import excerpt, first_crash, first_event, shortened
 from orchestrator.report.formats.mail_full import untested
 from orchestrator.report.formats.mail_layout import COLUMNS
-from orchestrator.report.formats.mail_parts import Part, fitted, plain_table, prose, verbatim
+from orchestrator.report.formats.mail_parts import Part, fitted, lines_of, plain_table, prose, verbatim
 from orchestrator.report.formats.mail_tested import tested
 from orchestrator.report.formats.mail_times import the_table
 from orchestrator.report.formats.placeless import placeless, repeat_command
@@ -33,7 +32,7 @@ MOST_LINES = 60
 """Before the signature."""
 SIGNATURE = "-- "
 """Alone in its line, with the blank at its end (RFC 3676, 4.3)."""
-_LEAST = {"foremost": 3, "reasons": 2, "tested": 4, "outcome": 4, "event": 5, "times": 4}
+_LEAST = {"foremost": 4, "reasons": 2, "tested": 3, "outcome": 5, "event": 12, "times": 4}
 _MOST_REASONS = 4
 _MOST_OUTPUT = 8
 _MOST_COMMAND = 3
@@ -42,19 +41,21 @@ _MOST_SENTENCE = 7
 
 def render_mail(report: JudgedRun) -> str:
     """The text, ready to be pasted. Nothing a guest said can begin a line or leave ASCII."""
-    text = fitted(list(_parts(report)), MOST_LINES)
+    parts = list(_parts(report, short=False))
+    if lines_of(parts) > MOST_LINES:
+        parts = list(_parts(report, short=True))
+    text = fitted(parts, MOST_LINES)
     return "\n".join([*text, SIGNATURE, f"oomlab {report.manifest.oomlab_version}", ""])
 
 
-def _parts(report: JudgedRun) -> Iterator[Part]:
+def _parts(report: JudgedRun, *, short: bool) -> Iterator[Part]:
     verdict = report.verdict
+    yield Part(_foremost(verdict), _LEAST["foremost"])
     yield _whole(_verdict(verdict))
-    yield Part(_foremost(report), _LEAST["foremost"])
     yield Part(_reasons(verdict), _LEAST["reasons"])
     yield Part(list(tested(report)), _LEAST["tested"])
     yield Part(_outcomes(verdict), _LEAST["outcome"])
-    for lines in _raw(report):
-        yield Part(lines, _LEAST["event"])
+    yield Part(_raw(report, short=short), _LEAST["event"])
     yield Part(the_table(verdict), _LEAST["times"])
     yield _whole(_end(report))
 
@@ -83,12 +84,10 @@ def _sentence(sentence: str) -> list[str]:
     return [*Part(lines, 1).cut(_MOST_SENTENCE)]
 
 
-def _foremost(report: JudgedRun) -> list[str]:
-    """What has to be read before anything else; crashes aside, which the log shows."""
-    verdict = report.verdict
-    crashes = set(crash_lines(verdict.variants, verdict.crashes, report.results))
-    texts = (placeless(text) for text in verdict.foremost if text not in crashes)
-    return [line for text in texts for line in prose(text, "  * ", "    ")]
+def _foremost(verdict: Verdict) -> list[str]:
+    """What has to be read before anything else, such as a crash; whom that spared stands in the sentence."""
+    texts = (placeless(text) for text in verdict.foremost if not text.startswith(SPARED))
+    return [line for text in texts for line in prose(text, "", "  ")]
 
 
 def _reasons(verdict: Verdict) -> list[str]:
@@ -127,22 +126,29 @@ def _requests(own: Sequence[VariantVerdict]) -> tuple[int, int]:
     return sum(each.requests.succeeded for each in own), sum(each.requests.failed for each in own)
 
 
-def _raw(report: JudgedRun) -> Iterator[list[str]]:
-    """The first crash and the first report of memory, as the kernel printed them, or what a command wrote."""
-    crash, event = first_crash(report), first_event(report)
-    if crash is not None:
-        result, what = crash
-        lines = excerpt(report, result, what.line) or [what.message]
-        yield [*_title("First crash", result, short=True), *map(verbatim, shortened(lines, what.caller))]
-    if event is not None:
+def _raw(report: JudgedRun, *, short: bool) -> list[str]:
+    """The first report of memory as the kernel printed it; without one the first crash, or what a command
+    wrote that failed."""
+    if (event := first_event(report)) is not None:
         result, seen = event
-        lines = excerpt(report, result, seen.line)
-        shown = shortened(lines, seen.stack_first_caller) if crash is not None else lines
-        words = [] if lines else explain(seen, report.page_sizes[result.variant])
-        told = [line for text in words for line in prose(text, "  ")]
-        yield [*_title("First event", result, short=shown != lines), *map(verbatim, shown), *told]
-    if crash is None and event is None:
-        yield from islice(_failed_commands(report), 1)
+        words = explain(seen, report.page_sizes[result.variant])
+        return _quoted(report, "First event", result, seen.line, seen.stack_first_caller, words, short=short)
+    if (crash := first_crash(report)) is not None:
+        result, what = crash
+        return _quoted(report, "First crash", result, what.line, what.caller, [what.message], short=short)
+    return next(_failed_commands(report), [])
+
+
+def _quoted(
+    report: JudgedRun, what: str, result: TrialResult, line: int, caller: str | None, words: Sequence[str],
+    *, short: bool,
+) -> list[str]:  # fmt: skip
+    """Out of the trial's console, from this line on; in words where that is gone."""
+    lines = excerpt(report, result, line)
+    if not lines:
+        return [*_title(what, result, short=False), *(each for text in words for each in prose(text, "  "))]
+    shown = shortened(lines, caller) if short else lines
+    return [*_title(what, result, short=shown != lines), *map(verbatim, shown)]
 
 
 def _title(what: str, result: TrialResult, *, short: bool) -> list[str]:

@@ -35,6 +35,12 @@ class Part:
         return (*self.lines[: most - 1], f"  [... {left_out} in the full report]")
 
 
+def lines_of(parts: Sequence[Part]) -> int:
+    """How many lines the parts take, with an empty one between each two."""
+    sizes = [len(part.lines) for part in parts if part.lines]
+    return max(0, sum(sizes) + len(sizes) - 1)
+
+
 def fitted(parts: Sequence[Part], most: int) -> list[str]:
     """The parts with an empty line between each two, in `most` lines: whoever has most to spare gives way.
 
@@ -42,7 +48,7 @@ def fitted(parts: Sequence[Part], most: int) -> list[str]:
     """
     shown = [part for part in parts if part.lines]
     sizes = [len(part.lines) for part in shown]
-    for _ in range(max(0, sum(sizes) + len(sizes) - 1 - most)):
+    for _ in range(max(0, lines_of(shown) - most)):
         index = max(range(len(shown)), key=lambda each: sizes[each] - shown[each].least)
         sizes[index] -= 1
     cut = (part.cut(size) for part, size in zip(shown, sizes, strict=True))

@@ -45,7 +45,7 @@ def kernels_tested(report: JudgedRun) -> Iterator[tuple[str, str]]:
         kernel = placeless(base) if artefacts is None else _kernel(placeless(base), artefacts)
         before = told.setdefault(kernel, name)
         patches = f" with {', '.join(patch.name for patch in variant.patches)}" if variant.patches else ""
-        yield name, (kernel if before == name else f"the kernel of {before}") + (patches or ", unpatched")
+        yield name, (kernel if before == name else f"the kernel of {before}") + patches
 
 
 def _kernel(base: str, artefacts: ArtefactManifest) -> str:

@@ -42,6 +42,10 @@ def test_every_format_names_it(tmp_path: Path, name: str) -> None:
     text = render(report(tmp_path / "run", CRASH), name)
     words = " ".join(text.replace("\\", "").replace("\n#", "\n").split())
     assert "list_lru_add() called from binder_update_page_range()" in words
+    if name == "mail":
+        assert words.startswith("kvcalloc: the kernel crashed 14 times, in 2 of")
+        assert "with kcalloc in 0 of" in words, "the sentence says whom it spared"
+        words = " ".join(render(report(tmp_path / "again", CRASH), name, full=True).split())
     if name in {"terminal", "mail", "markdown", "html"}:
         assert words.index("the kernel crashed 14 times, in 2 of") < words.index("usable")
         # Whom it spared, and what is known of it, stand there, too.

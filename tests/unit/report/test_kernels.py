@@ -119,12 +119,12 @@ def test_runs_of_before_there_were_traits_have_no_section() -> None:
 def test_every_report_has_the_section(form: str, tmp_path: Path) -> None:
     report = run_report(tmp_path / "run", Made(blocks=1))
     assert report.verdict.kernels is not None
-    text = " ".join(render(report, form).split())
+    text = " ".join(render(report, form, full=form == "mail").split())
     assert title(report.verdict.kernels).replace("'", "&#39;" if form == "html" else "'") in text
     assert "16 nodes at most" in text
     assert "a page" in text
     without = replace(report, verdict=report.verdict.model_copy(update={"kernels": None}))
-    assert "16 nodes at most" not in render(without, form)
+    assert "16 nodes at most" not in render(without, form, full=form == "mail")
 
 
 def test_the_verdict_as_json_has_the_table(tmp_path: Path) -> None:
