@@ -17,6 +17,8 @@ _MAX_VALUES = 256
 _OBJECT = re.compile(r"\{ ?\"")
 _PRETTY = re.compile(r"^\"(?P<key>[^\"\\]{1,80})\"\s*:\s*(?P<value>\S.*?),?$")
 _FIELD = re.compile(r"^_{0,2}[A-Z][A-Z0-9_]{1,62}=")
+# What stands between such fields and holds none.
+_BETWEEN = re.compile(r"^[\[\]{}, ]+$|^\S.{0,80} \[s=[0-9a-f]+;i=[0-9a-f]+;")
 _DECODER = json.JSONDecoder()
 
 
@@ -35,7 +37,7 @@ class Carriers:
         if "=" in text and _FIELD.match(text):
             key, _, value = text.partition("=")
             return self._lines([(key, value)])
-        return [text]
+        return [] if _BETWEEN.match(text) else [text]
 
     def _of_json(self, text: str) -> list[str] | None:
         match = _OBJECT.search(text)

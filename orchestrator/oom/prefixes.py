@@ -22,23 +22,26 @@ _MAX_SHAPES = 8
 _MAX_PREFIX = 240
 # Lines that a head waits for the first one that shows the prefix.
 _MAX_HELD = 12
-_COMM_MAX = 15
 _TOKEN = re.compile(r"\s+|\[[^\[\]]*\]|\([^()]*\)|<[^<>]*>|\w+|[^\w\s]")
 _BRACKETS = {"[": r"\[[^\[\]]*\]", "(": r"\([^()]*\)", "<": r"<[^<>]*>"}
 # What a prefix has and the beginning of a sentence has not.
 _SENSIBLE = re.compile(r"\d|[\]|>):;=\"'-]\s*$")
 _CERTAIN_NAME = re.compile(r"[\w./-]{1,15}|(?:kworker|kthreadd?)/\S{1,40}")
 _INDENTED = re.compile(rb"^(?:[>|] ?+)*+[ \t]")
+# Behind a time stamp, too: "tmux: server".
+_LIKELY_NAME = re.compile(r"(?![\d:.,-]+\s)[^\[\]<>|=;\t\"]{1,15}|(?:kworker|kthreadd?)/\S{1,40}")
 _TIME = re.compile(r"\[ *(\d{1,12}\.\d{1,9})s?\b")
 _CALLER = re.compile(r"\[ *([TC]\d+)\]")
 _KERNEL_STAMP = re.compile(r"\[ *\d{1,12}\.\d{6}s?\]")
-_NAME_BEGINS = re.compile(r"(?:: |[\])|>\t\"]\s*)(?=[^\s:\])|>\"])")
+_NAME_BEGINS = re.compile(r"(?::\s|[\])|>\t\"=;])\s*(?:[c@]\d+ )?(?=[^\s:\])|>\"=;])|^[\d:.,-]+\s+(?=\S)")
 
 
 class _Held(NamedTuple):
     text: str
     number: int
     raw: bytes
+    carried: bool = False
+    """As a value of other data: it is a message of its own."""
 
 
 class Prefixes:
@@ -47,6 +50,7 @@ class Prefixes:
     def __init__(self) -> None:
         self._shapes: list[re.Pattern[str]] = []
         self._held: list[_Held] = []
+        self._nothing_more = False
         self._carriers = Carriers()
 
     @property
@@ -57,8 +61,10 @@ class Prefixes:
     def feed(self, raw: bytes, number: int) -> list[LogLine]:
         """The messages that are certain now. A blank line has the text "" (it ends what came before)."""
         found: list[LogLine] = []
-        for text in self._carriers.unpack(clean(raw)):
-            found += self._feed(_Held(text, number, raw))
+        text = clean(raw)
+        unpacked = self._carriers.unpack(text)
+        for message in unpacked:
+            found += self._feed(_Held(message, number, raw, carried=unpacked != [text]))
         return found
 
     def flush(self) -> list[LogLine]:
@@ -85,14 +91,15 @@ class Prefixes:
             return False
         line = without_prefixes(text, item.number)
         end = name_end(line.text)
-        if end is None:
-            return False
+        if end is None or line.source != "kernel":
+            return True  # the task's name, or a part of it, may have been taken for a program's
         return _CERTAIN_NAME.fullmatch(line.text[:end]) is None
 
     def _shows_prefix(self, text: str) -> bool:
         """Whether this line shows what stands before messages, also that it is nothing."""
         line = without_prefixes(text, 0)
         if find_shape(line.text) == 0:
+            self._nothing_more = True
             return True
         if self._learn_from(text, line):
             return True
@@ -110,7 +117,8 @@ class Prefixes:
         text = item.text
         line = without_prefixes(text, item.number)
         end = self._learned_end(text)
-        if end is not None and len(text) - end <= len(line.text):
+        named = name_end(text) is not None
+        if end is not None and (named or len(text) - end <= len(line.text)):
             line = _cut(text, end, line)
             line = line._replace(text=with_asterisks(line.text))
         elif classify(line.text, line.source) is LineKind.OTHER:
@@ -119,8 +127,13 @@ class Prefixes:
             self._learn_from(text, line)
             end = self._learned_end(text)
             line = line if end is None else _cut(text, end, line)
-        if name_end(line.text) is not None:
-            line = line._replace(text=_from_name(line.text))
+        if named and name_end(line.text) is not None:
+            shown = line.stamped or item.carried or self._nothing_more
+            line = line._replace(text=_from_name(line.text, stamped=shown))
+        elif named:
+            line = line._replace(text=_from_name(text, stamped=False), source="kernel")
+        if item.carried:
+            line = line._replace(stamped=True)
         indented = not line.stamped and _INDENTED.match(item.raw) is not None
         line = line._replace(width=len(item.raw.rstrip()), indented=indented)
         return messages(line) or [line]
@@ -199,10 +212,10 @@ def _is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def _from_name(text: str) -> str:
-    """A head whose prefix nobody has shown, from where a name of at most 15 characters can begin."""
+def _from_name(text: str, *, stamped: bool) -> str:
+    """A head whose prefix nobody has shown, from where its name can begin."""
     end = name_end(text)
-    if end is None or end <= _COMM_MAX:
+    if end is None or (_LIKELY_NAME if stamped else _CERTAIN_NAME).fullmatch(text[:end]):
         return text
     begins = [match.end() for match in _NAME_BEGINS.finditer(text, 0, end)]
     return text[begins[-1] :] if begins else text

@@ -22,6 +22,7 @@ _SHAPES = re.compile(
     r"|Killed process \d+ \(.{1,64}?\) ?,? ?(?:total-vm|vsz):\d"
     r"|Kernel panic - not syncing: "
     r"|memory: usage \d+kB, limit \d|Memory cgroup stats for /|Task in /\S{0,200} killed as a result of limit"
+    r"|SLUB: Unable to allocate memory on |oom_reaper: reaped process \d"
     r"|Tasks state \(memory values in pages\)|\d+ total pagecache pages"
     r"|lowmemorykiller: (?:Kill|send sigkill)|Kill(?:ing)? '[^']{1,128}' \(\d+\), (?:uid|adj|oom)"
     r"|BUG: (?:[Uu]nable to handle|kernel NULL pointer|KASAN: |soft lockup - CPU#)"
@@ -30,7 +31,8 @@ _SHAPES = re.compile(
 )
 # Those messages of a report that begin with the name of a task, and where in them the name ends.
 _NAMED = re.compile(
-    r" invoked oom-killer: gfp_mask=0x|: (?:page allocation|vmemmap alloc) failure[:.] ?order:\d"
+    r" invoked oom(?:-killer)?(?:: ?(?:gfp_mask=|$)|$)"
+    r"|: page allocation failure[:.] ?order:\d|: [a-z][\w ,]{2,60}[:.] ?order:\d+, mode:0x"
     r"|: vmalloc(?: error| size \d+| ?: allocation failure)"
 )
 _FRAME = re.compile(
@@ -56,5 +58,5 @@ def find_frame(text: str) -> int | None:
 
 def name_end(text: str) -> int | None:
     """Where the name of the task ends in a message that begins with one; None for any other."""
-    match = _NAMED.search(text) if ": " in text else None
+    match = _NAMED.search(text) if "oom" in text or "order:" in text or "vmalloc" in text else None
     return None if match is None else match.start()

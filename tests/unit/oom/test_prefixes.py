@@ -70,3 +70,28 @@ def test_what_is_no_encoded_text_hides_nothing(encoding: str) -> None:
     head = f"Content-Transfer-Encoding: {encoding}\n".encode()
     for before in (head, head * 300, head + b"\n", head + b"\n\n=\n", head + b"\nAAA\n--\n"):
         assert told(before + oom)[0]["trigger"] == told(oom)[0]["trigger"]
+
+
+@pytest.mark.parametrize(("kind", "name"), FORMS, ids=lambda part: str(part).replace(" ", "-"))
+def test_a_name_with_spaces_and_a_kill_are_enough(kind: str, name: str) -> None:
+    """As a search for "oom" leaves of a log: no line between the two shows anything more."""
+    messages = [
+        "Isolated Web Co invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        "Out of memory: Killed process 59760 (Web: Content) total-vm:1kB, anon-rss:1kB, file-rss:0kB",
+        "(sd-pam): page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null)",
+        "CPU: 3 PID: 17 Comm: (sd-pam) Not tainted 6.1.0 #1",
+    ]
+    messages[:0] = ["tmux: server invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"]
+    tmux, oom, failure = told(logged(LOGGERS[kind][name], messages))
+    assert (oom["trigger"]["comm"], oom["victim"]["comm"]) == ("Isolated Web Co", "Web: Content")
+    assert failure["trigger"] == {"comm": "(sd-pam)", "pid": 17}
+    assert tmux["trigger"]["comm"] == "tmux: server"
+    alone = told(logged(LOGGERS[kind][name], messages[2:3]))
+    assert [event["victim"] for event in alone] == [{"comm": "Web: Content", "pid": 59760}]
+
+
+@pytest.mark.parametrize(("kind", "name"), FORMS, ids=lambda part: str(part).replace(" ", "-"))
+def test_a_head_alone_names_its_task(kind: str, name: str) -> None:
+    head = "java invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"
+    (event,) = told(logged(LOGGERS[kind][name], [head]))
+    assert (event["trigger"], event["order"]) == ({"comm": "java", "pid": None}, 0)
