@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.mail.diff import FoundPatch, find_patches, without_copies
 from orchestrator.mail.grid import Grid, find_grids
 from orchestrator.mail.grid_comparison import GridComparison, compare_grids
+from orchestrator.mail.leftovers import Leftover, find_leftovers
 from orchestrator.mail.message import Message, read_messages
 from orchestrator.mail.series import Arranged, arrange
 from orchestrator.mail.table import MailTable, Row, find_tables
@@ -30,6 +31,8 @@ class Contents:
     grids: tuple[Grid, ...] = ()
     """Tables of another form."""
     grid_comparisons: tuple[GridComparison, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    """What looks like a patch and is none."""
     together: bool = False
     """Several files that were given as one: patches without a number are in their order."""
     report_files: tuple[str, ...] = ()
@@ -48,7 +51,7 @@ class Contents:
     @property
     def empty(self) -> bool:
         """Nothing that this program can use."""
-        return not (self.reports or self.tables or self.grids or self.patches)
+        return not (self.reports or self.tables or self.grids or self.patches or self.leftovers)
 
 
 def read_contents(data: bytes) -> Contents:
@@ -59,6 +62,7 @@ def read_contents(data: bytes) -> Contents:
 def read_files(files: Mapping[str, bytes]) -> Contents:
     """The same of several files that belong together, by their names, in order."""
     messages: list[Message] = []
+    names: list[str] = []
     reports: list[tuple[str, MemoryEvent]] = []
     found: list[FoundPatch] = []
     for name, data in files.items():
@@ -68,6 +72,7 @@ def read_files(files: Mapping[str, bytes]) -> Contents:
         reports += [(name, event) for event in events if isinstance(event, MemoryEvent)]
         found += [replace(patch, file=name) for message in own for patch in find_patches(message)]
         messages += own
+        names += [name] * len(own)
     tables = tuple(table for message in messages for table in find_tables(message.lines))
     patches = tuple(without_copies(found))
     added = "\n".join(text for patch in patches for text in patch.added)
@@ -82,6 +87,11 @@ def read_files(files: Mapping[str, bytes]) -> Contents:
         patches=patches,
         grids=grids,
         grid_comparisons=compared,
+        leftovers=tuple(
+            replace(item, file=name)
+            for name, message in zip(names, messages, strict=True)
+            for item in find_leftovers(message, patches)
+        ),
         together=len(files) > 1,
         report_files=tuple(name for name, _ in reports),
     )
@@ -114,6 +124,7 @@ def contents_json(contents: Contents) -> dict[str, Any]:
         ],
         "comparisons": [_comparison_json(item) for item in contents.comparisons],
         "column_comparisons": [_columns_json(item) for item in contents.grid_comparisons],
+        "no_patches": [asdict(item) for item in contents.leftovers],
     }
 
 

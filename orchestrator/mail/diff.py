@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.mail.hunk import Hunk, shape
 from orchestrator.mail.message import MailLine, Message
@@ -17,19 +17,29 @@ from orchestrator.text.amounts import count_of
 MAX_LINE_CHARS = 4000
 MAX_HUNKS = 5000
 
-_HUNK = re.compile(r"^\s*@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)$")
+HUNK_HEAD = re.compile(r"^\s*@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)$")
 _GIT = re.compile(r"^\s*diff --git (\S+)(?: (\S+))?\s*$")
 _OLD = re.compile(r"^\s*--- (?![\d,]+ ----)(\S[^\t]*?)\s*(?:\t.*)?$")
 _NEW = re.compile(r"^\s*\+\+\+ (\S[^\t]*?)\s*(?:\t.*)?$")
 _ODD = re.compile(r"^(rename|copy) (?:from|to) |^(?:old|new) mode \d|^(GIT binary patch|Binary files)")
 _END = re.compile(r"^\s*(?:-- ?|Index: .*|From [0-9a-f]{12,40} .*|_{10,})$")
-_SUMMARY = re.compile(
+STAT_SUMMARY = re.compile(
     r"^\s*(\d{1,6}) files? changed(?:, (\d{1,7}) insertions?\(\+\))?(?:, (\d{1,7}) deletions?\(-\))?"
 )
 _SUBJECT = re.compile(r"^\s*(?:Subject: ?)?((?:Re: )?\[[^\]]{0,60}PATCH[^\]]{0,60}\].{0,300})$")
 _CUT = re.compile(
     r"^\s*(?:\[\s*(?:\.\.\.|…|snip|cut|trimmed)\s*\]|\[?<?-*\s*(?:snip|8<)\s*-*>?\]?)\s*$", re.I
 )
+
+
+_KEPT = re.compile(r"(?:[.~_-](?:orig|old|new|bak|before|after|prev|save|a|b|[0-9]))+$|~+$", re.IGNORECASE)
+_OUTPUT = re.compile(
+    r"(?:^|/)(?:expect(?:ed|ations?)?|actual|golden|results?|got|want)(?:/|$|\.)"
+    r"|\.(?:out|bad|log|dmesg|stdout|stderr|result|expected|actual|tap|exp)$",
+    re.IGNORECASE,
+)
+"""Names of what a test printed, and what it should have; with git's own header that is a patch still."""
+_SOURCE = re.compile(r"\.(?:[chS]|cpp|rs|py|sh|dtsi?|rst)$")
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,9 @@ class FileDiff:
     new_path: str | None
     hunks: tuple[Hunk, ...]
     odd: str = ""
+    compared: str = ""
+    """What is compared, where these are two files, such as a test's output and what it should be."""
+    line: int = 0
 
     @property
     def path(self) -> str:
@@ -114,12 +127,18 @@ class _Draft:
 
 
 def find_patches(message: Message) -> list[FoundPatch]:
-    """The patches in one mail, each only once."""
+    """The patches in one mail, each only once. A diff of two files that are not one and the same is none."""
+    own = ((diff, [file for file in diff.files if not file.compared]) for diff in find_diffs(message))
+    return without_copies([replace(diff, files=tuple(files)) for diff, files in own if files])
+
+
+def find_diffs(message: Message) -> list[FoundPatch]:
+    """Everything in the form of a diff, patches and others, at every quoting level."""
     found: list[FoundPatch] = []
     for depth in message.depths:
         lines = [line for line in message.lines if line.depth == depth]
         found += [_finished(draft, message.subject) for draft in _Scanner(lines, depth).drafts()]
-    return without_copies(found)
+    return found
 
 
 def without_copies(found: Sequence[FoundPatch]) -> list[FoundPatch]:
@@ -170,11 +189,11 @@ class _Scanner:
                 continue
             if match := _SUBJECT.match(text):
                 subject, fresh = match[1].strip(), True
-            elif summary := _SUMMARY.match(text):
+            elif summary := STAT_SUMMARY.match(text):
                 stat, fresh = Diffstat(*(int(number or 0) for number in summary.groups())), True
             elif _END.match(text):
                 fresh = True
-            elif current is not None and (_CUT.match(text) or _HUNK.match(text)):
+            elif current is not None and (_CUT.match(text) or HUNK_HEAD.match(text)):
                 current.cut = True
             self._at += 1
         if current is not None:
@@ -193,7 +212,8 @@ class _Scanner:
     def _file(self) -> FileDiff:
         """One file's headers and hunks; leaves the position behind them."""
         old = new = None
-        odd = ""
+        odd = compared = ""
+        first = self._lines[self._at].number
         if git := _GIT.match(self._text()):
             old, new = _paths(git[1], git[2] or git[1])
             self._at += 1
@@ -205,13 +225,15 @@ class _Scanner:
             old_match, new_match = _OLD.match(self._text()), _NEW.match(self._text(1))
             assert old_match is not None
             assert new_match is not None
+            if old is None and new is None:
+                compared = two_files(old_match[1], new_match[1])
             old, new = _paths(old_match[1], new_match[1])
             self._at += 2
-        return FileDiff(old, new, tuple(self._hunks()), odd)
+        return FileDiff(old, new, tuple(self._hunks()), odd, compared, first)
 
     def _is_header(self) -> bool:
         text = self._text()
-        return _HUNK.match(text) is None and re.match(
+        return HUNK_HEAD.match(text) is None and re.match(
             r"^\s*(?:index |old mode|new mode|new file|deleted file|similarity|dissimilarity|rename |copy "
             r"|GIT binary|Binary files|\S+/\S+\s*$)", text
         ) is not None  # fmt: skip
@@ -222,7 +244,7 @@ class _Scanner:
             ahead = 0
             while not self._text(ahead).strip() and self._at + ahead < len(self._lines):
                 ahead += 1
-            match = _HUNK.match(self._text(ahead))
+            match = HUNK_HEAD.match(self._text(ahead))
             if match is None:
                 return
             self._at += ahead
@@ -254,17 +276,30 @@ class _Scanner:
         return hunk
 
     def _goes_on(self) -> bool:
-        return _HUNK.match(self._text()) is not None or self._is_file_start()
+        return HUNK_HEAD.match(self._text()) is not None or self._is_file_start()
 
     def _ends(self) -> bool:
         text = self._text()
-        if _HUNK.match(text) or _END.match(text) or _CUT.match(text):
+        if HUNK_HEAD.match(text) or _END.match(text) or _CUT.match(text):
             return True
         return self._is_file_start()
 
 
 def _begins_patch(text: str) -> bool:
-    return _SUBJECT.match(text) is not None or _SUMMARY.match(text) is not None
+    return _SUBJECT.match(text) is not None or STAT_SUMMARY.match(text) is not None
+
+
+def two_files(old: str, new: str) -> str:
+    """What diff(1) compared, where a diff's two names are not of one file before and after a change.
+
+    Directories may differ (`linux.orig/`, `linux/`), and marks of old and new; of output they need not even.
+    """
+    if "/dev/null" in (old, new):
+        return ""
+    names = [_KEPT.sub("", name.rpartition("/")[2]) for name in (old, new)]
+    outputs = any(_OUTPUT.search(name) for name in (old, new))
+    renamed = names[0] != names[1] and not all(_SOURCE.search(name) for name in names)
+    return f"{old} and {new}" if renamed or outputs else ""
 
 
 def _paths(old: str, new: str) -> tuple[str | None, str | None]:

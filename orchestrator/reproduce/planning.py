@@ -70,7 +70,8 @@ def plan_draft(
     reviewed = review(source.contents, arch[0], progress, with_checkpatch=False, wanted=wanted)
     patched = choose_patch(reviewed, wanted, wishes.base)
     if patched is None:
-        beside += _without_patch(reviewed, chosen, beside)
+        others = [item.sentence for item in source.contents.leftovers]
+        beside += _without_patch(reviewed, chosen, beside, others)
     return make_draft(source, chosen, patched, arch, wishes, beside)
 
 
@@ -90,9 +91,11 @@ def _repeatable(found: Chosen | None, *, asked: bool, source: Source) -> tuple[C
     return None, [unknown("report", f"{headline(found)} left out", f"it {obstacle}")]
 
 
-def _without_patch(reviewed: Review, chosen: Chosen | None, beside: Sequence[Fact]) -> list[Fact]:
+def _without_patch(
+    reviewed: Review, chosen: Chosen | None, beside: Sequence[Fact], others: Sequence[str]
+) -> list[Fact]:
     """Why no patch is tried; InputError where there is no report either."""
-    refusals = refusal_facts(reviewed)
+    refusals = refusal_facts(reviewed) + [unknown("patch", "left out", text) for text in others]
     if chosen is None:
         raise InputError(
             "no report that could be reproduced, and no patch that goes on a base kernel",

@@ -74,6 +74,7 @@ def load_source(paths: Sequence[Path]) -> Source:
         )
         raise InputError(
             f"{named} neither an OOM report nor a patch: there is nothing to reproduce",
+            evidence=[ascii_line(item.sentence) for item in contents.leftovers],
             hint="`oomlab oom FILE` and `oomlab mail FILE` say what they find in a text",
         )
     return source

@@ -37,6 +37,7 @@ def _lines(contents: Contents, result: Review) -> Iterator[str]:
     yield from _reports(contents)
     yield from _tables(contents)
     yield from _patches(result)
+    yield from (f"  {item.sentence}" for item in contents.leftovers[:_MAX_SHOWN])
 
 
 def _reports(contents: Contents) -> Iterator[str]:
