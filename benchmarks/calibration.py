@@ -23,7 +23,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
-from rich.table import Table
 
 from orchestrator.analysis.inference import LEVEL, fisher_p, mcnemar_p
 from orchestrator.analysis.records import TimingComparison
@@ -32,6 +31,7 @@ from orchestrator.analysis.timings import Pair, compare_timings
 from orchestrator.record.directory import open_run_directory
 from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.record.manifest import RunManifest
+from orchestrator.report.tables import PlainTable
 
 SIZES = (6, 8, 10, 12, 20, 30)
 """Numbers of blocks that are tried."""
@@ -258,8 +258,8 @@ def _share(share: float) -> str:
     return f"{share * _PERCENT:.1f} %"
 
 
-def _alarm_table(rows: Sequence[Alarms]) -> Table:
-    table = Table("blocks", "sign flips", "interval", "claim", "family, Holm", "labels", "Welch",
+def _alarm_table(rows: Sequence[Alarms]) -> PlainTable:
+    table = PlainTable("blocks", "sign flips", "interval", "claim", "family, Holm", "labels", "Welch",
                   "claim, not paired", "McNemar", "Fisher",
                   title=f"False alarms at {LEVEL:.0%}, {rows[0].redraws} redraws")  # fmt: skip
     for row in rows:
@@ -269,8 +269,8 @@ def _alarm_table(rows: Sequence[Alarms]) -> Table:
     return table
 
 
-def _found_table(rows: Sequence[Found]) -> Table:
-    table = Table(
+def _found_table(rows: Sequence[Found]) -> PlainTable:
+    table = PlainTable(
         "variant", "timing", "paired", "blocks", "whole pool", "median", "claimed", "in the interval"
     )
     for row in rows:

@@ -24,7 +24,6 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.accounted import cpu_s
 from benchmarks.whole_command import bare_commands
@@ -35,6 +34,7 @@ from orchestrator.paths import cache_dir
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import BlockEnded, Entry, TrialEnded, TrialStarted, read_journal
 from orchestrator.report.console.live import PlainObserver
+from orchestrator.report.tables import PlainTable
 from orchestrator.run.environment import Environment, open_environment
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.units import KIB
@@ -159,7 +159,7 @@ def _start_times(entries: Sequence[Entry], directory: RunDirectory) -> list[floa
 
 def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
     """One line a repetition."""
-    table = Table()
+    table = PlainTable()
     for title in (
         "guests", "cold/min", "forked/min", "ratio", "whole run/min", "CPU s cold", "CPU s forked", "ratio",
         "fork to running ms", "private MiB", "tool share", "load",

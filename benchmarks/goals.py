@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.accounted import cpu_s
 from benchmarks.forks import Forked, forked
@@ -32,6 +31,7 @@ from orchestrator.errors import OomlabError
 from orchestrator.host.process import run
 from orchestrator.paths import cache_dir
 from orchestrator.report.console.live import PlainObserver
+from orchestrator.report.tables import PlainTable
 from orchestrator.run.environment import open_environment
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.units import KIB
@@ -151,7 +151,7 @@ def measure(scenario: str, repetitions: int, forks: int, people: Console) -> lis
 
 def print_rows(rows: Sequence[Row], console: Console) -> None:
     """One line a goal."""
-    table = Table()
+    table = PlainTable()
     for title in ("figure", "median", "least to most", "goal", "", "of it"):
         table.add_column(title, justify="right" if title in ("median", "least to most", "goal") else "left")
     for row in rows:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from orchestrator.arch import ARCHS
 from orchestrator.bases import ConfigSpec, SourceBuild, TreeSpec, unlisted_bases
@@ -30,6 +29,7 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.source_build import worktree
 from orchestrator.kernels.sources import source_of
+from orchestrator.report.tables import PlainTable
 
 _GOAL_S = 60.0
 
@@ -112,7 +112,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     made_from = SourceBuild(TreeSpec(options.source), ConfigSpec(options.config))
     base = unlisted_bases([made_from])[made_from]
-    table = Table(
+    table = PlainTable(
         "build", "wall", "CPU", "objects", title=f"{base.name} {options.arch}, {os.cpu_count()} CPUs"
     )
     with tempfile.TemporaryDirectory(prefix="oomlab-benchmark-", dir="/var/tmp") as scratch:

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
@@ -30,6 +29,7 @@ from orchestrator.host.process import Argument, run
 from orchestrator.paths import cache_dir
 from orchestrator.record.directory import RunDirectory
 from orchestrator.report.formats.registry import FORMATS
+from orchestrator.report.tables import PlainTable
 from orchestrator.units import KIB, MIB
 from tests.unit.report.factory import Made, run_directory
 
@@ -75,7 +75,7 @@ def print_figures(directory: Path, figures: Iterator[Figure], console: Console) 
     journal = RunDirectory(directory).journal
     trials = journal.read_bytes().count(b'"kind":"trial-ended"')
     size_mib = journal.stat().st_size / MIB
-    table = Table(title=f"{trials} trials, journal of {size_mib:.1f} MiB", title_justify="left")
+    table = PlainTable(title=f"{trials} trials, journal of {size_mib:.1f} MiB")
     for heading in ("format", "seconds", "of CPU", "KiB", ""):
         table.add_column(heading, justify="left" if heading in ("format", "") else "right")
     for figure in figures:

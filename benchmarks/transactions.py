@@ -19,11 +19,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.report.console.live import PlainObserver
+from orchestrator.report.tables import PlainTable
 from orchestrator.run.engine import RunOptions, run_scenario
 from orchestrator.scenario.loading.loader import load_text
 
@@ -83,10 +83,10 @@ def take_turns(clock: Clock, repetitions: int, iterations: int, console: Console
     return times
 
 
-def table(clock: Clock, times: Times) -> Table:
+def table(clock: Clock, times: Times) -> PlainTable:
     """Medians, and their ratios to those of a guest in which nothing else goes on."""
     unit, per_ns = ("us", 1e-3) if clock == "realtime" else ("insns", 1 / (1 << ICOUNT_SHIFT))
-    shown = Table(title=f"{clock} clock", title_justify="left")
+    shown = PlainTable(title=f"{clock} clock")
     shown.add_column("benchmark")
     shown.add_column(f"{_PLAIN} ({unit})", justify="right")
     for condition in (_TRACING, _SAMPLING, _BOTH):

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.accounted import cpu_s
 from orchestrator.deadline import Deadline
@@ -43,6 +42,7 @@ from orchestrator.record.journal import (
     read_journal,
 )
 from orchestrator.report.console.live import live_observer
+from orchestrator.report.tables import PlainTable
 from orchestrator.run.environment import Environment, open_environment
 from orchestrator.run.observer import Observer
 from orchestrator.scenario.loading.loader import load_scenario
@@ -207,7 +207,7 @@ def print_table(repetitions: Sequence[Repetition], console: Console) -> None:
         ("tool share", lambda r: r.whole.own_share, ".1%"),
         ("load", lambda r: r.load, ".1f"),
     ]
-    table = Table()
+    table = PlainTable()
     table.add_column("repetition")
     for title, _, _ in columns:
         table.add_column(title, justify="right")

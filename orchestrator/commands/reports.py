@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.commands import completions
 from orchestrator.commands.search import is_search, show_search
-from orchestrator.commands.shared import EPILOG, app
+from orchestrator.commands.shared import EPILOG, VerboseOption, app
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole
 
@@ -41,6 +41,7 @@ def report(
         str | None, typer.Option(metavar="NAME", help="gbench: this variant alone", show_default="all")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="mail: all of it, for who asks for more")] = False,
+    verbose: VerboseOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="the same as --format json")] = False,
 ) -> None:
     """Show a run's verdict (or a search's result) again, from its directory alone, in any format.
@@ -58,11 +59,12 @@ def report(
         show_search(run_directory, chosen, output)
     loaded = load_judged_run(run_directory)
     if chosen == "terminal" and output in (None, STDOUT) and variant is None and not full:
-        from orchestrator.report.console.terminal import print_report
+        from orchestrator.report.console.terminal import show
 
-        print_report(loaded.verdict, StdoutConsole(highlight=False), page_sizes=loaded.page_sizes)
+        show(loaded, StdoutConsole(highlight=False), verbose=verbose)
     else:
-        put(render(loaded, chosen, variant=variant, full=full), output, runs=(loaded.directory,))
+        text = render(loaded, chosen, variant=variant, full=full, verbose=verbose)
+        put(text, output, runs=(loaded.directory,))
     raise typer.Exit(loaded.verdict.exit_code)
 
 

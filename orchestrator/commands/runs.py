@@ -28,6 +28,7 @@ from orchestrator.commands.shared import (
     ScenarioArgument,
     SetOption,
     VariantTreeOption,
+    VerboseOption,
     app,
     load,
     people,
@@ -99,6 +100,7 @@ def run(
     host: HostOption = None,
     detach: DetachOption = False,
     report: ReportOption = None,
+    verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario to its verdict, or go on with a run that was cut short.
@@ -120,7 +122,7 @@ def run(
                  "--lock": lock, "--dry-run": dry_run, "--force": force, "--host": host}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         reports = read_reports(report, as_json=as_json, run=resume)
-        conclude(_resumed(resume, jobs, reports), reports, as_json=as_json)
+        conclude(_resumed(resume, jobs, reports, verbose=verbose), reports, as_json=as_json, verbose=verbose)
     if scenario is None:
         raise InputError(
             "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
@@ -151,27 +153,27 @@ def run(
         begun=reports.begun,
     )
     with reports.even_if_cut_short():
-        judged = run_somewhere(loaded, options, host, detach=detach)
-    conclude(judged, reports, as_json=as_json)
+        judged = run_somewhere(loaded, options, host, detach=detach, verbose=verbose)
+    conclude(judged, reports, as_json=as_json, verbose=verbose)
 
 
-def _resumed(run: Path, jobs: int | None, reports: ReportFiles) -> JudgedRun:
+def _resumed(run: Path, jobs: int | None, reports: ReportFiles, *, verbose: bool) -> JudgedRun:
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import resume_run
 
     reports.begun(run)
-    with reports.even_if_cut_short(), live_observer(people) as observer:
+    with reports.even_if_cut_short(), live_observer(people, verbose=verbose) as observer:
         return resume_run(run, observer, jobs=jobs)
 
 
 def run_somewhere(
-    loaded: LoadedScenario, options: RunOptions, host: str | None, *, detach: bool
+    loaded: LoadedScenario, options: RunOptions, host: str | None, *, detach: bool, verbose: bool = False
 ) -> JudgedRun:
     """A run, here or on another machine; in either case its directory is here."""
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import prepare_run, run_scenario
 
-    with live_observer(people) as observer:
+    with live_observer(people, verbose=verbose) as observer:
         if host is None:
             return run_scenario(loaded, observer, options)
         from orchestrator.remote.elsewhere import Order, order_run
@@ -264,19 +266,18 @@ def _refuse_with_resume(given: Iterable[str]) -> None:
         )
 
 
-def show_report(judged: JudgedRun) -> None:
+def show_report(judged: JudgedRun, *, verbose: bool = False) -> None:
     """The report of a run that has just ended, for people."""
-    from orchestrator.report.console.terminal import print_report
+    from orchestrator.report.console.terminal import show
 
-    print_report(judged.verdict, people, page_sizes=judged.page_sizes)
-    people.print(Text(f"Everything is in {judged.directory.path}"), soft_wrap=True)
+    show(judged, people, verbose=verbose)
 
 
-def conclude(judged: JudgedRun, reports: ReportFiles, *, as_json: bool) -> NoReturn:
+def conclude(judged: JudgedRun, reports: ReportFiles, *, as_json: bool, verbose: bool = False) -> NoReturn:
     """Show a run that has just ended, and write its reports; ends the command."""
     from orchestrator.files.atomic import json_text
 
-    show_report(judged)
+    show_report(judged, verbose=verbose)
     if as_json:
         write_data(json_text(judged.verdict))
     raise typer.Exit(write_reports(judged, reports))

@@ -133,6 +133,10 @@ VariantTreeOption = Annotated[
 ForceOption = Annotated[
     bool, typer.Option("--force", help="run variants that came out as the same binary all the same")
 ]
+VerboseOption = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="the full report: audit, times, the reviewer's four answers..."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the verdict as JSON on stdout")]
 
 

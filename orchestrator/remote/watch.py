@@ -160,7 +160,7 @@ _PLANNED = "planned: "
 """With this the words of a run that is not on a terminal begin to repeat its journal."""
 
 
-_OF_A_VALUE = re.compile(r"(point|block|round|trial|proof|warning)[ :]")
+_OF_A_VALUE = re.compile(r"(point|block|round|trials?|proof|warning)[ :]")
 
 
 class Preparation:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
 from orchestrator.clock import ICOUNT_SHIFT, Clock
+from orchestrator.report.tables import PlainTable
 from orchestrator.text.amounts import change_text, count_of
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.verdict import PassVerdict
@@ -35,9 +35,9 @@ def print_audit(each: PassVerdict, console: Console) -> None:
         console.print(Text(one_line(line), style="yellow"), soft_wrap=True)
 
 
-def audit_table(each: PassVerdict, audit: AuditSummary) -> Table:
+def audit_table(each: PassVerdict, audit: AuditSummary) -> PlainTable:
     """One column a variant and a section for each phase: that fits a terminal of 80 columns."""
-    table = Table(title=f"allocation audit ({each.clock} clock)", title_justify="left")
+    table = PlainTable(title=f"allocation audit ({each.clock} clock)")
     table.add_column("page arrays of binder mmaps" if asks_for_arrays(audit) else "")
     for name in each.variants:
         table.add_column(Text(name))

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.findings import headline
@@ -19,6 +18,7 @@ from orchestrator.analysis.records import (
     Sample,
     TimingComparison,
 )
+from orchestrator.report.tables import PlainTable
 from orchestrator.text.amounts import change_text, time_text
 from orchestrator.text.plain import one_line
 
@@ -40,7 +40,7 @@ def print_answer(answer: Answer, console: Console) -> None:
     """A question, its answer, the evidence, and what stays open."""
     console.print(Text(one_line(answer.question), style="bold"), soft_wrap=True)
     for style, line in _answer_lines(answer):
-        console.print(Padding(Text(one_line(line), style=style), (0, 0, 0, 2)))
+        console.print(Padding(Text(one_line(line), style=style), (0, 0, 0, 2), expand=False))
 
 
 def _answer_lines(answer: Answer) -> Iterator[tuple[str, str]]:
@@ -64,11 +64,11 @@ def basis(comparison: Comparison) -> str:
     return text if comparison.smallest_p is None else f"{text}; smallest p {comparison.smallest_p:.2g}"
 
 
-def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> Table:
+def _table(comparison: Comparison, rows: Iterable[TimingComparison]) -> PlainTable:
     rows = list(rows)
     counted = all(timing.unit == "instructions" for timing in rows)
     what = means(comparison.sample)
-    table = Table(box=None, padding=(0, 1, 0, 1))
+    table = PlainTable(box=None, pad_edge=True, padding=(0, 1, 0, 1))
     table.add_column(f"instructions, {what}" if counted else what)
     for heading in (comparison.baseline, comparison.candidate, "change", interval_heading(rows), "p"):
         table.add_column(Text(one_line(heading)), justify="right")

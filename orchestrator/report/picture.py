@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.picture_table import JUDGED_KB, TOLERANCE_PERCENT, PictureLine, PictureTable
+from orchestrator.report.tables import PlainTable
 from orchestrator.text.amounts import change_text, is_factor
 
 _KB_PER_MB = 1000
@@ -21,9 +21,9 @@ def print_picture(picture: PictureTable, console: Console) -> None:
     console.print(Text(conclusion(picture), style="" if picture.met else "yellow"), soft_wrap=True)
 
 
-def _table(picture: PictureTable) -> Table:
+def _table(picture: PictureTable) -> PlainTable:
     headings, rows = headings_of(picture), rows_of(picture)
-    table = Table(title="Memory when the trigger started", title_justify="left", box=None, padding=(0, 1))
+    table = PlainTable(title="Memory when the trigger started", box=None, pad_edge=True, padding=(0, 1))
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="left" if number == 0 else "right")
     for row in rows:

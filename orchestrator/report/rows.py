@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.phrases import other_kernel_words
 from orchestrator.memory.sample import NodeState
 from orchestrator.text.amounts import change_text, count_of, plural
 from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.summary import summarise
 from orchestrator.verdict.variant import FailedOutput, RequestTotals, VariantVerdict
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
@@ -172,14 +173,29 @@ _ONLY_WHERE_SAID = frozenset({"trigger ended with", "contiguous / vmalloc / fail
 def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str]]]:
     """What a report says of variants, a row each: the label and a cell for each of them."""
     shown = list(variants)
-    # A variant whose guests were gone before they could count knows no noun of its own.
-    noun = next((variant.requests.noun for variant in shown if variant.requests.noun != NOUN), NOUN)
+    noun = _noun(shown)
     rows = [
         (label.format(request=noun, requests=plural(noun)), [cell(variant) for variant in shown])
         for label, cell in _VARIANT_ROWS.items()
     ]
     said = [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
     return [*said, *_node_rows(shown)]
+
+
+def _noun(variants: Iterable[VariantVerdict]) -> str:
+    """What requests are called; a variant whose guests were gone before they could count does not know."""
+    return next((each.requests.noun for each in variants if each.requests.noun != NOUN), NOUN)
+
+
+_BRIEF = ("outcome", "killed", "{requests} succeeded / failed / in flight", "{request} p50 / p99 / max")
+
+
+def brief_rows(variants: Mapping[str, VariantVerdict]) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """The same the other way round, for many variants: headings, and a row of few cells for each of them."""
+    noun = _noun(variants.values())
+    headings = [label.format(request=noun, requests=plural(noun)) for label in _BRIEF]
+    rows = [(name, [_VARIANT_ROWS[label](each) for label in _BRIEF]) for name, each in variants.items()]
+    return headings, rows
 
 
 def output_lines(failed: FailedOutput, most: int = 20) -> list[str]:
@@ -240,22 +256,9 @@ def warnings(verdict: Verdict) -> Iterator[str]:
 
 
 def headline(verdict: Verdict) -> str:
-    """The verdict in one sentence."""
-    nothing = not verdict.expected
-    match verdict.conclusion:
-        case Conclusion.MISSING:
-            return "Verdict missing: the evidence is short."
-        case Conclusion.COMPARED_ONLY:
-            why = "nothing was expected" if nothing else "nothing was expected to fail, and nothing did"
-            return f"Verdict: compared only: {why}."
-        case Conclusion.NOT_MET:
-            return (
-                f"Verdict: {'NOT met, although nothing was expected' if nothing else 'expectations NOT met'}."
-            )
-        case Conclusion.MET:
-            others = verdict.only_compared
-            of_others = f"; nothing was expected of {', '.join(others)}" if others else ""
-            return f"Verdict: expectations met{of_others}."
+    """The verdict in one line."""
+    words = summarise(verdict).headline
+    return f"{words[:1].upper()}{words[1:]}." if words.startswith("verdict") else f"Verdict: {words}."
 
 
 def reasons(verdict: Verdict) -> list[str]:

@@ -212,7 +212,9 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up_ends_the_run_at_once(oomlab: Oomlab, tiny: Path) -> None:
-    text = refused(oomlab("run", "binder-order3", "--out", tiny / "run", *ONE), ExitCode.COULD_NOT_RUN)
+    text = refused(
+        oomlab("run", "binder-order3", "--verbose", "--out", tiny / "run", *ONE), ExitCode.COULD_NOT_RUN
+    )
     assert "could not be recorded in" in text
     assert ": No space left on device" in text
     assert "choose another place with --out" in text
@@ -226,7 +228,7 @@ def test_a_disk_that_fills_up_ends_the_run_at_once(oomlab: Oomlab, tiny: Path) -
 
 def test_a_full_disk_has_no_room_for_a_run(oomlab: Oomlab, tiny: Path) -> None:
     (tiny / "ballast").write_bytes(bytes(60 * 1024))
-    text = refused(oomlab("run", "binder-order3", "--out", tiny / "run"), ExitCode.COULD_NOT_RUN)
+    text = refused(oomlab("run", "binder-order3", "--verbose", "--out", tiny / "run"), ExitCode.COULD_NOT_RUN)
     assert "manifest.json cannot be written: No space left on device" in text
     assert ": booting" not in text
 

@@ -83,7 +83,8 @@ def test_vmalloc_is_counted_where_it_served(ended: Oomlab) -> None:
 
 @pytest.mark.parametrize("name", ["terminal", "html", "mail --full", "markdown"])
 def test_words_say_these_figures_and_no_others(ended: Oomlab, name: str) -> None:
-    assert ended("report", "run", "--format", *name.split(), "-o", "text").returncode == ExitCode.MET
+    form = (*name.split(), "--verbose")
+    assert ended("report", "run", "--format", *form, "-o", "text").returncode == ExitCode.MET
     text = (ended.directory / "text").read_text()
     said = set(re.findall(r"\b(\d+) / (\d+) / (\d+)\b", text))
     for result in traced(ended).values():

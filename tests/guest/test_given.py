@@ -66,7 +66,7 @@ def files(oomlab: Oomlab, environment: Environment) -> Path:
 
 def test_given_kernels_end_as_the_same_kernels_do_that_are_not_given(files: Path, oomlab: Oomlab) -> None:
     (files / "given.yaml").write_text(TEXT.format(stressors="pipes"))
-    completed = oomlab("run", "given.yaml", "--out", "run", "--json")
+    completed = oomlab("run", "given.yaml", "--out", "run", "--json", "--verbose")
     assert completed.returncode == ExitCode.MET, completed.stderr.decode()
     artefacts = json.loads((files / "run/manifest.json").read_bytes())["artefacts"]
     given = {each["given"]["image"]: each for each in artefacts.values()}

@@ -33,7 +33,17 @@ AGAIN_S = 0.15
 """How soon an impatient user presses Ctrl-C again."""
 PATIENCE_S = 180.0
 
-RUN = ("run", "binder-order3", "--out", "run", "--set", "trials.blocks=1", "--set", "audit=false")
+RUN = (
+    "run",
+    "binder-order3",
+    "--verbose",
+    "--out",
+    "run",
+    "--set",
+    "trials.blocks=1",
+    "--set",
+    "audit=false",
+)
 ENDLESS = ("--set", "fragmentation=null", "--set", "trigger={kind: command, command: 'sleep 600'}",
            "--set", "expectations={}")  # fmt: skip
 AT_ONCE = (*ENDLESS[:3], "trigger={kind: command, command: 'true'}", *ENDLESS[4:])

@@ -74,7 +74,7 @@ def test_only_what_is_missing_is_made(oomlab: Oomlab, environment: object, numbe
 
 def test_a_run_at_work_is_neither_resumed_nor_cleaned(oomlab: Oomlab, environment: object) -> None:
     endless = (*SMALL[:-4], "--set", "trigger={kind: command, command: 'sleep 600'}")
-    with oomlab.started("run", *endless) as child:
+    with oomlab.started("run", *endless, "--verbose") as child:
         read_until(child, b": trigger running")
         assert "another oomlab is at work on run" in refusal(oomlab("run", "--resume", "run"))
         assert b"left alone" in oomlab("clean", "run").stdout

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.table import Table
+from rich.table import Table  # noqa: TID251 - any of rich's own may reach the console
 from rich.text import Text
 
 from orchestrator.errors import CommandFailed, HostError, InputError

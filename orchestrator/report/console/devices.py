@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from orchestrator.report.tables import PlainTable
 from orchestrator.scenario.loading.profile import Profile
 
 
 def print_profiles(profiles: Sequence[Profile], console: Console) -> None:
     """One line a profile."""
-    table = Table("profile", "arch", "memory", "zram", "what it is", "assumed")
+    table = PlainTable("profile", "arch", "memory", "zram", "what it is", "assumed")
     for profile in profiles:
         figures = profile.figures
         assumed = [name for name, origin in profile.provenance.items() if origin.kind == "assumption"]
@@ -32,13 +32,13 @@ def print_profiles(profiles: Sequence[Profile], console: Console) -> None:
 def print_profile(profile: Profile, console: Console) -> None:
     """Every figure of a profile with its source, and what else is known of the device."""
     console.print(Text(f"{profile.name}: {profile.description}"))
-    table = Table("figure", "value", "kind", "source")
+    table = PlainTable("figure", "value", "kind", "source")
     for name, value in profile.figures.items():
         origin = profile.provenance[name]
         table.add_row(name, str(value), origin.kind, Text(origin.source))
     console.print(table)
     if profile.facts:
-        known = Table("known beside", "value", "kind", "source")
+        known = PlainTable("known beside", "value", "kind", "source")
         for name, fact in profile.facts.items():
             known.add_row(name, str(fact.value), fact.kind, Text(fact.source))
         console.print(known)

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.kernels.cache import CacheEntry, Pruned
+from orchestrator.report.tables import PlainTable
 from orchestrator.text.amounts import count_of
 
 
 def print_images(entries: Sequence[CacheEntry], console: Console) -> None:
     """A table of the entries, the least recently used first, and their sum."""
-    table = Table("kind", "what", "size", "last used", "key")
+    table = PlainTable("kind", "what", "size", "last used", "key")
     for entry in entries:
         used = datetime.fromtimestamp(entry.last_used_at, UTC).astimezone()
         table.add_row(

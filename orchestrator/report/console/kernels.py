@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.kernels.examined import Examined
 from orchestrator.report.kernels import headings_of, meanings_of, notes_of, rows_of, title
+from orchestrator.report.tables import PlainTable
 from orchestrator.run.shown_kernels import ShownKernels
 from orchestrator.text.plain import one_line
 from orchestrator.units import spaced_size
@@ -22,7 +22,7 @@ def print_kernels(shown: ShownKernels, console: Console) -> None:
         console.print(Text(f"{one_line(kernel.name)} for {kernel.arch}", style="bold"), soft_wrap=True)
         for label, words in _facts(kernel, shown.lacks.get(kernel.name, ())):
             console.print(Text(f"  {label:<12}{one_line(words)}"), soft_wrap=True)
-    table = Table(title=title(shown.table), title_justify="left")
+    table = PlainTable(title=title(shown.table))
     for heading in headings_of(shown.table)[:-1]:
         table.add_column(Text(one_line(heading)), overflow="fold")
     for row in rows_of(shown.table):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress while a run goes on: a live line on a terminal, plain lines elsewhere. stderr only."""
+"""Progress while a run goes on: a live line on a terminal, few plain lines elsewhere. stderr only."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -43,6 +44,9 @@ from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
 
 _FRAMES_PER_S = 4
+_QUARTERS = 4
+_SILENCE_S = 60
+"""A log that says nothing for so long makes people wonder whether anything is alive."""
 _PHASE_WORDS = {
     "prepare": "preparing the guest",
     "pressure": "fragmenting memory",
@@ -106,12 +110,59 @@ def detail(record: ControlRecord) -> str | None:
             return None
 
 
-class PlainObserver:
-    """For logs and CI: a few lines a block, one line a trial, no cursor motion."""
+class _Tally:
+    """What of a run is done, in counts."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, blocks: int = 0, trials: int = 0) -> None:
+        self.blocks, self.trials = blocks, trials
+        self.ready = self.missed = self.done = 0
+        self.outcomes: dict[str, Counter[str]] = {}
+
+    def block(self, result: BlockResult) -> None:
+        """Count a block that is at its target, or missed it."""
+        self.ready += result.frozen
+        self.missed += not result.frozen
+
+    def trial(self, result: TrialResult) -> None:
+        """Count a trial; by outcome where it was one of the trigger's: others are there for figures."""
+        self.done += 1
+        if result.stage == "trigger":
+            self.outcomes.setdefault(result.variant, Counter())[result.outcome] += 1
+
+    @property
+    def words(self) -> str:
+        """`trials: 6 of 12, blocks at the target: 2 of 3; kcalloc: 2 oom; kvcalloc: 1 passed`."""
+        text = f"trials: {self.done} of {self.trials}"
+        text += f", blocks at the target: {self.ready} of {self.blocks}" if self.blocks else ""
+        text += f", {count_of('miss', self.missed)}" if self.missed else ""
+        return text + "".join(f"; {each}" for each in self.by_variant)
+
+    @property
+    def by_variant(self) -> list[str]:
+        """How the trigger's trials ended, for each variant."""
+        return [
+            f"{variant}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+            for variant, outcomes in self.outcomes.items()
+        ]
+
+
+class PlainObserver:
+    """For logs and CI: few lines however many trials there are, no cursor motion.
+
+    A tally at each quarter of the trials, whatever ends in a way that was not seen before, and what is
+    going on where nothing was printed for a minute. `verbose`: a line for each block and trial; else the
+    journal alone has them.
+    """
+
+    def __init__(
+        self, console: Console, *, verbose: bool = False, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console = console
-        self._triggered = False
+        self._verbose = verbose
+        self._now_s = now_s
+        self._printed_s = now_s()
+        self._tally = _Tally()
+        self._seen: set[tuple[str, ...]] = set()
 
     def progress(self, text: str) -> None:
         """Print a line of preparation."""
@@ -123,41 +174,72 @@ class PlainObserver:
 
     def run_planned(self, blocks: int, trials: int) -> None:
         """Print what is to come."""
+        self._tally = _Tally(blocks, trials)
+        self._seen.clear()
         if blocks:
             self._print(f"planned: {count_of('trial', trials)} from {count_of('block', blocks)}")
         else:
             self._print(f"planned: {count_of('cold trial', trials)}, each with a boot of its own")
 
     def guest_started(self, label: GuestLabel) -> None:
-        """Print that a guest boots; forks start too often for a line."""
+        """Print that a guest boots, where that is the news of a minute; forks start too often for it."""
         if isinstance(label.planned, PlannedBlock) or label.planned.cold:
-            self._print(f"{label.name}: booting")
+            self._print_if_silent(f"{label.name}: booting", asked=self._verbose)
 
     def guest_record(self, label: GuestLabel, record: ControlRecord) -> None:
-        """Print a block's pressure and the first trigger of all; more would flood a log."""
-        if not isinstance(record, Phase):
+        """Print what a guest does, where that is the news of a minute.
+
+        `verbose`: a block's pressure and the first trigger of all; more would flood a log.
+        """
+        if (text := detail(record)) is None:
             return
-        first_trigger = record.name == "trigger" and not self._triggered
-        self._triggered |= first_trigger
-        if first_trigger or record.name == "pressure":
-            self._print(f"{label.name}: {_PHASE_WORDS[record.name]}")
+        phase = record.name if isinstance(record, Phase) else ""
+        asked = phase == "pressure" or (phase == "trigger" and ("trigger",) not in self._seen)
+        if phase == "trigger":
+            self._seen.add(("trigger",))
+        self._print_if_silent(f"{label.name}: {text}", asked=self._verbose and asked)
 
     def guest_event(self, label: GuestLabel, event: ConsoleEvent) -> None:
         """Print what a block should not have, and panics; a trial's OOM is in the line of its end."""
         expected = isinstance(event, MemoryEvent) and not isinstance(label.planned, PlannedBlock)
         if not expected and (text := event_line(event)) is not None:
-            self._print(f"{label.name}: {text}")
+            self._print_first((text,), f"{label.name}: {text}")
 
     def block_ended(self, label: GuestLabel, result: BlockResult) -> None:
-        """Print whether the target was reached."""
-        self._print(block_line(label, result))
+        """Print the first block that is at its target, and the first that is not."""
+        if label.planned.mode is not Mode.PROOF:
+            self._tally.block(result)
+        self._print_first(("block", str(result.frozen)), block_line(label, result))
 
     def trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
-        """Print the outcome."""
-        self._print(result_line(label, result))
+        """Print an end that no trial of this variant had before, and the tally at each quarter."""
+        self._tally.trial(result)
+        self._print_first(_kind_of_end(result), result_line(label, result))
+        quarters = _QUARTERS * self._tally.done // max(self._tally.trials, 1)
+        if quarters > _QUARTERS * (self._tally.done - 1) // max(self._tally.trials, 1):
+            self._print(self._tally.words)
+        else:
+            self._print_if_silent(self._tally.words)
+
+    def _print_first(self, kind: tuple[str, ...], text: str) -> None:
+        """Print what is the first of its kind; the tally has the others."""
+        if self._verbose or kind not in self._seen:
+            self._seen.add(kind)
+            self._print(text)
+
+    def _print_if_silent(self, text: str, *, asked: bool = False) -> None:
+        if asked or self._now_s() - self._printed_s >= _SILENCE_S:
+            self._print(text)
 
     def _print(self, text: str) -> None:
+        self._printed_s = self._now_s()
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _kind_of_end(result: TrialResult) -> tuple[str, ...]:
+    """Alike for trials of one variant that ended alike."""
+    crash = crash_sentence(result.crashes[0]) if result.crashes else ""
+    return "trial", result.variant, result.outcome, crash
 
 
 class LiveObserver(PlainObserver):
@@ -169,7 +251,6 @@ class LiveObserver(PlainObserver):
         self._overall = overall
         self._bar = overall.add_task("", total=None, visible=False, rate="")
         self._lines = guests
-        self._tally: dict[str, Counter[str]] = {}
         self._guests: dict[GuestLabel, TaskID] = {}
 
     def progress(self, text: str) -> None:
@@ -187,9 +268,10 @@ class LiveObserver(PlainObserver):
         finally:
             self._live.start()
 
-    def run_planned(self, blocks: int, trials: int) -> None:  # noqa: ARG002 - the bar counts trials
+    def run_planned(self, blocks: int, trials: int) -> None:
         """Show the bar, anew for every run."""
-        self._tally.clear()
+        self._tally = _Tally(blocks, trials)
+        self._seen.clear()
         self._overall.reset(self._bar, total=trials, visible=True, description="", rate="")
 
     def guest_started(self, label: GuestLabel) -> None:
@@ -205,16 +287,16 @@ class LiveObserver(PlainObserver):
         """Take the guest's line away; print only what went wrong."""
         self._forget(label)
         if not result.frozen and label.planned.mode is not Mode.PROOF:
-            super().block_ended(label, result)
+            self._print_first(("block", label.name), block_line(label, result))
 
     def trial_ended(self, label: GuestLabel, result: TrialResult) -> None:
         """Move the bar on and count the outcome."""
         self._forget(label)
         if not result.outcome.is_evidence:
-            super().trial_ended(label, result)
-        if result.stage == "trigger":  # else it is there for figures
-            self._tally.setdefault(result.variant, Counter())[result.outcome] += 1
-        self._overall.update(self._bar, advance=1, description=self._tally_text(), rate=self._rate_text())
+            self._print_first(_kind_of_end(result), result_line(label, result))
+        self._tally.trial(result)
+        tally = "   ".join(self._tally.by_variant)
+        self._overall.update(self._bar, advance=1, description=tally, rate=self._rate_text())
 
     def _forget(self, label: GuestLabel) -> None:
         task = self._guests.pop(label, None)
@@ -224,12 +306,6 @@ class LiveObserver(PlainObserver):
     def _rate_text(self) -> str:
         bar = self._overall.tasks[0]
         return f"{60 * bar.completed / bar.elapsed:.0f}/min" if bar.elapsed else ""
-
-    def _tally_text(self) -> str:
-        return "   ".join(
-            f"{variant}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-            for variant, outcomes in self._tally.items()
-        )
 
 
 def event_line(event: ConsoleEvent) -> str | None:
@@ -245,10 +321,10 @@ def event_line(event: ConsoleEvent) -> str | None:
 
 
 @contextmanager
-def live_observer(console: Console) -> Iterator[Observer]:
+def live_observer(console: Console, *, verbose: bool = False) -> Iterator[Observer]:
     """The observer that fits `console`: live on a terminal, plain otherwise."""
     if not console.is_terminal:
-        yield PlainObserver(console)
+        yield PlainObserver(console, verbose=verbose)
         return
     overall = Progress(
         BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from orchestrator.report.tables import PlainTable
 from orchestrator.reproduce.fact import Fact
 
 _STYLES = {"read": "green", "inferred": "yellow", "unknown": "red"}
@@ -16,7 +16,7 @@ _STYLES = {"read": "green", "inferred": "yellow", "unknown": "red"}
 
 def print_facts(facts: Sequence[Fact], console: Console) -> None:
     """A table: what was read, then what was inferred, then what is unknown."""
-    table = Table("", "what", "value", "why")
+    table = PlainTable("", "what", "value", "why")
     last = ""
     for fact in facts:
         if last not in ("", fact.origin):

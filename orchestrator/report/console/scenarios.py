@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.bases import SourceBuild
+from orchestrator.report.tables import PlainTable
 from orchestrator.scenario.loading.shipped import Shipped
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import count_of
@@ -57,13 +57,13 @@ def print_shipped(shipped: Sequence[tuple[Shipped, Scenario]], console: Console)
     width = max((len(each.name) for each, _ in shipped), default=0)
     for title, members in groupby(shipped, key=lambda pair: pair[0].group):
         console.print(Text(title or "Others", style="bold"), soft_wrap=True)
-        rows = Table.grid(padding=(0, 2))
+        rows = PlainTable.grid(padding=(0, 2))
         rows.add_column(width=width, no_wrap=True)
         rows.add_column()
         for each, scenario in members:
             about = "; ".join([time_words(each.seconds), *needs(scenario)])
             rows.add_row(Text(each.name), Text(f"{each.purpose}\n").append(about, style="dim"))
-        console.print(Padding(rows, (0, 0, 1, 2)))
+        console.print(Padding(rows, (0, 0, 1, 2), expand=False))
     console.print("Times: a run on two cores without KVM, with its kernels in the cache.", soft_wrap=True)
     console.print(BUILT_WHOLE, soft_wrap=True)
     console.print("oomlab scenarios NAME shows one; oomlab run NAME runs it.", soft_wrap=True)
@@ -74,7 +74,7 @@ def print_scenario(each: Shipped, scenario: Scenario, console: Console) -> None:
     console.print(Text(each.name, style="bold"))
     console.print(Text(scenario.description or each.purpose))
     console.print()
-    rows = Table.grid(padding=(0, 2))
+    rows = PlainTable.grid(padding=(0, 2))
     for label, text in _facts(each, scenario):
         rows.add_row(Text(f"{label}:"), Text(text))
     console.print(rows)

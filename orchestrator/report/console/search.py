@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from orchestrator.report.tables import PlainTable
 from orchestrator.search.result import SearchResult, Tried
 from orchestrator.search.varied import Varied
 from orchestrator.text.amounts import count_of
@@ -34,12 +34,12 @@ def print_search(result: SearchResult, console: Console) -> None:
         console.print(Text(_ENDED[result.ended], style="yellow"), soft_wrap=True)
 
 
-def _table(result: SearchResult) -> Table:
+def _table(result: SearchResult) -> PlainTable:
     """Values in order, OOMs of all trials for each variant."""
     how = f"{count_of('block', result.blocks)} a value"
     if result.cold:
         how = f"{count_of('cold trial', result.blocks)} of each variant a value, NOT paired"
-    table = Table(title=f"{result.scenario}: OOM by {result.field}, {how}", title_justify="left")
+    table = PlainTable(title=f"{result.scenario}: OOM by {result.field}, {how}")
     table.add_column(Text(result.field), justify="right")
     for name in result.variants:
         table.add_column(Text(f"{name} OOM"))

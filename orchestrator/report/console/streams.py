@@ -9,25 +9,46 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from orchestrator.text.plain import json_plain, named
 
+UNBOUNDED_COLUMNS = 100_000
+_TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
+
 
 class PlainConsole(Console):
-    """A console for text of others: its styles are ours alone."""
+    """A console for text of others: its styles are ours alone.
+
+    Where there is no terminal, lines and tables are as wide as what is in them, and end with no blanks: what
+    reads a log or a pipe has no margin, and a name that was cut off cannot be searched for. `COLUMNS` is
+    obeyed all the same.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, "highlight": False, **settings})
+        if not self.is_terminal and self._width is None:
+            self._width = UNBOUNDED_COLUMNS
 
     def print(self, *objects: Any, **settings: Any) -> None:
         """Print; rich would take some control characters out of a string unseen."""
-        super().print(*(named(each) if isinstance(each, str) else each for each in objects), **settings)
+        shown = [named(each) if isinstance(each, str) else each for each in objects]
+        if self.is_terminal or self.color_system is not None:
+            super().print(*shown, **settings)
+            return
+        with self.capture() as captured:
+            super().print(*shown, **settings)
+        text = captured.get()
+        if settings.get("end", "\n").endswith("\n"):
+            text = _TRAILING_BLANKS.sub("", text)
+        super().print(Text(text), soft_wrap=True, end="")
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """The pieces of text that are printed, also for parts of a whole, such as cells of a table."""

@@ -1,45 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report people read on a terminal: variants side by side, the first OOM, the verdict."""
+"""The full report on a terminal: all that the short page (`summary_page.py`) leaves out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.oom.explain import explain
 from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
+from orchestrator.report.console.head import print_head
+from orchestrator.report.console.summary_page import print_summary
 from orchestrator.report.kernels import brief, title
+from orchestrator.report.next_steps import place_line
 from orchestrator.report.picture import print_picture
 from orchestrator.report.rows import (
     control_line,
-    headline,
     output_lines,
-    reasons,
     remarks,
     sample_line,
     variant_rows,
     warnings,
 )
+from orchestrator.report.tables import PlainTable
 from orchestrator.text.plain import one_line
-from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
-_STYLES = {
-    Conclusion.MET: "bold green",
-    Conclusion.NOT_MET: "bold red",
-    Conclusion.COMPARED_ONLY: "bold cyan",
-    Conclusion.MISSING: "bold yellow",
-}
+
+def show(judged: JudgedRun, console: Console, *, verbose: bool) -> None:
+    """A run as people ask for it: the short page, or the full report."""
+    if verbose:
+        print_report(judged.verdict, console, page_sizes=judged.page_sizes)
+        console.print(Text(place_line(judged)), soft_wrap=True)
+    else:
+        print_summary(judged, console)
 
 
 def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str, int]) -> None:
     """Print the whole report. `page_sizes` gives each variant's page size in bytes."""
-    for line in verdict.foremost:
-        console.print(Text(one_line(line), style="bold red"), soft_wrap=True)
+    print_head(verdict, console)
+    console.print()
     for each in verdict.passes:
         console.print(_table(verdict.scenario, each))
         console.print(Text(sample_line(each)), soft_wrap=True)
@@ -55,7 +58,6 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
     _print_ends(verdict, console, page_sizes)
     _print_kernels(verdict, console)
     _print_remarks(verdict, console)
-    console.print(_conclusion(verdict), soft_wrap=True)
 
 
 def _print_ends(verdict: Verdict, console: Console, page_sizes: Mapping[str, int]) -> None:
@@ -81,11 +83,11 @@ def _print_kernels(verdict: Verdict, console: Console) -> None:
             console.print(Text(f"  {one_line(line)}"), soft_wrap=True)
 
 
-def _table(scenario: str, each: PassVerdict) -> Table:
+def _table(scenario: str, each: PassVerdict) -> PlainTable:
     """One column a variant: that fits a terminal of 80 columns with two variants or three."""
     machine = ", ".join(filter(None, (f"{each.clock} clock", each.accelerator, each.cpu_model)))
     title = f"{scenario} ({machine})"
-    table = Table(title=title, title_justify="left")
+    table = PlainTable(title=title)
     table.add_column("")
     for name in each.variants:
         table.add_column(Text(name))
@@ -99,8 +101,3 @@ def _print_remarks(verdict: Verdict, console: Console) -> None:
         console.print(Text(one_line(line)), soft_wrap=True)
     for line in warnings(verdict):
         console.print(Text(one_line(line), style="yellow"), soft_wrap=True)
-
-
-def _conclusion(verdict: Verdict) -> Text:
-    text = Text(one_line(headline(verdict)), style=_STYLES[verdict.conclusion])
-    return text.append("".join(f"\n  {one_line(reason)}" for reason in reasons(verdict)), style="not bold")

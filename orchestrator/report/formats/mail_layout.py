@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 
 from rich.box import Box
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.report.console.streams import PlainConsole
+from orchestrator.report.tables import PlainTable
 from orchestrator.text.plain import ascii_line
 
 COLUMNS = 72
@@ -47,7 +47,7 @@ def item(text: str) -> Sequence[str]:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:
     """The lines of a table; cells that are too wide go on in the next line. `numbers`: right-aligned."""
-    grid = Table(box=_BOX, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    grid = PlainTable(box=_BOX, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     columns = list(zip(headings, *rows, strict=True))
     widths = [max(len(ascii_line(cell)) for cell in column) for column in columns]
     # Figures stay in one piece where that leaves room for the labels, which may be broken.

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from orchestrator.errors import InputError
 from orchestrator.files.atomic import json_text
-from orchestrator.report.console.streams import PlainConsole
+from orchestrator.report.console.streams import UNBOUNDED_COLUMNS, PlainConsole
 from orchestrator.text.nearest import nearest
 from orchestrator.text.plain import one_line
 
@@ -35,7 +35,6 @@ FORMATS = ("terminal", "json", *_RENDERERS)
 """What `--format` takes."""
 SEARCH_FORMATS = ("terminal", "json")
 """What there is of a search."""
-_TERMINAL_COLUMNS = 100
 
 
 def known_format(word: str, formats: tuple[str, ...] = FORMATS) -> str:
@@ -64,18 +63,20 @@ _OTHER_WORDS = {
 }  # fmt: skip
 
 
-def render(report: JudgedRun, name: str, *, variant: str | None = None, full: bool = False) -> str:
+def render(
+    report: JudgedRun, name: str, *, variant: str | None = None, full: bool = False, verbose: bool = False
+) -> str:
     """The report in the format `name`, as text that ends with a newline.
 
     `variant` restricts `gbench` to one variant; InputError with another format, or for an unknown one.
-    `full` gives all of `mail`, InputError with another format.
+    `full` gives all of `mail`, InputError with another format; `verbose` all of `terminal`.
     """
     if full and name != "mail":
-        raise InputError("--full is for --format mail: the other formats leave nothing out")
+        raise InputError("--full is for --format mail; all of the terminal report is under --verbose")
     if variant is not None and name != "gbench":
         raise InputError("--variant is for --format gbench: the other formats show variants side by side")
     if name == "terminal":
-        return _render_terminal(report)
+        return _render_terminal(report, verbose=verbose)
     if name == "json":
         return json_text(report.verdict)
     module, _, function = (_FULL_MAIL if full else _RENDERERS[name]).partition(":")
@@ -84,14 +85,14 @@ def render(report: JudgedRun, name: str, *, variant: str | None = None, full: bo
     return text.rstrip("\n") + "\n"
 
 
-def _render_terminal(report: JudgedRun) -> str:
-    from orchestrator.report.console.terminal import print_report
+def _render_terminal(report: JudgedRun, *, verbose: bool) -> str:
+    from orchestrator.report.console.terminal import show
 
-    return printed(lambda console: print_report(report.verdict, console, page_sizes=report.page_sizes))
+    return printed(lambda console: show(report, console, verbose=verbose))
 
 
 def printed(print_it: Callable[[Console], None]) -> str:
-    """What is printed on a terminal, for a file: no colours, and as wide as on a wide one."""
+    """What is printed on a terminal, for a file: no colours, and as wide as what is in it."""
     output = StringIO()
-    print_it(PlainConsole(file=output, width=_TERMINAL_COLUMNS, color_system=None))
+    print_it(PlainConsole(file=output, width=UNBOUNDED_COLUMNS, color_system=None))
     return output.getvalue()

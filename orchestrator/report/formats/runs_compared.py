@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.files.atomic import json_text
@@ -14,6 +13,7 @@ from orchestrator.report.comparisons import print_comparison
 from orchestrator.report.formats import mail_full, markdown
 from orchestrator.report.formats.mail_layout import heading, item, table
 from orchestrator.report.formats.registry import printed
+from orchestrator.report.tables import PlainTable
 from orchestrator.runs_compared.record import ComparedPass, RunsCompared
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
@@ -38,7 +38,7 @@ def print_runs(compared: RunsCompared, console: Console) -> None:
     for line in _runs(compared):
         console.print(Text(one_line(line)), soft_wrap=True)
     if compared.differences:
-        grid = Table(title=_DIFFERENT, title_justify="left", box=None, padding=(0, 2, 0, 0))
+        grid = PlainTable(title=_DIFFERENT, box=None, padding=(0, 2, 0, 0))
         for name in _HEADINGS:
             grid.add_column(name)
         for cells in _differences(compared):

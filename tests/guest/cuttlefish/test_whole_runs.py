@@ -67,7 +67,7 @@ expectations:
 @contextmanager
 def until_it_runs(oomlab: Oomlab, scenario: Path) -> Iterator[Child]:
     """A run whose trigger has started."""
-    with oomlab.started("run", scenario, *_SLOW, "--out", "run") as child:
+    with oomlab.started("run", scenario, "--verbose", *_SLOW, "--out", "run") as child:
         assert child.stderr is not None
         deadline = Deadline.after(120, "a trigger runs")
         while RUNNING not in child.stderr.readline():

@@ -71,6 +71,7 @@ SECTIONS = {
     "Memcg": "`memcg` of an event",
     "SlabFailure": "`slab` of an event",
     "Verdict": "`verdict.json`",
+    "Summary": "`verdict.json`: `summary`",
     "PassVerdict": "`verdict.json`: `passes[N]`",
     "KernelTable": "`verdict.json`: `kernels`",
     "TraitRow": "`kernels.rows[N]`",

@@ -66,7 +66,7 @@ def test_boots_for_benchmarks_are_no_further_observations(clock: Clock, tmp_path
 def test_instructions_of_cold_trials_have_intervals_not_ranges(tmp_path: Path) -> None:
     """Nothing is chance in counting, but each variant was counted in memory of its own."""
     made = report(tmp_path / "run", blocks=7, clocks=("deterministic",))
-    text = render(made, "terminal")
+    text = render(made, "terminal", verbose=True)
     assert "95 % interval" in text
     assert "exact" not in text.replace("Fisher's exact", "").replace("exact test", "")
     noise = made.verdict.passes[0].answers[-1]

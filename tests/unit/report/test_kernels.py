@@ -119,7 +119,7 @@ def test_runs_of_before_there_were_traits_have_no_section() -> None:
 def test_every_report_has_the_section(form: str, tmp_path: Path) -> None:
     report = run_report(tmp_path / "run", Made(blocks=1))
     assert report.verdict.kernels is not None
-    text = " ".join(render(report, form, full=form == "mail").split())
+    text = " ".join(render(report, form, full=form == "mail", verbose=True).split())
     assert title(report.verdict.kernels).replace("'", "&#39;" if form == "html" else "'") in text
     assert "16 nodes at most" in text
     assert "a page" in text

@@ -141,7 +141,7 @@ def test_every_word_of_the_agent_is_explained() -> None:
 def test_every_format_tells_it(name: str, tmp_path: Path) -> None:
     device = facts(lacks=("tracefs",), binder_impl="c", lmkd=True, lmkd_kills=7)
     report = load_judged_run(run_directory(tmp_path / "run", Made(cold=True, device=device)).path)
-    text = re.sub(r"[\s\\*]+", " ", render(report, name))
+    text = re.sub(r"[\s\\*]+", " ", render(report, name, verbose=True))
     if name == "csv":
         assert ",c,1,7," in text
         return

@@ -14,11 +14,11 @@ from hypothesis import strategies as some
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, TimingComparison
 from orchestrator.outcome import Outcome
 from orchestrator.record.result import RequestSummary, TrialResult
-from orchestrator.report.summary import listed, summarise
-from orchestrator.report.summary_of_times import time_clauses
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.models import Scenario
 from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.summary import listed, summarise
+from orchestrator.verdict.summary_of_times import time_clauses
 from orchestrator.verdict.verdict import Verdict, compute_verdict
 from tests.unit.evidence.guest_output import ACCELERATORS, judged, passed
 from tests.unit.report.factory import Made, comparison, run_report
