@@ -19,7 +19,7 @@ from typer.models import CommandFunctionType
 GROUPS: Final = {
     "Run": ("run", "reproduce", "search", "bisect-step", "shell", "attach"),
     "Read": ("report", "compare", "oom", "mail"),
-    "Look": ("scenarios", "devices", "validate", "schema"),
+    "Look": ("scenarios", "devices", "device", "validate", "schema"),
     "Look after": ("doctor", "host", "images", "clean", "test", "help"),
 }
 """The commands by use, in the order of `--help`."""

@@ -99,7 +99,7 @@ def _events_of(file: str, stdin: BinaryIO) -> Iterator[Reported]:
 def _checked_events(file: str, stream: BinaryIO) -> Iterator[Reported]:
     """The events; InputError when there were none because this is no text at all."""
     patience = _Patience(shown(file), has_end=_is_regular(stream))
-    for event in ordered_events(patience.watched(_decoded(_unpacked(_raw(file, stream), file)))):
+    for event in ordered_events(patience.watched(text_chunks(file, stream))):
         yield event
         patience.event()
     patience.end()
@@ -187,6 +187,14 @@ class _Queue:
         waiting = self._waiting
         while waiting and (line is None or waiting[0][0] < line or len(waiting) > _MAX_WAITING):
             yield heapq.heappop(waiting)[2]
+
+
+def text_chunks(file: str, stream: BinaryIO) -> Iterator[bytes]:
+    """What a file has to say, piece by piece: unpacked where gzip has packed it, UTF-16 as UTF-8.
+
+    InputError for what cannot be read or unpacked.
+    """
+    yield from _decoded(_unpacked(_raw(file, stream), file))
 
 
 def _raw(file: str, stream: BinaryIO) -> Iterator[bytes]:

@@ -56,11 +56,12 @@ class Draft:
     data: dict[str, Any]
     facts: tuple[Fact, ...]
     files: dict[str, str]
+    made_by: str = "oomlab reproduce"
 
     def text(self, source: str) -> str:
         """The scenario file; the facts stand at its top."""
         notes = [f"# {fact.origin}: {fact.what}: {fact.value} ({fact.why})" for fact in self.facts]
-        head = [MODELINE, f"# Made by `oomlab reproduce` from {ascii_line(source)}.", *notes]
+        head = [MODELINE, f"# Made by `{self.made_by}` from {ascii_line(source)}.", *notes]
         return "\n".join(head) + "\n" + yaml_text(self.data)
 
 
@@ -229,7 +230,7 @@ def _target(
     if event.type == "memcg-oom" or (load.short and plan.free is None):
         return None  # memory as the boot leaves it: the trigger takes what there is
     if picture:
-        return {"target": {"picture": _picture(event, plan, facts)}}
+        return {"target": {"picture": picture_of(event, plan, facts)}}
     free = plan.free
     if free is None:
         return dict(_ORDER3_TARGET) if load.order == 3 else _plain_target(load)
@@ -277,7 +278,8 @@ def _between(free_kb: int) -> dict[str, str]:
     return {"min": f"{free_kb - slack_kb}KiB", "max": f"{free_kb + slack_kb}KiB"}
 
 
-def _picture(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any]:
+def picture_of(event: MemoryEvent, plan: Plan, facts: list[Fact]) -> dict[str, Any]:
+    """The keys of a scenario's `picture` for the memory of an event; what was done goes to `facts`."""
     usage = {name: event.usage_kb[name] for name in NAMES if name in event.usage_kb and name != "free_cma"}
     value = f"{sum(usage.values())} kB in {count_of('line', len(usage))}"
     facts.append(

@@ -89,8 +89,13 @@ def refuse(problems: Iterable[Cross]) -> None:
         raise PydanticCustomError(CROSS_FIELD, "{text}", {"text": text, "problems": found})
 
 
+def is_name(value: object) -> bool:
+    """Whether this may be the name of a variant, a scenario or a profile."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not is_name(value):
         raise ValueError(
             "a name consists of small letters, digits, '.', '_' and '-', begins with a letter or digit,"
             f" and has at most 64 characters, not {value[:80]!r}"

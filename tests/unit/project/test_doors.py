@@ -53,6 +53,7 @@ _MAY = {
     "commands/standard_streams.py": "/dev/null",
     "guests/terminal.py": "a pseudo-terminal of its own",
     "commands/testing.py": "the checkout",
+    "dumps/": "a device's files that the user named, and where the user wants a profile written",
     "bisect/place.py": "makes the directories of a bisection's steps, and their log",
 }  # fmt: skip
 

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a device's files to its profile and a replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orchestrator.cli import app
+from orchestrator.dumps.imported import Imported, import_device
+from orchestrator.errors import ExitCode, InputError
+from orchestrator.scenario.loading.loader import load_scenario
+from orchestrator.scenario.loading.profile import read_profile
+from orchestrator.units import KIB, MIB
+from tests.unit.dumps.devices import COUNTS, PARTS, buddyinfo, meminfo, pagetypeinfo, zoneinfo
+
+
+def imported(tmp_path: Path, parts: dict[str, str], scale: str | None = "1", **wishes: bool) -> Imported:
+    file = tmp_path / "dump.txt"
+    file.write_text("\n".join(parts.values()))
+    return import_device([file], "my-phone", scale, profile_only=wishes.get("profile_only", False))
+
+
+def picture(made: Imported) -> dict[str, Any]:
+    assert made.replay is not None
+    found: dict[str, Any] = made.replay.data["fragmentation"]["target"]["picture"]
+    return found
+
+
+def test_every_figure_has_its_section(tmp_path: Path) -> None:
+    profile = imported(tmp_path, PARTS).profile
+    assert profile.device == {
+        "arch": "arm64", "memory": "1922MiB", "cpus": 1, "cma": "200MiB", "zram": "1023MiB",
+        "sysctls": {"vm.min_free_kbytes": 8192, "vm.watermark_scale_factor": 97, "vm.swappiness": 100},
+    }  # fmt: skip
+    kinds = {name: origin.kind for name, origin in profile.provenance.items()}
+    assert kinds.pop("cpus") == "assumption"
+    assert set(kinds.values()) == {"text"}
+    assert "/proc/zoneinfo in " in profile.provenance["memory"].source
+    assert ", line " in profile.provenance["sysctls.vm.swappiness"].source
+    facts = {name: fact.value for name, fact in profile.facts.items()}
+    assert facts == {
+        "kernel": "5.10.168-android12-9", "page_kb": 4, "processors": 8, "pageblock_order": 10,
+        "manufacturer": "Some", "model": "Phone Go", "low_ram": "true",
+    }  # fmt: skip
+
+
+def test_what_was_not_brought_is_assumed_and_said(tmp_path: Path) -> None:
+    profile = imported(tmp_path, {"x": meminfo(cma_kb=None)}, profile_only=True).profile
+    assert profile.device == {
+        "arch": "arm64", "memory": "1890MiB", "cpus": 1, "cma": 0, "zram": "1023MiB",
+    }  # fmt: skip
+    assert profile.provenance["arch"].kind == "assumption"
+    assert "what the kernel keeps for itself is not in it" in profile.provenance["memory"].source
+    assert "no /proc/swaps says what kind" in profile.provenance["zram"].source
+
+
+def test_the_picture_is_the_devices_divided_by_the_scale(tmp_path: Path) -> None:
+    made = picture(imported(tmp_path, PARTS, "1/4"))
+    assert made["active_anon"] == f"{188_384 // 4}KiB"
+    assert made["slab_unreclaimable"] == f"{127_084 // 4}KiB"
+    assert made["watermarks"] == {"min": "8192KiB", "low": "42616KiB", "high": "46164KiB"}
+    # Free list and watermarks stay; what only atomic requests may have is left out.
+    assert made["free_blocks"] == [COUNTS[0], COUNTS[1], COUNTS[2] - 2, COUNTS[3]]
+
+
+def test_without_migrate_types_every_block_counts_and_that_is_said(tmp_path: Path) -> None:
+    made = imported(tmp_path, {name: text for name, text in PARTS.items() if "pagetype" not in name})
+    assert picture(made)["free_blocks"] == [3313, 165, 35, 15]
+    assert any(fact.origin == "unknown" and "takes root" in fact.why for fact in made.facts)
+
+
+def test_counts_that_the_kernel_gave_up_are_not_taken(tmp_path: Path) -> None:
+    capped = pagetypeinfo().replace("  3313 ", ">100000 ", 1)
+    made = imported(tmp_path, PARTS | {"/proc/pagetypeinfo": capped})
+    assert picture(made)["free_blocks"] == [3313, 165, 35, 15]
+    assert any("stopped counting" in fact.why for fact in made.facts)
+
+
+def test_blocks_of_larger_pages_are_counted_in_the_guests(tmp_path: Path) -> None:
+    parts = {
+        "a": meminfo(total_kb=480_000 * 4), "b": zoneinfo(pages=120_000, page_kb=16),
+        "c": buddyinfo((7, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
+    }  # fmt: skip
+    made = imported(tmp_path, parts)
+    assert made.profile.facts["page_kb"].value == 16
+    assert picture(made)["free_blocks"] == [0, 0, 7, 3]
+    assert any("order 0 are of order 2 here" in fact.why for fact in made.facts)
+
+
+def test_several_nodes_have_a_profile_and_no_picture(tmp_path: Path) -> None:
+    parts = PARTS | {"/proc/zoneinfo": zoneinfo(nodes=2)}
+    with pytest.raises(InputError, match="2 NUMA nodes"):
+        imported(tmp_path, parts)
+    assert imported(tmp_path, parts, profile_only=True).replay is None
+
+
+def test_what_a_replay_needs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a replay needs /proc/buddyinfo"):
+        imported(tmp_path, {name: PARTS[name] for name in ("/proc/meminfo", "/proc/zoneinfo")})
+    with pytest.raises(InputError, match="copy of /proc/meminfo or /proc/zoneinfo"):
+        imported(tmp_path, {"x": "hello\n"})
+
+
+def test_a_host_that_no_guest_can_be_is_cut_to_what_one_can(tmp_path: Path) -> None:
+    huge = meminfo(total_kb=1 << 30)
+    profile = imported(tmp_path, {"x": huge}, profile_only=True).profile
+    assert (profile.device["memory"], profile.provenance["memory"].kind) == ("65536MiB", "assumption")
+    assert "the device has 1048576 MiB" in profile.provenance["memory"].source
+
+
+def device_import(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["device", "import", *map(str, arguments)])
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Path:
+    path = tmp_path / "dump.txt"
+    path.write_text("".join(PARTS.values()))
+    return path
+
+
+def test_profile_and_replay_are_written_and_valid(dump: Path) -> None:
+    result = device_import(dump, "--name", "my-phone", "--out", dump.parent / "out", "--scale", "1/8")
+    assert result.exit_code == 0, result.output
+    profile, replay = (Path(line) for line in result.stdout.splitlines()[-2:])
+    assert read_profile(profile).device["memory"] == "1922MiB"
+    scenario = load_scenario(replay).scenario
+    assert scenario.device.memory < 512 * MIB
+    target = scenario.fragmentation.target if scenario.fragmentation is not None else None
+    assert target is not None
+    assert target.picture is not None
+    assert target.picture.pagetables == round(53_468 / 8) * KIB
+    again = device_import(dump, "--name", "my-phone", "--out", dump.parent / "out", "--scale", "1/8")
+    assert again.exit_code == 0
+
+
+def test_what_was_edited_is_not_written_over(dump: Path) -> None:
+    out = dump.parent / "out"
+    assert device_import(dump, "--out", out, "--profile-only").exit_code == 0
+    edited = (out / "my-device.yaml").read_text().replace("1922MiB", "512MiB")
+    (out / "my-device.yaml").write_text(edited)
+    for more in ((), ("--profile-only",)):
+        assert device_import(dump, "--out", out, *more).exit_code == ExitCode.BAD_INPUT
+        assert (out / "my-device.yaml").read_text() == edited
+    assert not (out / "my-device-replay.yaml").exists()
+    assert device_import(dump, "--out", out, "--overwrite").exit_code == 0
+
+
+def test_json_writes_nothing(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(dump.parent)
+    data = json.loads(device_import(dump, "--json").stdout)
+    assert data["profile"]["device"]["zram"] == "1023MiB"
+    assert {"origin", "what", "value", "why"} == set(data["facts"][0])
+    assert list(dump.parent.glob("*.yaml")) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--scale", "1/0"], ["--scale", "x"], ["--name", "../x"], ["--name", "A B"], ["--out", "/proc/x"]],
+)
+def test_bad_wishes_are_bad_input(dump: Path, arguments: list[str]) -> None:
+    result = device_import(dump, *arguments)
+    assert result.exit_code == ExitCode.BAD_INPUT, result.output
+    assert "Traceback" not in result.output
