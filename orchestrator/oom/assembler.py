@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from orchestrator.oom import lines as patterns
 from orchestrator.oom.fields import pid_of
 from orchestrator.oom.lines import LineKind
+from orchestrator.oom.lmk import LmkDraft
 from orchestrator.oom.partial_report import PartialReport
-from orchestrator.oom.records import Event, Mark, MemoryEvent, Process
+from orchestrator.oom.records import Event, Mark
 from orchestrator.oom.transport import LogLine
 
 _MAX_OPEN = 8
@@ -23,6 +24,7 @@ _MAX_OPEN = 8
 _IDLE_LIMIT = 400
 _IDLE_AFTER_DUMP = 12
 _IDLE_AFTER_KILL = 3
+_IDLE_AFTER_LMK = 4
 _IDLE_IN_GROUP_KILL = 64
 # A report is printed without a pause: what comes this long behind its last line is of another event, whose
 # own head was suppressed or left out. Only a slow console with much to print holds up a line for minutes.
@@ -71,16 +73,18 @@ class Assembler:
         self._torn: tuple[PartialReport, LineKind, LogLine] | None = None
         self._victims: list[int | None] = []
         self._range_full: LogLine | None = None
+        self._lmk: LmkDraft | None = None
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under construction."""
-        return not self._open
+        return not self._open and self._lmk is None
 
     @property
     def open_since(self) -> int | None:
         """Number of the first line of the oldest report under construction; None when idle."""
-        return min((draft.line for draft in self._open), default=None)
+        lines = [draft.line for draft in self._open] + ([self._lmk.line.number] if self._lmk else [])
+        return min(lines, default=None)
 
     def drain(self) -> list[Event]:
         """The records finished since the last call."""
@@ -101,9 +105,14 @@ class Assembler:
         """Finishes everything that is still open: the input ended."""
         for draft in list(self._open):
             self._finish(draft)
+        self._lmk_ends()
 
     def take(self, kind: LineKind, line: LogLine) -> None:
         """Adds one message."""
+        if self._lmk is not None:
+            self._lmk.idle_lines += 1
+            if self._lmk.idle_lines > _IDLE_AFTER_LMK or kind is LineKind.MARK:
+                self._lmk_ends()
         if self._open:
             for draft in self._open:
                 draft.idle_lines += 1
@@ -236,8 +245,22 @@ class Assembler:
         elif kind is LineKind.MARK:
             text = line.text.removeprefix("oomlab: ")
             self._events.append(Mark(line=line.number, time_s=line.time_s, text=text))
-        else:
-            self._events.append(_lmk_kill(line))
+        elif kind is LineKind.LMK:
+            self._lmk_begins(line)
+        elif self._lmk is not None and kind is LineKind.LMK_DETAIL:
+            self._lmk.detail(line.text)
+        elif kind is LineKind.LMK_INFO and not (self._lmk is not None and self._lmk.info(line.text)):
+            self._lmk_begins(line)
+
+    def _lmk_begins(self, line: LogLine) -> None:
+        if self._lmk is None or not self._lmk.also(line):
+            self._lmk_ends()
+            self._lmk = LmkDraft(line)
+
+    def _lmk_ends(self) -> None:
+        if self._lmk is not None:
+            self._events.append(self._lmk.finish())
+            self._lmk = None
 
     def _panic(self, line: LogLine) -> None:
         """One over memory: others are crashes, and none of these reports' business."""
@@ -268,7 +291,8 @@ _ROUTES: dict[LineKind, Callable[[Assembler, LineKind, LogLine], None]] = {
     **dict.fromkeys(_HEADERS, Assembler._open_report),
     **dict.fromkeys(_DUMP | _OOM_ONLY, Assembler._part),
     LineKind.NOMMU_FAILURE: Assembler._orphan,
-    **dict.fromkeys((LineKind.MARK, LineKind.LMK, LineKind.PANIC), Assembler._single),
+    **dict.fromkeys((LineKind.MARK, LineKind.PANIC), Assembler._single),
+    **dict.fromkeys((LineKind.LMK, LineKind.LMK_DETAIL, LineKind.LMK_INFO), Assembler._single),
     **dict.fromkeys(_SLAB, Assembler._slab),
     LineKind.RANGE_FULL: Assembler._remember,
     LineKind.REAPED: Assembler._reaped,
@@ -338,18 +362,3 @@ def _is_whole_or_cut(line: LogLine) -> bool:
         return False
     cut = line.stamped and not match["rest"].strip(" ,")
     return cut or (match["mask"] is not None and (match["comm"] is not None or line.stamped))
-
-
-def _lmk_kill(line: LogLine) -> MemoryEvent:
-    match = patterns.LMK.match(line.text)
-    comm = (match["comm"] or match["oldcomm"]) if match else "?"
-    pid = (match["pid"] or match["oldpid"]) if match else None
-    adj = (match["adj"] or match["oldadj"]) if match else None
-    return MemoryEvent(
-        type="lmk-kill",
-        line=line.number,
-        time_s=line.time_s,
-        victim=Process(comm=comm, pid=pid_of(pid)),
-        oom_score_adj_victim=int(adj) if adj is not None and len(adj) < 8 else None,
-        outcome="killed",
-    )

@@ -7,6 +7,7 @@ import re
 
 from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
+from orchestrator.oom.lmk_words import lmk_reasons, lmk_request
 from orchestrator.oom.records import MemoryEvent, Process
 from orchestrator.oom.vmalloc import why_in_words
 from orchestrator.oom.warn_heads import stalled_ms
@@ -35,7 +36,7 @@ def request(event: MemoryEvent, page_size_bytes: int) -> str:
     if event.type == "show-mem":
         return "A memory dump without a failed request."
     if event.type == "lmk-kill":
-        return "The low memory killer of user space or of an old Android kernel acted."
+        return lmk_request(event)
     if event.trigger is None and event.slab is not None:
         return f"Somebody requested {_object(event)}{_caller(event)}{_slab_pages(event, page_size_bytes)}."
     if event.trigger is None:
@@ -108,7 +109,7 @@ def _state(event: MemoryEvent) -> str:
     if event.type == "memcg-oom":
         return _cgroup_state(event)
     if event.type == "lmk-kill":
-        return "It acts on pressure; the text says nothing of what was free."
+        return " ".join(lmk_reasons(event)) or "It acts on pressure; the text says nothing of what was free."
     finding = diagnose(event)
     if event.vmalloc and event.order is None:
         return f"The vmalloc: {why(event, finding)}."
@@ -220,4 +221,10 @@ def outcome(event: MemoryEvent) -> str:
 
 def process_name(process: Process) -> str:
     """Name and, where it is known, pid."""
+    if process.comm == "?":
+        return (
+            f"a process that is not named (pid {process.pid})"
+            if process.pid
+            else "a process that is not named"
+        )
     return process.comm if process.pid is None else f"{process.comm} (pid {process.pid})"

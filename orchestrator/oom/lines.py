@@ -12,6 +12,7 @@ import re
 from enum import Enum, auto
 
 from orchestrator.oom.crash_heads import crash_head
+from orchestrator.oom.lmk import LMK, LMK_DETAIL, LMK_INFO
 from orchestrator.oom.slab import SLAB_CACHE, SLAB_HEAD, SLAB_NODE
 from orchestrator.oom.stack import parse_frame
 from orchestrator.oom.vmalloc import RANGE_FULL
@@ -60,6 +61,8 @@ class LineKind(Enum):
     PANIC = auto()
     CRASH = auto()
     LMK = auto()
+    LMK_DETAIL = auto()
+    LMK_INFO = auto()
     MARK = auto()
     ELIDED = auto()
     OTHER = auto()
@@ -114,12 +117,6 @@ NO_KILLABLE = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory and no killable
 SKIPPED = re.compile(r"^(?:Memory cgroup o|O)ut of [Mm]emory: OOM victim \d+ \(.{1,64}?\) is already exiting")
 REAPED = re.compile(r"^oom_reaper: reaped process (?P<pid>\d+) \((?P<comm>.{1,64}?)\)")
 PANIC = re.compile(r"^Kernel panic - not syncing: (?P<message>.*)")
-LMK = re.compile(
-    r"^(?:lowmemorykiller: )?(?:Kill(?:ing)? '(?P<comm>[^']{1,128})' \((?P<pid>\d+)\)(?: \(tgid \d+\))?"
-    r"(?:, uid -?\d+)?,? ?(?:(?:oom_(?:score_)?)?adj:? (?P<adj>-?\d+))?"
-    r"|send sigkill to (?P<oldpid>\d+) \((?P<oldcomm>.{1,64}?)\),"
-    r"(?: oom_adj -?\d+,)? (?:score_)?adj (?P<oldadj>-?\d+))"
-)
 ZONE = re.compile(rf"^(?P<name>{_ZONE_NAME}) free:(?P<free>\d+)kB(?P<rest>(?: .*)?)$")
 BUDDY = re.compile(rf"^(?P<name>{_ZONE_NAME}): (?P<rest>\d+\*\d+kB.*)")
 MARK = re.compile(r"^oomlab: (?P<text>.*)")
@@ -188,6 +185,8 @@ _NAMED = (
     (": vmalloc", VMALLOC_FAILURE, LineKind.VMALLOC_FAILURE),
     (" mode:", WARN_HEAD, LineKind.WARN_HEAD),
     ("lowmemorykiller: ", LMK, LineKind.LMK),
+    ("simple_lmk: ", LMK, LineKind.LMK),
+    ("send sigkill to ", LMK, LineKind.LMK),
 )
 # What user space's own killer says where the log does not show which program spoke.
 _LMK_ALONE = re.compile(r"^Kill(?:ing)? '[^']{1,128}' \(\d+\), .{0,80}?adj -?\d+.*(?:to free \d|score_adj)")
@@ -198,7 +197,7 @@ _FRAME_SIGN = re.compile(r"\+0x|\.(?:c|h|S|rs):")
 def classify(text: str, source: str = "kernel") -> LineKind:
     """The kind of a message; `source` is the program that logged it."""
     if source != "kernel":
-        return LineKind.LMK if source in _LMK_TAGS and LMK.match(text) else LineKind.OTHER
+        return _killer_of_user_space(text, source)
     if ("+0x" in text or "." in text) and _FRAME_SIGN.search(text) and parse_frame(text):
         return LineKind.FRAME
     for needle, pattern, kind in _NAMED:
@@ -209,9 +208,21 @@ def classify(text: str, source: str = "kernel") -> LineKind:
             return kind
     if text.startswith("Kill") and _LMK_ALONE.match(text):
         return LineKind.LMK
+    if LMK_DETAIL.match(text):
+        return LineKind.LMK_DETAIL
     if " cpuset=" in text and CPUSET.match(text):
         return LineKind.CPUSET
     return LineKind.OTHER if crash_head(text) is None else LineKind.CRASH
+
+
+def _killer_of_user_space(text: str, source: str) -> LineKind:
+    if source == "killinfo":
+        return LineKind.LMK_INFO if LMK_INFO.match(text) else LineKind.OTHER
+    if source not in _LMK_TAGS:
+        return LineKind.OTHER
+    if LMK.match(text):
+        return LineKind.LMK
+    return LineKind.LMK_DETAIL if LMK_DETAIL.match(text) else LineKind.OTHER
 
 
 def panic_message(text: str) -> str:

@@ -92,6 +92,21 @@ class SlabFailure(Record):
     free_objects: int | None = Field(None, description="free objects in partly used ones")
 
 
+class LowMemoryKill(Record):
+    """What a low memory killer said of why it killed."""
+
+    reason: str | None = Field(None, description="its reason, in its own words")
+    freed_kb: int | None = Field(None, description="memory that the kill was to free: the victim's")
+    swap_kb: int | None = Field(None, description="of the victim, in swap")
+    cache_kb: int | None = Field(None, description="file cache, as it was compared with the limit")
+    free_kb: int | None = Field(None, description="free memory above the reserve; negative: below")
+    limit_kb: int | None = Field(None, description="limit that both were held against")
+    min_adj: int | None = Field(None, description="least oom_score_adj that was to be killed there")
+    mem_free_kb: int | None = Field(None, description="MemFree at that time")
+    cached_kb: int | None = Field(None, description="Cached at that time")
+    swap_free_kb: int | None = Field(None, description="SwapFree at that time")
+
+
 class MemoryEvent(Record):
     """One OOM event, allocation-failure warning, low-memory-killer kill or stand-alone memory dump."""
 
@@ -105,6 +120,7 @@ class MemoryEvent(Record):
     warning: str | None = Field(
         None, description="the words of a warning's head that is not `page allocation failure`"
     )
+    lmk: LowMemoryKill | None = Field(None, description="what a low memory killer said of why it killed")
     slab: SlabFailure | None = Field(None, description="the cache that got no new slab")
     vmalloc: str | None = Field(
         None, description="what a failed vmalloc could not have; where `order` is null it was no pages"

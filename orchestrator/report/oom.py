@@ -14,6 +14,7 @@ from orchestrator.oom.explain import outcome, request, reserve_note, why
 from orchestrator.oom.gfp import numbering, printed_or_decoded
 from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.known_crashes import known_crash
+from orchestrator.oom.lmk_words import lmk_reasons
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB, USUAL_PAGE_BYTES, format_size
@@ -47,7 +48,8 @@ def event_page(event: MemoryEvent, where: str, page_size_bytes: int | None = Non
         title += f", kernel {event.kernel}"
     finding = diagnose(event)
     sections: list[tuple[str, Iterable[str]]] = [
-        ("request", [request(event, page_bytes)] if event.type != "lmk-kill" else []),
+        ("request", [request(event, page_bytes)]),
+        ("reason", lmk_reasons(event)),
         ("flags", _flags(event)),
         ("stack", _stack(event)),
         ("bound", _bound(event)),

@@ -70,6 +70,7 @@ SECTIONS = {
     "Buddy": "`buddy.ZONE` of an event",
     "Memcg": "`memcg` of an event",
     "SlabFailure": "`slab` of an event",
+    "LowMemoryKill": "`lmk` of an event",
     "Verdict": "`verdict.json`",
     "Summary": "`verdict.json`: `summary`",
     "PassVerdict": "`verdict.json`: `passes[N]`",
