@@ -62,16 +62,17 @@ def array_change(patches: Iterable[FoundPatch], other: Mapping[str, SourceFile])
     """What patches do, one after the other; `other` are the files of the base with or without them."""
     before: Call | None = None
     after: Call | None = None
-    seen, doubt = False, ""
+    context: Call | None = None
+    changed, doubt = False, ""
     for hunk in (hunk for patch in patches for file in patch.files for hunk in file.hunks):
         old, new = call_in(_side(hunk, "+")), call_in(_side(hunk, "-"))
-        if old is not None or new is not None:
-            before = before if seen else old
-            after, seen = new, True
+        context = context or old
+        if old != new:  # the context of a later patch may well show the call as it was before
+            before, after, changed = (before if changed else old), new, True
         doubt = doubt or _doubt(hunk)
-    if not seen:
-        texts = (file.text for path, file in _binder(other))
-        before = after = next((call for text in texts if (call := call_in(text))), None)
+    if not changed:
+        texts = (file.text for _, file in _binder(other))
+        before = after = context or next((call for text in texts if (call := call_in(text))), None)
     return ArrayChange(before, after, doubt)
 
 

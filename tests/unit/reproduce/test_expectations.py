@@ -112,6 +112,15 @@ def test_what_is_expected_is_told_with_its_reason() -> None:
     assert told(fixed, "expected")[1] == "patched: no OOM (kvcalloc in place of kcalloc for the page array)"
 
 
+def test_a_series_changes_what_one_of_its_patches_changes() -> None:
+    text = patch(KCALLOC, KVCALLOC)
+    later = f"--- a/{PATH}\n+++ b/{PATH}\n@@ -1,2 +1,2 @@\n {KCALLOC}\n-\ta;\n+\tb;\n"
+    for series in (text + "-- \n2.39\n\n" + later, later + "-- \n2.39\n\n" + text):
+        found = change(series)
+        assert (found.before, found.after) == (change(text).before, change(text).after)
+        assert found.changes
+
+
 def test_no_patch_of_an_allocation_ends_a_process_that_grows() -> None:
     found = expectations(drafted(report(order=0, caller="filemap_fault"), change(patch(KCALLOC, KVCALLOC))))
     assert found == {name: {"outcome": "oom", "first_oom": {"order": 0}} for name in ("base", "patched")}
