@@ -23,7 +23,7 @@ _MAX_TITLE_CHARS = 100
 _LEAST_ROWS = 2
 _LEAST_COLUMNS = 2
 _NUMBER = r"[-+~]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,9})?(?:[eE][-+]?\d{1,2})?"
-_CELL = re.compile(rf"({_NUMBER})({UNIT})?[*^↑↓]?")
+_CELL = re.compile(rf"({_NUMBER})(?:({UNIT})|\(({UNIT})\))?[*^↑↓]?")
 _SPREAD = re.compile(rf"(?:±|\+/?-){_NUMBER}?(?:{UNIT})?|\({_NUMBER}(?:{UNIT})?\)|±|\+/?-|\(\s*±.*\)")
 _SPACED = re.compile(r"\(\s+|\s+\)|(?:±|\+/?-)\s+(?=\d)")
 _RULE = re.compile(r"^[\s|+:=_-]*[-=_]{2}[\s|+:=_-]*$")
@@ -180,7 +180,7 @@ def _cells(text: str) -> tuple[str, list[Cell]]:
     while at:
         word = words[at - 1].rstrip(",;")
         if found := _CELL.fullmatch(word):
-            cells.append(Cell(found[1], found[2] or unit))
+            cells.append(Cell(found[1], found[2] or found[3] or unit))
             unit = ""
         elif is_unit(word) and not unit:
             unit = word

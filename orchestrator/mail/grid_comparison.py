@@ -9,13 +9,20 @@ from dataclasses import dataclass
 from statistics import geometric_mean
 
 from orchestrator.mail.grid import Grid, GridColumn, GridRow
-from orchestrator.mail.quantity import Better, better_by_name, better_by_subject, better_by_unit
+from orchestrator.mail.quantity import (
+    Better,
+    better_as_said,
+    better_by_name,
+    better_by_subject,
+    better_by_unit,
+)
 
 _REPLACED = re.compile(
     r"\b(?:replac|convert|switch|chang|mov)\w*\s+(?:from\s+)?(\w+)(?:\(\))?\s+(?:with|to|by|into)\s+(\w+)"
     r"|\buse\s+(?P<new>\w+)(?:\(\))?\s+(?:instead\s+of|rather\s+than|in\s+place\s+of|over)\s+(?P<old>\w+)",
     re.IGNORECASE,
 )
+_GAIN = re.compile(r"improve|\bgain|speed-?up|\bbetter", re.IGNORECASE)
 _COUNTED = re.compile(r"iterations?|count|n|nr|runs|samples|threads|cpus|size", re.IGNORECASE)
 """Columns that say how something was measured."""
 
@@ -89,6 +96,17 @@ def compare_grids(
 
 
 @dataclass(frozen=True)
+class _Values:
+    """A row's values, and what the table itself calls the gain (0: nothing)."""
+
+    name: str
+    unit: str
+    base: float
+    changed: float
+    gain: float = 0
+
+
+@dataclass(frozen=True)
 class _Words:
     """What a patch adds and removes, and its subject."""
 
@@ -125,11 +143,15 @@ def _columns_compared(grid: Grid, words: _Words) -> Iterator[GridComparison]:
         if len(bases) == 1
         else list(zip(bases, changed, strict=False))
     )
+    gain = next((at for at, column in enumerate(grid.columns) if _GAIN.search(column.name)), None)
     for old, new in pairs:
         rows = [
-            (row.name, grid.unit_of(row, new), row.cells[old].value, row.cells[new].value)
+            _Values(
+                row.name, grid.unit_of(row, new), row.cells[old].value, row.cells[new].value,
+                row.cells[gain].value if gain is not None else 0,
+            )
             for row in grid.rows
-        ]
+        ]  # fmt: skip
         yield _judged(grid.columns[old].name, grid.columns[new].name, how, rows, grid.title, words.subject)
 
 
@@ -152,7 +174,7 @@ def _tables_compared(first: Grid, second: Grid, words: _Words) -> list[GridCompa
         return []
     return [
         _judged(
-            base.name, changed.name, f"{column.name}; {how}", list(_values(base, changed, common, index)),
+            base.name, changed.name, f"{column.name}; {how}", list(_values(changed, common, index)),
             column.name, words.subject,
         )
         for index, column in enumerate(first.columns)
@@ -160,12 +182,10 @@ def _tables_compared(first: Grid, second: Grid, words: _Words) -> list[GridCompa
     ]  # fmt: skip
 
 
-def _values(
-    base: Grid, changed: Grid, common: Sequence[tuple[GridRow, GridRow]], index: int
-) -> Iterator[tuple[str, str, float, float]]:
+def _values(changed: Grid, common: Sequence[tuple[GridRow, GridRow]], index: int) -> Iterator[_Values]:
     for old, new in common:
-        yield old.name, changed.unit_of(new, index), old.cells[index].value, new.cells[index].value
-    assert base.columns[index].name == changed.columns[index].name
+        unit = changed.unit_of(new, index)
+        yield _Values(old.name, unit, old.cells[index].value, new.cells[index].value)
 
 
 def _sides(first: Grid, second: Grid, words: _Words) -> tuple[Grid, Grid, str]:
@@ -180,17 +200,27 @@ def _sides(first: Grid, second: Grid, words: _Words) -> tuple[Grid, Grid, str]:
 
 
 def _judged(
-    base: str, changed: str, how: str, rows: Sequence[tuple[str, str, float, float]], title: str, subject: str
+    base: str, changed: str, how: str, rows: Sequence[_Values], title: str, subject: str
 ) -> GridComparison:
-    fell = sum(new < old for _, _, old, new in rows) * 2 > len(rows)
-    by_subject, word = better_by_subject(subject, fell=fell)
-    made: list[Measured] = []
-    reasons: list[str] = []
-    for name, unit, old, new in rows:
-        better = better_by_unit(unit) or better_by_name(name) or better_by_name(title)
-        reason = f"{unit or name}: {better} is better" if better else ""
-        if better is None and by_subject is not None:
-            better, reason = by_subject, f"{by_subject} is better: the subject says '{word}'"
-        made.append(Measured(name, unit, old, new, better))
-        reasons.append(reason or "nothing says which direction is better")
-    return GridComparison(base, changed, how, "; ".join(dict.fromkeys(reasons)), tuple(made))
+    fell = sum(row.changed < row.base for row in rows) * 2 > len(rows)
+    judged = [_direction(row, title, subject, fell=fell) for row in rows]
+    made = [
+        Measured(row.name, row.unit, row.base, row.changed, better)
+        for row, (better, _) in zip(rows, judged, strict=True)
+    ]
+    return GridComparison(base, changed, how, "; ".join(dict.fromkeys(why for _, why in judged)), tuple(made))
+
+
+def _direction(row: _Values, title: str, subject: str, *, fell: bool) -> tuple[Better | None, str]:
+    """Which direction is better, and why: what the table says of itself counts most, the subject least."""
+    if better := better_as_said(title):
+        return better, f"{better} is better, as is said above the table"
+    if row.gain and row.changed != row.base:
+        better = "more" if (row.changed > row.base) is (row.gain > 0) else "less"
+        return better, f"{better} is better by the signs of the table's own gains"
+    if better := better_by_unit(row.unit) or better_by_name(row.name) or better_by_name(title):
+        return better, f"{row.unit or row.name}: {better} is better"
+    better, word = better_by_subject(subject, fell=fell)
+    if better is not None:
+        return better, f"{better} is better: the subject says '{word}'"
+    return None, "nothing says which direction is better"

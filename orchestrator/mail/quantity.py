@@ -34,6 +34,10 @@ _LESS_SUBJECT = re.compile(
 )
 _MORE_SUBJECT = re.compile(r"\b(?:increas|rais|boost|maximi[sz])\w*", re.IGNORECASE)
 _PRAISE = re.compile(r"\b(?:improv|optimi[sz]|speed|fast|enhanc|accelerat)\w*", re.IGNORECASE)
+_SAID = re.compile(
+    r"\b(?:(lower|less|smaller|fewer|shorter)|higher|more|larger|bigger|greater)\s+(?:is|are|=|means)\s+better",
+    re.IGNORECASE,
+)
 
 
 def is_unit(text: str) -> bool:
@@ -52,6 +56,12 @@ def better_by_name(name: str) -> Better | None:
     """What a row or a column is called: `p99 latency`, `throughput`."""
     less, more = _LESS_WORDS.search(name), _MORE_WORDS.search(name)
     return None if bool(less) == bool(more) else "less" if less else "more"
+
+
+def better_as_said(text: str) -> Better | None:
+    """`lower is better`, `higher = better`."""
+    found = _SAID.search(text)
+    return None if found is None else "less" if found[1] else "more"
 
 
 def better_by_subject(subject: str, *, fell: bool) -> tuple[Better | None, str]:

@@ -130,6 +130,24 @@ def test_where_units_say_nothing_the_subject_says_what_is_better(
     assert ("the subject says" in item.why) is (better is not None)
 
 
+def test_what_a_table_says_of_itself_counts_more_than_names() -> None:
+    index = (
+        "index   6.8   6.8-patched   Improvement\nCall Overhead  1200  1250  4.2%\nPipe  800  799  -0.1%\n"
+    )
+    (item,) = compared(index)
+    assert (words(item), item.why) == (
+        ["better", "worse"], "more is better by the signs of the table's own gains",
+    )  # fmt: skip
+    said = "score ({} is better)\ntest   before   after\na   5   4\nb   7   8\n"
+    assert [words(*compared(said.format(word))) for word in ("lower", "higher")] == [
+        ["better", "worse"], ["worse", "better"],
+    ]  # fmt: skip
+    (item,) = compared(
+        "groups  tip/core  + patch\n1  0.500(sec)  ( 1.2%)  0.450(sec) ( 1.1%)\n4  0.7(sec)  0.8(sec)\n"
+    )
+    assert words(item) == ["better", "worse"]
+
+
 def test_two_tables_one_after_the_other_are_compared_column_by_column() -> None:
     one = "nr  latency(us)  throughput(MB/s)\n1   {}  {}\n2   11.5  210\n"
     text = f"Before:\n{one.format(10.5, 200)}\nAfter:\n{one.format(9.5, 190)}"
