@@ -16,6 +16,7 @@ import pytest
 
 from tests.browser.chromium import Browser, Scheme
 from tests.browser.conftest import ATTACKS
+from tests.browser.screenshots import SCREENS
 
 pytestmark = pytest.mark.browser
 
@@ -210,3 +211,22 @@ def test_it_can_be_used_without_a_mouse(browser: Browser, page: Path) -> None:
         ".filter(hash => !document.querySelector(hash))"
     )
     assert lost == []
+
+
+_FIRST_SCREEN = """
+const bottom = selector => document.querySelector(selector).getBoundingClientRect().bottom;
+return [bottom('.badge'), bottom('.sentence'), bottom('.brief')];
+"""
+
+
+@pytest.mark.parametrize(("width", "height"), SCREENS.values(), ids=SCREENS)
+def test_the_first_screen_has_verdict_sentence_and_table(
+    browser: Browser, page: Path, width: int, height: int
+) -> None:
+    browser.open(page, width=width)
+    badge, sentence, table = browser.ask(_FIRST_SCREEN)
+    assert badge < sentence < height
+    assert sentence < table
+    if width == _DESKTOP:
+        assert table < height
+    assert browser.ask("return document.querySelectorAll('.tile').length") == 0

@@ -22,9 +22,9 @@ from orchestrator.report.formats.mail_tested import tested
 from orchestrator.report.formats.mail_times import the_table
 from orchestrator.report.formats.placeless import placeless, repeat_command
 from orchestrator.report.rows import output_lines, reasons
-from orchestrator.report.summary import summarise
 from orchestrator.text.amounts import plural
 from orchestrator.verdict.judged_run import JudgedRun
+from orchestrator.verdict.summary import summarise
 from orchestrator.verdict.variant import VariantVerdict
 from orchestrator.verdict.verdict import Verdict
 

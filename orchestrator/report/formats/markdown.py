@@ -28,6 +28,7 @@ from orchestrator.report.timings import sentences, timing_tables
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.summary import summarise
 from orchestrator.verdict.verdict import PassVerdict
 
 _MARKS = {
@@ -63,10 +64,10 @@ def _inert(text: str) -> str:
 def _lines(report: JudgedRun) -> Iterator[str]:
     verdict = report.verdict
     yield f"## {_MARKS[verdict.conclusion]} {escaped(verdict.scenario)}"
-    for line in verdict.foremost:
-        yield from ("", f"**{escaped(line)}**")
-    yield from ("", f"**{escaped(headline(verdict))}**", "")
+    yield from ("", f"**{escaped(headline(verdict))}**", "", escaped(summarise(verdict).sentence), "")
     yield from bullets(few(reasons(verdict)))
+    for line in verdict.foremost:
+        yield from (f"**{escaped(line)}**", "")
     yield escaped(f"{what_was_run(report)} {trigger_words(report)}; {amount(report)}.")
     yield ""
     yield from bullets(f"{name}: {words}" for name, words in variant_lines(report))

@@ -121,9 +121,11 @@ def test_a_patch_that_changes_nothing_is_told_first(unchanged: JudgedRun) -> Non
     assert next(line for line in lines[2:] if not line.startswith("  ")).startswith(UNCHANGED)
     assert " ".join(render(unchanged, "mail").split()).startswith(UNCHANGED)
     markdown = render(unchanged, "markdown").splitlines()
-    assert markdown[2].startswith(f"**{UNCHANGED}")
+    assert markdown.index("**Verdict: expectations NOT met.**") == 2
+    assert any(line.startswith(f"**{UNCHANGED}") for line in markdown[:10])
     page = render(unchanged, "html")
-    assert page.index(UNCHANGED) < page.index("xpectations NOT met", page.index("<body>"))
+    verdict = page.index("xpectations NOT met", page.index("<body>"))
+    assert verdict < page.index(UNCHANGED) < page.index("<nav")
     assert json.loads(render(unchanged, "json"))["foremost"][0].startswith(UNCHANGED)
     assert render(unchanged, "ktap").splitlines()[2].startswith(f"# {UNCHANGED}")
     assert UNCHANGED in render(unchanged, "junit")

@@ -39,6 +39,7 @@ from orchestrator.report.rows import (
 from orchestrator.text.amounts import count_of, plural
 from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.summary import summarise
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -130,6 +131,7 @@ def _context(report: JudgedRun) -> dict[str, Any]:
         "verdict": verdict,
         "status": _STATUS[verdict.conclusion],
         "headline": _headline(verdict),
+        "sentence": summarise(verdict).sentence,
         "reasons": reasons(verdict),
         "remarks": list(remarks(verdict)),
         "warnings": [*warnings(verdict), *kernel_bugs(report)],
