@@ -124,7 +124,10 @@ def meaning(parameter: Any) -> str:
     else:
         told = ""
     needed = " (required)" if parameter.required and not isinstance(parameter, TyperArgument) else ""
-    return f"{parameter.help or ''}{needed}{f' (default: {told})' if told else ''}"
+    text = parameter.help or ""
+    if text.endswith("."):  # typer's own options
+        text = text[:1].lower() + text[1:-1]
+    return f"{text}{needed}{f' (default: {told})' if told else ''}"
 
 
 def _told(text: str) -> tuple[list[str], list[str]]:
