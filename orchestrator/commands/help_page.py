@@ -125,7 +125,7 @@ def meaning(parameter: Any) -> str:
         told = ""
     needed = " (required)" if parameter.required and not isinstance(parameter, TyperArgument) else ""
     text = parameter.help or ""
-    if text.endswith("."):  # typer's own options
+    if text.endswith(".") and not text.endswith(".."):  # typer's own options
         text = text[:1].lower() + text[1:-1]
     return f"{text}{needed}{f' (default: {told})' if told else ''}"
 
