@@ -18,6 +18,7 @@ from orchestrator.oom.lmk import LmkDraft
 from orchestrator.oom.partial_report import PartialReport
 from orchestrator.oom.records import Event, Mark
 from orchestrator.oom.transport import LogLine
+from orchestrator.oom.unread import looks_like
 
 _MAX_OPEN = 8
 # Messages without a part for an open report after which it is taken for finished.
@@ -118,8 +119,9 @@ class Assembler:
                 draft.idle_lines += 1
             self._finish_ended(kind, line)
         route = _ROUTES.get(kind)
-        if kind is LineKind.OTHER and self._torn is not None:
+        if kind is LineKind.OTHER and self._open:
             self._mend(line)
+            self._note_unread(line)
         elif route is not None:
             route(self, kind, line)
             self._finish_ended(None, line)
@@ -160,6 +162,13 @@ class Assembler:
             whole = head._replace(text=f"{head.text.rstrip()}{line.text}")
             self._torn = (draft, kind, whole)
             draft.take(kind, whole)
+
+    def _note_unread(self, line: LogLine) -> None:
+        """Keeps in mind what a line seems to show that nobody understood."""
+        what = looks_like(line.text) if line.source == "kernel" else None
+        draft = next(self._candidates(line), None)
+        if what is not None and draft is not None and not draft.over:
+            draft.dump.unread.setdefault(what, line.number)
 
     def _is_told_twice(self, kind: LineKind, line: LogLine) -> bool:
         """Whether a cache that got no slab has said before what this head says of the slab's pages."""

@@ -19,6 +19,7 @@ class DumpPart:
         self.zones: dict[str, Zone] = {}
         self.buddy: dict[str, Buddy] = {}
         self.notes: list[str] = []
+        self.unread: dict[str, int] = {}
         self._usage = Usage()
         self._last_zone: str | None = None
 

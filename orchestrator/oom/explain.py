@@ -9,6 +9,7 @@ from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.lmk_words import lmk_reasons, lmk_request
 from orchestrator.oom.records import MemoryEvent, Process
+from orchestrator.oom.unread import VICTIM
 from orchestrator.oom.vmalloc import why_in_words
 from orchestrator.oom.warn_heads import stalled_ms
 from orchestrator.text.plain import ascii_line
@@ -216,6 +217,12 @@ def outcome(event: MemoryEvent) -> str:
             f"To be killed was {process_name(event.chosen)} or a child of it; the line that says who it"
             " was is not in the text."
         )
+    return _unknown_victim(event)
+
+
+def _unknown_victim(event: MemoryEvent) -> str:
+    if VICTIM in event.unread:
+        return f"Who was killed seems to stand in line {event.unread[VICTIM]}, which could not be read."
     return "Who was killed is not in the text."
 
 

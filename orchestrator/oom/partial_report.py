@@ -51,7 +51,7 @@ class PartialReport:
         self._memcg = MemcgPart()
         self._slab = SlabPart()
         self._stack = StackCollector(trace_open=trace_open)
-        self._dump = DumpPart()
+        self.dump = DumpPart()
         self._victims: list[Process] = []
         self._notes: list[str] = []
 
@@ -201,23 +201,23 @@ class PartialReport:
 
     def _totals(self, text: str) -> None:
         self._dump_line(text)
-        self._dump.totals(text)
+        self.dump.totals(text)
 
     def _node(self, text: str) -> None:
         self._dump_line(text)
-        self._dump.node(text)
+        self.dump.node(text)
 
     def _zone(self, text: str) -> None:
         self._dump_line(text)
-        self._dump.zone(text)
+        self.dump.zone(text)
 
     def _reserve(self, text: str) -> None:
         self._dump_line(text)
-        self._dump.reserve(text)
+        self.dump.reserve(text)
 
     def _free_list(self, text: str) -> None:
         self._dump_line(text)
-        self._dump.free_list(text)
+        self.dump.free_list(text)
 
     def _footer(self, text: str) -> None:
         self._dump_line(text)
@@ -300,7 +300,7 @@ class PartialReport:
         kind = self._type()
         if kind is None:
             return None
-        notes = [*self._dump.notes, *self._notes]
+        notes = [*self.dump.notes, *self._notes]
         if self._stack.mixed:
             notes.append("frames of another CPU are mixed into the stack")
         fields = dict(self._fields) if "order" in self._fields else {**self._slab.request(), **self._fields}
@@ -319,9 +319,10 @@ class PartialReport:
                 "stack_first_caller": self._stack.caller,
                 "memcg": self._memcg.finish(),
                 "slab": self._slab.finish(),
-                "zones": self._dump.zones,
-                "buddy": self._dump.buddy,
-                "usage_kb": self._dump.usage_kb(),
+                "zones": self.dump.zones,
+                "buddy": self.dump.buddy,
+                "usage_kb": self.dump.usage_kb(),
+                "unread": self.dump.unread,
                 "notes": tuple(notes),
                 **fields,
             }
@@ -341,7 +342,7 @@ class PartialReport:
             return "alloc-failure"
         if self.family == "oom" or self.over or "chosen" in self._fields or self._memcg.selected is not None:
             return "memcg-oom" if self._memcg.hit else "oom"
-        return "show-mem" if self._dump.zones and self.dump_seen else None
+        return "show-mem" if self.dump.zones and self.dump_seen else None
 
     def _outcome(self, kind: EventType) -> str | None:
         if kind == "alloc-failure":

@@ -150,6 +150,10 @@ class MemoryEvent(Record):
         description="what memory is used for, by the names of the dump's lines (active_anon, pagetables and"
         " so on), all nodes together",
     )
+    unread: dict[str, int] = Field(
+        default_factory=dict,
+        description="what is in the text and could not be read, with the number of the line that shows it",
+    )
     notes: tuple[str, ...] = Field((), description="what could not be read, or not be attributed")
 
     def as_json(self) -> dict[str, Any]:

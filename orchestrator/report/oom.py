@@ -16,6 +16,7 @@ from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.known_crashes import known_crash
 from orchestrator.oom.lmk_words import lmk_reasons
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
+from orchestrator.oom.unread import FREE_LISTS, VICTIM, ZONES
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB, USUAL_PAGE_BYTES, format_size
 
@@ -287,12 +288,17 @@ def _missing(event: MemoryEvent, page_size_bytes: int | None) -> list[str]:
             ("the caller's pid", event.trigger is not None and event.trigger.pid is None),
             ("the kernel's release", event.kernel is None),
             ("the stack", not event.stack),
-            ("the zones", not event.zones and event.type != "memcg-oom"),
-            ("free lists", bool(event.zones) and not event.buddy),
-            ("who died", event.outcome in ("truncated", "not shown") and event.victim is None),
+            (ZONES, not event.zones and event.type != "memcg-oom"),
+            (FREE_LISTS, bool(event.zones) and not event.buddy),
+            (VICTIM, event.outcome in ("truncated", "not shown") and event.victim is None),
         )
         if lacks
     ]
+    damaged = {FREE_LISTS} if any(note.startswith("free list of ") for note in event.notes) else set()
+    unread = [f"{what} (line {event.unread[what]})" for what in absent if what in event.unread]
+    absent = [what for what in absent if what not in event.unread and what not in damaged]
+    if unread:
+        lines.append("in the text, but could not be read: " + ", ".join(unread))
     if absent:
         lines.append("not in the text: " + ", ".join(absent))
     if event.outcome == "truncated":
