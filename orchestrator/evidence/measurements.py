@@ -53,7 +53,17 @@ def target_state(record: TargetRecord | None) -> TargetState | None:
         usable_units_before_compaction=tuple(before) if before is not None else None,
         elapsed_ms=record.elapsed_ms,
         nodes=_nodes(record),
+        taken_kb={name: kb for name, kb in _taken(record).items() if kb > 0},
     )
+
+
+def _taken(record: TargetRecord) -> dict[str, int]:
+    return {
+        "pipes": record.pipes_kb,
+        "high_order": record.high_order_kb,
+        "movable": record.movable_kb,
+        "other": record.other_kb,
+    }
 
 
 def _nodes(record: TargetRecord) -> tuple[NodeState, ...]:

@@ -106,6 +106,12 @@ class TargetRecord(_Record):
     units_before_compaction: list[int] | None = None
     node_free_kb: list[int] | None = None
     node_units: list[list[int]] | None = None
+    pipes_kb: int = 0
+    high_order_kb: int = 0
+    movable_kb: int = 0
+    """Of `page_cache` and `anonymous`: one holder for both."""
+    other_kb: int = 0
+    """Of stressors with a fixed amount, and of a picture's lines."""
     elapsed_ms: int
 
 

@@ -30,6 +30,11 @@ class TargetState(Frozen):
     nodes: tuple[NodeState, ...] = Field(
         (), description="the NUMA nodes one by one, where there is more than one"
     )
+    taken_kb: dict[str, int] = Field(
+        default_factory=dict,
+        description="by stressor what it held then: `pipes`, `high_order`, `movable` (page_cache and"
+        " anonymous together), `other` (those of a fixed amount, and a picture's lines)",
+    )
 
 
 class LatencySummary(Frozen):

@@ -262,9 +262,9 @@ def headline(verdict: Verdict) -> str:
 
 
 def reasons(verdict: Verdict) -> list[str]:
-    """What the verdict is missing, or what was not as expected."""
+    """What the verdict is missing and what would mend that first, or what was not as expected."""
     if verdict.conclusion is Conclusion.MISSING:
-        return list(verdict.missing)
+        return [*verdict.advice, *verdict.missing]
     lines = [
         f"{name}: {why}"
         for each in verdict.passes

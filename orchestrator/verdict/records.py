@@ -125,6 +125,11 @@ class Verdict(Frozen):
     )
     repeated: int = Field(0, description="attempts without evidence that were made again")
     missing: tuple[str, ...] = Field((), description="why evidence is short")
+    advice: tuple[str, ...] = Field(
+        (),
+        description="where a target was missed: what each stressor took until then, and which keys of the"
+        " scenario would have been met with which values",
+    )
     disagreements: tuple[str, ...] = Field((), description="where console and /proc/vmstat differ")
     kernels: KernelTable | None = Field(
         None,

@@ -28,6 +28,7 @@ from orchestrator.verdict.judgement import Conclusion, judge_trial
 from orchestrator.verdict.kernels import compare_kernels
 from orchestrator.verdict.records import PassVerdict, SharedKernel, Verdict
 from orchestrator.verdict.summary import summarise
+from orchestrator.verdict.target_advice import target_advice
 from orchestrator.verdict.variant import variant_verdict
 
 __all__ = ["PassVerdict", "SharedKernel", "Verdict", "compute_verdict"]
@@ -81,6 +82,7 @@ def compute_verdict(
         repeated=sum(block.attempt > 1 for block in blocks)
         + sum(result.outcome is not Outcome.INTERRUPTED for result in superseded),
         missing=tuple(missing),
+        advice=target_advice(scenario, trials) if missing else (),
         disagreements=tuple(
             f"trial {result.trial} ({result.variant}): {result.disagreement}"
             for result in trials

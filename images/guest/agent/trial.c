@@ -179,6 +179,7 @@ static void tell_target(const struct recipe *recipe, const struct outcome *outco
 	if (outcome->compacted && recipe->hard == HARD_REQUIRED)
 		emit_numbers("units_before_compaction", outcome->before_compaction.all.units, orders);
 	tell_nodes(&outcome->memory, orders);
+	pressure_tell_taken();
 	emit_number("elapsed_ms", (int64_t)outcome->elapsed_ms);
 	emit_end();
 	sample_all("target");

@@ -250,6 +250,23 @@ void pressure_touch_up(const struct recipe *recipe)
 		emit_note("the memory picture is not whole when the trigger starts: %s", reason);
 }
 
+void pressure_tell_taken(void)
+{
+	static const char *const names[PLACE_HOLDERS] = { "pipes_kb", "high_order_kb", "movable_kb" };
+	int64_t other_kb = step.ballast_kb + compose_held_kb();
+
+	for (int who = 0; who < PLACE_HOLDERS; who++) {
+		int64_t sum = 0;
+
+		for (int at = 0; at < places_count(); at++)
+			sum += place_held_kb(at, who);
+		if (sum > 0)
+			emit_number(names[who], sum);
+	}
+	if (other_kb > 0)
+		emit_number("other_kb", other_kb);
+}
+
 void pressure_settle(void)
 {
 	places_settle(step.deadline_us);

@@ -25,6 +25,9 @@ const char *pressure_run(const struct recipe *recipe, uint64_t deadline_us,
  */
 void pressure_touch_up(const struct recipe *recipe);
 
+/* What the stressors hold by now, as fields of a record: those that hold anything. */
+void pressure_tell_taken(void);
+
 /* The holders stop growing for good and become unkillable. */
 void pressure_settle(void);
 

@@ -118,7 +118,8 @@ def _case(report: JudgedRun, key: TrialKey, result: TrialResult | None) -> Repor
 def _whole(report: JudgedRun) -> Iterator[ReportCase]:
     verdict = report.verdict
     yield ReportCase(
-        "evidence is complete", error="; ".join(few(verdict.missing)) if verdict.missing else None
+        "evidence is complete",
+        error="; ".join(few([*verdict.advice, *verdict.missing])) if verdict.missing else None,
     )
     if verdict.conclusion is Conclusion.COMPARED_ONLY:
         yield ReportCase("verdict", skipped=headline(verdict).removeprefix("Verdict: "))

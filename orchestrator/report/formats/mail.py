@@ -21,7 +21,7 @@ from orchestrator.report.formats.mail_parts import Part, fitted, lines_of, plain
 from orchestrator.report.formats.mail_tested import tested
 from orchestrator.report.formats.mail_times import the_table
 from orchestrator.report.formats.placeless import placeless, repeat_command
-from orchestrator.report.rows import output_lines, reasons
+from orchestrator.report.rows import output_lines, reasons, warnings
 from orchestrator.text.amounts import plural
 from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.summary import summarise
@@ -32,10 +32,11 @@ MOST_LINES = 60
 """Before the signature."""
 SIGNATURE = "-- "
 """Alone in its line, with the blank at its end (RFC 3676, 4.3)."""
-_LEAST = {"foremost": 4, "reasons": 2, "tested": 3, "outcome": 5, "event": 12, "times": 4}
-_MOST_REASONS = 4
+_LEAST = {"foremost": 4, "reasons": 2, "tested": 3, "outcome": 5, "warnings": 2, "event": 12, "times": 4}
+_MOST_ITEMS = 4
 _MOST_OUTPUT = 8
 _MOST_COMMAND = 3
+_MOST_OBSTACLE = 3
 _MOST_SENTENCE = 7
 
 
@@ -52,9 +53,10 @@ def _parts(report: JudgedRun, *, short: bool) -> Iterator[Part]:
     verdict = report.verdict
     yield Part(_foremost(verdict), _LEAST["foremost"])
     yield _whole(_verdict(verdict))
-    yield Part(_reasons(verdict), _LEAST["reasons"])
+    yield Part(_items(reasons(verdict)), _LEAST["reasons"])
     yield Part(list(tested(report)), _LEAST["tested"])
     yield Part(_outcomes(verdict), _LEAST["outcome"])
+    yield Part(_items(list(warnings(verdict))), _LEAST["warnings"])
     yield Part(_raw(report, short=short), _LEAST["event"])
     yield Part(the_table(verdict), _LEAST["times"])
     yield _whole(_end(report))
@@ -90,10 +92,10 @@ def _foremost(verdict: Verdict) -> list[str]:
     return [line for text in texts for line in prose(text, "", "  ")]
 
 
-def _reasons(verdict: Verdict) -> list[str]:
-    found = reasons(verdict)
-    shown = [line for text in found[:_MOST_REASONS] for line in prose(placeless(text), "  * ", "    ")]
-    more = len(found) - _MOST_REASONS
+def _items(found: Sequence[str]) -> list[str]:
+    """The first of these sentences, and how many more there are."""
+    shown = [line for text in found[:_MOST_ITEMS] for line in prose(placeless(text), "  * ", "    ")]
+    more = len(found) - _MOST_ITEMS
     return [*shown, f"  * and {more} more"] if more > 0 else shown
 
 
@@ -167,7 +169,7 @@ def _end(report: JudgedRun) -> list[str]:
     trailer = (
         ["Tested-by: YOUR NAME <YOUR ADDRESS>"]
         if obstacle is None
-        else prose(f"No Tested-by is suggested: {obstacle}.")
+        else Part(prose(f"No Tested-by is suggested: {obstacle}."), 1).cut(_MOST_OBSTACLE)
     )
     return [*_repeat(report), "Full report attached.", "", *trailer]
 

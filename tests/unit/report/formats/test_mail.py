@@ -204,3 +204,10 @@ def test_all_of_it_is_to_be_had_too(tmp_path: Path) -> None:
     assert "Question 2" not in render(report, "mail")
     with pytest.raises(InputError, match="--full is for --format mail"):
         render(report, "html", full=True)
+
+
+def test_what_weakens_the_evidence_stands_below_the_outcomes(tmp_path: Path) -> None:
+    report = run_report(tmp_path / "run", Made())
+    verdict = report.verdict.model_copy(update={"disagreements": ("the console tells of 2, vmstat of 3",)})
+    body = _fit_for_a_list(render_mail(replace(report, verdict=verdict)))
+    assert "  * disagreement: the console tells of 2, vmstat of 3" in body
