@@ -26,6 +26,8 @@ from orchestrator.units import KIB
 _PAGE_KB = (4, 16, 64)
 _PROPERTY = re.compile(r"^\[([^\]]+)\]: \[(.*)\]$")
 _MOST_NOTES = 20
+_ONE_DEVICE = 50
+"""MemTotal of one device is the same within a fiftieth: memory of the boot is freed, some is hot-plugged."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,17 @@ def read_dump(sections: Iterable[Section]) -> Dump:
             _merge(dump, section)
         elif section.kind not in dump.sections:
             _read(dump, section)
+        elif section.kind is Kind.MEMINFO and _is_of_another(dump, section):
+            raise InputError(
+                "these are two devices: MemTotal is not the same",
+                evidence=[dump.where(Kind.MEMINFO), section.where],
+                hint="give the files of one device",
+            )
         elif _words(section) != _words(dump.sections[section.kind]):
             _note(
                 dump, f"{section.where} says something else than what was taken: {dump.where(section.kind)}"
             )
+    _check_pages(dump)
     if not dump.meminfo and not dump.zones:
         raise InputError(
             "nothing in there is a copy of /proc/meminfo or /proc/zoneinfo",
@@ -89,6 +98,25 @@ def read_dump(sections: Iterable[Section]) -> Dump:
             hint="docs/device-import.md has the line that collects what is needed",
         )
     return dump
+
+
+def _is_of_another(dump: Dump, section: Section) -> bool:
+    """Whether a second /proc/meminfo is of another machine: on one, MemTotal hardly changes."""
+    total_kb = dump.meminfo.get("MemTotal", 0)
+    other_kb = parse_meminfo(section.text).get("MemTotal", total_kb)
+    return abs(other_kb - total_kb) > total_kb // _ONE_DEVICE
+
+
+def _check_pages(dump: Dump) -> None:
+    """A note where /proc/zoneinfo and /proc/meminfo show two sizes of memory, whatever the page size."""
+    managed, page_kb = sum(zone.managed for zone in dump.zones), dump.page_kb
+    total_kb = dump.meminfo.get("MemTotal", 0)
+    if page_kb is not None and abs(managed * page_kb - total_kb) > total_kb // _ONE_DEVICE:
+        _note(
+            dump,
+            f"{dump.where(Kind.ZONEINFO)} has {managed} managed pages, {dump.where(Kind.MEMINFO)} a MemTotal"
+            f" of {total_kb} kB: with no size of pages they are of one boot",
+        )
 
 
 def _words(section: Section) -> list[str]:

@@ -8,12 +8,14 @@ anywhere.
 from __future__ import annotations
 
 import os
+import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -23,14 +25,17 @@ from orchestrator.units import KIB, MIB
 
 _MOST_BYTES = 1024 * MIB
 """Of one text, unpacked; bug reports have some 10 to 100 MiB."""
+_MOST_PIPED_BYTES = 256 * MIB
 _MOST_MEMBERS = 100_000
 _MOST_FILES = 10_000
 _LONGEST_LINE_BYTES = 64 * KIB
 _CHUNK_BYTES = 256 * KIB
-_NAMES = frozenset({
+_NAMES = (
     "meminfo", "zoneinfo", "buddyinfo", "pagetypeinfo", "vmstat", "swaps", "cpuinfo", "version", "cmdline",
-    "getprop", "getprop.txt", "sysctl", "sysctl.txt", "properties", "props", "props.txt",
-})  # fmt: skip
+    "getprop", "sysctl", "properties", "props", "uname",
+)  # fmt: skip
+_KNOWN = re.compile(rf"(?:.*[^a-z])?(?:{'|'.join(_NAMES)})(?:[^a-z].*)?(?:\.txt|\.log|\.out)?", re.IGNORECASE)
+"""`meminfo`, `meminfo.txt`, `proc_meminfo`, `01-meminfo.log`: people name copies as they like."""
 _ZIP = b"PK\x03\x04"
 _ENCRYPTED = 0x1
 """Bit 0 of a member's flags: APPNOTE.TXT 4.4.4."""
@@ -72,21 +77,34 @@ def _of_directory(directory: Path) -> Iterator[Text]:
     if not found:
         raise InputError(
             f"{shown(str(directory))}: no file in it is called as one of /proc is",
-            hint=f"known are: {', '.join(sorted(_NAMES))}, and files below sys/vm/",
+            hint=f"known are: {', '.join(_NAMES)}, and files below sys/vm/",
         )
 
 
 def _is_known(path: Path | PurePosixPath) -> bool:
-    return path.name in _NAMES or path.parts[-3:-1] == ("sys", "vm")
+    return _KNOWN.fullmatch(path.name) is not None or path.parts[-3:-1] == ("sys", "vm")
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[BufferedReader]:
+    if str(file) == "-":
+        if sys.stdin is None:  # whoever started us closed it
+            raise InputError("standard input is closed")
+        yield BufferedReader(BytesIO(_whole(sys.stdin.buffer)))
+        return
     try:
         with file.open("rb") as stream:
             yield stream
     except OSError as error:
         raise InputError(f"{shown(str(file))}: cannot be read: {error.strerror or error}") from None
+
+
+def _whole(stream: IO[bytes]) -> bytes:
+    """All of a pipe, for an archive is read from its end."""
+    data = stream.read(_MOST_PIPED_BYTES + 1)
+    if len(data) > _MOST_PIPED_BYTES:
+        raise InputError(f"-: more than {_MOST_PIPED_BYTES // MIB} MiB", hint="give the file by its name")
+    return data
 
 
 def _of_zip(file: Path, stream: BufferedReader) -> Iterator[Text]:

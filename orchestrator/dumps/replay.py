@@ -37,6 +37,18 @@ _NOT_FOR_ALL = {"HighAtomic": "H", "CMA": "C", "Isolate": "I"}
 _GUEST_PAGE_KB = 4
 _ORDERS = 11
 _BASE = "debian-6.1"
+_VARIANTS = {
+    "kcalloc": {"base": _BASE},
+    "kvcalloc": {"base": _BASE, "scope": BINDER.scope, "patches": ["binder-kvcalloc-6.1.patch"]},
+}
+_LARGE_PAGE_KB = 16
+_LARGE_ORDER = 2
+"""Of a page of 16 KiB, in pages of 4 KiB."""
+_BASE_16K = "debian-6.12-16k"
+_VARIANTS_16K = {
+    "kcalloc": {"base": _BASE_16K, "scope": BINDER.scope, "patches": ["binder-kcalloc-6.12.patch"]},
+    "kvcalloc": {"base": _BASE_16K},
+}
 _MAPS = 600
 _ROOM = 6
 """A dump's lines and free list are nearly all of its memory, unlike an OOM report's: so much more, a sixth,
@@ -47,18 +59,18 @@ is room for a kernel that keeps other amounts for itself. What is left over is t
 def make_replay(dump: Dump, profile: Profile, scale: int | None) -> Draft:
     """The scenario, and the profile to lie beside it; InputError where a guest cannot have such a memory."""
     facts: list[Fact] = []
-    event = _event(dump, facts)
+    event = _event(dump, profile, facts)
     plan = plan_memory(event, scale, picture=True)
     facts += plan.facts
     picture = picture_of(event, plan, facts)
+    large = _has_large_pages(dump, profile)
+    if large and "free_blocks" in picture:
+        picture["free_blocks"] = picture["free_blocks"][_LARGE_ORDER:] or [0]
     data: dict[str, Any] = {
         "name": f"{profile.name}-replay",
         "description": f"The memory of {profile.name} as its files show it, at 1/{plan.scale}.",
         "device": _device(dump, profile, plan, facts),
-        "variants": {
-            "kcalloc": {"base": _BASE},
-            "kvcalloc": {"base": _BASE, "scope": BINDER.scope, "patches": ["binder-kvcalloc-6.1.patch"]},
-        },
+        "variants": _VARIANTS_16K if large else _VARIANTS,
         "fragmentation": {"target": {"picture": picture}},
         "trigger": {"kind": "binder-mmap", "size": "4MiB", "count": _MAPS, "hold": True},
         "deadlines": {"target": "5min"},
@@ -95,13 +107,16 @@ def _device(dump: Dump, profile: Profile, plan: Plan, facts: list[Fact]) -> dict
     return device
 
 
-def _event(dump: Dump, facts: list[Fact]) -> MemoryEvent:
-    nodes = {zone.node for zone in dump.zones}
+def _has_large_pages(dump: Dump, profile: Profile) -> bool:
+    """Whether a base kernel has this device's pages of 16 KiB."""
+    return dump.page_kb == _LARGE_PAGE_KB and profile.device["arch"] == "arm64"
+
+
+def _event(dump: Dump, profile: Profile, facts: list[Fact]) -> MemoryEvent:
+    nodes = {zone.node for zone in dump.zones} | {row.node for row in dump.free_lists}
     if len(nodes) > 1:
-        raise InputError(
-            f"the device has {len(nodes)} NUMA nodes, and a memory picture is of one",
-            hint="--profile-only writes the profile without a replay",
-        )
+        why = "/proc/meminfo adds them up, and a memory picture is of one node"
+        facts.append(inferred("NUMA nodes", f"{len(nodes)} added up to one", why))
     if not dump.meminfo or not dump.free_lists:
         lacks = Kind.MEMINFO if not dump.meminfo else Kind.BUDDYINFO
         raise InputError(
@@ -112,6 +127,9 @@ def _event(dump: Dump, facts: list[Fact]) -> MemoryEvent:
     if page_kb is None:
         facts.append(unknown("page size", "4 KiB", "no /proc/zoneinfo beside /proc/meminfo shows it"))
         page_kb = _GUEST_PAGE_KB
+    elif _has_large_pages(dump, profile):
+        why = f"the base {_BASE_16K} has the device's pages, and the same orders"
+        facts.append(inferred("page size", f"{page_kb} KiB", why))
     elif page_kb != _GUEST_PAGE_KB:
         order = (page_kb // _GUEST_PAGE_KB).bit_length() - 1
         why = f"the device has {page_kb} KiB: its blocks of order 0 are of order {order} here"
@@ -127,9 +145,12 @@ def _event(dump: Dump, facts: list[Fact]) -> MemoryEvent:
 def _zones(dump: Dump, page_kb: int) -> Iterator[tuple[str, Zone]]:
     for zone in dump.zones:
         yield _name(zone), Zone(
-            free_kb=(zone.nr_free_pages or zone.free) * page_kb, min_kb=zone.min * page_kb,
-            low_kb=zone.low * page_kb, high_kb=zone.high * page_kb, present_kb=zone.present * page_kb,
-            managed_kb=zone.managed * page_kb, free_cma_kb=zone.nr_free_cma * page_kb,
+            free_kb=(zone.nr_free_pages or zone.free) * page_kb,
+            # As printed they hold the boost (mm/vmstat.c), which passes by itself.
+            min_kb=(zone.min - zone.boost) * page_kb, low_kb=(zone.low - zone.boost) * page_kb,
+            high_kb=(zone.high - zone.boost) * page_kb,
+            present_kb=zone.present * page_kb, managed_kb=zone.managed * page_kb,
+            free_cma_kb=zone.nr_free_cma * page_kb,
         )  # fmt: skip
     if not dump.zones:
         yield "all", Zone(free_kb=dump.meminfo["MemFree"], managed_kb=dump.meminfo["MemTotal"],
@@ -152,7 +173,8 @@ def _buddy(dump: Dump, page_kb: int, facts: list[Fact]) -> Iterator[tuple[str, B
     for free in types.free:
         if zone_counts(free.zone) and any(free.counts):
             letter = _NOT_FOR_ALL.get(free.migrate_type, "")
-            name = f"Node {free.node} {free.zone} {free.migrate_type}"
+            # The zone last: a name that ends in Movable is that of the zone, which kernel requests never get.
+            name = f"Node {free.node} {free.migrate_type} of {free.zone}"
             yield name, _blocks(free.counts, page_kb, letter)
 
 

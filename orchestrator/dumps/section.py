@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-_LONGEST_LINE_CHARS = 4096
+from orchestrator.dumps.cleaned import cleaned
+
 _LONGEST_HEADER_CHARS = 300
 _MOST_LINES = 20_000
 """Of one section; /proc/zoneinfo of a large server has some thousands."""
@@ -83,8 +84,6 @@ _SHAPES = {
     Kind.PROPERTIES: _shape(r"\[[^\]\s]+\]: \[.*\]$"),
     Kind.SYSCTLS: _shape(r"(?:vm|kernel)\.[\w./-]+ = \S.*$"),
 }
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_QUOTED = re.compile(r"^(?:> ?)+")
 _HEADERS = (
     re.compile(r"^-{3,} .*?\(?(?P<path>/proc/[\w/.-]+)\)?.* -{3,}$"),  # dumpstate
     re.compile(r"^==> (?P<path>\S+) <==$"),  # head(1) and tail(1) of several files
@@ -109,8 +108,7 @@ def sections_of(lines: Iterable[str], file: str, path: str = "") -> Iterator[Sec
     """The sections of a text, in its order; `path` is what the text may be a copy of as a whole."""
     opened: _Open | None = None
     path = path or file
-    for number, raw in enumerate(lines, 1):
-        line = _QUOTED.sub("", _ESCAPES.sub("", raw[:_LONGEST_LINE_CHARS])).rstrip()
+    for number, line in cleaned(lines):
         if opened is not None and _goes_on(opened, line):
             opened.lines.append(line)
             continue
@@ -150,7 +148,7 @@ def _begun(line: str, path: str) -> tuple[Kind | None, str]:
     sysctl = _SYSCTL_FILE.search(path)
     if sysctl is not None and value:
         return Kind.SYSCTLS, f"{sysctl[1]}.{sysctl[2]} = {value}"
-    if PurePosixPath(path).name == "cmdline" and "=" in value:
+    if PurePosixPath(path).stem == "cmdline" and "=" in value:
         return Kind.CMDLINE, value
     return None, line
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,22 +82,62 @@ def test_counts_that_the_kernel_gave_up_are_not_taken(tmp_path: Path) -> None:
     assert any("stopped counting" in fact.why for fact in made.facts)
 
 
-def test_blocks_of_larger_pages_are_counted_in_the_guests(tmp_path: Path) -> None:
+def test_pages_that_no_base_has_are_counted_in_the_guests(tmp_path: Path) -> None:
+    parts = {
+        "a": meminfo(total_kb=480_000 * 4), "b": zoneinfo(pages=30_000, page_kb=64),
+        "c": buddyinfo((7, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
+    }  # fmt: skip
+    made = imported(tmp_path, parts)
+    assert picture(made)["free_blocks"] == [0, 0, 0, 0, 7, 3]
+    assert any("order 0 are of order 4 here" in fact.why for fact in made.facts)
+
+
+def test_pages_of_16_kib_get_a_base_that_has_them(tmp_path: Path) -> None:
     parts = {
         "a": meminfo(total_kb=480_000 * 4), "b": zoneinfo(pages=120_000, page_kb=16),
         "c": buddyinfo((7, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
     }  # fmt: skip
     made = imported(tmp_path, parts)
     assert made.profile.facts["page_kb"].value == 16
-    assert picture(made)["free_blocks"] == [0, 0, 7, 3]
-    assert any("order 0 are of order 2 here" in fact.why for fact in made.facts)
+    assert picture(made)["free_blocks"] == [7, 3]
+    assert made.replay is not None
+    assert {variant["base"] for variant in made.replay.data["variants"].values()} == {"debian-6.12-16k"}
+    assert any("the same orders" in fact.why for fact in made.facts)
 
 
-def test_several_nodes_have_a_profile_and_no_picture(tmp_path: Path) -> None:
-    parts = PARTS | {"/proc/zoneinfo": zoneinfo(nodes=2)}
-    with pytest.raises(InputError, match="2 NUMA nodes"):
-        imported(tmp_path, parts)
-    assert imported(tmp_path, parts, profile_only=True).replay is None
+def test_several_nodes_are_added_up_to_one_and_that_is_said(tmp_path: Path) -> None:
+    one = imported(tmp_path, PARTS)
+    made = imported(tmp_path, PARTS | {"/proc/zoneinfo": zoneinfo(nodes=2, pages=241_920)})
+    assert any(fact.value == "2 added up to one" for fact in made.facts)
+    assert picture(made)["free_blocks"] == picture(one)["free_blocks"]
+    assert picture(made)["watermarks"]["min"] == f"{2 * 8192}KiB"
+
+
+def test_free_movable_blocks_serve_kernel_requests_and_zone_movable_does_not(tmp_path: Path) -> None:
+    types = re.sub(r"(type +Movable) +0 ", r"\1   700 ", pagetypeinfo())
+    plain = picture(imported(tmp_path, PARTS))["free_blocks"]
+    blocks = picture(imported(tmp_path, PARTS | {"/proc/pagetypeinfo": types}))["free_blocks"]
+    assert blocks == [plain[0] + 700, *plain[1:]]
+    moved = re.sub(r"zone +Normal(, type +Movable)", r"zone  Movable\1", types)
+    assert picture(imported(tmp_path, PARTS | {"/proc/pagetypeinfo": moved}))["free_blocks"] == plain
+
+
+def test_a_boost_is_no_part_of_the_watermarks(tmp_path: Path) -> None:
+    boosted = zoneinfo()
+    for name, pages in (("boost    ", 0), ("min      ", 2048), ("low      ", 10654), ("high     ", 11541)):
+        boosted = boosted.replace(f"{name}{pages}\n", f"{name}{pages + 500}\n", 1)
+    plain = picture(imported(tmp_path, PARTS))["watermarks"]
+    assert picture(imported(tmp_path, PARTS | {"/proc/zoneinfo": boosted}))["watermarks"] == plain
+
+
+def test_two_devices_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="these are two devices"):
+        imported(tmp_path, PARTS | {"/proc/zz": meminfo(total_kb=3_935_360)})
+
+
+def test_files_of_two_boots_are_told(tmp_path: Path) -> None:
+    made = imported(tmp_path, PARTS | {"/proc/zoneinfo": zoneinfo(pages=400_000)})
+    assert any("with no size of pages they are of one boot" in note for note in made.dump.notes)
 
 
 def test_what_a_replay_needs_is_named(tmp_path: Path) -> None:

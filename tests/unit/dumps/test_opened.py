@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zipfile
 from pathlib import Path
 
@@ -106,3 +107,24 @@ def test_a_directory_of_other_things_and_a_missing_file_are_told(tmp_path: Path)
         read(tmp_path)
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read(tmp_path / "meminfo")
+
+
+@pytest.mark.parametrize(
+    "name", ["meminfo.txt", "proc_meminfo", "01-meminfo.log", "MemInfo", "phone.meminfo.out"]
+)
+def test_copies_in_a_directory_are_known_however_they_are_called(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("MemTotal: 1 kB\n")
+    (tmp_path / "notes.md").write_text("nothing\n")
+    assert [Path(text.path).name for text in texts_of([tmp_path])] == [name]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input_is_read_text_or_archive(packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = io.BytesIO(b"MemTotal: 1 kB\n")
+    if packed:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr("bugreport-x.txt", "MemTotal: 1 kB\n")
+        data.seek(0)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(data))
+    assert [list(text.lines) for text in texts_of([Path("-")])] == [["MemTotal: 1 kB"]]

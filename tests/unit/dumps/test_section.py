@@ -37,6 +37,21 @@ COLLECTED: dict[str, Collected] = {
     "quoted in a mail": lambda parts: "".join(
         f"> > {line}\n" for line in "\n".join(parts.values()).splitlines()
     ),
+    "indented in a ticket": lambda parts: "".join(
+        f"    {line}\n" for line in "\n".join(parts.values()).splitlines()
+    ),
+    "with a logger's stamps": lambda parts: "\n".join(
+        f"[2026-01-02T10:00:{at:03d}] {line}".rstrip()
+        for at, line in enumerate("\n".join(parts.values()).splitlines())
+    ),
+    "through logcat": lambda parts: "\n".join(
+        f"01-02 10:00:{at % 60:02d}.123  1234 {at + 1:5d} I dump    : {line}"
+        for at, line in enumerate("\n".join(parts.values()).splitlines())
+    ),
+    "by grep": lambda parts: "\n".join(
+        f"{name}:{line}" for name, text in parts.items() for line in text.splitlines()
+    ),
+    "in colours": lambda parts: "\x1b[0m" + "".join(parts.values()).replace("\n", "\x1b[K\n"),
     "in between words": lambda parts: "Hello,\n\n" + "\nand this:\n\n".join(parts.values()) + "\nthanks\n",
 }
 
@@ -82,6 +97,25 @@ def test_settings_are_read_as_files_of_a_value_each_too(text: str) -> None:
     assert dump_of(PARTS["/proc/meminfo"] + text).sysctls == {
         "vm.swappiness": "60", "vm.min_free_kbytes": "8192",
     }  # fmt: skip
+
+
+def test_rows_that_a_mail_wrapped_are_whole() -> None:
+    row = PARTS["/proc/buddyinfo"]
+    wrapped = row.replace("    15 ", "\n    15 ")
+    assert wrapped != row
+    dump = dump_of(PARTS["/proc/meminfo"] + wrapped + "Node 1, zone Normal" + " 1" * 11 + "\n")
+    assert [each.counts for each in dump.free_lists] == [COUNTS, (1,) * 11]
+
+
+def test_counters_in_zoneinfo_do_not_end_it() -> None:
+    dump = dump_of("".join(f"> {line}\n" for line in PARTS["/proc/zoneinfo"].splitlines()))
+    assert (len(dump.zones), dump.notes, dump.zones[0].per_cpu) == (1, [], (42,))
+
+
+def test_meminfo_of_a_node_is_not_that_of_the_machine() -> None:
+    text = PARTS["/proc/meminfo"]
+    node = "".join(f"Node 0 {line}\n" for line in text.replace("1935360", "1000000").splitlines())
+    assert dump_of(node + text).meminfo["MemTotal"] == 1_935_360
 
 
 def test_a_terminals_log_is_read(checkout: Path) -> None:
