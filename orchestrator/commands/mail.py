@@ -38,6 +38,9 @@ def mail(
         bool,
         typer.Option("--checkpatch/--no-checkpatch", help="run each base's own checkpatch.pl --strict, too"),
     ] = True,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="fetch nothing: hold patches against what the cache has")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print what was found as JSON on stdout")] = False,
 ) -> None:
     """Show what a mail contains: OOM reports, benchmark tables, patches.
@@ -56,7 +59,7 @@ def mail(
     if contents.empty:
         named = f"{files[0]} holds" if len(files) == 1 else f"these {count_of('file', len(files))} hold"
         raise InputError(f"{named} no OOM report, no benchmark table and no patch")
-    result = review(contents, arch, people.print, with_checkpatch=checkpatch)
+    result = review(contents, arch, people.print, with_checkpatch=checkpatch, offline=offline)
     if as_json:
         write_json({**contents_json(contents), **review_json(result)})
     else:

@@ -62,6 +62,9 @@ def reproduce(
             help="rebuild the report's whole Mem-Info or its free list alone (default: what it has)",
         ),
     ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="fetch nothing: hold patches against what the cache has")
+    ] = False,
     write: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="where to write the scenario (default: reproduce-NAME)"),
@@ -99,8 +102,11 @@ def reproduce(
     without the mail's patch, `patched` the one with it.
 
     A series is applied as a whole, in the order of its numbers ([PATCH v2 1/3]), whether it is one file or
-    several; of several versions the newest. A part that is missing is named, and so is one that touches
-    nothing which is built.
+    several; of several versions the newest. A part that is missing is named, and so is one that
+    touches no part of a kernel.
+
+    A patch to binder's driver is built as a module of a base kernel. One to other parts of the kernel is
+    compiled into a kernel that is built whole, from the source of a base's series: the time is said first.
 
     A report without a patch runs the base alone: `oomlab run DIR/NAME.yaml --patch MY.patch` then tries a
     change in the same memory. A patch without a report is tried in the memory of `binder-order3`.
@@ -142,6 +148,7 @@ def reproduce(
         lambda text: people.print(text, markup=False),
         to_run=not write_only,
         here=host is None,
+        offline=offline,
     )
     print_facts(draft.facts, people)
     path = write_draft(draft, source.name, source.title, write or Path(source.name), overwrite=overwrite)

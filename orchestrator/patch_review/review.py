@@ -15,10 +15,12 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.mail.contents import Contents
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.mail.series import Arranged, PatchGroup, narrowed
-from orchestrator.patch_review.applicability import Kind
-from orchestrator.patch_review.bases import BaseSource, Checked, check_all, load_sources
-from orchestrator.patch_review.checkpatch import FILES, CheckpatchWarning, run_checkpatch
+from orchestrator.patch_review.applicability import GOOD, Kind
+from orchestrator.patch_review.bases import Checked, check_column
+from orchestrator.patch_review.building import Way
+from orchestrator.patch_review.checkpatch import CheckpatchWarning, run_checkpatch
 from orchestrator.patch_review.notes import notes
+from orchestrator.patch_review.sources import Column, load_columns
 from orchestrator.paths import cache_dir
 
 
@@ -62,32 +64,35 @@ def review(
     *,
     with_checkpatch: bool,
     wanted: Sequence[int] = (),
+    offline: bool = False,
 ) -> Review:
     """Checks the patches against every base of an architecture; fetches sources that are not cached.
 
+    `offline`: nothing is fetched, and what is not cached is among the failures.
     `wanted` are the numbers of those that alone are to be looked at; InputError for one that no patch has.
     """
     arranged = narrowed(contents.arranged, wanted) if wanted else contents.arranged
     if not contents.patches:
         return Review()
     cache = Cache(cache_dir())
-    sources, failures = load_sources(cache, arch, progress)
-    columns = [(source, check_all(arranged, source)) for source in sources]
+    failures: list[str] = []
+    columns = load_columns(cache, arch, progress, failures, offline=offline)
+    columns_checked = [(column, check_column(arranged, column)) for column in columns]
     reviewed = []
     for number, patch in arranged.patches.items():
-        checked = [(source, column[number]) for source, column in columns if number in column]
-        styles = tuple(_styles(checked, progress)) if with_checkpatch else ()
+        checked = [(column, found[number]) for column, found in columns_checked if number in found]
+        styles = tuple(_styles(checked)) if with_checkpatch else ()
         doubts = tuple(notes(patch, contents.reports))
         reviewed.append(Reviewed(number, patch, doubts, tuple(item for _, item in checked), styles))
     return Review(tuple(reviewed), tuple(failures), arranged)
 
 
-def _styles(checked: Sequence[tuple[BaseSource, Checked]], progress: Progress) -> Iterator[Style]:
-    for source, item in checked:
-        if item.verdict.kind in (Kind.APPLIES, Kind.ADAPTED) and item.verdict.text:
+def _styles(checked: Sequence[tuple[Column, Checked]]) -> Iterator[Style]:
+    for column, item in checked:
+        source = column.driver() if item.building.way is Way.MODULE else column.whole()
+        if item.verdict.kind in GOOD and item.verdict.text and source is not None:
             try:
-                entry = source.tree.scripts(FILES, progress)
-                yield Style(source.name, tuple(run_checkpatch(entry, item.verdict)))
+                yield Style(source.name, tuple(run_checkpatch(source.scripts(), item.verdict)))
             except OomlabError as error:
                 yield Style(source.name, failure=error.message)
 
@@ -180,6 +185,9 @@ def _patch_json(item: Reviewed) -> dict[str, Any]:
                 "follows": list(checked.follows),
                 "patch": checked.verdict.text or None,
                 "reverse": checked.verdict.kind is Kind.ALREADY,
+                "builds": checked.building.way.name.lower(),
+                "base_to_build": checked.building.base if checked.building.source else None,
+                "building_remarks": list(checked.building.remarks),
                 "rebuilt_lines": [
                     {"path": path, "line": line} for path, line in sorted(checked.verdict.rebuilt)
                 ],

@@ -14,6 +14,7 @@ from orchestrator.errors import InputError
 from orchestrator.kernels.modules import BINDER
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.oom.usage import NAMES
+from orchestrator.patch_review.building import Way
 from orchestrator.reproduce.expected import expect
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_load
@@ -208,9 +209,11 @@ def _description(source: Source, chosen: Chosen | None) -> str:
 
 def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], list[Fact]]:
     if patched is not None:
-        built = {"base": patched.base, "scope": BINDER.scope}
+        whole = patched.building.way is Way.WHOLE
 
         def variant(files: Sequence[tuple[str, str]]) -> dict[str, Any]:
+            driver = {"base": patched.base, "scope": BINDER.scope}
+            built = {"base": patched.building.base} if whole else driver
             return {**built, **({"patches": [name for name, _ in files]} if files else {})}
 
         variants = {"base": variant(patched.base_files), "patched": variant(patched.patched_files)}

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import InputError
 from orchestrator.mail.series import PatchGroup, listed, missing_words
-from orchestrator.patch_review.applicability import Kind
+from orchestrator.patch_review.applicability import GOOD, Kind
 from orchestrator.patch_review.bases import Checked
+from orchestrator.patch_review.building import CONFIG, Building, Way
 from orchestrator.patch_review.review import Review, Reviewed, file_name, patch_files
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.page_array import ArrayChange, array_change
@@ -17,6 +18,11 @@ from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line
 
 _FORWARD = (Kind.APPLIES, Kind.ADAPTED)
+_BUILD_WORDS = (
+    "7 for the base from nothing, the rest for the patch; one to a header that all include takes 7 more."
+    " What was built is kept"
+)
+_OTHER_CODE = "it changes other code than the driver's: whether the load comes by it is not known"
 _SHOWN = 3
 _WHITE_SPACE = "white space rebuilt"
 
@@ -26,6 +32,7 @@ class Patched:
     """A base kernel, and the patch files (name and text) that each of the two variants takes.
 
     What the base has already is taken off it, from the last patch on: that makes the variant `base`.
+    `building`: whether the driver is built, or the whole kernel.
     """
 
     base: str
@@ -34,6 +41,7 @@ class Patched:
     facts: tuple[Fact, ...]
     array: ArrayChange
     """What the patched variant does to the trigger's allocation."""
+    building: Building = field(default_factory=Building)
 
     @property
     def files(self) -> dict[str, str]:
@@ -47,7 +55,7 @@ def choose_patch(review: Review, wanted: Sequence[int], base: str | None) -> Pat
     `review` is of the patches `wanted` alone, if there are such. `base` leaves one base only. None where
     none goes; InputError where a patch or a base was asked for.
     """
-    for kinds in (_FORWARD, (*_FORWARD, Kind.ALREADY)):
+    for kinds in (_FORWARD, (*GOOD, Kind.ALREADY)):
         for group in _candidates(review.arranged.groups):
             for name in _bases(review, group):
                 if base in (None, name) and _goes(review, group, name, kinds):
@@ -83,7 +91,8 @@ def _refusals(review: Review) -> Iterator[str]:
             continue
         for item in map(review.numbered, group.numbers):
             for checked in item.checked[:_SHOWN]:
-                why = "; ".join(checked.verdict.remarks[:_SHOWN])
+                said_against = (*checked.verdict.remarks, *checked.building.remarks)
+                why = "; ".join(said_against[:_SHOWN])
                 said = f"patch {item.number}, {checked.base}: {checked.verdict.kind.value}: {why}"
                 yield ascii_line(said.strip(": "))
 
@@ -100,35 +109,67 @@ def _parts(review: Review, group: PatchGroup, base: str) -> Iterator[tuple[Revie
 
 
 def _goes(review: Review, group: PatchGroup, base: str, kinds: Sequence[Kind]) -> bool:
-    """Every part does, but those that touch nothing which could be built; one part at least."""
-    found = [checked.verdict for _, checked in _parts(review, group, base)]
-    built = [verdict for verdict in found if verdict.kind is not Kind.ELSEWHERE]
-    whole = not group.missing and len(found) == len(group.numbers)
+    """Every part does, but those that make no difference to a kernel; one part at least."""
+    parts = list(_parts(review, group, base))
+    built = [checked.verdict for _, checked in parts if not _is_aside(checked)]
+    whole = not group.missing and len(parts) == len(group.numbers)
     return whole and bool(built) and all(verdict.kind in kinds and verdict.text for verdict in built)
 
 
+def _is_aside(checked: Checked) -> bool:
+    return checked.building.way is Way.NOTHING
+
+
 def _patched(review: Review, group: PatchGroup, base: str, wanted: Sequence[int]) -> Patched:
-    parts = list(_parts(review, group, base))
-    forward = [item.number for item, checked in parts if checked.verdict.kind in _FORWARD]
+    building = _building(checked for _, checked in _parts(review, group, base))
+    parts = [(item, checked) for item, checked in _parts(review, group, base) if _is_in(checked, building)]
+    forward = [item.number for item, checked in parts if checked.verdict.kind in GOOD]
     back = [item.number for item, checked in parts if checked.verdict.kind is Kind.ALREADY]
     needed = [n for item, checked in parts if item.number in forward for n in checked.follows]
     order = dict.fromkeys((*(n for n in needed if n not in group.numbers), *forward))
     facts = [
-        *_read_facts(review, group, parts, wanted),
-        inferred("base", base, _base_why(parts)),
+        *_read_facts(review, group, list(_parts(review, group, base)), wanted, building),
+        inferred("base", building.source or base, _base_why(parts)),
+        *_build_facts(building),
         *(fact for _, checked in parts for fact in _adapted(checked)),
         *(unknown("patch", "a doubt", note) for item, _ in parts for note in item.notes),
         *(unknown("base", "not looked at", failure) for failure in review.failures),
     ]
-    tried = [item.patch for item, checked in parts if checked.verdict.kind is not Kind.ELSEWHERE]
     seen = next((checked.verdict.result for _, checked in reversed(parts) if checked.verdict.text), {})
-    return Patched(
-        base,
-        _files(review, reversed(back), base),
-        _files(review, order, base),
-        tuple(facts),
-        array_change(tried, seen),
-    )
+    change = array_change([item.patch for item, _ in parts], seen)
+    if building.way is Way.WHOLE and not change.changes:
+        change = replace(change, doubt=change.doubt or _OTHER_CODE)
+    base_files, patched_files = _files(review, reversed(back), base), _files(review, order, base)
+    return Patched(base, base_files, patched_files, tuple(facts), change, building)
+
+
+def _building(checked: Iterable[Checked]) -> Building:
+    """One build for all parts: of the driver where that is all that they touch."""
+    whole = [item.building for item in checked if item.building.way is Way.WHOLE]
+    if not whole:
+        return Building()
+    options = {option for each in whole for option in each.options}
+    remarks = dict.fromkeys(remark for each in whole for remark in each.remarks)
+    return Building(Way.WHOLE, whole[0].source, tuple(sorted(options)), tuple(remarks))
+
+
+def _is_in(checked: Checked, building: Building) -> bool:
+    """Whether a part is among the variants' patches: of a whole source all that goes on it is."""
+    there = building.way is Way.WHOLE and checked.verdict.kind in (*GOOD, Kind.ALREADY)
+    return there or not _is_aside(checked)
+
+
+def _build_facts(building: Building) -> Iterator[Fact]:
+    if building.way is not Way.WHOLE:
+        return
+    why = "the patch is to more than binder's driver, so it is compiled into a whole kernel"
+    yield inferred("kernels", f"two, built from {building.source}, {CONFIG}", why)
+    yield inferred("build", "some 8 minutes of CPU the first time", _BUILD_WORDS)
+    if building.options:
+        value = ", ".join(f"CONFIG_{option}=y" for option in building.options)
+        yield inferred("options", value, f"{CONFIG} lacks them, and without them the files are not compiled")
+    for remark in building.remarks:
+        yield unknown("patch", "perhaps not in effect", remark)
 
 
 def _files(review: Review, numbers: Iterable[int], base: str) -> tuple[tuple[str, str], ...]:
@@ -143,19 +184,23 @@ def _files(review: Review, numbers: Iterable[int], base: str) -> tuple[tuple[str
 
 
 def _read_facts(
-    review: Review, group: PatchGroup, parts: Sequence[tuple[Reviewed, Checked]], wanted: Sequence[int]
+    review: Review,
+    group: PatchGroup,
+    parts: Sequence[tuple[Reviewed, Checked]],
+    wanted: Sequence[int],
+    building: Building,
 ) -> Iterator[Fact]:
     for item, checked in parts:
         subject = item.patch.subject or "without a subject"
         place = f"{item.patch.place}, patch {item.number}"
-        if checked.verdict.kind is Kind.ELSEWHERE:
-            why = f"it touches nothing that is built ({'; '.join(checked.verdict.remarks)})"
+        if not _is_in(checked, building):
+            why = f"nothing of it is built: {'; '.join(checked.building.remarks)}"
             yield unknown("patch", f"left out: {subject}", f"{place}: {why}")
             continue
-        needs = [n for n in checked.follows if n not in group.numbers and checked.verdict.kind in _FORWARD]
+        needs = [n for n in checked.follows if n not in group.numbers and checked.verdict.kind in GOOD]
         yield read("patch", subject, place + (f", after {listed(needs)}, which it needs" if needs else ""))
     if len(group.numbers) > 1:
-        built = [item.number for item, checked in parts if checked.verdict.kind is not Kind.ELSEWHERE]
+        built = [item.number for item, checked in parts if _is_in(checked, building)]
         whole = "the series" if not wanted else "part of it"
         yield inferred("patches", f"{listed(built)}, in this order", f"{whole}; --patch N-M takes others")
     yield from _other_facts(review, group, wanted)
@@ -184,13 +229,13 @@ def _adapted(checked: Checked) -> Iterator[Fact]:
 
 
 def _base_why(parts: Sequence[tuple[Reviewed, Checked]]) -> str:
-    here = {checked.verdict.kind for _, checked in parts} - {Kind.ELSEWHERE}
+    here = {checked.verdict.kind for _, checked in parts if not _is_aside(checked)}
     base = parts[0][1].base
     others: dict[str, list[str]] = {}
     for item, _ in parts:
         which = f"patch {item.number} " if len(parts) > 1 else ""
         for other in item.checked:
-            if other.base != base and other.verdict.kind is not Kind.ELSEWHERE:
+            if other.base != base and not _is_aside(other):
                 others.setdefault(other.base, []).append(which + other.verdict.kind.value)
     elsewhere = [f"{name}: {', '.join(words)}" for name, words in others.items()]
     beside = f" ({'; '.join(elsewhere)})" if elsewhere else ""

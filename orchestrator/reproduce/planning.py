@@ -52,12 +52,14 @@ def plan_draft(
     *,
     to_run: bool,
     here: bool = True,
+    offline: bool = False,
 ) -> Draft:
     """The scenario that repeats a report, tries a patch, or both.
 
-    Patches are held against every base, whose sources are fetched if need be. With `to_run`, programs that
-    the run lacks are told before that; none for booting, unless that is done `here`. Raises InputError where
-    there is neither a report that a guest can repeat nor a patch that goes on a base, and HostError.
+    Patches are held against every base, whose sources are fetched if need be, unless `offline`. With
+    `to_run`, programs that the run lacks are told before that; none for booting, unless that is done
+    `here`. Raises InputError where there is neither a report that a guest can repeat nor a patch that goes on
+    a base, and HostError.
     """
     wanted = numbers_of(selection.patches)
     found = choose_event(source.contents, selection.event)
@@ -67,7 +69,9 @@ def plan_draft(
         narrowed(source.contents.arranged, wanted)  # a wrong number is refused before sources are fetched
     if to_run and source.contents.patches:  # refused at once, and before a download
         require(needs_of(arch[0], *(("boot",) if here else ()), "compiler", "build", "patch"))
-    reviewed = review(source.contents, arch[0], progress, with_checkpatch=False, wanted=wanted)
+    reviewed = review(
+        source.contents, arch[0], progress, with_checkpatch=False, wanted=wanted, offline=offline
+    )
     patched = choose_patch(reviewed, wanted, wishes.base)
     if patched is None:
         others = [item.sentence for item in source.contents.leftovers]

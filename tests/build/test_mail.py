@@ -18,11 +18,12 @@ from orchestrator.kernels.build.tree import TreeFile, read_tree
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.sources import source_of
 from orchestrator.mail.contents import read_contents
-from orchestrator.patch_review.applicability import Kind, unified
+from orchestrator.patch_review.applicability import Kind
 from orchestrator.patch_review.checkpatch import FILES as CHECKPATCH_FILES
 from orchestrator.patch_review.checkpatch import run_checkpatch
 from orchestrator.patch_review.review import Review, patch_files, review
 from orchestrator.patch_review.source_file import SourceFile
+from orchestrator.patch_review.unified import unified
 from orchestrator.paths import cache_dir, resource_dir
 from tests.build.conftest import SCOPE, quiet
 

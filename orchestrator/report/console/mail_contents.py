@@ -14,6 +14,7 @@ from orchestrator.mail.table_comparison import RowPair, TableComparison, one_way
 from orchestrator.oom.explain import explain
 from orchestrator.patch_review.applicability import Kind
 from orchestrator.patch_review.bases import Checked
+from orchestrator.patch_review.building import CONFIG, Building, Way
 from orchestrator.patch_review.review import Review, Reviewed, Style
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import one_line
@@ -157,6 +158,18 @@ def _checked(checked: Checked) -> Iterator[str]:
     reverse = "; its reverse is offered, to compare with" if already else ""
     yield f"     {checked.base}: {verdict.kind.value}{follows}{reverse}"
     yield from (f"       - {remark}" for remark in verdict.remarks[:_MAX_SHOWN])
+    yield from _building(checked.building)
+
+
+def _building(building: Building) -> Iterator[str]:
+    """How a variant with it is built, where that is not the driver alone."""
+    if building.way is Way.WHOLE:
+        options = f", options: {{{', '.join(f'{name}: y' for name in building.options)}}}"
+        config = f"config: {CONFIG}{options if building.options else ''}"
+        yield f"       to run it: base: {{source: {building.source}, {config}}}"
+    elif building.way is Way.NOTHING:
+        yield "       nothing to run"
+    yield from (f"         {remark}" for remark in building.remarks)
 
 
 def _style(style: Style) -> Iterator[str]:

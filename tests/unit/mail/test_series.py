@@ -13,9 +13,11 @@ from orchestrator.errors import InputError
 from orchestrator.mail.contents import Contents, read_contents, read_files
 from orchestrator.mail.series import Arranged, listed, mark_of, missing_words, narrowed, numbers_of
 from orchestrator.patch_review import bases
-from orchestrator.patch_review.applicability import Applicability, Kind, unified
-from orchestrator.patch_review.bases import BaseSource, check_all
+from orchestrator.patch_review.applicability import Applicability, Kind
+from orchestrator.patch_review.bases import check_all
 from orchestrator.patch_review.source_file import SourceFile
+from orchestrator.patch_review.sources import BaseSource
+from orchestrator.patch_review.unified import unified
 
 PATH = "drivers/android/binder.c"
 LINES = "".join(f"line {number};\n" for number in range(40))
@@ -168,8 +170,9 @@ def test_a_series_is_narrowed_and_keeps_its_order() -> None:
 def _without_patch_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proof by patch(1) needs the sandbox, and is among the build tests."""
 
-    def proven(verdict: Applicability, files: object, target: str) -> Applicability:
+    def proven(verdict: Applicability, files: object, target: str, scope: str) -> Applicability:
         assert files
+        assert scope
         assert target == "a base"
         return verdict
 
@@ -185,7 +188,7 @@ STACK = [mail(f"[PATCH {n}/3] {n}", diff(STEPS[n - 1], STEPS[n])) for n in (1, 2
 def verdicts(
     text: str, contents: Contents, wanted: Sequence[int] = ()
 ) -> dict[int, tuple[Kind, tuple[int, ...]]]:
-    source = BaseSource("a base", None, {PATH: SourceFile(PATH, text)})  # type: ignore[arg-type]
+    source = BaseSource("a base", {PATH: SourceFile(PATH, text)}, None)  # type: ignore[arg-type]
     found = narrowed(contents.arranged, wanted) if wanted else contents.arranged
     return {number: (item.verdict.kind, item.follows) for number, item in check_all(found, source).items()}
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from orchestrator.mail.diff import FoundPatch, find_patches
 from orchestrator.mail.message import read_messages
-from orchestrator.patch_review.applicability import Files, unified
 from orchestrator.patch_review.source_file import SourceFile
+from orchestrator.patch_review.tree_files import Files
+from orchestrator.patch_review.unified import unified
 
 DATA = Path(__file__).resolve().parents[2] / "data/mails"
 SCOPE = "drivers/android"

@@ -79,12 +79,60 @@ def test_two_places_that_fit_equally_are_no_place() -> None:
     assert "fit equally well" in verdict.remarks[0]
 
 
-def test_renames_and_binaries_are_refused() -> None:
-    names = f"rename from {PATH}\nrename to {SCOPE}/x.c\n"
-    diff = f"diff --git a/{PATH} b/{SCOPE}/x.c\nsimilarity index 100%\n{names}"
+def rename(to: str, *more: str) -> str:
+    names = f"rename from {PATH}\nrename to {to}\n"
+    return f"diff --git a/{PATH} b/{to}\nsimilarity index 90%\n{names}{''.join(more)}"
+
+
+def test_a_renamed_file_goes_and_comes_under_its_new_name() -> None:
+    new = f"{SCOPE}/x.c"
+    change = diff_to(SIMPLE).partition("\n")[2].replace(f"+++ b/{PATH}", f"+++ b/{new}")
+    diff = rename(new, change[change.index("--- ") :])
     verdict = check(only_patch(mail_of(diff).encode()), FILES, SCOPE)
+    assert verdict.kind is Kind.APPLIES
+    assert PATH not in verdict.result
+    assert verdict.result[new].text == SIMPLE.text
+    again = check(only_patch(mail_of(diff).encode()), verdict.result, SCOPE)
+    assert again.kind is Kind.ALREADY
+    assert again.result[PATH].text == BASE.text
+    only = check(only_patch(mail_of(rename(new)).encode()), FILES, SCOPE)
+    assert (only.kind, only.result[new].text) == (Kind.APPLIES, BASE.text)
+
+
+def test_a_binary_change_is_refused_and_a_mode_left_alone() -> None:
+    binary = f"diff --git a/{PATH} b/{PATH}\nindex 1..2 100644\nGIT binary patch\ndelta 10\nzcmabc\n"
+    verdict = check(only_patch(mail_of(binary).encode()), FILES, SCOPE)
+    assert (verdict.kind, verdict.remarks) == (Kind.REFUSED, (f"binary, no change of text: {PATH}",))
+    mode = f"diff --git a/{PATH} b/{PATH}\nold mode 100644\nnew mode 100755\n"
+    verdict = check(only_patch(mail_of(mode).encode()), FILES, SCOPE)
     assert verdict.kind is Kind.REFUSED
-    assert "more than a change of text" in verdict.remarks[0]
+    assert verdict.remarks[-1] == "nothing else is changed: there is nothing to build"
+    both = mode + "".join(diff_to(SIMPLE).partition("--- ")[1:])
+    verdict = check(only_patch(mail_of(both).encode()), FILES, SCOPE)
+    assert (verdict.kind, verdict.remarks) == (Kind.ADAPTED, (f"{PATH}: its mode stays as it is",))
+    assert "mode" not in verdict.text
+
+
+def test_what_is_in_already_is_left_out_of_the_rest() -> None:
+    lines = list(LINES)
+    lines[lines.index("\tint ret1 = 0;")] = "\tint ret1 = 1;"
+    lines[lines.index("\tint ret2 = 0;")] = "\tint ret2 = 1;"
+    whole = changed_file(lines)
+    patch = only_patch(mail_of(diff_to(whole)).encode())
+    verdict = check(patch, {PATH: SIMPLE}, SCOPE)
+    assert verdict.kind is Kind.PARTLY
+    assert verdict.result[PATH].text == whole.text
+    assert any("is in already" in remark for remark in verdict.remarks)
+    assert check(patch, {PATH: whole}, SCOPE).kind is Kind.ALREADY
+
+
+def test_a_file_that_is_removed_and_not_there_is_in_already() -> None:
+    removal = f"--- a/{SCOPE}/old.c\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-int x;\n-int y;\n"
+    there = {**FILES, f"{SCOPE}/old.c": SourceFile(f"{SCOPE}/old.c", "int x;\nint y;\n")}
+    verdict = check(only_patch(mail_of(removal).encode()), there, SCOPE)
+    assert verdict.kind is Kind.APPLIES
+    assert f"{SCOPE}/old.c" not in verdict.result
+    assert check(only_patch(mail_of(removal).encode()), FILES, SCOPE).kind is Kind.ALREADY
 
 
 def test_a_series_in_one_file_is_several_patches() -> None:

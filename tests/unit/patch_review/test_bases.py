@@ -22,11 +22,17 @@ from orchestrator.kernels.build.patch import Applied
 from orchestrator.kernels.build.tree import TreeFile
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.patch_file import Patch
-from orchestrator.patch_review import bases, checkpatch
+from orchestrator.patch_review import bases, checkpatch, sources
 from orchestrator.patch_review.applicability import Applicability, Kind
-from orchestrator.patch_review.bases import SCOPE, load_sources
-from orchestrator.patch_review.checkpatch import FILES, CheckpatchWarning, read_warnings, run_checkpatch
+from orchestrator.patch_review.checkpatch import (
+    FILES,
+    CheckpatchWarning,
+    Scripts,
+    read_warnings,
+    run_checkpatch,
+)
 from orchestrator.patch_review.source_file import SourceFile
+from orchestrator.patch_review.sources import SCOPE, BaseSource, Column, load_columns
 
 PATH = f"{SCOPE}/x.c"
 
@@ -44,40 +50,57 @@ def is_shipped(base: Base) -> bool:
     return isinstance(base.made_from, DebianPackages) and base.made_from.shipped
 
 
+def columns(cache: Cache, arch: str, *, offline: bool = False) -> tuple[list[Column], list[str]]:
+    failures: list[str] = []
+    return load_columns(cache, arch, quiet, failures, offline=offline), failures
+
+
 @pytest.mark.parametrize("arch", ARCHS)
-def test_of_bases_with_one_source_the_first_is_asked(
+def test_of_bases_with_one_source_the_first_is_asked_and_once(
     arch: str, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
-    def load(_cache: Cache, base: Base, own: Arch, _progress: object) -> str:
+    def load(_cache: Cache, base: Base, own: Arch, _progress: object, *, offline: bool) -> BaseSource:
         assert own is ARCHS[arch]
+        assert not offline
         asked.append(base.name)
         if base.name == "debian-6.1":
             raise HostError("gone")
-        return base.name
+        return BaseSource(base.name, {}, no_checkpatch)
 
-    monkeypatch.setattr(bases, "require", lambda _needs: None)
-    monkeypatch.setattr(bases, "_load", load)
-    sources, failures = load_sources(cache, arch, quiet)
+    monkeypatch.setattr(sources, "require", lambda _needs: None)
+    monkeypatch.setattr(sources, "_load", load)
+    found, failures = columns(cache, arch)
+    assert asked == []
+    got = [source.name for column in found for _ in "12" if (source := column.driver()) is not None]
     own = [base for base in BASES.values() if arch in base.archs and not is_shipped(base)]
     packages = dict.fromkeys(base.source_name for base in own)
     assert asked == [next(base.name for base in own if base.source_name == name) for name in packages]
     assert failures == ["debian-6.1: gone"]
-    assert [str(source) for source in sources] == [name for name in asked if name != "debian-6.1"]
+    assert list(dict.fromkeys(got)) == [name for name in asked if name != "debian-6.1"]
 
 
 def test_an_unknown_architecture_and_a_host_that_lacks_programs(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="unknown architecture 'mips'"):
-        load_sources(cache, "mips", quiet)
+        columns(cache, "mips")
 
     def lacking(_needs: object) -> None:
         raise HostError("patch is missing", hint="install it")
 
-    monkeypatch.setattr(bases, "require", lacking)
-    assert load_sources(cache, "arm64", quiet) == ([], ["patch is missing: install it"])
+    monkeypatch.setattr(sources, "require", lacking)
+    assert columns(cache, "arm64") == ([], ["patch is missing: install it"])
+
+
+def test_offline_nothing_is_fetched_and_it_is_said_what_would_be(cache: Cache) -> None:
+    found, failures = columns(cache, "arm64", offline=True)
+    assert [column.driver() for column in found] == [column.whole() for column in found]
+    assert failures[0] == "debian-6.1: its source is not in the cache; without --offline it is downloaded"
+    assert failures[-1].startswith("debian-6.12: the whole source of linux-source-6.12 is not in the cache; ")
+    assert "150 MB" in failures[-1]
+    assert not list(cache.root.glob("store/*"))
 
 
 @dataclass
@@ -99,20 +122,12 @@ class OneSource:
         return SimpleNamespace(modules=SimpleNamespace(source=self.tree))
 
 
+def no_checkpatch() -> Scripts:
+    raise AssertionError("nobody asked for checkpatch")
+
+
 def no_scripts(_names: object, _progress: object) -> CacheEntry:
     raise AssertionError("nobody asked for scripts")
-
-
-@pytest.mark.parametrize(("cached", "stages"), [(True, ("patch",)), (False, ("patch", "fetch", "build"))])
-def test_a_source_s_programs_are_needed_only_for_what_is_not_there(
-    cached: bool, stages: tuple[str, ...], cache: Cache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = OneSource(SourceTree(cache.root, "x", no_scripts), cached)
-    monkeypatch.setattr(bases, "source_of", lambda _base: source)
-    monkeypatch.setattr(bases, "needs_of", lambda *words: words)
-    base = BASES["debian-6.1"]
-    found: object = bases._needs(cache, [base, base], ARCHS["arm64"])
-    assert found == ("arm64", *stages)
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -122,9 +137,13 @@ def test_a_source_is_taken_from_the_cache_or_fetched(
     (tmp_path / SCOPE).mkdir(parents=True)
     (tmp_path / PATH).write_bytes(b"int x\xff;\n")
     source = OneSource(SourceTree(tmp_path, "x", no_scripts), cached)
-    monkeypatch.setattr(bases, "source_of", lambda _base: source)
-    found = bases._load(cache, BASES["debian-6.1"], ARCHS["arm64"], quiet)
-    assert (found.name, found.tree) == ("debian-6.1", source.tree)
+    needed: list[object] = []
+    monkeypatch.setattr(sources, "source_of", lambda _base: source)
+    monkeypatch.setattr(sources, "needs_of", lambda *words: words)
+    monkeypatch.setattr(sources, "require", needed.append)
+    found = sources._load(cache, BASES["debian-6.1"], ARCHS["arm64"], quiet)
+    assert found.name == "debian-6.1"
+    assert needed == ([] if cached else [("arm64", "fetch", "build")])
     assert found.files[PATH].text.encode(errors="surrogateescape") == b"int x\xff;\n"
     assert source.obtained == ([] if cached else [KernelRequest(BASES["debian-6.1"], ARCHS["arm64"], SCOPE)])
 

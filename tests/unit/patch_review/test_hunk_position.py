@@ -8,10 +8,12 @@ import pytest
 from orchestrator.mail.diff import FoundPatch, find_patches
 from orchestrator.mail.hunk import Hunk, HunkLine, Shaped, shape
 from orchestrator.mail.message import read_messages
-from orchestrator.patch_review.applicability import Applicability, Files, Kind, check, unified
+from orchestrator.patch_review.applicability import Applicability, Kind, check
 from orchestrator.patch_review.hunk_position import HunkPosition, NoPosition, find_place
 from orchestrator.patch_review.restore import Piece, _indent, _partners, respace, restore
 from orchestrator.patch_review.source_file import SourceFile
+from orchestrator.patch_review.tree_files import Files
+from orchestrator.patch_review.unified import unified
 
 PATH = "d/x.c"
 

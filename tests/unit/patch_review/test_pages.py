@@ -19,10 +19,13 @@ from orchestrator.files.mails import MAX_FILES, expanded, names_of
 from orchestrator.kernels.cache import Cache
 from orchestrator.mail.contents import read_contents
 from orchestrator.patch_review import bases, review
-from orchestrator.patch_review.applicability import Applicability, Files, Kind, unified
-from orchestrator.patch_review.bases import BaseSource, Checked
+from orchestrator.patch_review.applicability import Applicability, Kind
+from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.checkpatch import CheckpatchWarning
 from orchestrator.patch_review.review import Review, Reviewed, _file_text, file_name
+from orchestrator.patch_review.sources import BaseSource
+from orchestrator.patch_review.tree_files import Files
+from orchestrator.patch_review.unified import unified
 from tests.unit.mail.texts import BASE, DATA, FILES, LINES, PATH, changed_file, diff_to, mail_of, only_patch
 
 FIRST = changed_file([line.replace("int ret1 = 0;", "int ret1 = 1;") for line in LINES])
@@ -42,12 +45,16 @@ class Bases:
         self.findings: list[CheckpatchWarning] = FINDINGS
         self.broken = ""
 
-    def load(self, cache: Cache, arch: str, progress: Any) -> tuple[list[BaseSource], list[str]]:
+    def load(
+        self, cache: Cache, arch: str, progress: Any, failures: list[str], *, offline: bool
+    ) -> list[Any]:
         assert isinstance(cache, Cache)
-        assert arch == "arm64"
+        assert (arch, offline) == ("arm64", False)
         progress("loading")
-        tree: Any = SimpleNamespace(scripts=lambda _names, _progress: "scripts")
-        return [BaseSource(name, tree, files) for name, files in self.files.items()], self.failures
+        failures += self.failures
+        scripts: Any = lambda: "scripts"  # noqa: E731
+        found = [BaseSource(name, files, scripts) for name, files in self.files.items()]
+        return [SimpleNamespace(driver=lambda source=source: source) for source in found]
 
     def checkpatch(self, scripts: object, verdict: Applicability) -> list[CheckpatchWarning]:
         assert scripts == "scripts"
@@ -60,9 +67,9 @@ class Bases:
 @pytest.fixture
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> Bases:
     made = Bases()
-    monkeypatch.setattr(review, "load_sources", made.load)
+    monkeypatch.setattr(review, "load_columns", made.load)
     monkeypatch.setattr(review, "run_checkpatch", made.checkpatch)
-    monkeypatch.setattr(bases, "_proven", lambda verdict, _files, _target: verdict)
+    monkeypatch.setattr(bases, "_proven", lambda verdict, _files, _target, _scope: verdict)
     return made
 
 
@@ -211,7 +218,10 @@ def test_the_object_for_scripts(tmp_path: Path, at_hand: Bases) -> None:
     texts = [base.pop("patch") for base in patch["bases"]]
     assert [text.count("\n") for text in texts] == [diff_to(FIRST).count("\n")] * 2
     assert texts[0] == diff_to(FIRST) != texts[1]
-    common: dict[str, list[object]] = {"remarks": [], "follows": [], "rebuilt_lines": []}
+    common: dict[str, object] = {
+        "remarks": [], "follows": [], "rebuilt_lines": [], "builds": "module", "base_to_build": None,
+        "building_remarks": [],
+    }  # fmt: skip
     assert patch == {
         "number": 1, "file": None, "line": 6, "quoted": 0, "subject": "[PATCH] pages: change something",
         "files": [PATH], "hunks": 1, "missing": [], "notes": [],

@@ -10,6 +10,7 @@ from orchestrator.mail.contents import Contents
 from orchestrator.mail.series import narrowed
 from orchestrator.patch_review.applicability import Applicability, Kind
 from orchestrator.patch_review.bases import Checked
+from orchestrator.patch_review.building import NO_PART, Building
 from orchestrator.patch_review.review import Review, Reviewed
 from tests.unit.oom.texts import CONSOLES, CORPUS, ROOT, corpus_paths
 
@@ -70,10 +71,12 @@ def reviewer(
         *,
         with_checkpatch: bool,
         wanted: Sequence[int] = (),
+        offline: bool = False,
     ) -> Review:
         arranged = narrowed(contents.arranged, wanted) if wanted else contents.arranged
         assert arch in ("arm64", "x86_64")
         assert not with_checkpatch
+        assert not offline
         return Review(
             tuple(
                 Reviewed(number, patch, (), tuple(_checked(number, others.get(number, kinds), follows)))
@@ -93,6 +96,7 @@ def _checked(number: int, kinds: tuple[Kind, ...], follows: tuple[int, ...]) -> 
             base,
             Applicability(kind, ("a remark",), DIFF if kind in good else ""),
             tuple(before for before in follows if before < number),
+            NO_PART if kind is Kind.ELSEWHERE else Building(),
         )
         for base, kind in zip(("debian-6.1", "debian-6.12"), kinds, strict=True)
     ]
