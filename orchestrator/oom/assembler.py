@@ -17,6 +17,7 @@ from orchestrator.oom.lines import LineKind
 from orchestrator.oom.lmk import LmkDraft
 from orchestrator.oom.partial_report import PartialReport
 from orchestrator.oom.records import Event, Mark
+from orchestrator.oom.traced import Traced
 from orchestrator.oom.transport import LogLine
 from orchestrator.oom.unread import looks_like
 
@@ -75,16 +76,19 @@ class Assembler:
         self._victims: list[int | None] = []
         self._range_full: LogLine | None = None
         self._lmk: LmkDraft | None = None
+        self._trace = Traced()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under construction."""
-        return not self._open and self._lmk is None
+        return not self._open and self._lmk is None and self._trace.empty
 
     @property
     def open_since(self) -> int | None:
         """Number of the first line of the oldest report under construction; None when idle."""
         lines = [draft.line for draft in self._open] + ([self._lmk.line.number] if self._lmk else [])
+        if self._trace.first_line is not None:
+            lines.append(self._trace.first_line)
         return min(lines, default=None)
 
     def drain(self) -> list[Event]:
@@ -107,6 +111,7 @@ class Assembler:
         for draft in list(self._open):
             self._finish(draft)
         self._lmk_ends()
+        self._events += self._trace.close()
 
     def take(self, kind: LineKind, line: LogLine) -> None:
         """Adds one message."""
@@ -176,6 +181,12 @@ class Assembler:
         if draft is not None:
             draft.take(kind, line)
         return draft is not None
+
+    def _traced(self, _kind: LineKind, line: LogLine) -> None:
+        """What the log has told already is not told again."""
+        for event in self._trace.take(line):
+            if event.victim is None or event.victim.pid not in self._victims:
+                self._events.append(event)
 
     def _remember(self, _kind: LineKind, line: LogLine) -> None:
         """That there were no addresses: the failure that comes of it is told next, if at all."""
@@ -304,6 +315,7 @@ _ROUTES: dict[LineKind, Callable[[Assembler, LineKind, LogLine], None]] = {
     **dict.fromkeys((LineKind.LMK, LineKind.LMK_DETAIL, LineKind.LMK_INFO), Assembler._single),
     **dict.fromkeys(_SLAB, Assembler._slab),
     LineKind.RANGE_FULL: Assembler._remember,
+    LineKind.TRACED: Assembler._traced,
     LineKind.REAPED: Assembler._reaped,
     **dict.fromkeys((LineKind.FRAME, LineKind.CALL_TRACE), Assembler._stack),
     **dict.fromkeys((LineKind.CPU, LineKind.CPUSET), Assembler._named),

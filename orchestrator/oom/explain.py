@@ -9,6 +9,7 @@ from orchestrator.oom.diagnosis import Cause, Diagnosis, ZoneFinding, diagnose
 from orchestrator.oom.gfp import printed_or_decoded
 from orchestrator.oom.lmk_words import lmk_reasons, lmk_request
 from orchestrator.oom.records import MemoryEvent, Process
+from orchestrator.oom.retry_words import retry_lines
 from orchestrator.oom.unread import VICTIM
 from orchestrator.oom.vmalloc import why_in_words
 from orchestrator.oom.warn_heads import stalled_ms
@@ -24,6 +25,7 @@ _CAUSES: dict[Cause, str] = {
     "unknown": "the text does not show enough to say why",
 }
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})")
+_NO_VICTIM = {"show-mem": "Nobody died.", "retries": "The trace shows no victim of it."}
 _GIVES_UP_RESERVE = (6, 8)
 
 
@@ -40,6 +42,8 @@ def request(event: MemoryEvent, page_size_bytes: int) -> str:
         return lmk_request(event)
     if event.trigger is None and event.slab is not None:
         return f"Somebody requested {_object(event)}{_caller(event)}{_slab_pages(event, page_size_bytes)}."
+    if event.traced and event.trigger is None:
+        return f"A task that the trace does not name requested {_what(event, page_size_bytes)}."
     if event.trigger is None:
         return "The head of the report is missing: it does not say who requested memory."
     who = process_name(event.trigger)
@@ -114,6 +118,8 @@ def _state(event: MemoryEvent) -> str:
     finding = diagnose(event)
     if event.vmalloc and event.order is None:
         return f"The vmalloc: {why(event, finding)}."
+    if event.retries is not None:
+        return " ".join(retry_lines(event.retries))
     if not finding.zones:
         return "The text does not show what was free."
     head = _zones_text(finding)
@@ -193,8 +199,8 @@ def _blocks_text(zone: ZoneFinding, order: int | None) -> str:
 
 def outcome(event: MemoryEvent) -> str:
     """Who died, as a sentence."""
-    if event.type == "show-mem":
-        return "Nobody died."
+    if event.type in _NO_VICTIM:
+        return _NO_VICTIM[event.type]
     if event.type == "alloc-failure" and event.vmalloc and (event.order or 0) > 0:
         return "Nobody was killed: the kernel goes on to try with single pages."
     if event.type == "alloc-failure" and event.vmalloc and "__GFP_NOFAIL" in _flags(event):

@@ -15,6 +15,7 @@ from orchestrator.oom.crash_heads import crash_head
 from orchestrator.oom.lmk import LMK, LMK_DETAIL, LMK_INFO
 from orchestrator.oom.slab import SLAB_CACHE, SLAB_HEAD, SLAB_NODE
 from orchestrator.oom.stack import parse_frame
+from orchestrator.oom.traced import TRACED
 from orchestrator.oom.vmalloc import RANGE_FULL
 from orchestrator.oom.warn_heads import WARN_HEAD
 
@@ -60,6 +61,7 @@ class LineKind(Enum):
     REAPED = auto()
     PANIC = auto()
     CRASH = auto()
+    TRACED = auto()
     LMK = auto()
     LMK_DETAIL = auto()
     LMK_INFO = auto()
@@ -184,6 +186,9 @@ _NAMED = (
     ("page allocation failure", ALLOC_FAILURE, LineKind.ALLOC_FAILURE),
     (": vmalloc", VMALLOC_FAILURE, LineKind.VMALLOC_FAILURE),
     (" mode:", WARN_HEAD, LineKind.WARN_HEAD),
+    ("mark_victim: ", TRACED, LineKind.TRACED),
+    ("_retry", TRACED, LineKind.TRACED),
+    ("oom_score_adj_update: ", TRACED, LineKind.TRACED),
     ("lowmemorykiller: ", LMK, LineKind.LMK),
     ("simple_lmk: ", LMK, LineKind.LMK),
     ("send sigkill to ", LMK, LineKind.LMK),

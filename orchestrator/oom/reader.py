@@ -36,6 +36,8 @@ _WAKE_WORDS = (
     b"killinfo",
     b"_lmk: Kill",
     b"lowmem_",
+    b"mark_victim",
+    b"_retry",
     b"nable to ",
     b"mode:0x",
     b"[#",
@@ -50,6 +52,7 @@ _WAKE_LINE = re.compile(
     rb"oom-kill|invoked oom|oomlab: |(?:free|boost|min|low|high|anon|rss|vm|vsz):[0-9]+kB|usage [0-9]+kB"
     rb"|to free [0-9]+kB|page alloc|allocation failure|Allocation of length|vmalloc error|ut of [Mm]em"
     rb"|Kernel panic|panic - |(?<![A-Z])BUG(?:: | at| [\w.:-]+ \()|Oops|Mem-Info|lowmemorykiller|killinfo"
+    rb"|(?:mark_victim|reclaim_retry_zone|compact_retry|oom_score_adj_update): +[a-z]+="
     rb"|_lmk: Kill|lowmem_[a-z]+: send sigkill"
     rb"|[Tt]ransfer-[Ee]ncoding: *(?:base64|quoted)"
     rb"|nable to handle (?:the )?kernel|SL[AU]B: Unable to alloc|mode:0x[0-9a-f]+\(\w*GFP_"

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from orchestrator.frozen import Frozen
 
-EventType = Literal["oom", "memcg-oom", "alloc-failure", "lmk-kill", "show-mem"]
+EventType = Literal["oom", "memcg-oom", "alloc-failure", "lmk-kill", "show-mem", "retries"]
 
 
 class Record(Frozen):
@@ -107,6 +107,27 @@ class LowMemoryKill(Record):
     swap_free_kb: int | None = Field(None, description="SwapFree at that time")
 
 
+class RetryZone(Record):
+    """A zone as the allocator saw it when it decided whether reclaim was worth another round (traced)."""
+
+    available_pages: int | None = Field(None, description="free and reclaimable pages")
+    reclaimable_pages: int | None = Field(None, description="of them, what reclaim might still free")
+    min_pages: int | None = Field(None, description="its min watermark")
+    passes: bool = Field(description="whether they would have sufficed")
+    rounds_without_progress: int | None = Field(
+        None, description="rounds in a row that freed nothing; 16 are the most"
+    )
+
+
+class Retries(Record):
+    """How often a request was tried again before it was served, failed, or killed somebody (traced)."""
+
+    reclaim: int = Field(description="looks at a zone, whether reclaim is worth another round")
+    compaction: int = Field(description="decisions whether compaction is worth another try")
+    compaction_result: str | None = Field(None, description="what the last compaction came to")
+    zones: dict[str, RetryZone] = Field(default_factory=dict, description="each zone at the last look")
+
+
 class MemoryEvent(Record):
     """One OOM event, allocation-failure warning, low-memory-killer kill or stand-alone memory dump."""
 
@@ -121,6 +142,10 @@ class MemoryEvent(Record):
         None, description="the words of a warning's head that is not `page allocation failure`"
     )
     lmk: LowMemoryKill | None = Field(None, description="what a low memory killer said of why it killed")
+    traced: bool | None = Field(None, description="true: read of the kernel's tracer, not of its log")
+    retries: Retries | None = Field(
+        None, description="how often the request was tried again, where it was traced"
+    )
     slab: SlabFailure | None = Field(None, description="the cache that got no new slab")
     vmalloc: str | None = Field(
         None, description="what a failed vmalloc could not have; where `order` is null it was no pages"

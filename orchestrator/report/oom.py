@@ -16,6 +16,7 @@ from orchestrator.oom.gfp_words import in_words
 from orchestrator.oom.known_crashes import known_crash
 from orchestrator.oom.lmk_words import lmk_reasons
 from orchestrator.oom.records import Buddy, KernelCrash, MemoryEvent, Zone
+from orchestrator.oom.retry_words import retry_lines
 from orchestrator.oom.unread import FREE_LISTS, VICTIM, ZONES
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import KIB, USUAL_PAGE_BYTES, format_size
@@ -26,6 +27,7 @@ _TITLES = {
     "alloc-failure": "allocation failure",
     "lmk-kill": "low memory killer",
     "show-mem": "memory dump",
+    "retries": "request that was tried again",
 }
 _LETTERS = {
     "U": "unmovable",
@@ -52,6 +54,7 @@ def event_page(event: MemoryEvent, where: str, page_size_bytes: int | None = Non
         ("request", [request(event, page_bytes)]),
         ("reason", lmk_reasons(event)),
         ("flags", _flags(event)),
+        ("retries", retry_lines(event.retries) if event.retries is not None else []),
         ("stack", _stack(event)),
         ("bound", _bound(event)),
         ("cgroup", _cgroup(event)),
@@ -264,7 +267,7 @@ def _blocks(found: ZoneFinding, order: int) -> str:
 
 
 def _why(event: MemoryEvent, finding: Diagnosis) -> list[str]:
-    if event.type not in ("oom", "memcg-oom", "alloc-failure"):
+    if event.type not in ("oom", "memcg-oom", "alloc-failure") or event.traced:
         return []
     note = reserve_note(event, finding)
     return [why(event, finding), *([note] if note else [])]
@@ -281,6 +284,8 @@ def _missing(event: MemoryEvent, page_size_bytes: int | None) -> list[str]:
     lines = list(event.notes)
     if event.type in ("show-mem", "lmk-kill"):
         return lines
+    if event.traced:
+        return [*lines, "read of the kernel's tracer, which shows no zones, no stack and no cgroup"]
     absent = [
         what
         for what, lacks in (

@@ -45,6 +45,8 @@ class _Counts:
             "low-memory-killer kill": self._types["lmk-kill"],
             "memory dump": self._types["show-mem"],
         }
+        if retried := self._types["retries"]:
+            counts["traced request"] = retried
         if crashes := self._types["kernel-crash"]:
             counts["kernel crash"] = crashes
         return ", ".join(count_of(noun, count) for noun, count in counts.items())

@@ -71,6 +71,8 @@ SECTIONS = {
     "Memcg": "`memcg` of an event",
     "SlabFailure": "`slab` of an event",
     "LowMemoryKill": "`lmk` of an event",
+    "Retries": "`retries` of an event",
+    "RetryZone": "`retries.zones.ZONE` of an event",
     "Verdict": "`verdict.json`",
     "Summary": "`verdict.json`: `summary`",
     "PassVerdict": "`verdict.json`: `passes[N]`",

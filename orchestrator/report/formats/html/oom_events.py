@@ -23,6 +23,7 @@ _TITLES = {
     "alloc-failure": "allocation failure",
     "lmk-kill": "low memory killer",
     "show-mem": "memory dump",
+    "retries": "request that was tried again",
 }
 
 
