@@ -26,6 +26,8 @@ _NUMBER = r"[-+~]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,9})?(?:[eE][-+]?\d{1,
 _CELL = re.compile(rf"({_NUMBER})(?:({UNIT})|\(({UNIT})\))?[*^↑↓]?")
 _SPREAD = re.compile(rf"(?:±|\+/?-){_NUMBER}?(?:{UNIT})?|\({_NUMBER}(?:{UNIT})?\)|±|\+/?-|\(\s*±.*\)")
 _SPACED = re.compile(r"\(\s+|\s+\)|(?:±|\+/?-)\s+(?=\d)")
+_MINUTES = re.compile(r"(?<!\S)(\d{1,6})m(\d{1,2}\.\d{1,9})s(?!\S)")
+"""As time(1) of shells prints: `0m12.340s`."""
 _RULE = re.compile(r"^[\s|+:=_-]*[-=_]{2}[\s|+:=_-]*$")
 _HUNK = re.compile(r"^\s*@@ -\d{1,9}(?:,(\d{1,9}))? \+\d{1,9}(?:,(\d{1,9}))? @@")
 _HEAD_UNIT = re.compile(rf"(.*?)\s*(?:[(\[]\s*(?:in\s+)?({UNIT})\s*[)\]]|[,_ ]\s*(?:in\s+)?({UNIT}))$")
@@ -173,7 +175,8 @@ def _cells(text: str) -> tuple[str, list[Cell]]:
     """A line's name and the numbers that it ends in; none where it ends in something else."""
     if len(text) > _MAX_CHARS:
         return "", []
-    words = _SPACED.sub(lambda found: found[0].strip(), text.replace("|", " ")).split()
+    plain = _MINUTES.sub(lambda found: f"{int(found[1]) * 60 + float(found[2]):g}s", text.replace("|", " "))
+    words = _SPACED.sub(lambda found: found[0].strip(), plain).split()
     cells: list[Cell] = []
     unit = ""
     at = len(words)
@@ -198,8 +201,10 @@ def _made(above: Sequence[MailLine], rows: Sequence[tuple[MailLine, str, list[Ce
         return None
     numbered = all(not name for _, name, _ in rows)
     names = _names(heads[-1].text, len(rows[0][2]))
-    if names is None:
-        return None
+    if names is None or len(rows[0][2]) == 1:
+        listed = _listed(heads[-1], rows)
+        if listed is not None or names is None:
+            return listed
     columns = [GridColumn(*_split_unit(name)) for name in names]
     numbered = numbered and len(columns) == len(rows[0][2]) and not columns[0].role
     own = len(rows[0][2]) - numbered
@@ -208,14 +213,24 @@ def _made(above: Sequence[MailLine], rows: Sequence[tuple[MailLine, str, list[Ce
     title = heads[-2].text.strip(" :|#*") if len(heads) > 1 else ""
     title = title if len(title) < _MAX_TITLE_CHARS else ""
     caption = _CAPTION_UNIT.search(title)
-    made = tuple(_row(line, name, cells, numbered) for line, name, cells in rows)
+    made = tuple(_row(line, name, cells, numbered=numbered) for line, name, cells in rows)
     label = names[0] if len(names) > own else ""
     unit = caption[1] if caption else ""
     grid = Grid(heads[-1].number, title, label, unit, tuple(columns[-own:]), made)
     return grid if _is_measured(grid) else None
 
 
-def _row(line: MailLine, name: str, cells: Sequence[Cell], numbered: bool) -> GridRow:
+def _listed(head: MailLine, rows: Sequence[tuple[MailLine, str, list[Cell]]]) -> Grid | None:
+    """A list below `Before:` or `With the patch:`: names, each with one number and its unit."""
+    title = head.text.strip(" :|#*")
+    measured = all(name and better_by_unit(cell.unit) for _, name, cells in rows for cell in cells)
+    if len(rows[0][2]) != 1 or not measured or not GridColumn(title).role:
+        return None
+    made = tuple(_row(line, name, cells, numbered=False) for line, name, cells in rows)
+    return Grid(head.number, title, "", "", (GridColumn("value"),), made)
+
+
+def _row(line: MailLine, name: str, cells: Sequence[Cell], *, numbered: bool) -> GridRow:
     if numbered:
         first, *rest = cells
         return GridRow(line.number, first.printed + first.unit, "", tuple(rest))
@@ -264,6 +279,8 @@ def _phrases(words: Sequence[str]) -> list[str]:
 def _is_measured(grid: Grid) -> bool:
     """A unit in head, caption or names, or kernels side by side; else any columns of numbers would do."""
     if grid.unit or any(column.unit for column in grid.columns) or any(row.unit for row in grid.rows):
+        return True
+    if {"base", "changed"} <= {GridColumn(row.name).role for row in grid.rows}:
         return True
     if len(grid.columns) < _LEAST_COLUMNS:
         return False

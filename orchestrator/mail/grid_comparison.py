@@ -86,7 +86,7 @@ def compare_grids(
     found: list[GridComparison] = []
     at = 0
     while at < len(grids):
-        own = list(_columns_compared(grids[at], words))
+        own = list(_rows_compared(grids[at], words)) or list(_columns_compared(grids[at], words))
         found += own
         if not own and at + 1 < len(grids) and (pair := _tables_compared(grids[at], grids[at + 1], words)):
             found += pair
@@ -153,6 +153,23 @@ def _columns_compared(grid: Grid, words: _Words) -> Iterator[GridComparison]:
             for row in grid.rows
         ]  # fmt: skip
         yield _judged(grid.columns[old].name, grid.columns[new].name, how, rows, grid.title, words.subject)
+
+
+def _rows_compared(grid: Grid, words: _Words) -> Iterator[GridComparison]:
+    """A table that has the kernels as its rows."""
+    sides = {
+        role: [row for row in grid.rows if GridColumn(row.name).role == role] for role in ("base", "changed")
+    }
+    if not all(len(rows) == 1 for rows in sides.values()):
+        return
+    (old,), (new,) = sides["base"], sides["changed"]
+    rows = [
+        _Values(column.name, grid.unit_of(new, at), old.cells[at].value, new.cells[at].value)
+        for at, column in enumerate(grid.columns)
+        if not _COUNTED.fullmatch(column.name)
+    ]
+    if rows:
+        yield _judged(old.name, new.name, "by the names of the rows", rows, grid.title, words.subject)
 
 
 def _alike(grid: Grid, first: int, second: int) -> bool:

@@ -148,6 +148,36 @@ def test_what_a_table_says_of_itself_counts_more_than_names() -> None:
     assert words(item) == ["better", "worse"]
 
 
+@pytest.mark.parametrize(
+    ("text", "verdicts"),
+    [
+        ("   rate (MB/s)   latency (us)\nbefore:  100   20\nafter:   120   21\n", ["better", "worse"]),
+        ("   orig   used\nbefore:  1000 MB  500 MB\nafter:  1000 MB  450 MB\n", ["the same", "better"]),
+        ("kernel  ops/sec\nvanilla  5\npatched  6\n", ["better"]),
+    ],
+)  # fmt: skip
+def test_kernels_may_be_rows(text: str, verdicts: list[str]) -> None:
+    (item,) = compared(text, "[PATCH] x: reduce it")
+    assert item.how == "by the names of the rows"
+    assert words(item) == verdicts
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdicts"),
+    [
+        (("real  0m{}.34s\nsys  0m1.5s\n", 12, 10), ["better", "the same"]),
+        (("  throughput: {} MB/s\n  p99: 5 us\n", 100, 120), ["better", "the same"]),
+        (("real\t{}m1.340s\nuser\t1m2.5s\n", 1, 2), ["worse", "the same"]),
+    ],
+)
+@pytest.mark.parametrize("gap", ["", "\n"])
+def test_lists_below_the_names_of_kernels(rows: tuple[str, int, int], verdicts: list[str], gap: str) -> None:
+    text, before, after = rows
+    lists = f"Before the patch:\n{gap}{text.format(before)}\nWith the patch:\n{gap}{text.format(after)}"
+    (item,) = compared(lists)
+    assert (item.base, item.changed, words(item)) == ("Before the patch", "With the patch", verdicts)
+
+
 def test_two_tables_one_after_the_other_are_compared_column_by_column() -> None:
     one = "nr  latency(us)  throughput(MB/s)\n1   {}  {}\n2   11.5  210\n"
     text = f"Before:\n{one.format(10.5, 200)}\nAfter:\n{one.format(9.5, 190)}"
