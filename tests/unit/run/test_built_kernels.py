@@ -96,7 +96,7 @@ def test_a_run_of_two_kernels_comes_to_its_verdict_unpaired(tmp_path: Path) -> N
         )
     built = "base, patched: built from linux-source-6.12 6.12.43"
     for name in ("terminal", "html", "markdown", "ktap"):
-        assert built in " ".join(render(judged, name).split()), name
+        assert built in " ".join(render(judged, name, verbose=True).split()), name
     assert "built from linux-source-6.12 6.12.43)" in " ".join(render(judged, "mail").split())
     for name in ("json", "junit", "gbench"):
         assert "linux-source-6.12 6.12.43" in render(judged, name), name
