@@ -156,7 +156,7 @@ def test_phases_do_not_mix() -> None:
 
 
 def test_a_kernel_whose_flags_are_not_known_gives_no_audit() -> None:
-    assert audit(*recorded("6.1-arm64-kvcalloc"), FACTS, release="5.4.0") == ((), ())
+    assert audit(*recorded("6.1-arm64-kvcalloc"), FACTS, release="2.4.37") == ((), ())
 
 
 def table(name: str, text: str, phase: TrialPhase = "trigger") -> Histogram:
