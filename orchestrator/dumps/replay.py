@@ -6,6 +6,7 @@ A dump is what a Mem-Info report shows without an event, so what makes a guest o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,7 +154,9 @@ def _zones(dump: Dump, page_kb: int) -> Iterator[tuple[str, Zone]]:
             free_cma_kb=zone.nr_free_cma * page_kb,
         )  # fmt: skip
     if not dump.zones:
-        yield "all", Zone(free_kb=dump.meminfo["MemFree"], managed_kb=dump.meminfo["MemTotal"],
+        least = dump.sysctls.get("vm.min_free_kbytes", "")
+        min_kb = int(least) if re.fullmatch(r"\d{1,9}", least) else None  # all zones' min together
+        yield "all", Zone(min_kb=min_kb, free_kb=dump.meminfo["MemFree"], managed_kb=dump.meminfo["MemTotal"],
                           free_cma_kb=dump.meminfo.get("CmaFree"))  # fmt: skip
 
 

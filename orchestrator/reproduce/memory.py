@@ -219,6 +219,19 @@ def _cma_mib(event: MemoryEvent, facts: list[Fact]) -> int:
     return cma_mib // 4 * 4
 
 
+def divided_blocks(blocks: Sequence[int], divisor: int) -> tuple[int, ...]:
+    """The free list of a `divisor`th of the memory.
+
+    What is left over of an order is halved into the order below: of every order as many requests can be
+    served as a `divisor`th of before, rounded down. Else a few large blocks would be lost, and all in them.
+    """
+    scaled, left = [], 0
+    for count in reversed(blocks):
+        whole, left = divmod(count + 2 * left, divisor)
+        scaled.append(whole)
+    return tuple(reversed(scaled))
+
+
 def _divided(
     free: ReportedFreeList | None,
     marks: tuple[int | None, int | None, int | None],
@@ -233,7 +246,7 @@ def _divided(
         )
     )
     if free is not None:
-        blocks = tuple(count // divisor for count in free.blocks)
+        blocks = divided_blocks(free.blocks, divisor)
         free = ReportedFreeList(blocks, sum(4 * count << order for order, count in enumerate(blocks)))
     low, middle, high = (None if mark is None else mark // divisor for mark in marks)
     return free, (low, middle, high)

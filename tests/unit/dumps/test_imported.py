@@ -208,3 +208,8 @@ def test_bad_wishes_are_bad_input(dump: Path, arguments: list[str]) -> None:
     result = device_import(dump, *arguments)
     assert result.exit_code == ExitCode.BAD_INPUT, result.output
     assert "Traceback" not in result.output
+
+
+def test_without_zoneinfo_min_free_kbytes_is_the_watermark(tmp_path: Path) -> None:
+    parts = {name: text for name, text in PARTS.items() if name != "/proc/zoneinfo"}
+    assert picture(imported(tmp_path, parts))["watermarks"] == {"min": "8192KiB"}
