@@ -43,7 +43,11 @@ _CONTINUES: dict[LineKind, re.Pattern[str]] = {
         r"^(?:(?:object|buffer) size|size: \d|\d+[, ]|(?:default|min) order|order: \d|\d+$)"
     ),
     LineKind.SLAB_NODE: re.compile(r"^(?:\d+[,/]|objs: |free: |\d+$)"),
-    LineKind.LMK: re.compile(r"^(?:adj|-?\d+\b|uid|oom_score_adj)"),
+    LineKind.LMK: re.compile(
+        r"^(?:adj|-?\d+|uid|oom_score_adj|to\b|free\b|k[Bb]\b|rss\b|anon\b|swap\b|dmabuf_\w+|;|reason:|is\b|breached"
+        r"|even\b|after\b|kill\b|watermark|and\b|low\b|high\b|thrashing|utilization|device|not\b|responding|on\b|in\b"
+        r"|direct|reclaim\b|filecache|\(\d)"
+    ),
     LineKind.PANIC: re.compile(
         r"^(?:Out of|of memory|memory|System is|is deadlocked|deadlocked|on memory|system-wide|compulsory"
         r"|panic_on_oom|is enabled|enabled)"
@@ -82,7 +86,6 @@ _COMPLETE: dict[LineKind, re.Pattern[str]] = {
     LineKind.BUDDY: re.compile(r"= ?\d+kB$"),
     LineKind.CPU: re.compile(r" #\d+"),  # the build's number; behind it stands nothing that is looked at
     LineKind.CONSTRAINT: re.compile(r"uid=?\d+$"),
-    LineKind.LMK: re.compile(r"adj -?\d"),
     LineKind.PANIC: re.compile(r"enabled$|deadlocked on memory$"),
 }
 # Heads that stay heads with one more word.
