@@ -93,7 +93,7 @@ def _device(dump: Dump, profile: Profile, plan: Plan, facts: list[Fact]) -> dict
     own = profile.device.get("sysctls", {}).items()
     device: dict[str, Any] = {
         "arch": profile.device["arch"],
-        "memory": f"{plan.memory_mib + plan.memory_mib // _ROOM}MiB",
+        "memory": f"{plan.memory_mib + max(plan.memory_mib // _ROOM, _apart_mib(plan))}MiB",
         "cma": f"{plan.cma_mib}MiB" if plan.cma_mib else 0,
         "sysctls": {name: value for name, value in own if name not in _OF_PICTURE} | plan.sysctls,
         # Else the kernel zeroes each page that it hands out, the huge ones of the ballast included.
@@ -106,6 +106,11 @@ def _device(dump: Dump, profile: Profile, plan: Plan, facts: list[Fact]) -> dict
         why = "the swap that was free, divided by the scale; what is swapped out is in no line"
         facts.append(inferred("zram", device.get("zram", "none"), why))
     return device
+
+
+def _apart_mib(plan: Plan) -> int:
+    """Room for the pages that keep free blocks apart: about as many as are free, and in no line."""
+    return -(-plan.free.kb * 5 // (4 * KIB)) if plan.free is not None else 0
 
 
 def _has_large_pages(dump: Dump, profile: Profile) -> bool:

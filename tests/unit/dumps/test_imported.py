@@ -16,7 +16,8 @@ from orchestrator.dumps.imported import Imported, import_device
 from orchestrator.errors import ExitCode, InputError
 from orchestrator.scenario.loading.loader import load_scenario
 from orchestrator.scenario.loading.profile import read_profile
-from orchestrator.units import KIB, MIB
+from orchestrator.scenario.picture import Picture
+from orchestrator.units import KIB, MIB, parse_size
 from tests.unit.dumps.devices import COUNTS, PARTS, buddyinfo, meminfo, pagetypeinfo, zoneinfo
 
 
@@ -213,3 +214,12 @@ def test_bad_wishes_are_bad_input(dump: Path, arguments: list[str]) -> None:
 def test_without_zoneinfo_min_free_kbytes_is_the_watermark(tmp_path: Path) -> None:
     parts = {name: text for name, text in PARTS.items() if name != "/proc/zoneinfo"}
     assert picture(imported(tmp_path, parts))["watermarks"] == {"min": "8192KiB"}
+
+
+def test_a_long_free_list_gets_room_for_what_keeps_its_blocks_apart(tmp_path: Path) -> None:
+    parts = {name: text for name, text in PARTS.items() if name != "/proc/pagetypeinfo"}
+    made = imported(tmp_path, parts | {"/proc/buddyinfo": buddyinfo((30_000, *[0] * 10))}, "1/8")
+    assert made.replay is not None
+    lines = Picture.model_validate(picture(made))
+    memory = parse_size(made.replay.data["device"]["memory"])
+    assert memory > lines.accounted + 2 * lines.free(4 * KIB)
