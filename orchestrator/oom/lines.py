@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 
 from orchestrator.oom.crash_heads import crash_head
 from orchestrator.oom.lmk import LMK, LMK_DETAIL, LMK_INFO
@@ -199,6 +200,8 @@ _LMK_TAGS = ("lowmemorykiller", "lmkd")
 _FRAME_SIGN = re.compile(r"\+0x|\.(?:c|h|S|rs):")
 
 
+# A line is asked for twice: for its prefix, and for what it continues.
+@lru_cache(maxsize=8)
 def classify(text: str, source: str = "kernel") -> LineKind:
     """The kind of a message; `source` is the program that logged it."""
     if source != "kernel":

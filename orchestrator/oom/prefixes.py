@@ -123,19 +123,19 @@ class Prefixes:
             line = line._replace(text=with_asterisks(line.text))
         elif classify(line.text, line.source) is LineKind.OTHER:
             text = with_asterisks(text)
-            line = without_prefixes(text, item.number)
-            self._learn_from(text, line)
-            end = self._learned_end(text)
-            line = line if end is None else _cut(text, end, line)
+            if text != item.text:
+                line = without_prefixes(text, item.number)
+            if self._learn_from(text, line) or end is not None:
+                end = self._learned_end(text)
+                line = line if end is None else _cut(text, end, line)
         if named and name_end(line.text) is not None:
             shown = line.stamped or item.carried or self._nothing_more
             line = line._replace(text=_from_name(line.text, stamped=shown))
         elif named:
             line = line._replace(text=_from_name(text, stamped=False), source="kernel")
-        if item.carried:
-            line = line._replace(stamped=True)
-        indented = not line.stamped and _INDENTED.match(item.raw) is not None
-        line = line._replace(width=len(item.raw.rstrip()), indented=indented)
+        stamped = line.stamped or item.carried
+        indented = not stamped and _INDENTED.match(item.raw) is not None
+        line = line._replace(stamped=stamped, width=len(item.raw.rstrip()), indented=indented)
         return messages(line) or [line]
 
     def _learned_end(self, text: str) -> int | None:
