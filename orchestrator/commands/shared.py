@@ -179,6 +179,6 @@ def _indented(text: str) -> str:
 
 
 def _os_words(error: OSError) -> str:
-    words = error.strerror or str(error)
+    words = error.strerror or str(error) or type(error).__name__
     named = isinstance(error.filename, str | bytes | os.PathLike)  # not the number of a descriptor
     return f"{os.fsdecode(error.filename)}: {words}" if named else words

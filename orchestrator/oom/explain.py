@@ -13,6 +13,7 @@ from orchestrator.oom.retry_words import retry_lines
 from orchestrator.oom.unread import VICTIM
 from orchestrator.oom.vmalloc import why_in_words
 from orchestrator.oom.warn_heads import stalled_ms
+from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import USUAL_PAGE_BYTES, spaced_size
 
@@ -64,7 +65,9 @@ def _object(event: MemoryEvent) -> str:
     slab = event.slab
     flags = _flags(event)
     return (
-        f"an object of {slab.object_bytes} bytes from the cache {slab.cache}" if slab else "an object"
+        f"an object of {count_of('byte', slab.object_bytes)} from the cache {slab.cache}"
+        if slab
+        else "an object"
     ) + (f" ({flags})" if flags else "")
 
 
@@ -81,7 +84,7 @@ def _slab_pages(event: MemoryEvent, page_size_bytes: int) -> str:
 def _further(event: MemoryEvent) -> str:
     """What a warning says that is no plain failure for pages, and for which cache pages were."""
     if event.slab is not None:
-        return f", for objects of {event.slab.object_bytes} bytes of the cache {event.slab.cache}"
+        return f", for objects of {count_of('byte', event.slab.object_bytes)} of the cache {event.slab.cache}"
     stalled = stalled_ms(event.warning)
     if stalled is not None:
         return f"; it had not failed, but waited for {stalled / 1000:.1f} s"

@@ -150,7 +150,8 @@ def test_a_run_survives_two_cuts_and_nothing_is_lost_or_doubled(there: There) ->
     trials = dict[str, int]()
     cutter = threading.Thread(target=_cut_twice, args=(there, trials))
     cutter.start()
-    done = there.oomlab("run", "binder-order3", "--out", "out", "--set", "trials.blocks=3", "--json")
+    three = ("--set", "trials.blocks=3", "--json", "--verbose")
+    done = there.oomlab("run", "binder-order3", "--out", "out", *three)
     cutter.join()
     said = there.told(done.stderr)
     assert done.returncode == ExitCode.MET, said

@@ -141,7 +141,7 @@ def test_page_requests_are_counted_by_order_and_by_whether_they_give_up() -> Non
 
 def test_without_a_histogram_or_a_kernel_that_is_known_there_are_no_paths() -> None:
     assert summarise_requests([], {"page_alloc": ""}, None, release="6.1.0-56-arm64") is None
-    assert summarise_requests([], {"kmalloc": ""}, None, release="5.4.0") is None
+    assert summarise_requests([], {"kmalloc": ""}, None, release="2.4.37") is None
 
 
 def test_the_drivers_own_areas_are_those_that_the_guest_counted() -> None:
