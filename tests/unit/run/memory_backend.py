@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,13 @@ REPORT = AcceleratorReport(
 _COMMAND = re.compile(rb"([TRPtrp])(\d{6})\n")
 _STAGES = {"t": "trigger", "r": "relaxed", "p": "target"}
 _HANG_S = 60.0
+
+
+def interrupt() -> None:
+    """Ctrl-C, by a real signal: `_thread.interrupt_main` wakes no main thread that waits for a lock."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
 _LETTERS = 8
 
 

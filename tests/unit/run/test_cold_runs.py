@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import _thread
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from orchestrator.verdict.judged_run import load_judged_run
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.run.conftest import Put
-from tests.unit.run.memory_backend import ALL, Call, Hang, Part, Step, control
+from tests.unit.run.memory_backend import ALL, Call, Hang, Part, Step, control, interrupt
 from tests.unit.run.stories import HELLO, misses_target, passes, proves, runs_out_of_memory, story
 from tests.unit.run.test_engine import Quiet
 
@@ -173,7 +172,7 @@ def test_an_interrupted_run_goes_on_where_it_was(put: Put, tmp_path: Path) -> No
     def told(part: Part) -> list[Step]:
         if part.planned.number == 1:
             return list(USUAL(part))
-        return [Call(_thread.interrupt_main), Hang()]
+        return [Call(interrupt), Hang()]
 
     put(told, LESS)
     out = tmp_path / "run"

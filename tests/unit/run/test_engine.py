@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import _thread
 import pickle
 import threading
 from collections.abc import Callable
@@ -45,7 +44,7 @@ from orchestrator.verdict.judged_run import load_judged_run
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.run.conftest import Put
-from tests.unit.run.memory_backend import ALL, Call, Garbage, Hang, Part, Step, control
+from tests.unit.run.memory_backend import ALL, Call, Garbage, Hang, Part, Step, control, interrupt
 from tests.unit.run.stories import (
     HELLO,
     hangs,
@@ -301,7 +300,7 @@ def test_an_interrupted_run_goes_on_where_it_was(put: Put, tmp_path: Path) -> No
     def interrupts(part: Part) -> list[Step]:
         if part.planned.number == 1:
             return passes(part)
-        return [Call(_thread.interrupt_main), Hang()]
+        return [Call(interrupt), Hang()]
 
     put(story(kcalloc=runs_out_of_memory, kvcalloc=interrupts))
     out = tmp_path / "run"
@@ -325,7 +324,7 @@ def test_an_interrupted_run_goes_on_where_it_was(put: Put, tmp_path: Path) -> No
 
 
 def test_a_run_does_not_go_on_with_another_version_of_the_backend(put: Put, tmp_path: Path) -> None:
-    put(lambda _: [Call(_thread.interrupt_main), Hang()])
+    put(lambda _: [Call(interrupt), Hang()])
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "run", jobs=1)  # two guests would interrupt twice
     backend = put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
