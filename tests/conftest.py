@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -48,3 +49,15 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def checkout() -> Path:
     """The root of the repository."""
     return CHECKOUT
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_heeded_as_before() -> Iterator[None]:
+    """A command that ends by Ctrl-C ignores further signals, and here the process lives on.
+
+    The next test that interrupts a run in the same process would wait for ever.
+    """
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
