@@ -14,7 +14,15 @@ from orchestrator.kernels.patch_file import Patch
 from orchestrator.mail.diff import FoundPatch
 from orchestrator.mail.series import Arranged, PatchGroup
 from orchestrator.patch_review.applicability import GOOD, Applicability, Kind
-from orchestrator.patch_review.building import NO_PART, Building, Way, way_of, whole_building
+from orchestrator.patch_review.building import (
+    NO_PART,
+    Building,
+    Way,
+    built_part,
+    left_out,
+    way_of,
+    whole_building,
+)
 from orchestrator.patch_review.relocation import check_anywhere
 from orchestrator.patch_review.sources import SCOPE, BaseSource, Column
 from orchestrator.patch_review.tree_files import ChangedFiles, Files
@@ -99,12 +107,12 @@ def _forward(
     checked: dict[int, Checked] = {}
     applied: tuple[int, ...] = ()
     for number in numbers:
-        patch = arranged.patches[number]
+        patch = _of_source(arranged.patches[number], source)
         verdict = check_anywhere(patch, files, source.scope)
         if verdict.kind in GOOD:
             verdict = _proven(verdict, files, source.name, source.scope)
         elsewhere = verdict.kind is Kind.ELSEWHERE
-        building = _building(patch, verdict, files, source)
+        building = _building(arranged.patches[number], verdict, files, source)
         checked[number] = Checked(source.name, verdict, () if elsewhere else applied, building)
         if verdict.kind in GOOD:
             files, applied = verdict.result, (*applied, number)
@@ -118,23 +126,32 @@ def _backward(
     checked: dict[int, Checked] = {}
     taken: tuple[int, ...] = ()
     for number in reversed(numbers):
-        patch = arranged.patches[number]
+        patch = _of_source(arranged.patches[number], source)
         verdict = check_anywhere(patch, files, source.scope)
         if verdict.kind is Kind.ALREADY:
             verdict = _proven(verdict, files, source.name, source.scope)
         elif verdict.kind in GOOD:
             verdict = replace(verdict, kind=Kind.REFUSED, text="", remarks=(_OTHERS_ARE_IN,))
-        checked[number] = Checked(source.name, verdict, taken, _building(patch, verdict, files, source))
+        building = _building(arranged.patches[number], verdict, files, source)
+        checked[number] = Checked(source.name, verdict, taken, building)
         if verdict.kind is Kind.ALREADY:
             files, taken = verdict.result, (*taken, number)
     return {number: checked[number] for number in numbers}
+
+
+def _of_source(patch: FoundPatch, source: BaseSource) -> FoundPatch:
+    """A driver's source has no documentation beside it, and a module is made of none."""
+    return built_part(patch) if source.scope else patch
 
 
 def _building(patch: FoundPatch, verdict: Applicability, files: Files, source: BaseSource) -> Building:
     if _is_aside(patch):
         return NO_PART
     if source.scope:
-        return Building()
+        aside = left_out(patch)
+        return Building(
+            remarks=(f"left out, for nothing is built of it: {', '.join(aside)}",) if aside else ()
+        )
     after = verdict.result if verdict.kind in GOOD else files
     return whole_building(patch, after, source.arch, source.package)
 

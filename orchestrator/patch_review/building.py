@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from orchestrator.kernels.build.config.expression import unsatisfied
 from orchestrator.kernels.build.config.kconfig import Known, is_kconfig, known_options
 from orchestrator.kernels.build.config.shipped import fragments_for
 from orchestrator.kernels.build.config.text import parse_config
-from orchestrator.mail.diff import FoundPatch
+from orchestrator.mail.diff import FileDiff, FoundPatch
 from orchestrator.patch_review.kernel_parts import compiled, is_kernel_part
 from orchestrator.patch_review.tree_files import ChangedFiles, Files, TreeFiles
 
@@ -55,19 +55,39 @@ class Building:
 
 def paths_of(patches: Iterable[FoundPatch]) -> list[str]:
     """Every path that patches name, before and after."""
-    names = (name for patch in patches for file in patch.files for name in (file.old_path, file.new_path))
-    return list(dict.fromkeys(name for name in names if name))
+    names = (name for patch in patches for file in patch.files for name in _sides(file))
+    return list(dict.fromkeys(names))
+
+
+def built_part(patch: FoundPatch) -> FoundPatch:
+    """The patch without its documentation and the like, where the rest of it is part of a kernel."""
+    files = tuple(file for file in patch.files if any(map(is_kernel_part, _sides(file))))
+    return replace(patch, files=files) if files else patch
+
+
+def left_out(patch: FoundPatch) -> tuple[str, ...]:
+    """The paths that `built_part` leaves out."""
+    kept = built_part(patch).files
+    return tuple(file.path for file in patch.files if file not in kept)
+
+
+def _sides(file: FileDiff) -> Iterator[str]:
+    yield from (name for name in (file.old_path, file.new_path) if name)
 
 
 def way_of(patches: Iterable[FoundPatch], scope: str) -> Way:
-    """What is built for patches that go together, by their paths; those that are no paths need no source."""
+    """What is built for patches that go together, by their paths; those that are no paths need no source.
+
+    Documentation beside a driver is built with nothing, so that the driver alone is.
+    """
     each = [paths_of([patch]) for patch in patches]
     if not each or any(not _is_plain(path) for paths in each for path in paths):
         return Way.MODULE
     built = [paths for paths in each if any(map(is_kernel_part, paths))]
     if not built:
         return Way.NOTHING
-    inside = all(path.startswith(f"{scope}/") for paths in built for path in paths)
+    parts = [path for paths in built for path in paths if is_kernel_part(path)]
+    inside = all(path.startswith(f"{scope}/") for path in parts)
     return Way.MODULE if inside else Way.WHOLE
 
 

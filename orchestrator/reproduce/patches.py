@@ -116,6 +116,14 @@ def _goes(review: Review, group: PatchGroup, base: str, kinds: Sequence[Kind]) -
     return whole and bool(built) and all(verdict.kind in kinds and verdict.text for verdict in built)
 
 
+def no_patch_words(review: Review) -> str:
+    """That no patch is tried, in words; one that goes on the source may make no difference to a kernel."""
+    checked = [each for item in review.patches for each in item.checked]
+    if checked and all(map(_is_aside, checked)):
+        return "no patch of what a kernel is built from: there is nothing to run"
+    return "no patch that goes on a base kernel"
+
+
 def _is_aside(checked: Checked) -> bool:
     return checked.building.way is Way.NOTHING
 
@@ -145,12 +153,13 @@ def _patched(review: Review, group: PatchGroup, base: str, wanted: Sequence[int]
 
 def _building(checked: Iterable[Checked]) -> Building:
     """One build for all parts: of the driver where that is all that they touch."""
-    whole = [item.building for item in checked if item.building.way is Way.WHOLE]
-    if not whole:
-        return Building()
+    buildings = [item.building for item in checked]
+    whole = [each for each in buildings if each.way is Way.WHOLE]
+    built = whole or [each for each in buildings if each.way is Way.MODULE]
     options = {option for each in whole for option in each.options}
-    remarks = dict.fromkeys(remark for each in whole for remark in each.remarks)
-    return Building(Way.WHOLE, whole[0].source, tuple(sorted(options)), tuple(remarks))
+    remarks = dict.fromkeys(remark for each in built for remark in each.remarks)
+    way, source = (Way.WHOLE, whole[0].source) if whole else (Way.MODULE, "")
+    return Building(way, source, tuple(sorted(options)), tuple(remarks))
 
 
 def _is_in(checked: Checked, building: Building) -> bool:
@@ -161,6 +170,7 @@ def _is_in(checked: Checked, building: Building) -> bool:
 
 def _build_facts(building: Building) -> Iterator[Fact]:
     if building.way is not Way.WHOLE:
+        yield from (inferred("patch", "in part", remark) for remark in building.remarks)
         return
     why = "the patch is to more than binder's driver, so it is compiled into a whole kernel"
     yield inferred("kernels", f"two, built from {building.source}, {CONFIG}", why)

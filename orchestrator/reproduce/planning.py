@@ -16,7 +16,7 @@ from orchestrator.mail.series import narrowed, numbers_of
 from orchestrator.patch_review.review import Review, review
 from orchestrator.reproduce.draft import Draft, Wishes, arch_of, make_draft
 from orchestrator.reproduce.fact import Fact, unknown
-from orchestrator.reproduce.patches import choose_patch, refusal_facts
+from orchestrator.reproduce.patches import choose_patch, no_patch_words, refusal_facts
 from orchestrator.reproduce.source import Chosen, Source, choose_event, headline, why_not
 
 _SCALE = re.compile(r"(?:1/)?([1-9][0-9]{0,3})")
@@ -102,7 +102,7 @@ def _without_patch(
     refusals = refusal_facts(reviewed) + [unknown("patch", "left out", text) for text in others]
     if chosen is None:
         raise InputError(
-            "no report that could be reproduced, and no patch that goes on a base kernel",
+            f"no report that could be reproduced, and {no_patch_words(reviewed)}",
             evidence=[fact.why for fact in [*beside, *refusals]],
             hint="`oomlab mail FILE` says more",
         )

@@ -153,6 +153,8 @@ def test_series_are_built_by_what_their_parts_touch() -> None:
     assert way_of(patches_of(change(DRIVER)), SCOPE) is Way.MODULE
     assert way_of(patches_of(change(DRIVER), docs, total=2), SCOPE) is Way.MODULE
     assert way_of(patches_of(change(DRIVER), change("mm/page.c"), total=2), SCOPE) is Way.WHOLE
+    assert way_of(patches_of(change(DRIVER) + docs), SCOPE) is Way.MODULE
+    assert way_of(patches_of(change(DRIVER) + docs + change("mm/page.c")), SCOPE) is Way.WHOLE
     assert way_of(patches_of(docs), SCOPE) is Way.NOTHING
     outside = change("mm/page.c").replace("mm/page.c", "mm/../../page.c")
     assert way_of(patches_of(outside), SCOPE) is Way.MODULE  # refused without any source
@@ -228,6 +230,17 @@ def test_the_whole_source_is_only_got_for_what_needs_it(monkeypatch: pytest.Monk
     assert [checked[n].verdict.kind for n in (1, 2)] == [Kind.APPLIES] * 2
     checked, asked = column_of(monkeypatch, change(DRIVER), change("mm/page.c"))
     assert ([checked[n].building.way for n in (1, 2)], asked) == ([Way.WHOLE] * 2, ["whole"])
+
+
+def test_documentation_beside_the_driver_is_left_out_of_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = change("Documentation/mm/page.rst", "Words", "Other words")
+    found, asked = column_of(monkeypatch, docs + change(DRIVER))
+    checked = found[1]
+    assert (checked.verdict.kind, checked.building.way, asked) == (Kind.APPLIES, Way.MODULE, ["driver"])
+    assert "Documentation" not in checked.verdict.text
+    assert "binder_6a(" in checked.verdict.text
+    left = "left out, for nothing is built of it: Documentation/mm/page.rst"
+    assert checked.building.remarks == (left,)
 
 
 def kernel_tree(archive: Path, identity: str = "one") -> KernelTree:

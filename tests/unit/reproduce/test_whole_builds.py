@@ -13,7 +13,7 @@ from orchestrator.patch_review.bases import Checked
 from orchestrator.patch_review.building import NO_PART, Building, Way
 from orchestrator.patch_review.review import Review, Reviewed
 from orchestrator.reproduce.draft import Draft, Wishes, arch_of, make_draft
-from orchestrator.reproduce.patches import choose_patch
+from orchestrator.reproduce.patches import choose_patch, no_patch_words
 from orchestrator.reproduce.source import Source
 from orchestrator.run.asked import load_runnable
 
@@ -77,3 +77,18 @@ def test_a_series_is_built_whole_with_all_that_goes_on_it() -> None:
 def test_what_makes_no_kernel_makes_no_scenario(checked: tuple[tuple[Kind, Building], ...]) -> None:
     found = draft_of(*checked, total=len(checked))
     assert found is None or found.files == {}
+
+
+def test_what_of_a_driver_patch_is_left_out_of_the_module_is_told() -> None:
+    draft = draft_of((Kind.APPLIES, Building(remarks=("left out: Documentation/x.rst",))))
+    assert draft is not None
+    assert [fact.why for fact in draft.facts if fact.value == "in part"] == ["left out: Documentation/x.rst"]
+
+
+def test_a_patch_of_nothing_that_is_built_is_not_said_to_go_on_no_base() -> None:
+    contents = read_contents(f"Subject: [PATCH] x\n\nWords.\n---\n{DIFF}".encode())
+    (patch,) = contents.patches
+    for building, words in ((NO_PART, "nothing to run"), (WHOLE, "goes on a base kernel")):
+        checked = Checked("debian-6.12", Applicability(Kind.REFUSED, (), ""), (), building)
+        reviewed = Review((Reviewed(1, patch, (), (checked,)),), (), contents.arranged)
+        assert words in no_patch_words(reviewed)
