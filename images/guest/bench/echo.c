@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bench/scudo.h"
+
 /*
  * An AIDL call to android.tests.binder.IBenchmark begins with a strict-mode word, a work-source
  * word, the header 'SYST' and the descriptor: its length, and 31 UTF-16 characters with their end.
@@ -17,9 +19,13 @@
 
 static const char descriptor[] = "android.tests.binder.IBenchmark";
 
-/* Each side's own: what was to be sent, the parcel, what arrived. */
+/*
+ * Each side's own: what was to be sent, the parcel, what arrived. The client has its vectors as long as it runs, the
+ * server makes both anew for each call; parcels are made anew by either side.
+ */
 static struct {
-	unsigned char *vector, *parcel, *arrived;
+	unsigned char *vector, *arrived;
+	struct scudo_block parcel, sent, returned;
 } buffers;
 
 static unsigned char token[TOKEN_BYTES];
@@ -33,21 +39,39 @@ static void make_token(void)
 		token[sizeof(words) + 2 * i] = (unsigned char)descriptor[i];
 }
 
+/* Half as much again as is written: Parcel::growData, when the array does not fit (libs/binder/Parcel.cpp). */
+static size_t grown(size_t head, size_t bytes)
+{
+	return (head + bytes) * 3 / 2;
+}
+
+static int prepare_allocations(unsigned char *parcel, size_t bytes)
+{
+	int error = scudo_prepare(&buffers.parcel, parcel, grown(REQUEST_HEAD, bytes));
+
+	if (!error)
+		error = scudo_prepare(&buffers.sent, buffers.arrived, bytes);
+	return error ? error : scudo_prepare(&buffers.returned, buffers.vector, bytes);
+}
+
 int echo_prepare(size_t bytes)
 {
-	size_t each = bytes + REQUEST_HEAD;
-	unsigned char *all = mmap(NULL, 3 * each, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	size_t vector, parcel = grown(REQUEST_HEAD, bytes);
+	unsigned char *all;
 
+	if (parcel > scudo_largest_kept())
+		parcel = scudo_largest_kept();
+	vector = (bytes + 15) & ~(size_t)15; /* Aligned as a C library's allocations are. */
+	all = mmap(NULL, 2 * vector + parcel, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (all == MAP_FAILED)
 		return errno;
 	buffers.vector = all;
-	buffers.parcel = all + each;
-	buffers.arrived = all + 2 * each;
+	buffers.arrived = all + vector;
 	for (size_t i = 0; i < bytes; i++)
 		buffers.vector[i] = (unsigned char)i;
 	make_token();
-	return 0;
+	return prepare_allocations(all + 2 * vector, bytes);
 }
 
 static void put_call(struct binder_stream *stream, uint32_t command, uint32_t code, const void *data,
@@ -59,24 +83,40 @@ static void put_call(struct binder_stream *stream, uint32_t command, uint32_t co
 	binder_put(stream, command, &call, sizeof(call));
 }
 
+/* Length, and the array after it, as Parcel::writeByteVector has them. */
+static void put_vector(unsigned char *to, const unsigned char *vector, uint32_t bytes)
+{
+	memcpy(to, &bytes, sizeof(bytes));
+	memcpy(to + sizeof(bytes), vector, bytes);
+}
+
 /* The vector is taken out of the request, copied as the service's method does, and packed again. */
-static size_t pack_reply(const struct binder_transaction_data *call)
+static unsigned char *pack_reply(const struct binder_transaction_data *call, size_t *length)
 {
 	const unsigned char *request = (const unsigned char *)call->data.ptr.buffer;
+	unsigned char *parcel, *sent, *returned;
 	uint32_t bytes = 0, ok = 0;
 
 	if (call->data_size >= REQUEST_HEAD && !memcmp(request, token, TOKEN_BYTES))
 		memcpy(&bytes, request + TOKEN_BYTES, sizeof(bytes));
-	memcpy(buffers.arrived, request + REQUEST_HEAD, bytes);
-	memcpy(buffers.vector, buffers.arrived, bytes);
-	memcpy(buffers.parcel, &ok, sizeof(ok));
-	memcpy(buffers.parcel + sizeof(ok), &bytes, sizeof(bytes));
-	memcpy(buffers.parcel + REPLY_HEAD, buffers.vector, bytes);
-	return REPLY_HEAD + bytes;
+	sent = scudo_allocate(&buffers.sent, bytes);
+	memcpy(sent, request + REQUEST_HEAD, bytes);
+	returned = scudo_allocate(&buffers.returned, bytes);
+	memcpy(returned, sent, bytes);
+	parcel = scudo_allocate(&buffers.parcel, grown(REPLY_HEAD, bytes));
+	memcpy(parcel, &ok, sizeof(ok));
+	put_vector(parcel + sizeof(ok), returned, bytes);
+	scudo_free(&buffers.returned);
+	scudo_free(&buffers.sent);
+	*length = REPLY_HEAD + bytes;
+	return parcel;
 }
 
 static void put_answer(struct binder_stream *stream, const struct binder_transaction_data *call)
 {
+	unsigned char *parcel;
+	size_t length;
+
 	if (call->code != ECHO_LIBBINDER) {
 		/* Sent from the driver's own buffer, which can be given back only afterwards. */
 		put_call(stream, BC_REPLY, 0, (void *)call->data.ptr.buffer, call->data_size);
@@ -85,7 +125,8 @@ static void put_answer(struct binder_stream *stream, const struct binder_transac
 	}
 	/* libbinder gives the request back before it replies (b/238777741). */
 	binder_put_free(stream, call->data.ptr.buffer);
-	put_call(stream, BC_REPLY, 0, buffers.parcel, pack_reply(call));
+	parcel = pack_reply(call, &length);
+	put_call(stream, BC_REPLY, 0, parcel, length);
 }
 
 void echo_serve(struct binder_end *end)
@@ -100,6 +141,8 @@ void echo_serve(struct binder_end *end)
 	while (serves || stream.write_bytes) {
 		if (binder_talk(end, &stream, true))
 			_exit(1);
+		/* The driver has copied it (IPCThreadState::executeCommand: `reply` goes when it has been sent). */
+		scudo_free(&buffers.parcel);
 		while (binder_next(&stream, &code, &call, sizeof(call))) {
 			if (code != BR_TRANSACTION)
 				continue;
@@ -149,25 +192,32 @@ static enum bench_result call_plain(struct echo_client *client, uint32_t code, s
 	return result;
 }
 
+/* Copies the vector out of it, and gives its buffer back. */
+static enum bench_result take_reply(const struct echo_client *client, struct binder_stream *stream,
+				    const struct binder_transaction_data *reply, struct bench_failure *failure)
+{
+	if (reply->data_size == REPLY_HEAD + client->bytes)
+		memcpy(buffers.arrived, (unsigned char *)reply->data.ptr.buffer + REPLY_HEAD, client->bytes);
+	binder_put_free(stream, reply->data.ptr.buffer);
+	failure->error = binder_talk(client->end, stream, false);
+	return failure->error ? BENCH_OVER : BENCH_SERVED;
+}
+
 static enum bench_result call_libbinder(struct echo_client *client, struct bench_failure *failure)
 {
 	struct binder_stream stream = { .read_bytes = 0 };
 	struct binder_transaction_data reply;
-	uint32_t bytes = (uint32_t)client->bytes;
+	unsigned char *parcel = scudo_allocate(&buffers.parcel, grown(REQUEST_HEAD, client->bytes));
 	enum bench_result result;
 
-	memcpy(buffers.parcel, token, TOKEN_BYTES);
-	memcpy(buffers.parcel + TOKEN_BYTES, &bytes, sizeof(bytes));
-	memcpy(buffers.parcel + REQUEST_HEAD, buffers.vector, client->bytes);
-	put_call(&stream, BC_TRANSACTION, ECHO_LIBBINDER, buffers.parcel, REQUEST_HEAD + client->bytes);
+	memcpy(parcel, token, TOKEN_BYTES);
+	put_vector(parcel + TOKEN_BYTES, buffers.vector, (uint32_t)client->bytes);
+	put_call(&stream, BC_TRANSACTION, ECHO_LIBBINDER, parcel, REQUEST_HEAD + client->bytes);
 	result = await_reply(client, &stream, &reply, failure);
-	if (result != BENCH_SERVED)
-		return result;
-	if (reply.data_size == REPLY_HEAD + client->bytes)
-		memcpy(buffers.arrived, (unsigned char *)reply.data.ptr.buffer + REPLY_HEAD, client->bytes);
-	binder_put_free(&stream, reply.data.ptr.buffer);
-	failure->error = binder_talk(client->end, &stream, false);
-	return failure->error ? BENCH_OVER : BENCH_SERVED;
+	if (result == BENCH_SERVED)
+		result = take_reply(client, &stream, &reply, failure);
+	scudo_free(&buffers.parcel);
+	return result;
 }
 
 enum bench_result echo_step(void *argument, struct bench_failure *failure)

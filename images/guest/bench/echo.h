@@ -4,7 +4,8 @@
  *
  * `libbinder` does what AOSP's benchmark does on the wire and in memory: a token of 80 bytes
  * and the length before the bytes (84 + N), a status and the length before those of the reply
- * (8 + N), five copies of the payload in user space beside the driver's two, four ioctls.
+ * (8 + N), five copies of the payload in user space beside the driver's two, four ioctls, and the page faults
+ * of parcels that Android's allocator has given back (scudo.h).
  * `raw` sends N bytes and has the very same bytes sent back, in three ioctls: the driver
  * hands out the completion of a reply at once, so the server cannot have it with the next call.
  */
