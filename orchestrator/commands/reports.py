@@ -14,7 +14,7 @@ from orchestrator.commands.shared import EPILOG, VerboseOption, app
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole
 
-_FORMATS = "terminal, json, html, mail, gbench, junit, ktap, csv or markdown"
+_FORMATS = "terminal, json, html, mail, gbench, junit, ktap, kcidb, csv or markdown"
 
 OutputOption = Annotated[
     Path | None,
@@ -40,6 +40,10 @@ def report(
     variant: Annotated[
         str | None, typer.Option(metavar="NAME", help="gbench: this variant alone", show_default="all")
     ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="kcidb: your CI system, as KCIDB calls it", show_default="oomlab"),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="mail: all of it, for who asks for more")] = False,
     verbose: VerboseOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="the same as --format json")] = False,
@@ -54,16 +58,17 @@ def report(
 
     chosen = one_format(name, FORMATS, as_json=as_json)
     if is_search(run_directory):
-        if chosen not in SEARCH_FORMATS or variant is not None or full:
+        if chosen not in SEARCH_FORMATS or full or (variant, origin) != (None, None):
             raise InputError(f"{run_directory} is a search: its formats are {', '.join(SEARCH_FORMATS)}")
         show_search(run_directory, chosen, output)
     loaded = load_judged_run(run_directory)
-    if chosen == "terminal" and output in (None, STDOUT) and variant is None and not full:
+    alone = (variant, origin) == (None, None) and not full
+    if chosen == "terminal" and output in (None, STDOUT) and alone:
         from orchestrator.report.console.terminal import show
 
         show(loaded, StdoutConsole(highlight=False), verbose=verbose)
     else:
-        text = render(loaded, chosen, variant=variant, full=full, verbose=verbose)
+        text = render(loaded, chosen, variant=variant, full=full, verbose=verbose, origin=origin)
         put(text, output, runs=(loaded.directory,))
     raise typer.Exit(loaded.verdict.exit_code)
 

@@ -29,8 +29,8 @@ _ERROR = "_error"
 
 
 @dataclass(frozen=True)
-class _Figure:
-    """What one fork gave, in nanoseconds per iteration; `error` instead of figures where there are none."""
+class BenchmarkFigure:
+    """What one fork gave, in nanoseconds an iteration; `error` instead of figures where there are none."""
 
     run_name: str
     block: int
@@ -44,7 +44,7 @@ class _Figure:
 def render_gbench(report: JudgedRun, variant: str | None = None) -> str:
     """The JSON text: of one variant, or of all with `VARIANT/` before each name.
 
-    Forks with tracing are left out, for it disturbs times. Raises InputError for an unknown variant.
+    Raises InputError for an unknown variant.
     """
     variants = list(report.manifest.scenario.variants)
     if variant is not None and variant not in variants:
@@ -53,16 +53,26 @@ def render_gbench(report: JudgedRun, variant: str | None = None) -> str:
             f"the run has no variant '{one_line(variant)}'; it has: {', '.join(variants)}",
             hint=f"did you mean '{close}'?" if close else "",
         )
-    figures: dict[str, list[_Figure]] = {}
-    for result in sorted(report.results, key=lambda each: (variants.index(each.variant), each.block)):
-        if variant in (None, result.variant) and not result.stage.startswith("audit-"):
-            for figure in _figures(report, result, prefixed=variant is None):
-                figures.setdefault(figure.run_name, []).append(figure)
+    figures = figures_by_name(report, variant)
     benchmarks = [
         line for family, (name, own) in enumerate(figures.items()) for line in _benchmark(family, name, own)
     ]
     document = {"context": _context(report, variant), "benchmarks": benchmarks}
     return json_plain(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def figures_by_name(report: JudgedRun, variant: str | None) -> dict[str, list[BenchmarkFigure]]:
+    """What every fork gave, by benchmark: of one variant, or of all with `VARIANT/` before each name.
+
+    Forks with tracing are left out, for it disturbs times.
+    """
+    variants = list(report.manifest.scenario.variants)
+    figures: dict[str, list[BenchmarkFigure]] = {}
+    for result in sorted(report.results, key=lambda each: (variants.index(each.variant), each.block)):
+        if variant in (None, result.variant) and not result.stage.startswith("audit-"):
+            for figure in _figures(report, result, prefixed=variant is None):
+                figures.setdefault(figure.run_name, []).append(figure)
+    return figures
 
 
 def _context(report: JudgedRun, variant: str | None) -> dict[str, Any]:
@@ -100,7 +110,7 @@ def _repetition(scenario: Scenario) -> str:
     return words
 
 
-def _figures(report: JudgedRun, result: TrialResult, *, prefixed: bool) -> Iterator[_Figure]:
+def _figures(report: JudgedRun, result: TrialResult, *, prefixed: bool) -> Iterator[BenchmarkFigure]:
     clocks = report.manifest.scenario.trials.clock
     before = f"{result.variant}/" if prefixed else ""
     after = f"/clock:{result.clock}" if len(clocks) > 1 else ""
@@ -111,7 +121,7 @@ def _figures(report: JudgedRun, result: TrialResult, *, prefixed: bool) -> Itera
     timed = result.clock == "deterministic" or report.manifest.scenario.trials.timing
     if trigger.request is not None and latency is not None and timed:
         argument = f"/{trigger.argument}" if trigger.argument else ""
-        yield _Figure(
+        yield BenchmarkFigure(
             f"{before}trigger_{trigger.request}_p50{argument}/when:trigger{after}",
             result.block,
             latency.count,
@@ -121,14 +131,14 @@ def _figures(report: JudgedRun, result: TrialResult, *, prefixed: bool) -> Itera
         )
 
 
-def _from_row(name: str, block: int, row: BenchmarkRow) -> _Figure:
+def _from_row(name: str, block: int, row: BenchmarkRow) -> BenchmarkFigure:
     error = row.error or ("the kernel killed the benchmark" if row.killed and not row.iterations else None)
-    return _Figure(name, block, row.iterations, row.real_ns, row.cpu_ns, error and one_line(error))
+    return BenchmarkFigure(name, block, row.iterations, row.real_ns, row.cpu_ns, error and one_line(error))
 
 
-def _benchmark(family: int, name: str, figures: Sequence[_Figure]) -> Iterator[dict[str, Any]]:
+def _benchmark(family: int, name: str, figures: Sequence[BenchmarkFigure]) -> Iterator[dict[str, Any]]:
     """Repetitions (one a block), errors under a name of their own, then the aggregates."""
-    blocks: dict[int, list[_Figure]] = {}
+    blocks: dict[int, list[BenchmarkFigure]] = {}
     for figure in figures:
         if figure.error is None:
             blocks.setdefault(figure.block, []).append(figure)
@@ -149,7 +159,7 @@ def _benchmark(family: int, name: str, figures: Sequence[_Figure]) -> Iterator[d
     yield from _aggregates(name, common, list(blocks.values()))
 
 
-def _times(figures: Sequence[_Figure]) -> dict[str, Any]:
+def _times(figures: Sequence[BenchmarkFigure]) -> dict[str, Any]:
     times: dict[str, Any] = {
         "iterations": sum(figure.iterations for figure in figures),
         "real_time": _median([figure.real_ns for figure in figures]),
@@ -179,7 +189,7 @@ _AGGREGATES: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
 
 
 def _aggregates(
-    name: str, common: Mapping[str, Any], blocks: Sequence[Sequence[_Figure]]
+    name: str, common: Mapping[str, Any], blocks: Sequence[Sequence[BenchmarkFigure]]
 ) -> Iterator[dict[str, Any]]:
     """As Google Benchmark: from two repetitions on; `iterations` is their number, cv a fraction."""
     if len(blocks) < 2:

@@ -26,6 +26,7 @@ _RENDERERS = {
     "gbench": "gbench:render_gbench",
     "junit": "junit:render_junit",
     "ktap": "ktap:render_ktap",
+    "kcidb": "kcidb:render_kcidb",
     "csv": "csv_trials:render_csv",
     "markdown": "markdown:render_markdown",
 }
@@ -64,24 +65,34 @@ _OTHER_WORDS = {
 
 
 def render(
-    report: JudgedRun, name: str, *, variant: str | None = None, full: bool = False, verbose: bool = False
+    report: JudgedRun,
+    name: str,
+    *,
+    variant: str | None = None,
+    full: bool = False,
+    verbose: bool = False,
+    origin: str | None = None,
 ) -> str:
     """The report in the format `name`, as text that ends with a newline.
 
     `variant` restricts `gbench` to one variant; InputError with another format, or for an unknown one.
-    `full` gives all of `mail`, InputError with another format; `verbose` all of `terminal`.
+    `full` gives all of `mail`, `origin` is whom `kcidb` names as its sender, InputError with another format;
+    `verbose` gives all of `terminal`.
     """
     if full and name != "mail":
         raise InputError("--full is for --format mail; all of the terminal report is under --verbose")
     if variant is not None and name != "gbench":
         raise InputError("--variant is for --format gbench: the other formats show variants side by side")
+    if origin is not None and name != "kcidb":
+        raise InputError("--origin is for --format kcidb")
     if name == "terminal":
         return _render_terminal(report, verbose=verbose)
     if name == "json":
         return json_text(report.verdict)
     module, _, function = (_FULL_MAIL if full else _RENDERERS[name]).partition(":")
     rendered = getattr(import_module(f"orchestrator.report.formats.{module}"), function)
-    text: str = rendered(report, variant) if variant is not None else rendered(report)
+    only = variant if variant is not None else origin
+    text: str = rendered(report, only) if only is not None else rendered(report)
     return text.rstrip("\n") + "\n"
 
 
