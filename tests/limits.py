@@ -43,6 +43,27 @@ def _sysctls(names: list[str], value: str = "1") -> str:
     return "device:\n  sysctls:\n" + "".join(f"    {name}: {value}\n" for name in names)
 
 
+def _variant_sysctls(names: list[str]) -> str:
+    settings = ", ".join(f"{name}: 1" for name in names)
+    return f"variants:\n  a: {{base: debian-6.1, sysctls: {{{settings}}}}}\n"
+
+
+def _settings_of_many(count: int) -> str:
+    names = [f"vm.a{number}: 1" for number in range(count)]
+    return "variants:\n" + "".join(
+        f"  a{first}: {{base: debian-6.1, sysctls: {{{', '.join(names[first : first + 16])}}}}}\n"
+        for first in range(0, count, 16)
+    )
+
+
+def _path(length: int) -> str:
+    return "/sys/module/" + "a" * (length - 12)
+
+
+def _variant_sysfs(length: int) -> str:
+    return f"variants:\n  a: {{base: debian-6.1, sysfs: {{{_path(length)}: 1}}}}\n"
+
+
 def _fields(map_bytes: int = 0, iterations: int = 1, warmup: int = 0, held: int = 0, sizes: str = "4") -> str:
     return f"benchmarks=raw:{map_bytes}:{iterations}:0:{warmup}:1:{held}:t:{sizes}"
 
@@ -87,6 +108,19 @@ LIMITS: dict[str, Limit] = {
     ),
     "sysctl_value": Limit(
         _DEVICE, lambda n: _sysctls(["vm.a"], "x" * n), lambda n: f"sysctl=vm.a:{'x' * n}"
+    ),
+    "variant_settings": Limit(
+        _VARIANTS,
+        lambda n: _variant_sysctls([f"vm.a{number}" for number in range(n)]),
+        lambda n: "settings=" + ",".join(f"0:vm.a{number}:1" for number in range(n)),
+    ),
+    "settings": Limit(
+        _VARIANTS,
+        _settings_of_many,
+        lambda n: "settings=" + ",".join(f"{number % 32}:vm.a{number}:1" for number in range(n)),
+    ),
+    "setting_path": Limit(
+        _VARIANTS, lambda n: _variant_sysfs(n), lambda n: f"settings=0:{_path(n)}:1"
     ),
     "order": Limit(
         _TRIGGER,

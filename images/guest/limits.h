@@ -24,6 +24,11 @@
 /* With /proc/sys/ before it a path of 159 bytes. */
 #define LIMIT_SYSCTL_NAME 149
 #define LIMIT_SYSCTL_VALUE 200
+/* Of one variant, and of all that a block's forks may choose from. */
+#define LIMIT_VARIANT_SETTINGS 32
+#define LIMIT_SETTINGS 256
+/* A file below /sys, with room for its end. */
+#define LIMIT_SETTING_PATH 159
 #define LIMIT_STRESSORS 12
 /* MAX_ORDER of the kernels that are booted, less one. */
 #define LIMIT_ORDER 10

@@ -162,15 +162,16 @@ def images_build(
     """
     from orchestrator.kernels.identical import same_binaries
     from orchestrator.kernels.images import prepare_images
+    from orchestrator.kernels.variants import settings_by_name
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.environment import variant_recipes
 
     loaded = [load(scenario, override, patch) for scenario in scenarios]
     with live_observer(people) as observer:
         for item in loaded:
-            made = prepare_images(
-                item.scenario.device.arch, variant_recipes(item.scenario), progress=observer.progress
-            )
+            recipes = variant_recipes(item.scenario)
+            made = prepare_images(item.scenario.device.arch, recipes, progress=observer.progress)
             observer.progress(f"{item.scenario.name}: ready")
-            for same in same_binaries({name: each.manifest for name, each in made.items()}):
+            manifests = {name: each.manifest for name, each in made.items()}
+            for same in same_binaries(manifests, settings_by_name(recipes)):
                 observer.progress(f"{item.scenario.name}: {same.words}")

@@ -24,6 +24,7 @@ from orchestrator.evidence.measurements import (
     errno_name,
     memory_samples,
     request_summary,
+    settings_written,
     target_state,
     vmstat_over_trigger,
 )
@@ -107,6 +108,7 @@ def judge(
         private_memory_kb=evidence.private_memory_kb or None,
         guest_release=hello.release if hello else None,
         target=target_state(evidence.last(TargetRecord)),
+        settings=settings_written(evidence),
         proof_repaired=proof.repaired if proof else None,
         **kernel_words(planned, evidence),
         **load_end(planned, load, evidence),
@@ -150,6 +152,8 @@ def _agent_failure(error: AgentError) -> str:
     """What keeps an agent from its work on a device of others is no failure of its own."""
     if error.where == "rights":
         return f"the device does not allow what the scenario asks for: {error.message}"
+    if error.where == "setting":
+        return f"the kernel did not take a setting of the variant: {error.message}"
     if error.where == "binder":
         return f"no evidence about the driver under test: {error.message}"
     return f"the guest agent failed at {error.where}: {error.message}"

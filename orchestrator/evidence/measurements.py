@@ -24,6 +24,7 @@ from orchestrator.protocol.records import (
     Histogram,
     Latencies,
     Sample,
+    SettingRecord,
     TargetRecord,
     TriggerEnd,
     TriggerStart,
@@ -35,6 +36,7 @@ from orchestrator.record.result import (
     LatencySummary,
     RequestPaths,
     RequestSummary,
+    SettingWritten,
     TargetState,
 )
 from orchestrator.scenario.triggers.kinds import Trigger, request_of
@@ -54,6 +56,15 @@ def target_state(record: TargetRecord | None) -> TargetState | None:
         elapsed_ms=record.elapsed_ms,
         nodes=_nodes(record),
         taken_kb={name: kb for name, kb in _taken(record).items() if kb > 0},
+    )
+
+
+def settings_written(evidence: Evidence) -> tuple[SettingWritten, ...]:
+    """What the fork wrote of its variant's settings and the kernel took, in order."""
+    return tuple(
+        SettingWritten(name=record.name, value=record.value, before=record.before, after=record.after)
+        for record in evidence.every(SettingRecord)
+        if record.errno == 0
     )
 
 

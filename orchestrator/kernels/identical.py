@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
 from orchestrator.kernels.modules import BINDER
 
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _SHOWN = 16
 """Digits of a checksum that people compare."""
 
@@ -24,6 +26,8 @@ class SameBinary:
     what: str
     sha256: str
     because: str
+    settings_differ: bool = False
+    """What a run shows of them is of their settings alone; that may be just what somebody wants to see."""
 
     @property
     def words(self) -> str:
@@ -32,20 +36,35 @@ class SameBinary:
         return f"{names} run the same {self.what} (SHA-256 {self.sha256[:_SHOWN]}...): {self.because}"
 
 
-def same_binaries(manifests: Mapping[str, ArtefactManifest]) -> list[SameBinary]:
+_Record = tuple[ArtefactManifest, VariantArtefacts]
+
+
+def same_binaries(
+    manifests: Mapping[str, ArtefactManifest], settings: Mapping[str, str] = NO_SETTINGS
+) -> list[SameBinary]:
     """All groups of variants that are alike, of the record of each one's guests by its name.
 
-    Twins are meant to be alike, and have no record of their own.
+    Twins are meant to be alike, and have no record of their own. Variants with other `settings` (by name) are
+    apart, unless they ask for other patches as well, which then change nothing.
     """
-    groups: dict[tuple[str | None, ...], list[str]] = {}
-    own = {name: _own(manifest, name) for name, manifest in manifests.items()}
+    groups: dict[tuple[str | None, ...], dict[str, _Record]] = {}
     for name, manifest in manifests.items():
-        groups.setdefault(_identity(manifest, own[name]), []).append(name)
-    return [
-        _same(names, manifests[names[0]], [(manifests[name].base, own[name]) for name in names])
-        for names in groups.values()
-        if len(names) > 1
-    ]
+        own = _own(manifest, name)
+        groups.setdefault(_identity(manifest, own), {})[name] = manifest, own
+    return [same for records in groups.values() for same in _alike(records, settings)]
+
+
+def _alike(records: Mapping[str, _Record], settings: Mapping[str, str]) -> Iterator[SameBinary]:
+    """The groups among variants of one binary."""
+    apart: dict[str, dict[str, _Record]] = {}
+    for name, record in records.items():
+        apart.setdefault(settings.get(name, ""), {})[name] = record
+    alike = [group for group in apart.values() if len(group) > 1]
+    for group in alike:
+        yield _same(group, _because(list(group.values())))
+    if not alike and len(_asked(records.values())) > 1:
+        why = f"{_because(list(records.values()))}; what a run shows is of their settings alone"
+        yield replace(_same(records, why), settings_differ=True)
 
 
 def _own(manifest: ArtefactManifest, name: str) -> VariantArtefacts:
@@ -59,22 +78,26 @@ def _identity(manifest: ArtefactManifest, variant: VariantArtefacts) -> tuple[st
     return manifest.kernel_sha256, variant.module_sha256, *brought
 
 
-def _same(
-    names: list[str], manifest: ArtefactManifest, variants: list[tuple[str, VariantArtefacts]]
-) -> SameBinary:
-    first = variants[0][1]
+def _same(records: Mapping[str, _Record], because: str) -> SameBinary:
+    manifest, first = next(iter(records.values()))
     is_module = first.module_sha256 is not None
     return SameBinary(
-        tuple(names),
+        tuple(records),
         BINDER.file if is_module else f"kernel {manifest.release}",
         first.module_sha256 or manifest.kernel_sha256,
-        _because(variants),
+        because,
     )
 
 
-def _because(variants: list[tuple[str, VariantArtefacts]]) -> str:
-    asked = {(base, tuple(patch.sha256 for patch in variant.patches)) for base, variant in variants}
-    if len(asked) == 1:
+def _asked(records: Iterable[_Record]) -> set[tuple[str, tuple[str, ...]]]:
+    """The kernels that the scenario asks for, by base and patches."""
+    return {
+        (manifest.base, tuple(patch.sha256 for patch in variant.patches)) for manifest, variant in records
+    }
+
+
+def _because(variants: list[_Record]) -> str:
+    if len(_asked(variants)) == 1:
         return "the scenario asks for one and the same twice (for a control, say so with `twin_of`)"
     patched = [variant for _, variant in variants if variant.patches]
     if len(variants) == 2 and len(patched) == 1:

@@ -25,7 +25,13 @@ from orchestrator.kernels.images import cached_images
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.sources import source_of
-from orchestrator.kernels.variants import CheckedVariant, KernelGroup, VariantRecipe, by_kernel
+from orchestrator.kernels.variants import (
+    CheckedVariant,
+    KernelGroup,
+    VariantRecipe,
+    by_kernel,
+    settings_by_name,
+)
 from orchestrator.paths import cache_dir, resource_dir
 
 
@@ -72,7 +78,7 @@ def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
             )
             commands += _commands(group, plan, directory)
         images |= {item.recipe.name: planned for item in group.variants}
-    return ImagePlan(tuple(commands), images, tuple(same_binaries(known)))
+    return ImagePlan(tuple(commands), images, tuple(same_binaries(known, settings_by_name(variants))))
 
 
 def _commands(group: KernelGroup, plan: KernelPlan, directory: Path) -> list[str]:

@@ -32,6 +32,8 @@ class VariantRecipe:
     base: Base
     scope: str | None = None
     patches: tuple[Path, ...] = ()
+    settings: str = ""
+    """What its guests are told besides, in words: not made here, and yet it tells variants apart."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,11 @@ def recorded_variants(record: ArtefactManifest, pins: Pins, group: KernelGroup) 
             check_headers(patch, variant.scope or "")
         checked.append(CheckedVariant(recipe, patches, build_scope))
     return KernelGroup(replace(group.request, scope=build_scope), tuple(checked))
+
+
+def settings_by_name(variants: Sequence[VariantRecipe]) -> dict[str, str]:
+    """What tells variants apart that run the same binary."""
+    return {variant.name: variant.settings for variant in variants}
 
 
 def locked_variants(arch: str, variants: Sequence[VariantRecipe]) -> dict[str, LockedVariant]:

@@ -26,7 +26,7 @@ from orchestrator.scenario.picture_demand import lines, unit_bounds
 from orchestrator.stage import Mode, Stage
 from orchestrator.units import KIB
 
-_PLAIN = ":,._-"
+_PLAIN = ":,._-/"
 _MS_PER_S = 1000
 _US_PER_S = 1_000_000
 
@@ -88,6 +88,8 @@ def _boot(
         values["nodes"] = len(device.numa_nodes)
     if device.sysctls:
         values["sysctl"] = ",".join(f"{name}:{value}" for name, value in device.sysctls.items())
+    if mode is not Mode.PROOF and (settings := _settings(scenario, variants)):
+        values["settings"] = settings
     if device.zram:
         values["zram_kb"] = device.zram // KIB
     if scenario.fragmentation is not None:
@@ -102,6 +104,15 @@ def _boot(
         if (kind := stage.removeprefix("audit-")) != "trigger":
             values["stage"] = kind
     return values
+
+
+def _settings(scenario: Scenario, variants: Sequence[str]) -> str:
+    """Those of each variant, by its place among `variants`."""
+    return ",".join(
+        f"{place}:{setting.name}:{setting.value}"
+        for place, name in enumerate(variants)
+        for setting in scenario.variants[name].settings
+    )
 
 
 def _pressure(fragmentation: Fragmentation, *, proof: bool) -> dict[str, object]:

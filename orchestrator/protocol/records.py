@@ -147,6 +147,20 @@ class Woken(_Record):
     traced: bool = False
 
 
+class SettingRecord(_Record):
+    """A setting of the variant was written, or why not; what the file held before and after.
+
+    Both are empty for a file that cannot be read.
+    """
+
+    event: Literal["setting"]
+    name: str
+    value: str
+    before: str = ""
+    after: str = ""
+    errno: int = 0
+
+
 class ModuleLoaded(_Record):
     """The variant's driver module was loaded, or why not; a kernel with the driver built in has none.
 
@@ -349,7 +363,7 @@ class End(_Record):
 
 ControlRecord = Annotated[
     Hello | DeviceRecord | Phase | Sample | State | TargetRecord | Proof | Parked | Fingerprint | Woken
-    | ModuleLoaded | BystandersStarted | TriggerStart
+    | SettingRecord | ModuleLoaded | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
     | BenchmarkRecord
     | Histogram | AuditEnd | VmallocInfo

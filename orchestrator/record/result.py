@@ -186,6 +186,15 @@ class CommandOutput(Frozen):
     end: str = Field(description="the end of it, at most 2000 bytes; others than UTF-8 as `\\xNN`")
 
 
+class SettingWritten(Frozen):
+    """A setting of the variant, as its fork wrote it; `before` and `after` are what the kernel shows."""
+
+    name: str = Field(description="`vm.swappiness`, or a path below /sys")
+    value: str = Field(description="what was written")
+    before: str = Field(description="what the file held; empty: it cannot be read")
+    after: str = Field(description="what it held then")
+
+
 class BlockResult(Frozen):
     """One boot brought (or not) to its target."""
 
@@ -238,6 +247,9 @@ class TrialResult(Frozen):
     )
     guest_release: str | None = None
     target: TargetState | None = None
+    settings: tuple[SettingWritten, ...] = Field(
+        (), description="the variant's settings, written before anything else of the trial; below"
+    )
     proof_repaired: bool | None = Field(None, description="`hard: forbidden`: compaction repaired the state")
     oom_events: int = Field(0, description="OOM kills and headers on the console since the trigger's start")
     oom_kill_vmstat: int | None = Field(

@@ -11,12 +11,20 @@ from orchestrator.kernels.images import GuestImages
 from orchestrator.run.observer import Observer
 
 
-def require_differences(images: Mapping[str, GuestImages], *, observer: Observer, force: bool) -> None:
-    """Say which variants run the same binary; InputError unless that is `force`d, or somebody says yes."""
-    found = same_binaries({name: each.manifest for name, each in images.items()})
-    if not found:
+def require_differences(
+    images: Mapping[str, GuestImages], *, settings: Mapping[str, str], observer: Observer, force: bool
+) -> None:
+    """Say which variants run the same binary; InputError unless that is `force`d, or somebody says yes.
+
+    `settings` are what tells them apart all the same, by name: then it is at most said.
+    """
+    found = same_binaries({name: each.manifest for name, each in images.items()}, settings)
+    for same in found:
+        if same.settings_differ:
+            observer.progress(same.words)
+    said = [same.words for same in found if not same.settings_differ]
+    if not said:
         return
-    said = [same.words for same in found]
     if force:
         for words in said:
             observer.progress(words)

@@ -17,7 +17,7 @@ from orchestrator.host.capacity import Capacity
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
-from orchestrator.kernels.variants import locked_variants
+from orchestrator.kernels.variants import locked_variants, settings_by_name
 from orchestrator.plan import PlannedBlock, by_hand, count_blocks, count_trials, plan_blocks
 from orchestrator.record.directory import (
     RunDirectory,
@@ -133,7 +133,12 @@ def _open(
         observer,
         pins=pins,
         lock=locked.lock if locked else None,
-        accept=partial(require_differences, observer=observer, force=options.force),
+        accept=partial(
+            require_differences,
+            settings=settings_by_name(variant_recipes(scenario)),
+            observer=observer,
+            force=options.force,
+        ),
         here=here,
     )
     made = [images.manifest for images in environment.images.values()]

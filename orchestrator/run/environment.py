@@ -116,7 +116,7 @@ def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:
     """The scenario's variants as the kernels room wants them: a twin needs nothing of its own."""
     bases = scenario.bases
     return [
-        VariantRecipe(name, bases[name], variant.scope, tuple(variant.patches))
+        VariantRecipe(name, bases[name], variant.scope, tuple(variant.patches), variant.settings_words)
         for name, variant in scenario.variants.items()
         if variant.twin_of is None
     ]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ByteSize, ConfigDict, Field, model_validator
 
 from orchestrator.arch import DEFAULT_ARCH, ArchName
 from orchestrator.bases import BASES, MadeFrom
@@ -17,16 +17,11 @@ from orchestrator.scenario.fields import Cross, Model, Name, Size, each_once, re
 from orchestrator.scenario.kernel_base import BASE_EXAMPLES, BASE_WORDS, ImageBase, KernelBase, SourceBase
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.nodes import Nodes, NumaNode, listed, node_problems, node_words
+from orchestrator.scenario.settings import Setting, SysctlName, SysctlValue, SysfsPath, settings_of
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB, format_size
 
 GIB = 1024 * MIB
-_SYSCTL = re.compile(r"(abi|debug|dev|fs|kernel|net|user|vm)(\.[A-Za-z0-9_/-]+)+")
-_DIGIT_BITS = 4
-_SYSCTLS_OF_THE_HARNESS = {
-    "kernel.panic": "a panic must end the guest at once",
-    "kernel.printk": "the console must show every kernel message",
-}
 # What the harness sets itself, and where the user finds the same thing.
 _RESERVED_WORDS = {
     "console=": "the console is the record of the trial",
@@ -41,27 +36,6 @@ _RESERVED_WORDS = {
 }
 
 
-def _sysctl_name(value: str) -> str:
-    if len(value) > limit("sysctl_name"):
-        raise ValueError(f"the name of a sysctl has at most {limit('sysctl_name')} characters")
-    if not _SYSCTL.fullmatch(value):
-        raise ValueError(f"not the name of a sysctl, such as vm.min_free_kbytes: {value[:80]!r}")
-    if value in _SYSCTLS_OF_THE_HARNESS:
-        raise ValueError(f"{value} is oomlab's own: {_SYSCTLS_OF_THE_HARNESS[value]}")
-    return value
-
-
-def _sysctl_value(value: Any) -> Any:
-    whole_number = isinstance(value, int) and not isinstance(value, bool)
-    if whole_number or (isinstance(value, str) and re.fullmatch(r"[\x20-\x2b\x2d-\x7e]+", value)):
-        most = limit("sysctl_value")
-        # Python refuses to write a number of more than some thousand digits.
-        if (whole_number and value.bit_length() > _DIGIT_BITS * most) or len(str(value)) > most:
-            raise ValueError(f"the value of a sysctl has at most {most} characters")
-        return value
-    raise ValueError(f"a sysctl takes a whole number, or text without commas, not {value!r}")
-
-
 def _kernel_word(value: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]{1,1000}", value) or value == "--":
         raise ValueError(f"one word of the kernel command line without spaces, not {value[:80]!r}")
@@ -73,8 +47,6 @@ def _kernel_word(value: str) -> str:
     return value
 
 
-SysctlName = Annotated[str, AfterValidator(_sysctl_name)]
-SysctlValue = Annotated[int | str, BeforeValidator(_sysctl_value, json_schema_input_type=int | str)]
 KernelWord = Annotated[str, AfterValidator(_kernel_word)]
 
 
@@ -196,6 +168,19 @@ class Variant(Model):
         " built. Each is looked for beside the scenario file and then among the shipped ones",
         examples=[["binder-kvcalloc-6.1.patch"]],
     )
+    sysctls: dict[SysctlName, SysctlValue] = Field(
+        default_factory=dict,
+        max_length=limit("variant_settings"),
+        description="kernel settings under /proc/sys of this variant alone, written when memory is at its"
+        " target, by each fork before it does anything else (docs/settings.md); they come over the device's",
+        examples=[{"vm.swappiness": 10}],
+    )
+    sysfs: dict[SysfsPath, SysctlValue] = Field(
+        default_factory=dict,
+        max_length=limit("variant_settings"),
+        description="as `sysctls`, for files below /sys/kernel/mm and /sys/module",
+        examples=[{"/sys/kernel/mm/lru_gen/enabled": "n"}],
+    )
     twin_of: Name | None = Field(
         None,
         description="A/A control: this is that variant's very driver under a second name. Under the"
@@ -217,6 +202,16 @@ class Variant(Model):
     def kernel(self) -> tuple[object, ...]:
         """Equal for variants that run one kernel image: hashable, and nothing to be read by anybody."""
         return self.base if isinstance(self.base, str) else self.base.made_from, *self.compiled_in
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What is written in its forks, in this order."""
+        return settings_of(self.sysctls, self.sysfs)
+
+    @property
+    def settings_words(self) -> str:
+        """The settings in words, equal for variants that only their kernel tells apart. May be empty."""
+        return ", ".join(setting.words for setting in self.settings)
 
     @property
     def page_bytes(self) -> int:

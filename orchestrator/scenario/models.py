@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -32,8 +32,8 @@ from orchestrator.scenario.kernel_base import base_node_problems, base_problems,
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
 from orchestrator.scenario.triggers.kinds import Trigger
+from orchestrator.scenario.variants import settings_problems, twin_problems, unknown_variants
 from orchestrator.text.amounts import count_of
-from orchestrator.text.nearest import nearest
 from orchestrator.units import format_size
 
 __all__ = [
@@ -233,38 +233,10 @@ def _name_problems(scenario: Scenario) -> list[Cross]:
                 *base_node_problems(variant.base, scenario.device.arch, len(scenario.device.numa_nodes)),
             )
         ]
-    found += _twin_problems(scenario)
+    found += twin_problems(scenario.variants)
+    found += settings_problems(scenario.variants, _set_by_picture(scenario.fragmentation))
     strangers = unknown_variants(scenario.expectations, scenario.variants)
     return found + [replace(problem, path=("expectations", *problem.path)) for problem in strangers]
-
-
-def _twin_problems(scenario: Scenario) -> list[Cross]:
-    found: list[Cross] = []
-    for name, variant in scenario.variants.items():
-        if variant.twin_of is None:
-            continue
-        path = ("variants", name, "twin_of")
-        strangers = unknown_variants([variant.twin_of], scenario.variants)
-        found += [replace(problem, path=path) for problem in strangers]
-        original = scenario.variants.get(variant.twin_of)
-        if original is not None and original.twin_of is not None:
-            found.append(Cross(path, f"'{variant.twin_of}' is a twin itself", original.twin_of))
-        elif original is not None and variant.model_copy(update={"twin_of": None}) != original:
-            found.append(Cross(path, f"base, scope and patches are not those of '{variant.twin_of}'"))
-    return found
-
-
-def unknown_variants(names: Iterable[str], variants: Collection[str]) -> list[Cross]:
-    """A problem for each of `names` that is no variant."""
-    return [
-        Cross(
-            (name,),
-            f"no variant is called '{name}'; there are: {', '.join(variants)}",
-            nearest(name, variants),
-        )
-        for name in names
-        if name not in variants
-    ]
 
 
 def _size_problems(scenario: Scenario) -> list[Cross]:
@@ -335,14 +307,20 @@ def _picture_problems(scenario: Scenario, fragmentation: Fragmentation) -> list[
         replace(problem, path=("fragmentation", "target", "picture", *problem.path))
         for problem in picture_problems(picture, memory=device.memory, cma=device.cma, page_bytes=largest)
     ]
-    if picture.watermarks is not None:
-        what = "the picture's 'watermarks' set it"
-        found += [
-            Cross(("device", "sysctls", name), what)
-            for name in ("vm.min_free_kbytes", "vm.watermark_scale_factor")
-            if name in device.sysctls
-        ]
+    what = "the picture's 'watermarks' set it"
+    found += [
+        Cross(("device", "sysctls", name), what)
+        for name in _set_by_picture(fragmentation)
+        if name in device.sysctls
+    ]
     return found
+
+
+def _set_by_picture(fragmentation: Fragmentation | None) -> tuple[str, ...]:
+    """The sysctls that a memory picture has a say in."""
+    picture = fragmentation.target.picture if fragmentation is not None else None
+    marked = picture is not None and picture.watermarks is not None
+    return ("vm.min_free_kbytes", "vm.watermark_scale_factor") if marked else ()
 
 
 def _trigger_problems(scenario: Scenario) -> list[Cross]:

@@ -76,27 +76,15 @@ void guest_prepare(void)
 	guest_secure();
 }
 
-/* "vm.min_free_kbytes" to "/proc/sys/vm/min_free_kbytes". */
-static int set(const struct sysctl_setting *setting)
-{
-	char path[160] = "/proc/sys/";
-	size_t prefix = strlen(path);
-
-	snprintf(path + prefix, sizeof(path) - prefix, "%s", setting->name);
-	for (char *at = path + prefix; *at; at++)
-		if (*at == '.')
-			*at = '/';
-	return settings_write(path, setting->value);
-}
-
 bool guest_sysctls(const struct recipe *recipe)
 {
-	char message[160];
+	char path[SETTING_PATH_BYTES], message[160];
 
 	for (size_t i = 0; i < recipe->sysctl_count; i++) {
-		const struct sysctl_setting *setting = &recipe->sysctls[i];
+		const struct setting *setting = &recipe->sysctls[i];
 
-		if (set(setting) == 0)
+		settings_path(setting->name, path);
+		if (settings_write(path, setting->value) == 0)
 			continue;
 		snprintf(message, sizeof(message), "%s=%s: %s", setting->name, setting->value,
 			 strerror(errno));

@@ -125,6 +125,7 @@ static bool choose(struct recipe *recipe, const char *command)
 	recipe->stage = (enum stage)(letter - letters);
 	recipe->trace = islower((unsigned char)*command);
 	recipe->variant = recipe->variants[index];
+	recipe->variant_index = (unsigned)index;
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/recipe_benchmark.h"
+#include "agent/recipe_settings.h"
 #include "agent/recipe_value.h"
 #include "trigger/kind.h"
 
@@ -55,19 +56,6 @@ static bool parse_binder(struct recipe *recipe, char *value)
 {
 	recipe->binder = value;
 	return !strcmp(value, "c") || !strcmp(value, "rust");
-}
-
-static bool parse_sysctl(struct recipe *recipe, char *value)
-{
-	for (char *item; (item = value_field(&value, ','));) {
-		char *name = value_field(&item, ':');
-
-		if (!item || !*name || recipe->sysctl_count == LIMIT_SYSCTLS ||
-		    strlen(name) > LIMIT_SYSCTL_NAME || strlen(item) > LIMIT_SYSCTL_VALUE)
-			return false;
-		recipe->sysctls[recipe->sysctl_count++] = (struct sysctl_setting){ name, item };
-	}
-	return true;
 }
 
 /* MIN:MAX of all nodes together, MIN:MAX:NODE of one: the bounds that are meant, and the node cut off. */
@@ -238,7 +226,8 @@ static const struct {
 } keys[] = {
 	{ "protocol", parse_protocol },	    { "mode", parse_mode },
 	{ "control", parse_control },	    { "seed", parse_seed },
-	{ "sysctl", parse_sysctl },	    { "zram_kb", parse_zram },
+	{ "sysctl", recipe_parse_sysctls }, { "zram_kb", parse_zram },
+	{ "settings", recipe_parse_settings },
 	{ "picture", parse_picture },	    { "watermarks", parse_watermarks },
 	{ "units", parse_units },	    { "free_kb", parse_free },
 	{ "nodes", parse_nodes },	    { "binder", parse_binder },

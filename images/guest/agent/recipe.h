@@ -32,9 +32,16 @@ struct bounds {
 	int64_t max;
 };
 
-struct sysctl_setting {
+/* A sysctl by its name, or a file by its path. */
+struct setting {
 	const char *name;
 	const char *value;
+};
+
+/* One that is written when memory is at its target, by those who are this variant: its place in `variants`. */
+struct variant_setting {
+	unsigned variant;
+	struct setting setting;
 };
 
 struct stressor {
@@ -62,8 +69,10 @@ struct recipe {
 	enum mode mode;
 	const char *control;
 	uint64_t seed;
-	struct sysctl_setting sysctls[LIMIT_SYSCTLS];
+	struct setting sysctls[LIMIT_SYSCTLS];
 	size_t sysctl_count;
+	struct variant_setting settings[LIMIT_SETTINGS];
+	size_t setting_count;
 	uint64_t zram_kb;
 	unsigned nodes; /* NUMA nodes of the machine; 0: nobody says */
 	struct bounds units[RECIPE_ORDERS];		      /* of all nodes together */
@@ -75,6 +84,7 @@ struct recipe {
 	struct stressor stressors[LIMIT_STRESSORS];
 	size_t stressor_count;
 	const char *variant;
+	unsigned variant_index; /* its place in `variants`; 0 where there is no choice */
 	const char *binder; /* the driver that must be there, "c" or "rust"; NULL: any */
 	const char *variants[LIMIT_VARIANTS]; /* what the forks of a block may choose from */
 	size_t variant_count;

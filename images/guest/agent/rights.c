@@ -18,6 +18,7 @@
 #include "agent/emit.h"
 #include "agent/file.h"
 #include "agent/guest.h"
+#include "agent/settings.h"
 
 /* 0 or the errno of each, by what is tried. */
 static int refused[RIGHTS];
@@ -200,6 +201,24 @@ static bool has_units(const struct recipe *recipe)
 	return false;
 }
 
+/* Each by itself: a security module labels one file of /proc/sys otherwise than another. */
+static bool allows_settings(const struct recipe *recipe)
+{
+	for (size_t i = 0; i < recipe->setting_count; i++) {
+		const char *name = recipe->settings[i].setting.name;
+		char path[SETTING_PATH_BYTES];
+		int error;
+
+		if (recipe->settings[i].variant != recipe->variant_index)
+			continue;
+		settings_path(name, path);
+		error = try_open(path, O_WRONLY);
+		if (is_refusal(error))
+			return rights_refuse(error, name, *name == '/' ? "sysfs" : "sysctl");
+	}
+	return true;
+}
+
 bool rights_suffice(const struct recipe *recipe)
 {
 	/* In the order in which people will ask for them. */
@@ -226,6 +245,8 @@ bool rights_suffice(const struct recipe *recipe)
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
 		if (needs[i].wanted && !rights_allow(needs[i].right, needs[i].what))
 			return false;
+	if (!allows_settings(recipe))
+		return false;
 	if (recipe->trigger && !allows_adj(recipe->adj, "the trigger's oom_score_adj"))
 		return false;
 	return !recipe->bystander_count || allows_adj(recipe->bystander_adj, "the bystanders' oom_score_adj");

@@ -17,6 +17,7 @@
 #include "agent/rights.h"
 #include "agent/sample.h"
 #include "agent/shell.h"
+#include "agent/variant.h"
 #include "bench/benchmarks.h"
 #include "stress/pressure.h"
 #include "stress/relax.h"
@@ -253,7 +254,7 @@ static void run_stage(struct recipe *recipe)
 {
 	if (recipe->mode == MODE_TRIAL)
 		tell_fingerprint();
-	if (recipe->mode == MODE_BLOCK && !park(recipe)) {
+	if ((recipe->mode == MODE_BLOCK && !park(recipe)) || !variant_set_up(recipe)) {
 		after();
 	} else if (recipe->stage == STAGE_TRIGGER) {
 		run_trigger_stage(recipe);
@@ -280,6 +281,7 @@ void trial_run(struct recipe *recipe)
 	approach(recipe, &outcome);
 	tell_target(recipe, &outcome);
 	if (recipe->mode == MODE_SHELL) {
+		variant_set_up(recipe);
 		load(recipe);
 		set_watermarks(recipe);
 		shell_run(recipe, reached(&outcome));

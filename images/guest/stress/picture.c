@@ -25,6 +25,7 @@
 #define SMALL_LISTS 1000000
 #define MIN_FREE "/proc/sys/vm/min_free_kbytes"
 #define SCALE_FACTOR "/proc/sys/vm/watermark_scale_factor"
+#define PER_CPU_LISTS "/proc/sys/vm/percpu_pagelist_high_fraction"
 /* kernel/sysctl.c: SYSCTL_THREE_THOUSAND */
 #define SCALE_FACTOR_MAX 3000
 
@@ -43,7 +44,7 @@ static const char *const fields[PICTURE_LINES] = {
 static char text[8192];
 
 static struct {
-	int64_t min_kb, factor;
+	int64_t min_kb, factor, per_cpu_fraction;
 } at_boot;
 
 bool picture_read(int64_t kb[PICTURE_LINES])
@@ -102,7 +103,7 @@ static bool set_watermarks(int64_t min_kb, int64_t scale_factor)
 /* As a fraction of a zone; 0: the kernel's own (mm/page_alloc.c, zone_highsize). */
 static bool set_per_cpu_lists(int64_t fraction)
 {
-	return settings_write_number("/proc/sys/vm/percpu_pagelist_high_fraction", fraction) == 0;
+	return settings_write_number(PER_CPU_LISTS, fraction) == 0;
 }
 
 static int64_t setting(const char *path)
@@ -116,7 +117,18 @@ bool picture_relax_watermarks(void)
 {
 	at_boot.min_kb = setting(MIN_FREE);
 	at_boot.factor = setting(SCALE_FACTOR);
+	at_boot.per_cpu_fraction = setting(PER_CPU_LISTS);
 	return set_per_cpu_lists(SMALL_LISTS) && set_watermarks(BUILD_MIN_KB, 1);
+}
+
+void picture_keep_setting(const char *path)
+{
+	if (!strcmp(path, MIN_FREE))
+		at_boot.min_kb = setting(MIN_FREE);
+	else if (!strcmp(path, SCALE_FACTOR))
+		at_boot.factor = setting(SCALE_FACTOR);
+	else if (!strcmp(path, PER_CPU_LISTS))
+		at_boot.per_cpu_fraction = setting(PER_CPU_LISTS);
 }
 
 /* Pages that the buddy allocator manages, which the gap between watermarks is a share of. */
@@ -138,7 +150,7 @@ bool picture_set_watermarks(const struct picture *picture)
 
 	if (!picture->wanted)
 		return true;
-	if (!set_per_cpu_lists(0))
+	if (!set_per_cpu_lists(at_boot.per_cpu_fraction))
 		return false;
 	if (picture->min_kb == UNLIMITED)
 		return set_watermarks(at_boot.min_kb, at_boot.factor);

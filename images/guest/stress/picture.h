@@ -47,6 +47,12 @@ enum picture_line picture_worst(const struct picture *picture, const int64_t now
 /* Watermarks so low that nothing is reclaimed while the picture is made. */
 bool picture_relax_watermarks(void);
 
+/*
+ * A variant has written this file: what it holds now is what the boot gave, as far as the picture has none of its
+ * own. Files that no picture touches are nothing to it.
+ */
+void picture_keep_setting(const char *path);
+
 /* The picture's own, or those of the boot where it has none; true without a picture. False with errno. */
 bool picture_set_watermarks(const struct picture *picture);
 

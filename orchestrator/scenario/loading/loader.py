@@ -30,7 +30,8 @@ from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 from orchestrator.scenario.loading.profile import fill_in, name_profile
 from orchestrator.scenario.loading.trees import TreeAlone, Trees, plant
 from orchestrator.scenario.loading.wording import Complaint, complaints, shown
-from orchestrator.scenario.models import Scenario, unknown_variants
+from orchestrator.scenario.models import Scenario
+from orchestrator.scenario.variants import unknown_variants
 
 _MANY = 50
 _HINT = "docs/scenarios.md explains every key; 'oomlab schema scenario' gives the JSON Schema"

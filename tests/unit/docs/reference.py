@@ -48,6 +48,7 @@ SECTIONS = {
     "BlockResult": "`block-ended`: `result`",
     "TrialResult": "`trial-ended`: `result`",
     "TargetState": "`result.target`",
+    "SettingWritten": "`result.settings[N]`",
     "RequestSummary": "`result.requests`",
     "LatencySummary": "`result.requests.latency`",
     "ProcessEnd": "`result.processes[N]`",

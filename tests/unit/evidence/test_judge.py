@@ -331,3 +331,18 @@ def test_requests_have_the_noun_of_their_kind() -> None:
     short = record("latencies", process=0, first=0, latency_ns=[1, 2], errno=[0, 12])
     result = judged([hello(), target(), *forks, short, trigger_end(succeeded=399, failed=1)])
     assert (result.outcome, result.why) == (Outcome.ALLOCATION_FAILURE, "1 fork failed with ENOMEM")
+
+
+def test_a_setting_that_the_kernel_has_not_is_no_evidence_and_is_told() -> None:
+    message = "vm.defrag_mode=1: this kernel has no such setting"
+    records = [hello(), target(), record("setting", name="vm.defrag_mode", value="1", errno=2)]
+    result = judged([*records, record("error", where="setting", errno=2, message=message)], "")
+    assert result.outcome is Outcome.HARNESS_ERROR
+    assert result.why == f"the kernel did not take a setting of the variant: {message}"
+    assert result.settings == ()
+
+
+def test_what_a_fork_wrote_is_kept() -> None:
+    said = {"name": "vm.swappiness", "value": "1", "before": "60", "after": "1"}
+    result = judged([record("setting", **said), *passed()], "[    5.100000] oomlab: phase trigger\n")
+    assert [setting.model_dump() for setting in result.settings] == [said]

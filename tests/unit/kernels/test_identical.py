@@ -102,3 +102,16 @@ def test_of_many_those_that_are_alike_are_named() -> None:
         {"a": made("a", module="m"), "b": made("b", FIX, module="n"), "c": made("c", OTHER, module="m")}
     )
     assert [same.variants for same in found] == [("a", "c")]
+
+
+def test_other_settings_tell_the_same_binary_apart() -> None:
+    manifests = {name: made(name, module="m") for name in ("a", "b", "c")}
+    assert same_binaries(manifests, {"b": "vm.swappiness=1", "c": "vm.swappiness=2"}) == []
+    (same,) = same_binaries(manifests, {"b": "vm.swappiness=1", "c": "vm.swappiness=1"})
+    assert (same.variants, same.settings_differ) == (("b", "c"), False)
+
+
+def test_a_patch_without_effect_is_told_beside_other_settings() -> None:
+    (same,) = same_binaries({"a": made("a", module="m"), "b": made("b", FIX, module="m")}, {"b": "x=1"})
+    assert same.settings_differ
+    assert same.because == f"{NOTHING}; what a run shows is of their settings alone"

@@ -95,7 +95,7 @@ TWINS = GOOD.replace(
     [
         ("kcaloc", "{base: debian-6.1}", "no variant is called 'kcaloc'"),
         ("third", "{base: debian-6.1, twin_of: kcalloc}", "'third' is a twin itself"),
-        ("third", "{base: debian-6.12}", "base, scope and patches are not those of 'third'"),
+        ("third", "{base: debian-6.12}", "base, scope, patches and settings are not those of 'third'"),
     ],
 )
 def test_a_twin_is_that_of_another_variant(refuse: Refuse, original: str, third: str, what: str) -> None:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of a variant: what may be said, and what each of a block's forks is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan import are_paired, plan_blocks
+from orchestrator.protocol.recipe import block_recipe
+from orchestrator.scenario.loading.loader import load_text
+from orchestrator.scenario.loading.problems import ScenarioInvalid
+from orchestrator.scenario.models import Scenario
+from orchestrator.stage import Mode
+
+TEXT = """
+name: example
+device: {arch: arm64, memory: 256MiB, sysctls: {vm.swappiness: 60}}
+variants:
+  plain: {base: debian-6.12}
+  again: {base: debian-6.12, twin_of: plain}
+  low: {base: debian-6.12, sysctls: {vm.swappiness: 1, vm.laptop_mode: 5}}
+  off: {base: debian-6.12, sysfs: {/sys/kernel/mm/lru_gen/enabled: n}}
+trigger: {kind: command, command: "true"}
+"""
+
+
+def load(text: str = TEXT) -> Scenario:
+    return load_text(text, Path("x.yaml")).scenario
+
+
+def told(scenario: Scenario, mode: Mode, *names: str) -> str | None:
+    line = block_recipe(scenario, mode=mode, variants=names, seed=1, control_tty="ttyS0", slowdown=1.0)
+    words = (word.removeprefix("oomlab.").partition("=")[::2] for word in line.split(" "))
+    return dict(words).get("settings")
+
+
+def test_variants_that_differ_in_settings_fork_from_one_block() -> None:
+    scenario = load()
+    assert are_paired(scenario, scenario.variants)
+    (block,) = plan_blocks(scenario)
+    assert {trial.variant for trial in block.trials} == {"plain", "again", "low", "off"}
+
+
+def test_each_fork_is_told_its_own_by_its_place_among_the_variants() -> None:
+    assert told(load(), Mode.BLOCK, "plain", "low", "off") == (
+        "1:vm.swappiness:1,1:vm.laptop_mode:5,2:/sys/kernel/mm/lru_gen/enabled:n"
+    )
+    assert told(load(), Mode.TRIAL, "off") == "0:/sys/kernel/mm/lru_gen/enabled:n"
+    assert told(load(), Mode.TRIAL, "plain") is None
+
+
+def test_a_proof_has_no_variant_and_no_settings() -> None:
+    assert told(load(), Mode.PROOF, "off") is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("sysctls: {swappiness: 1}", "not the name of a sysctl"),
+        ("sysctls: {kernel.panic: 1}", "kernel.panic is oomlab's own"),
+        ("sysfs: {/proc/sys/vm/swappiness: 1}", "below /sys/kernel/mm or /sys/module"),
+        ("sysfs: {/sys/kernel/mm/../../block/zram0/reset: 1}", "below /sys/kernel/mm or /sys/module"),
+        ("sysfs: {/sys/kernel/mm: 1}", "below /sys/kernel/mm or /sys/module"),
+        ("sysfs: {/sys/kernel/mm/lru_gen/enabled: 'a,b'}", "text without commas"),
+        ("sysfs: {/sys/kernel/mm/lru_gen/enabled: true}", "a whole number, or text"),
+    ],
+)
+def test_what_is_no_setting_is_refused(setting: str, says: str) -> None:
+    with pytest.raises(ScenarioInvalid) as refused:
+        load(TEXT.replace("sysfs: {/sys/kernel/mm/lru_gen/enabled: n}", setting))
+    (problem,) = refused.value.problems
+    assert says in problem.what
+    assert problem.line == 8
+
+
+def test_a_twin_has_the_settings_of_its_original() -> None:
+    with pytest.raises(ScenarioInvalid, match="settings are not those of 'plain'"):
+        load(TEXT.replace("twin_of: plain", "twin_of: plain, sysctls: {vm.swappiness: 1}"))
+
+
+def test_what_a_picture_sets_is_no_variants_to_set() -> None:
+    picture = "fragmentation: {target: {picture: {active_anon: 4MiB, watermarks: {min: 4MiB}}}}\n"
+    with pytest.raises(ScenarioInvalid, match="the picture's 'watermarks' set it"):
+        load(TEXT.replace("vm.laptop_mode", "vm.min_free_kbytes") + picture)
