@@ -8,17 +8,19 @@ from typing import TypedDict
 
 from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.evidence.benchmarks import benchmark_rows
+from orchestrator.evidence.costs import costs_of
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.measurements import audited, request_paths, request_summary
 from orchestrator.evidence.process_end import process_ends
 from orchestrator.plan import PlannedTrial
-from orchestrator.protocol.records import Output, ProcessEnded, TriggerStart, VictimRecord
+from orchestrator.protocol.records import CostRecord, Output, ProcessEnded, TriggerStart, VictimRecord
 from orchestrator.record.output_log import summarise_output
 from orchestrator.record.result import (
     AuditPhase,
     AuditRow,
     BenchmarkRow,
     CommandOutput,
+    Costs,
     ProcessEnd,
     RequestPaths,
     RequestSummary,
@@ -48,6 +50,7 @@ class LoadEnd(TypedDict):
     benchmarks: tuple[BenchmarkRow, ...]
     audit: tuple[AuditRow, ...]
     audit_phases: tuple[AuditPhase, ...]
+    costs: tuple[Costs, ...]
     victims: tuple[Victim, ...]
 
 
@@ -63,6 +66,7 @@ def load_end(planned: PlannedTrial, load: Load, evidence: Evidence) -> LoadEnd:
         "benchmarks": () if planned.stage.startswith("audit-") else benchmark_rows(evidence),
         "audit": audit,
         "audit_phases": audit_phases,
+        "costs": costs_of(evidence.every(CostRecord)),
         "victims": tuple(
             Victim(role=record.role, pid=record.pid, signal=record.signal)
             for record in evidence.every(VictimRecord)

@@ -322,6 +322,26 @@ class AuditEnd(_Record):
     taken_kb: int
 
 
+class CostRecord(_Record):
+    """What the kernel did for memory in a phase that was not traced, or while one benchmark of it ran.
+
+    `names` and `values` go together; what a kernel does not tell is in neither.
+    """
+
+    event: Literal["costs"]
+    phase: Literal["relaxed", "target", "trigger", "after"]
+    benchmark: str | None = None
+    elapsed_ns: int = Field(ge=0)
+    names: list[str]
+    values: list[int]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.names) != len(self.values):
+            raise ValueError(f"{len(self.names)} names beside {len(self.values)} values")
+        return self
+
+
 class VmallocInfo(_Record):
     """Areas in /proc/vmallocinfo that the binder driver owns while the maps are held."""
 
@@ -366,7 +386,7 @@ ControlRecord = Annotated[
     | SettingRecord | ModuleLoaded | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
     | BenchmarkRecord
-    | Histogram | AuditEnd | VmallocInfo
+    | Histogram | AuditEnd | CostRecord | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),
 ]  # fmt: skip

@@ -158,6 +158,21 @@ class AuditPhase(Frozen):
         return renamed(data, {"mmaps": "made"})
 
 
+class Costs(Frozen):
+    """What the kernel did for memory in one phase of a trial, whoever asked for it. Nothing was traced.
+
+    Times are guest nanoseconds, and those of the processor under the deterministic clock a quarter as many
+    instructions. A figure that the guest's kernel does not tell is left out.
+    """
+
+    phase: TrialPhase = Field(description="which")
+    benchmark: str | None = Field(
+        None, description="the benchmark that ran meanwhile; null: of the whole phase"
+    )
+    elapsed_ns: int = Field(description="guest time from its beginning to its end")
+    figures: dict[str, int] = Field(description="by key")
+
+
 class Victim(Frozen):
     """A process of ours that the kernel killed."""
 
@@ -272,6 +287,9 @@ class TrialResult(Frozen):
     audit: tuple[AuditRow, ...] = Field((), description="allocation audit; below")
     audit_phases: tuple[AuditPhase, ...] = Field(
         (), description="the phases that were traced, as wholes; empty: nothing was traced; below"
+    )
+    costs: tuple[Costs, ...] = Field(
+        (), description="what its phases cost the kernel; empty for one that was traced; below"
     )
     victims: tuple[Victim, ...] = ()
     vmstat_delta: dict[str, int] = Field(

@@ -7,6 +7,7 @@
 
 #include "agent/child.h"
 #include "agent/clock.h"
+#include "agent/cost.h"
 #include "agent/emit.h"
 #include "agent/file.h"
 #include "agent/fingerprint.h"
@@ -108,6 +109,7 @@ static bool prepare(const struct recipe *recipe)
 		emit_error("holder", errno, strerror(errno));
 		return false;
 	}
+	costs_prepare();
 	sample_all("before");
 	return true;
 }

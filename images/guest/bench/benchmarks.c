@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "agent/clock.h"
+#include "agent/cost.h"
 #include "agent/emit.h"
 #include "agent/file.h"
 #include "agent/memory.h"
@@ -309,17 +310,19 @@ static void finish(void)
 	give_back(&benchmarks.server);
 }
 
+static const char *const phases[] = { [WHEN_RELAXED] = "relaxed", [WHEN_TARGET] = "target",
+				      [WHEN_AFTER] = "after" };
+
 static void begin_audit(enum when when)
 {
-	static const char *const phases[] = { [WHEN_RELAXED] = "relaxed", [WHEN_TARGET] = "target",
-					      [WHEN_AFTER] = "after" };
-
 	audit_begin(phases[when], benchmarks.workers[0].child->pid,
 		    benchmarks.workers[benchmarks.count - 1].child->pid);
 }
 
 void benchmarks_run(const struct recipe *recipe, enum when when)
 {
+	struct costs before, after;
+
 	if (!recipe_has_benchmarks(recipe, when))
 		return;
 	emit_phase("benchmark");
@@ -333,6 +336,7 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 	benchmarks.traced = recipe->trace;
 	if (benchmarks.traced)
 		begin_audit(when);
+	costs_read(&before);
 	for (size_t i = 0; i < recipe->benchmark_count; i++) {
 		const struct benchmark *benchmark = &recipe->benchmarks[i];
 
@@ -340,6 +344,9 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 			run_one(benchmark, benchmark->sizes[j]);
 		finish();
 	}
+	costs_read(&after);
+	if (!benchmarks.traced)
+		costs_tell(phases[when], NULL, &before, &after);
 	audit_report((int64_t)atomic_load(benchmarks.maps));
 	child_dismiss_all(ROLE_BENCHMARK, DEATH_US);
 }

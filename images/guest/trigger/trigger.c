@@ -9,6 +9,7 @@
 
 #include "agent/child.h"
 #include "agent/clock.h"
+#include "agent/cost.h"
 #include "agent/emit.h"
 #include "agent/memory.h"
 #include "agent/sample.h"
@@ -33,6 +34,7 @@ static struct {
 	atomic_int *start_errno; /* shared */
 	int gate[2];
 	int64_t oom_before, oom_seen;
+	struct costs before;
 	uint64_t notified_us, later_us;
 	unsigned notified;
 } trigger;
@@ -228,6 +230,7 @@ static void start(const struct recipe *recipe)
 	emit_numbers("pids", pids, count);
 	emit_number("count", trigger.kind->request ? recipe->request_count : 1);
 	emit_end();
+	costs_read(&trigger.before);
 	trigger.later_us = recipe->picture.wanted ? clock_us() + LATER_US : UINT64_MAX;
 	for (size_t i = 0; i < count; i++)
 		if (write(trigger.gate[1], "", 1) != 1)
@@ -258,11 +261,13 @@ static void report_end(const char *reason)
 void trigger_run(const struct recipe *recipe)
 {
 	const char *reason;
+	struct costs after;
 
 	if (!begin())
 		return;
 	start(recipe);
 	reason = watch(recipe);
+	costs_read(&after);
 	stop();
 	/* A trigger that ended sooner still holds what it has: nothing moves until then. */
 	while (trigger.later_us != UINT64_MAX) {
@@ -275,6 +280,9 @@ void trigger_run(const struct recipe *recipe)
 	output_finish();
 	report_ends();
 	report_end(reason);
+	/* Traced, they are disturbed. */
+	if (!recipe->trace)
+		costs_tell("trigger", NULL, &trigger.before, &after);
 }
 
 void trigger_report(const struct recipe *recipe)

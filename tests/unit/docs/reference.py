@@ -57,6 +57,7 @@ SECTIONS = {
     "BenchmarkRow": "`result.benchmarks[N]`",
     "AuditRow": "`result.audit[N]`",
     "AuditPhase": "`result.audit_phases[N]`",
+    "Costs": "`result.costs[N]`",
     "Victim": "`result.victims[N]`",
     "DeviceFacts": "`result.device`",
     "MemorySample": "`result.memory[N]`",

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a phase costs: work that the kernel did for memory meanwhile, whoever asked for it. Counters of
+ * /proc/vmstat, CPU time of kswapd and kcompactd, pressure (PSI). Nothing is traced, and nothing has to be
+ * switched on for it.
+ */
+#ifndef OOMLAB_AGENT_COST_H
+#define OOMLAB_AGENT_COST_H
+
+#include <stdint.h>
+
+#define COST_FIGURES 24
+/* In place of a figure that this kernel does not tell. */
+#define COST_UNKNOWN (-1)
+
+/* All figures since boot, at one moment. */
+struct costs {
+	uint64_t at_ns;
+	int64_t figures[COST_FIGURES];
+};
+
+/* Finds the threads and opens the files, while memory is plenty: a look then takes no memory. */
+void costs_prepare(void);
+
+void costs_read(struct costs *costs);
+
+/*
+ * Emits what passed between two looks, as record `costs` of a phase ("relaxed", "target", "trigger", "after").
+ * `benchmark`: the one that ran between them, as record `benchmark` names it; NULL: the whole phase.
+ */
+void costs_tell(const char *phase, const char *benchmark, const struct costs *before,
+		const struct costs *after);
+
+#endif
