@@ -31,6 +31,10 @@ def _trigger(rest: str) -> str:
     return f"trigger: {{kind: binder-mmap, size: 4MiB, {rest}}}\n"
 
 
+def _network(rest: str) -> str:
+    return f"trigger: {{kind: network, protocol: tcp, rate: 20000, duration: 1s, {rest}}}\n"
+
+
 def _benchmark(rest: str, kind: str = "binder-transaction") -> str:
     return f"variants:\n  a: {{base: debian-6.1}}\nbenchmarks:\n  - {{kind: {kind}, {rest}}}\n"
 
@@ -85,6 +89,13 @@ LIMITS: dict[str, Limit] = {
     "map_transactions": Limit(
         _TRIGGER, lambda n: _trigger(f"count: 1, transactions: {n}"), lambda n: f"transactions={n}"
     ),
+    "message_bytes": Limit(
+        _TRIGGER, lambda n: _network(f"size: {_bytes(n)}"), lambda n: f"message_bytes={n}"
+    ),
+    "socket_bytes": Limit(
+        _TRIGGER, lambda n: _network(f"size: 1B, buffer: {_bytes(n)}"), lambda n: f"room_bytes={n}"
+    ),
+    "burst": Limit(_TRIGGER, lambda n: _network(f"size: 1B, burst: {n}"), lambda n: f"burst={n}"),
     "command": Limit(
         _TRIGGER,
         lambda n: f"trigger: {{kind: command, command: {'x' * n}}}\n",

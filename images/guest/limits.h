@@ -15,6 +15,11 @@
 #define LIMIT_MAP_BYTES 1073741824
 /* Transactions through each map of the trigger. */
 #define LIMIT_MAP_TRANSACTIONS 1000
+/* A message of a trigger's sockets, and the room for messages in one of them, in bytes. */
+#define LIMIT_MESSAGE_BYTES 1048576
+#define LIMIT_SOCKET_BYTES 268435456
+/* Messages that a process sends without reading in between. */
+#define LIMIT_BURST 10000
 /* The trigger's command, in bytes of UTF-8. */
 #define LIMIT_COMMAND 500
 #define LIMIT_BYSTANDERS 256

@@ -10,7 +10,7 @@ from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.evidence.benchmarks import benchmark_rows
 from orchestrator.evidence.costs import costs_of
 from orchestrator.evidence.evidence import Evidence
-from orchestrator.evidence.measurements import audited, request_paths, request_summary
+from orchestrator.evidence.measurements import audited, measures, request_paths, request_summary
 from orchestrator.evidence.process_end import process_ends
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.records import CostRecord, Output, ProcessEnded, TriggerStart, VictimRecord
@@ -21,6 +21,7 @@ from orchestrator.record.result import (
     BenchmarkRow,
     CommandOutput,
     Costs,
+    Measure,
     ProcessEnd,
     RequestPaths,
     RequestSummary,
@@ -48,6 +49,7 @@ class LoadEnd(TypedDict):
     output: CommandOutput | None
     page_arrays: RequestPaths | None
     benchmarks: tuple[BenchmarkRow, ...]
+    measures: tuple[Measure, ...]
     audit: tuple[AuditRow, ...]
     audit_phases: tuple[AuditPhase, ...]
     costs: tuple[Costs, ...]
@@ -64,6 +66,7 @@ def load_end(planned: PlannedTrial, load: Load, evidence: Evidence) -> LoadEnd:
         "page_arrays": request_paths(evidence, audit),
         # Of a traced fork they are disturbed, and nothing to report.
         "benchmarks": () if planned.stage.startswith("audit-") else benchmark_rows(evidence),
+        "measures": measures(evidence),
         "audit": audit,
         "audit_phases": audit_phases,
         "costs": costs_of(evidence.every(CostRecord)),

@@ -23,6 +23,7 @@ from orchestrator.protocol.records import (
     Hello,
     Histogram,
     Latencies,
+    MeasureRecord,
     Sample,
     SettingRecord,
     TargetRecord,
@@ -34,12 +35,15 @@ from orchestrator.record.result import (
     AuditPhase,
     AuditRow,
     LatencySummary,
+    Measure,
     RequestPaths,
     RequestSummary,
     SettingWritten,
     TargetState,
 )
 from orchestrator.scenario.triggers.kinds import Trigger, request_of
+
+_MOST_MEASURES = 64
 
 
 def target_state(record: TargetRecord | None) -> TargetState | None:
@@ -119,6 +123,15 @@ def _latency(succeeded_ns: Sequence[int]) -> LatencySummary | None:
         p99_ns=round(percentiles[98]),
         max_ns=max(succeeded_ns),
     )
+
+
+def measures(evidence: Evidence) -> tuple[Measure, ...]:
+    """What the trigger measured itself; of a name that is there twice the last figure."""
+    records: dict[str, MeasureRecord] = {}
+    for record in evidence.every(MeasureRecord):
+        if record.name in records or len(records) < _MOST_MEASURES:
+            records[record.name] = record
+    return tuple(Measure(name=each.name, value=each.value, unit=each.unit) for each in records.values())
 
 
 def request_paths(evidence: Evidence, audit: Sequence[AuditRow]) -> RequestPaths | None:

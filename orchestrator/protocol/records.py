@@ -275,6 +275,15 @@ class Latencies(_Record):
         return self
 
 
+class MeasureRecord(_Record):
+    """A figure that a trigger measured itself, beside its requests."""
+
+    event: Literal["measure"]
+    name: str = Field(min_length=1, max_length=64)
+    value: float = Field(allow_inf_nan=False)
+    unit: str = Field("", max_length=32)
+
+
 class BenchmarkRecord(_Record):
     """What one benchmark did, also one that the kernel killed; times are sums over its iterations.
 
@@ -385,7 +394,7 @@ ControlRecord = Annotated[
     Hello | DeviceRecord | Phase | Sample | State | TargetRecord | Proof | Parked | Fingerprint | Woken
     | SettingRecord | ModuleLoaded | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
-    | BenchmarkRecord
+    | BenchmarkRecord | MeasureRecord
     | Histogram | AuditEnd | CostRecord | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),

@@ -82,6 +82,14 @@ class RequestPaths(Frozen):
     page_orders: dict[str, int] = Field(description="page requests: 'order N' or 'order N noretry'")
 
 
+class Measure(Frozen):
+    """A figure that a load measured itself: what it moved, or lost, in a unit of its own."""
+
+    name: str = Field(description="in snake_case: `throughput`")
+    value: float = Field(description="a number of its unit")
+    unit: str = Field("", description="what it is a number of: `KiB/s`, `messages`; empty: a plain number")
+
+
 class BenchmarkRow(Frozen):
     """One benchmark of one fork, in Google Benchmark's terms. Times are the guest's nanoseconds.
 
@@ -284,6 +292,7 @@ class TrialResult(Frozen):
     output: CommandOutput | None = Field(None, description="of a trigger `command`; below")
     page_arrays: RequestPaths | None = None
     benchmarks: tuple[BenchmarkRow, ...] = Field((), description="figures of the benchmarks; below")
+    measures: tuple[Measure, ...] = Field((), description="what the trigger measured itself; below")
     audit: tuple[AuditRow, ...] = Field((), description="allocation audit; below")
     audit_phases: tuple[AuditPhase, ...] = Field(
         (), description="the phases that were traced, as wholes; empty: nothing was traced; below"

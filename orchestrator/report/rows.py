@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.phrases import other_kernel_words
 from orchestrator.memory.sample import NodeState
-from orchestrator.text.amounts import change_text, count_of, plural
+from orchestrator.text.amounts import change_text, count_of, plural, short
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.summary import summarise
 from orchestrator.verdict.variant import FailedOutput, RequestTotals, VariantVerdict
@@ -153,6 +153,19 @@ def _node_cell(state: NodeState | None) -> str:
     return f"{state.free_kb / 1024:.1f} MiB, {_first_orders(state.usable_units)}"
 
 
+def _measure_rows(variants: Sequence[VariantVerdict]) -> Iterator[tuple[str, list[str]]]:
+    """What the trigger measured itself, a row a name."""
+    names = dict.fromkeys((each.name, each.unit) for variant in variants for each in variant.measures)
+    for name, unit in names:
+        found = [
+            next((each for each in variant.measures if (each.name, each.unit) == (name, unit)), None)
+            for variant in variants
+        ]
+        cells = [f"{short(each.median)} {unit}".rstrip() if each is not None else "-" for each in found]
+        yield name.replace("_", " "), cells
+
+
+_LATENCY = "{request} p50 / p99 / max"
 _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "trials": lambda variant: str(variant.trials),
     "outcome": _outcomes,
@@ -160,7 +173,7 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "killed": _killed,
     "trigger ended with": _ends,
     "{requests} succeeded / failed / in flight": _requests,
-    "{request} p50 / p99 / max": _latency,
+    _LATENCY: _latency,
     "contiguous / vmalloc / failed, traced": _paths,
     "free at the target": _free,
     f"usable units, order 0-{_SHOWN_ORDERS - 1}": _units,
@@ -179,7 +192,8 @@ def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str
         for label, cell in _VARIANT_ROWS.items()
     ]
     said = [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
-    return [*said, *_node_rows(shown)]
+    at = [label for label, _ in said].index(_LATENCY.format(request=noun)) + 1
+    return [*said[:at], *_measure_rows(shown), *said[at:], *_node_rows(shown)]
 
 
 def _noun(variants: Iterable[VariantVerdict]) -> str:
@@ -187,7 +201,7 @@ def _noun(variants: Iterable[VariantVerdict]) -> str:
     return next((each.requests.noun for each in variants if each.requests.noun != NOUN), NOUN)
 
 
-_BRIEF = ("outcome", "killed", "{requests} succeeded / failed / in flight", "{request} p50 / p99 / max")
+_BRIEF = ("outcome", "killed", "{requests} succeeded / failed / in flight", _LATENCY)
 
 
 def brief_rows(variants: Mapping[str, VariantVerdict]) -> tuple[list[str], list[tuple[str, list[str]]]]:

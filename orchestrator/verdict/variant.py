@@ -48,6 +48,17 @@ class RequestTotals(Frozen):
     max: float | None = Field(None, description="the slowest request of all")
 
 
+class MeasureTotals(Frozen):
+    """What the trigger measured itself in all of a variant's trials, under one name."""
+
+    name: str = Field(description="as the trials' results have it")
+    unit: str = Field("", description="what it is a number of: `KiB/s`, `messages`; a second is the guest's")
+    median: float = Field(description="over the trials that have it")
+    least: float = Field(description="of them")
+    most: float = Field(description="of them")
+    trials: int = Field(description="that have it")
+
+
 class FailedOutput(Frozen):
     """What the command of a trial wrote before it failed."""
 
@@ -65,6 +76,7 @@ class VariantVerdict(Frozen):
     outcomes: dict[Outcome, int]
     oom_events: int
     requests: RequestTotals
+    measures: tuple[MeasureTotals, ...] = Field((), description="what the trigger measured itself")
     contiguous: int = Field(0, description="page-array requests served by contiguous memory")
     fell_back: int = Field(0, description="page-array requests served by vmalloc")
     refused: int = Field(0, description="page-array requests not served at all")
@@ -108,6 +120,7 @@ def variant_verdict(
         outcomes=dict(Counter(result.outcome for result in loaded)),
         oom_events=sum(result.oom_events for result in loaded),
         requests=_request_totals(loaded, clock, timed=timed),
+        measures=tuple(_measure_totals(loaded, timed=timed)),
         contiguous=sum(each.contiguous for each in arrays),
         fell_back=sum(each.fell_back for each in arrays),
         refused=sum(each.refused for each in arrays),
@@ -169,6 +182,20 @@ def _unmet(expectation: Expectation | None, results: Sequence[TrialResult]) -> l
         f"{noun_for('trial', len(trials))} {', '.join(trials)}: {sentence}"
         for sentence, *trials in found.values()
     ]
+
+
+def _measure_totals(results: Sequence[TrialResult], *, timed: bool) -> Iterator[MeasureTotals]:
+    """In the order in which they first appear; rates only where guests did not disturb one another."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for result in results:
+        for measure in result.measures:
+            if timed or not measure.unit.endswith("/s"):
+                found.setdefault((measure.name, measure.unit), []).append(measure.value)
+    for (name, unit), values in found.items():
+        yield MeasureTotals(
+            name=name, unit=unit, median=statistics.median(values), least=min(values), most=max(values),
+            trials=len(values),
+        )  # fmt: skip
 
 
 def _request_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool) -> RequestTotals:

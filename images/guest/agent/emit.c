@@ -252,6 +252,15 @@ void emit_note(const char *format, ...)
 	emit_end();
 }
 
+void emit_measure(const char *name, int64_t value, const char *unit)
+{
+	emit_begin("measure");
+	emit_text("name", name);
+	emit_number("value", value);
+	emit_text("unit", unit);
+	emit_end();
+}
+
 void emit_error(const char *where, int error, const char *message)
 {
 	emit_mark("error %s: %s (errno %d)", where, message, error);

@@ -36,6 +36,9 @@ void emit_texts(const char *key, const char *const *texts, size_t count);
 void emit_rows(const char *key, const int64_t *numbers, size_t rows, size_t count, size_t stride);
 void emit_end(void);
 
+/* A figure of the load's own: a name in snake_case, a whole number, and what it is a number of ("KiB/s"). */
+void emit_measure(const char *name, int64_t value, const char *unit);
+
 /* Something is missing or went wrong that need not end the trial. */
 void emit_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What makes the trial worthless: the caller ends it. */

@@ -16,10 +16,11 @@
 /* What a process of the trigger is given; all pointers are to memory that is shared or never changes. */
 struct trigger_job {
 	const struct recipe *recipe;
+	unsigned process;	 /* its number among those of the trigger, from 0 */
 	int gate;		 /* a byte read from here is the start */
 	const atomic_bool *stop; /* looked at between two requests */
 	struct request_log *log; /* NULL: its kind counts nothing */
-	atomic_int *start_errno; /* why the process could not begin; 0 */
+	atomic_int *start_errno; /* why a process could not begin; 0 */
 };
 
 struct trigger_kind {
@@ -34,6 +35,8 @@ struct trigger_kind {
 	/* As it starts, with the driver there and nothing traced yet: 0 or the errno. May be NULL */
 	int (*begin)(void);
 	int (*body)(const struct trigger_job *job); /* of each process: waits at the gate first */
+	/* What it measured besides its requests (emit_measure), once they are over. May be NULL */
+	void (*measure)(void);
 };
 
 /* NULL when there is none of that name. */

@@ -9,11 +9,13 @@
 extern const struct trigger_kind trigger_binder_mmap;
 extern const struct trigger_kind trigger_command;
 extern const struct trigger_kind trigger_fork;
+extern const struct trigger_kind trigger_network;
 
 static const struct trigger_kind *const kinds[] = {
 	&trigger_binder_mmap,
 	&trigger_command,
 	&trigger_fork,
+	&trigger_network,
 };
 
 const struct trigger_kind *trigger_kind_named(const char *name)

@@ -104,24 +104,40 @@ static void touch(const struct request_log *log)
 		sink += log->latency_ns[i] + log->error[i];
 }
 
+bool requests_wait(const struct trigger_job *job)
+{
+	char byte;
+
+	touch(job->log);
+	return read(job->gate, &byte, 1) == 1;
+}
+
+void requests_attempted(struct request_log *log)
+{
+	atomic_fetch_add(&log->attempted, 1);
+}
+
+_Noreturn void requests_hold(struct request_log *log)
+{
+	atomic_store(&log->parked, 1);
+	for (;;)
+		pause();
+}
+
 int requests_make(const struct trigger_job *job,
 		  void (*make)(const struct trigger_job *job, unsigned number))
 {
 	struct request_log *log = job->log;
-	char byte;
 
-	touch(log);
-	if (read(job->gate, &byte, 1) != 1)
+	if (!requests_wait(job))
 		return 1;
 	for (unsigned number = 0; number < log->planned && !atomic_load(job->stop); number++) {
-		atomic_fetch_add(&log->attempted, 1);
+		requests_attempted(log);
 		make(job, number);
 		if (job->recipe->pause_us)
 			clock_sleep_us(job->recipe->pause_us);
 	}
-	atomic_store(&log->parked, 1);
-	for (;;)
-		pause();
+	requests_hold(log);
 }
 
 void requests_completed(struct request_log *log, unsigned number, uint64_t latency_ns, int error)

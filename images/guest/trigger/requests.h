@@ -49,8 +49,16 @@ struct request_sums requests_sums(void);
 void requests_report(void);
 
 /*
- * In the child: waits at the gate, then makes the requests one after the other, and stays, holding what
- * they gave it, until it is killed. `make` makes one and hands its end to requests_completed.
+ * In the child, of a kind that has its requests in an order or at times of its own: waits at the gate (false: nobody
+ * will open it), counts one that is about to be made, and stays, holding what they gave it, until it is killed.
+ */
+bool requests_wait(const struct trigger_job *job);
+void requests_attempted(struct request_log *log);
+_Noreturn void requests_hold(struct request_log *log);
+
+/*
+ * In the child: all of that, with the requests one after the other. `make` makes one and hands its end to
+ * requests_completed.
  */
 int requests_make(const struct trigger_job *job,
 		  void (*make)(const struct trigger_job *job, unsigned number));

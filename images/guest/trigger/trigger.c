@@ -46,7 +46,7 @@ static int run_body(void *job)
 
 static int start_process(const struct recipe *recipe, unsigned process)
 {
-	struct trigger_job job = { recipe, trigger.gate[0], trigger.stop, requests_log(process),
+	struct trigger_job job = { recipe,	 process, trigger.gate[0], trigger.stop, requests_log(process),
 				   trigger.start_errno };
 
 	trigger.children[process] = child_start(ROLE_TRIGGER, (int)process, recipe->adj, run_body, &job);
@@ -288,6 +288,8 @@ void trigger_run(const struct recipe *recipe)
 void trigger_report(const struct recipe *recipe)
 {
 	requests_report();
+	if (trigger.kind->measure)
+		trigger.kind->measure();
 	if (recipe->trace)
 		audit_report(trigger.kind->request ? (int64_t)requests_sums().attempted : -1);
 	sample_vmallocinfo();

@@ -60,6 +60,8 @@ class TriggerKind(Model):
     """What it makes and counts, a noun in the singular (`mmap`); None: it counts nothing."""
     ends_by_itself: ClassVar[bool] = False
     """How its process ends is its result, by exit status or signal, and what it writes is kept."""
+    falls_back: ClassVar[bool] = False
+    """A page request of it that is not served at its order is made again at a smaller one by the kernel."""
     uses_binder: ClassVar[bool] = False
     """It needs a kernel with the binder driver."""
     single_pages: ClassVar[Blame | None] = None
@@ -90,6 +92,11 @@ class TriggerKind(Model):
     def pause_s(self) -> float:
         """For how long a process of it may do nothing on purpose, seconds."""
         return 0.0
+
+    @property
+    def held_bytes(self) -> int:
+        """What its processes hold at one time, where that is known: more than a device's memory cannot be."""
+        return 0
 
     def noun_of(self, key: str) -> str | None:  # noqa: ARG002
         """What the number at one of its keys is a number of, in the singular; None: it is of nothing."""

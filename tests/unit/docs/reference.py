@@ -55,6 +55,7 @@ SECTIONS = {
     "CommandOutput": "`result.output`",
     "RequestPaths": "`result.page_arrays`",
     "BenchmarkRow": "`result.benchmarks[N]`",
+    "Measure": "`result.measures[N]`",
     "AuditRow": "`result.audit[N]`",
     "AuditPhase": "`result.audit_phases[N]`",
     "Costs": "`result.costs[N]`",
@@ -96,6 +97,7 @@ SECTIONS = {
     "PictureLine": "`picture.lines[N]`",
     "VariantVerdict": "`verdict.json`: `variants.NAME`",
     "RequestTotals": "`variants.NAME.requests`",
+    "MeasureTotals": "`variants.NAME.measures[N]`",
     "FailedOutput": "`variants.NAME.failed_output`",
     "JudgedTrial": "`verdict.json`: `trials[N]`",
 }

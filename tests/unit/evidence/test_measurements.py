@@ -13,14 +13,15 @@ from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.measurements import (
     audited,
     errno_name,
+    measures,
     memory_samples,
     request_paths,
     request_summary,
     target_state,
     vmstat_over_trigger,
 )
-from orchestrator.protocol.records import ControlRecord, TargetRecord
-from orchestrator.record.result import AuditPhase, AuditRow
+from orchestrator.protocol.records import ControlRecord, TargetRecord, parse_record
+from orchestrator.record.result import AuditPhase, AuditRow, Measure
 from orchestrator.scenario.triggers.command import Command
 from orchestrator.scenario.triggers.kinds import Trigger
 from tests.unit.evidence.guest_output import (
@@ -229,3 +230,31 @@ def test_a_file_that_came_in_part_costs_its_sample_alone() -> None:
     broken = sample("target", "pagetypeinfo", "Free pages count per migrate type at order\nNode 0, zone")
     found = memory_samples(evidence(hello(), broken, sample("after", "meminfo", MEMINFO)))
     assert "after" in [each.when for each in found]
+
+
+def test_what_the_trigger_measured_is_kept_by_name() -> None:
+    told = [
+        record("measure", name="throughput", value=1, unit="KiB/s"),
+        record("measure", name="dropped", value=2),
+        record("measure", name="throughput", value=3.5, unit="KiB/s"),
+    ]
+    assert measures(evidence(*told)) == (
+        Measure(name="throughput", value=3.5, unit="KiB/s"),
+        Measure(name="dropped", value=2),
+    )
+    assert measures(evidence()) == ()
+
+
+def test_a_guest_cannot_fill_the_journal_with_measures() -> None:
+    many = [record("measure", name=f"a{number}", value=number) for number in range(1000)]
+    assert len(measures(evidence(*many))) == 64
+
+
+@pytest.mark.parametrize("fields", [{"value": "1e999"}, {"name": ""}, {"name": "x" * 65}, {"unit": "y" * 33}])
+def test_a_measure_that_is_no_figure_is_no_record(fields: dict[str, str]) -> None:
+    said = {"name": '"x"', "value": "1", "unit": '""'} | {
+        key: value if key == "value" else f'"{value}"' for key, value in fields.items()
+    }
+    body = ",".join(f'"{key}":{value}' for key, value in said.items())
+    with pytest.raises(ValueError, match="not a control record"):
+        parse_record(f'{{"event":"measure","t_us":1,{body}}}'.encode())

@@ -101,12 +101,14 @@ _KEYS_OF_TRIGGERS: dict[str, st.SearchStrategy[Any]] = {
     "stop": STOPS,
 }
 
+_KEYS_OF_KINDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {"network": {"size": sizes(1, 63)}}
+"""Where a kind's key of a name that others have, too, takes less than theirs."""
+
 
 def _triggers_of(kind: str) -> Data:
     keys = {name: key for name, key in KINDS[kind].model_fields.items() if name != "kind"}
-    valid = {
-        name: _KEYS_OF_TRIGGERS.get(name, st.sampled_from(key.examples or [])) for name, key in keys.items()
-    }
+    known = _KEYS_OF_TRIGGERS | _KEYS_OF_KINDS.get(kind, {})
+    valid = {name: known.get(name, st.sampled_from(key.examples or [])) for name, key in keys.items()}
     needed = {name: valid[name] for name, key in keys.items() if key.is_required()}
     others = {name: valid[name] for name in keys if name not in needed}
     return optional({"kind": st.just(kind), **needed}, others)

@@ -14,6 +14,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.record.result import (
     CommandOutput,
     LatencySummary,
+    Measure,
     ProcessEnd,
     RequestPaths,
     RequestSummary,
@@ -22,7 +23,7 @@ from orchestrator.record.result import (
     Victim,
 )
 from orchestrator.scenario.models import Expectation
-from orchestrator.verdict.variant import RequestTotals, VariantVerdict, variant_verdict
+from orchestrator.verdict.variant import MeasureTotals, RequestTotals, VariantVerdict, variant_verdict
 from orchestrator.verdict.verdict import Verdict
 from tests.unit.evidence.guest_output import judged, passed
 
@@ -160,3 +161,23 @@ def test_a_count_that_is_not_given_is_none(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         if field.annotation is int and not field.is_required():
             assert field.default == (name == "fork"), name
+
+
+def measured(*values: float, name: str = "throughput", unit: str = "KiB/s") -> list[TrialResult]:
+    return [trial(measures=(Measure(name=name, value=value, unit=unit),)) for value in values]
+
+
+def test_what_the_trigger_measured_is_a_median_with_its_ends() -> None:
+    (found,) = verdict(*measured(5, 1, 9), trial()).measures
+    assert found == MeasureTotals(name="throughput", unit="KiB/s", median=5, least=1, most=9, trials=3)
+
+
+def test_rates_of_guests_that_disturbed_one_another_are_no_figures() -> None:
+    trials = [*measured(5), *measured(3, name="dropped", unit="messages")]
+    found = variant_verdict(trials, None, "realtime", timed=False).measures
+    assert [each.name for each in found] == ["dropped"]
+
+
+def test_traced_forks_do_not_count_among_measures() -> None:
+    disturbed = [each.model_copy(update={"stage": "audit-trigger"}) for each in measured(7)]
+    assert verdict(*measured(5), *disturbed).measures[0].trials == 1
