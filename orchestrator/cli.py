@@ -27,6 +27,7 @@ from orchestrator.commands import (
     reports,
     runs,
     scenarios,
+    shell,
 )
 from orchestrator.commands.bisect import EPILOG as BISECT_EPILOG
 from orchestrator.commands.bisect import bisect_step
@@ -56,6 +57,7 @@ __all__ = [
     "reports",
     "runs",
     "scenarios",
+    "shell",
 ]
 
 

@@ -25,7 +25,6 @@ from orchestrator.commands.shared import (
     ForceOption,
     JsonOption,
     PatchOption,
-    ScenarioArgument,
     SetOption,
     VariantTreeOption,
     VerboseOption,
@@ -201,50 +200,6 @@ def clean(
     data = StdoutConsole(highlight=False)
     for line in clean_up(runs):
         data.print(Text(line), soft_wrap=True)
-
-
-@app.command()
-def shell(
-    scenario: ScenarioArgument,
-    variant: Annotated[
-        str | None, typer.Option(metavar="NAME", help="which kernel", show_default="the first")
-    ] = None,
-    override: SetOption = None,
-    patch: PatchOption = None,
-    artefacts_from: ArtefactsFromOption = None,
-    host: HostOption = None,
-) -> None:
-    """Open a shell in the scenario's guest, with its memory in the scenario's state.
-
-    Example: oomlab shell binder-order3 --variant kvcalloc
-    """
-    from orchestrator.report.console.live import live_observer
-    from orchestrator.run.shell import open_shell
-
-    require_host(host, detach=False)
-    loaded = load(scenario, override, patch)
-    if host is not None:
-        raise typer.Exit(_shell_there(loaded, variant, artefacts_from, host))
-    with live_observer(people) as observer:
-        session = open_shell(loaded.scenario, variant, observer, artefacts_from)
-    raise typer.Exit(session.attach())
-
-
-def _shell_there(loaded: LoadedScenario, variant: str | None, artefacts_from: Path | None, host: str) -> int:
-    from orchestrator.remote.connection import Machine
-    from orchestrator.remote.host import parse_host
-    from orchestrator.remote.shell import send_shell
-    from orchestrator.report.console.live import live_observer
-    from orchestrator.run.engine import RunOptions, prepare_run
-    from orchestrator.run.shell import shell_variant
-
-    name = shell_variant(loaded.scenario, variant)
-    # Alike or not, one of them is looked into.
-    options = RunOptions(command=command_line(), artefacts_from=artefacts_from, force=True)
-    with Machine(parse_host(host)) as machine:
-        with live_observer(people) as observer:
-            session = send_shell(machine, prepare_run(loaded, observer, options), name, observer)
-        return session.attach()
 
 
 def _print_dry_run(loaded: LoadedScenario) -> None:

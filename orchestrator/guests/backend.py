@@ -83,6 +83,11 @@ class BootFiles(Protocol):
         is not at hand."""
 
     @property
+    def script(self) -> Path | None:
+        """Commands for the guest's shell, where there are any: in the initramfs already, for devices that
+        have another one they have to be pushed to `Backend.script_path`."""
+
+    @property
     def binder(self) -> DriverPlace:
         """Whether the agent loads the driver under test, or has it from the kernel."""
 
@@ -184,6 +189,10 @@ class Backend(Protocol):
     @property
     def how_to_leave(self) -> str:
         """What a person is told who gets a shell."""
+
+    @property
+    def script_path(self) -> str:
+        """Where in the guest `BootFiles.script` is."""
 
     def problems(self, scenario: Scenario) -> Iterable[Cross]:
         """What else these devices cannot do of a scenario, at its key and with the reason. Pure."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import sys
 import termios
 import tty
 from collections.abc import Iterator
@@ -19,8 +18,6 @@ from dataclasses import dataclass
 from typing import IO
 
 import pexpect
-
-from orchestrator.guests.serial import Pump
 
 LEAVE_KEY = "Ctrl-]"
 _LEAVE = chr(29)
@@ -34,11 +31,6 @@ class Terminal:
     guest_end: IO[bytes]
     _own_fd: int
 
-    @property
-    def stdin(self) -> IO[bytes] | None:
-        """What QEMU reads: this terminal, or as it is a standard input that is no terminal."""
-        return self.guest_end if os.isatty(pty.STDIN_FILENO) else None
-
     def join(self) -> bool:
         """Carry characters both ways until QEMU has closed the terminal (True), or the user leaves (False).
 
@@ -47,14 +39,10 @@ class Terminal:
         """
         self.guest_end.close()  # the last one to close it shall be QEMU
         try:
-            if os.isatty(pty.STDIN_FILENO):
-                with _modes_restored(), _size_followed(self._own_fd):
-                    return _Joined(self._own_fd).carry()
-            output = Pump("console", self._own_fd, _print)
-            output.run()
+            with _modes_restored(), _size_followed(self._own_fd):
+                return _Joined(self._own_fd).carry()
         except (EOFError, OSError):
             return False
-        return output.failure is None
 
 
 @contextmanager
@@ -91,11 +79,6 @@ class _Joined(pexpect.spawn):  # type: ignore[type-arg] # noqa: TID251 - generic
             raise EOFError  # a terminal that hung up; pexpect would ask it for ever
         self._left = _LEAVE.encode() in keys
         return keys
-
-
-def _print(chunk: bytes) -> None:
-    sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
 
 
 @contextmanager

@@ -29,6 +29,8 @@ CONFIG_FILE = "config"
 MODULES = "modules"
 ORDER_FILE = "common-order"
 EXTRA_ROOT_FILE = "extra-initramfs"
+SCRIPT_FILE = "script"
+"""At the root of a guest: commands of a user's, for its shell."""
 BUSYBOX_FILE = "busybox"
 HEADERS_FILE = "headers.tar"
 

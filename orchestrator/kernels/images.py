@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache as memoize
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from orchestrator.kernels.base import (
     IMAGE_FILE,
     MODULES,
     PRESENT_FACT,
+    SCRIPT_FILE,
     DriverPlace,
     Kernel,
     KernelRequest,
@@ -30,6 +31,7 @@ from orchestrator.kernels.build.guest_agent import AGENT_FILE, agent_key, build_
 from orchestrator.kernels.build.module import ModuleRecipe
 from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
+from orchestrator.kernels.cpio import behind
 from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
 from orchestrator.kernels.kept_traits import kernel_traits, known_traits
@@ -74,6 +76,8 @@ class GuestImages:
     """What the kernel can do; None of an earlier run's, which ran."""
     agent_file: Path | None = None
     """The agent by itself, where it is in the cache; it is in the initramfs in any case."""
+    script: Path | None = None
+    """Commands that are in the initramfs as `SCRIPT_FILE`."""
 
     @property
     def agent(self) -> Path:
@@ -85,6 +89,13 @@ class GuestImages:
                 hint="run without --artefacts-from to take what is made now",
             )
         return self.agent_file
+
+    def with_script(self, script: bytes, directory: Path) -> GuestImages:
+        """The same with commands for the guest's shell; both files are made in `directory`."""
+        initramfs, path = directory / INITRAMFS_FILE, directory / SCRIPT_FILE
+        path.write_bytes(script)
+        initramfs.write_bytes(behind(self.initramfs.read_bytes(), {SCRIPT_FILE: script}))
+        return replace(self, initramfs=initramfs, script=path)
 
     @property
     def binder(self) -> DriverPlace:

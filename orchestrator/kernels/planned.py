@@ -43,6 +43,7 @@ class PlannedImages:
     initramfs: Path
     agent: Path
     binder: DriverPlace
+    script: Path | None = None
 
 
 @dataclass(frozen=True)

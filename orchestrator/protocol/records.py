@@ -247,9 +247,13 @@ class ProcessEnded(_Record):
 
 
 class Output(_Record):
-    """What the trigger's command wrote; the characters of `text` are bytes, `at` is where they stand."""
+    """What the trigger's command wrote; the characters of `text` are bytes, `at` is where they stand.
+
+    `stream` tells stdout and stderr apart where the recipe asked for that; then it is all that was written.
+    """
 
     event: Literal["output"]
+    stream: Literal["stdout", "stderr"] | None = None
     at: int
     text: str
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A command on the other machine in the foreground of the user's terminal, or between what stands for one."""
+"""A command on the other machine: in the foreground of the user's terminal, or heard without one."""
 
 from __future__ import annotations
 
@@ -26,14 +26,43 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 def carry(machine: Machine, script: str) -> int:
     """Run lines of sh(1) there with this terminal as theirs; their exit status.
 
-    Every key goes there, Ctrl-C as well. Without a terminal here there is none there, and what is given on
-    standard input is read. ConnectionLost when the line goes down: what ran there is hung up on.
+    Every key goes there, Ctrl-C as well. ConnectionLost when the line goes down, and what ran there ends.
     """
+    size = shutil.get_terminal_size()
+    with _channel(machine) as channel:
+        channel.get_pty(os.environ.get("TERM", "dumb"), size.columns, size.lines)
+        _begin(channel, script)
+        with _raw():
+            _carry(channel, size)
+        return _status(channel)
+
+
+def listen(machine: Machine, script: str) -> int:
+    """Run lines of sh(1) there and pass on what they write, stdout and stderr apart; their exit status.
+
+    Nothing is written to their input, which ends with the connection, and with an interrupt here.
+    ConnectionLost as `carry`.
+    """
+    with _channel(machine) as channel:
+        _begin(channel, script)
+        while _goes_on(channel):
+            select.select([channel], [], [], _LOOK_S)
+            _print_what_came(channel)
+        _take_the_rest(channel)
+        return _status(channel)
+
+
+@contextmanager
+def _channel(machine: Machine) -> Iterator[paramiko.Channel]:
     try:
         with _heard(machine), machine.connection.create_session() as channel:
-            return _joined(channel, f"sh -c {shlex.quote(script)}")
+            yield channel
     except (paramiko.SSHException, EOFError) as error:
         raise ConnectionLost("the connection to the other machine was lost") from error
+
+
+def _begin(channel: paramiko.Channel, script: str) -> None:
+    channel.exec_command(f"sh -c {shlex.quote(script)}")
 
 
 @contextmanager
@@ -49,31 +78,32 @@ def _heard(machine: Machine) -> Iterator[None]:
         yield
 
 
-def _joined(channel: paramiko.Channel, command: str) -> int:
-    size: os.terminal_size | None = None
-    if os.isatty(_STDIN):
-        size = shutil.get_terminal_size()
-        channel.get_pty(os.environ.get("TERM", "dumb"), size.columns, size.lines)
-    channel.exec_command(command)
-    with _raw():
-        _carry(channel, size)
+def _status(channel: paramiko.Channel) -> int:
     status = channel.recv_exit_status() if channel.exit_status_ready() else -1
     if status == -1:
         raise ConnectionLost("the connection to the other machine was lost, and the command there with it")
     return status
 
 
-def _carry(channel: paramiko.Channel, size: os.terminal_size | None) -> None:
+def _carry(channel: paramiko.Channel, size: os.terminal_size) -> None:
     sources: list[paramiko.Channel | int] = [channel, _STDIN]
-    while not channel.closed and not channel.eof_received:
+    while _goes_on(channel):
         ready, _, _ = select.select(sources, [], [], _LOOK_S)
         _print_what_came(channel)
         if _STDIN in ready and not _send_what_was_typed(channel):
             sources.remove(_STDIN)
         now = shutil.get_terminal_size()
-        if size is not None and now != size:
+        if now != size:
             size = now
             channel.resize_pty(size.columns, size.lines)
+    _take_the_rest(channel)
+
+
+def _goes_on(channel: paramiko.Channel) -> bool:
+    return not channel.closed and not channel.eof_received
+
+
+def _take_the_rest(channel: paramiko.Channel) -> None:
     while channel.recv_ready() or channel.recv_stderr_ready():
         _print_what_came(channel)
     channel.status_event.wait(_LOOK_S * 8)  # it comes behind the end of what was said
@@ -102,10 +132,7 @@ def _write(descriptor: int, content: bytes) -> None:
 
 @contextmanager
 def _raw() -> Iterator[None]:
-    """Keys as they are typed, as long as the block lasts; nothing where there is no terminal."""
-    if not os.isatty(_STDIN):
-        yield
-        return
+    """Keys as they are typed, as long as the block lasts."""
     sys.stderr.flush()
     modes = termios.tcgetattr(_STDIN)
     try:

@@ -15,7 +15,15 @@ from orchestrator.evidence.evidence import TRIGGER_MARK, Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Capabilities, Guest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
-from orchestrator.protocol.records import ControlRecord, Hello, Parked, Phase, TriggerEnd, TriggerStart
+from orchestrator.protocol.records import (
+    ControlRecord,
+    Hello,
+    Output,
+    Parked,
+    Phase,
+    TriggerEnd,
+    TriggerStart,
+)
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.scenario.triggers.kinds import request_of
 
@@ -204,7 +212,8 @@ class Watch:
                 self._expect_trigger_end()  # the console may tell more than records that no longer come
             self._on_event(item)
         else:
-            self.evidence.control.append(item)
+            if not isinstance(item, Output) or item.stream is None:  # that is handed on, however much it is
+                self.evidence.control.append(item)
             self._advance(item)
             if self._crashed is not None:
                 self._await_life()

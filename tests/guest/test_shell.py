@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pexpect
 import pytest
 
+from orchestrator.errors import ExitCode
 from tests.guest.conftest import Oomlab, qemu_pids
-from tests.piped_shell import PATIENCE_S, PROMPT, ask_by_a_pipe
+from tests.piped_shell import PATIENCE_S, PROMPT, assert_commands_are_run
 from tests.user_terminal import controlling_terminal, open_files, user_terminal
 
 pytestmark = pytest.mark.guest
@@ -55,6 +57,19 @@ def test_the_key_to_leave_by_powers_the_guest_off(oomlab: Oomlab) -> None:
             assert qemu_pids() == []
 
 
-def test_commands_from_a_pipe(oomlab: Oomlab) -> None:
-    """No terminal anywhere: what the guest says is on stdout, how far it is on stderr."""
-    assert b"the shell opens" in ask_by_a_pipe(SHELL, oomlab.directory, oomlab.environment)
+def test_commands_from_a_pipe_are_run_at_the_target(oomlab: Oomlab) -> None:
+    argv = (sys.executable, "-m", "orchestrator", "shell", "binder-order3", "--variant", "kvcalloc")
+    said = assert_commands_are_run(argv, oomlab.directory, oomlab.environment)
+    assert b"memory target reached" in said
+
+
+def test_more_output_than_any_buffer_holds_comes_whole(oomlab: Oomlab) -> None:
+    done = oomlab(*SHELL[3:], "-c", "seq 30000; kill -TERM $$")
+    assert done.stdout.split() == [str(number).encode() for number in range(1, 30001)]
+    assert done.returncode == 128 + signal.SIGTERM
+
+
+def test_commands_are_not_run_where_the_target_is_missed(oomlab: Oomlab) -> None:
+    done = oomlab("shell", "binder-order3", "--set", "deadlines.target=100ms", "-c", "echo run")
+    assert (done.returncode, done.stdout) == (ExitCode.VERDICT_MISSING, b"")
+    assert b"`deadlines.target: 0.2s` gives the stressors twice the time" in done.stderr

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
+from orchestrator.host.process import PIPE, start
 from orchestrator.paths import cache_dir
-from tests.piped_shell import PATIENCE_S, PROMPT, ask_by_a_pipe
+from tests.piped_shell import PATIENCE_S, PROMPT, assert_commands_are_run
 from tests.remote.machine import OtherMachine, other_machine, program_places
 from tests.remote.program import install_program
 from tests.remote.sshd import Sshd
@@ -51,9 +53,21 @@ def _assert_nothing_is_left(machine: OtherMachine) -> None:
 
 def test_commands_from_a_pipe(furnished: OtherMachine, tmp_path: Path, checkout: Path) -> None:
     argv, env = _command(furnished), _environment(furnished, checkout)
-    said = ask_by_a_pipe(argv, tmp_path, env)
-    assert b"the shell opens" in said
+    said = assert_commands_are_run(argv, tmp_path, env)
+    assert b"the commands are run once" in said
     assert furnished.wire.there.encode() not in said
+    _assert_nothing_is_left(furnished)
+
+
+def test_an_interrupt_here_ends_the_guest_there(
+    furnished: OtherMachine, tmp_path: Path, checkout: Path
+) -> None:
+    argv = [*_command(furnished), "-c", "echo asleep; sleep 600"]
+    with start(argv, cwd=tmp_path, env=_environment(furnished, checkout), stdout=PIPE, stderr=PIPE) as tool:
+        assert tool.stdout is not None
+        assert tool.stdout.readline() == b"asleep\n"
+        tool.send_signal(signal.SIGINT)
+        assert tool.wait(timeout=PATIENCE_S) == ExitCode.INTERRUPTED
     _assert_nothing_is_left(furnished)
 
 

@@ -13,6 +13,10 @@ static const char *command = "true";
 
 static bool parse(const char *key, char *value)
 {
+	if (!strcmp(key, "output") && !strcmp(value, "split")) {
+		output_split();
+		return true;
+	}
 	if (strcmp(key, "command") || !*value || strlen(value) > LIMIT_COMMAND)
 		return false;
 	command = value;

@@ -60,6 +60,13 @@ class CuttlefishBackend:
         """As in `Backend`; so are the others below."""
         return "`exit` leaves the device's shell"
 
+    @property
+    def script_path(self) -> str:
+        """Beside the agent."""
+        from orchestrator.guests.cuttlefish.device import SCRIPT
+
+        return SCRIPT
+
     def problems(self, scenario: Scenario) -> Iterable[Cross]:
         """Words of the kernel command line that would not arrive, and modules."""
         return cuttlefish_problems(scenario)
@@ -128,6 +135,7 @@ class CuttlefishBackend:
             recipe=recipe,
             boot_s=scenario.deadlines.boot * accelerator.slowdown,
             root=asked.root,
+            script=files.script,
             adb=self._places.adb,
         )
         return CuttlefishLauncher(boot)

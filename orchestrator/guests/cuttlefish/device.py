@@ -23,6 +23,7 @@ HOME = "/data/local/tmp/oomlab"
 AGENT = f"{HOME}/agent"
 RECORDS = f"{HOME}/records"
 RECIPE = f"{HOME}/recipe"
+SCRIPT = f"{HOME}/script"
 _SAID = f"{HOME}/agent.log"
 START = f"setsid {AGENT} device {RECIPE} {RECORDS} </dev/null >{_SAID} 2>&1 &"
 """In a session of its own it gets no hangup when the connection ends."""
@@ -126,8 +127,10 @@ def persistently(adb: Adb, deadline: Deadline, ask: Callable[[Adb, Deadline], _F
     return Retrying(retry=retry_if_exception_type(DeviceGone), wait=wait_fixed(_LOOK_S))(once)
 
 
-def install(adb: Adb, agent: Path, recipe: Path, deadline: Deadline) -> DeviceRecord:
-    """Push the agent and its recipe; what the agent finds on the device.
+def install(
+    adb: Adb, agent: Path, recipe: Path, deadline: Deadline, *, script: Path | None = None
+) -> DeviceRecord:
+    """Push the agent, its recipe, and a script if there is one; what the agent finds on the device.
 
     Each boot needs it anew: a changed kernel wipes what was written before. What is lost with a connection is
     done once more. HostError, DeadlinePassed.
@@ -139,6 +142,8 @@ def install(adb: Adb, agent: Path, recipe: Path, deadline: Deadline) -> DeviceRe
             raise HostError(f"{HOME} cannot be made on the device: {_said(made)}")
         adb.push(agent, AGENT, deadline)
         adb.push(recipe, RECIPE, deadline)
+        if script is not None:
+            adb.push(script, SCRIPT, deadline)
         return _about(adb.shell(f"chmod 755 {AGENT} && {AGENT} about", deadline))
 
     return persistently(adb, deadline, once)

@@ -65,6 +65,8 @@ class DeviceBoot:
     recipe: str
     boot_s: float
     """Host seconds until the agent speaks."""
+    script: Path | None = None
+    """Pushed beside the agent, for a command that runs it."""
     root: bool = True
     """Ask for root's rights where the device's shell has not got them."""
     adb: str = "adb"
@@ -168,7 +170,7 @@ class CuttlefishGuest:
         while not self._booted.wait(booted.slice()):
             booted.check()
         identity = await_ready(adb, root=self._boot.root, deadline=self._deadline)
-        device = install(adb, self._boot.agent, recipe, self._deadline)
+        device = install(adb, self._boot.agent, recipe, self._deadline, script=self._boot.script)
         self._require_ours(adb, writes_kmsg="kmsg" not in device.lacks)
         with suppress(DeviceGone):  # whether it was started all the same, its records will tell
             start_agent(adb, self._deadline)

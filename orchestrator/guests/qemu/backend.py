@@ -43,6 +43,13 @@ class QemuBackend:
 
         return f"`exit` ends the guest, {LEAVE_KEY} powers it off"
 
+    @property
+    def script_path(self) -> str:
+        """At the root of the initramfs."""
+        from orchestrator.kernels.base import SCRIPT_FILE
+
+        return f"/{SCRIPT_FILE}"
+
     def problems(self, scenario: Scenario) -> Iterable[Cross]:
         """More than the machine has, and a command line that the kernel would cut."""
         return (*machine_problems(scenario), *room_problems(scenario))

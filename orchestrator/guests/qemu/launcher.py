@@ -58,7 +58,7 @@ class QemuLauncher:
             progress = Pump("control", pipe.read_fd, control)
             with start(
                 qemu_argv(given.boot, wiring),
-                stdin=terminal.stdin, stdout=terminal.guest_end, stderr=terminal.guest_end,
+                stdin=terminal.guest_end, stdout=terminal.guest_end, stderr=terminal.guest_end,
                 pass_fds=(pipe.write_fd, *given.descriptors), confined=given.confined,
             ) as child:  # fmt: skip
                 os.close(pipe.write_fd)

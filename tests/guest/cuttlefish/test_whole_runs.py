@@ -84,6 +84,12 @@ def test_a_run_ends_with_its_verdict(on_lab: Oomlab, scenario: Path) -> None:
     assert result.device.binder_impl == "c"
 
 
+def test_commands_are_run_without_a_terminal(on_lab: Oomlab, scenario: Path) -> None:
+    done = on_lab("shell", scenario, "-c", "echo $((6 * 7)); echo aside >&2; exit 7")
+    assert (done.returncode, done.stdout) == (7, b"42\n"), done.stderr.decode()
+    assert b"\naside\n" in done.stderr
+
+
 def test_an_interrupted_run_leaves_no_device(on_lab: Oomlab, scenario: Path) -> None:
     with until_it_runs(on_lab, scenario) as child:
         child.send_signal(signal.SIGINT)

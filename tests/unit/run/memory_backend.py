@@ -124,6 +124,7 @@ class MemoryBackend:
 
     how_to_leave = "nobody gets in"
     overhead_bytes = 0
+    script_path = "/script"
 
     def __init__(self, story: Story, capabilities: Capabilities = ALL) -> None:
         self.capabilities = capabilities

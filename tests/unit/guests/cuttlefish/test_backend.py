@@ -42,6 +42,7 @@ class Files:
     initramfs: Path = Path("/cache/initramfs")
     agent: Path = Path("/cache/agent")
     binder: DriverPlace = "built-in"
+    script: Path | None = None
 
 
 FILES: BootFiles = Files()
