@@ -31,6 +31,8 @@ from orchestrator.commands import (
 )
 from orchestrator.commands.bisect import EPILOG as BISECT_EPILOG
 from orchestrator.commands.bisect import bisect_step
+from orchestrator.commands.check_patch import EPILOG as CHECK_EPILOG
+from orchestrator.commands.check_patch import check_patch
 from orchestrator.commands.mail import mail
 from orchestrator.commands.oom import oom
 from orchestrator.commands.reproduce import reproduce
@@ -111,6 +113,7 @@ def help_of(
 
 app.command(epilog=SEARCH_EPILOG)(search)
 app.command(COMMAND, epilog=BISECT_EPILOG)(bisect_step)
+app.command("check-patch", epilog=CHECK_EPILOG)(check_patch)
 app.command()(mail)
 app.command(epilog=EPILOG)(reproduce)
 app.command(epilog="Exit codes: 0 everything was read, 2 something could not be, 130 interrupted.")(oom)

@@ -17,7 +17,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.models import CommandFunctionType
 
 GROUPS: Final = {
-    "Run": ("run", "reproduce", "search", "bisect-step", "shell", "attach"),
+    "Run": ("run", "reproduce", "search", "bisect-step", "check-patch", "shell", "attach"),
     "Read": ("report", "compare", "oom", "mail"),
     "Look": ("scenarios", "devices", "device", "validate", "schema"),
     "Look after": ("doctor", "host", "images", "clean", "test", "help"),
