@@ -22,6 +22,8 @@ from orchestrator.commands.report_files import ReportFiles, ReportOption, read_r
 from orchestrator.commands.shared import (
     EPILOG,
     BaseTreeOption,
+    CommandOption,
+    FileOption,
     ForceOption,
     JsonOption,
     PatchOption,
@@ -64,6 +66,8 @@ def run(
     patch: PatchOption = None,
     base_tree: BaseTreeOption = None,
     variant_tree: VariantTreeOption = None,
+    file: FileOption = None,
+    command: CommandOption = None,
     again: Annotated[
         bool,
         typer.Option("--aa", help="A/A control: run one variant twice under two names, and nothing else"),
@@ -107,6 +111,8 @@ def run(
     Example: oomlab run scenarios/binder-order3.yaml --set trials.blocks=2
 
     Example: oomlab run binder-order3 --report junit=junit.xml --report html=report.html
+
+    Example: oomlab run binder-order3 --file ./mytest --command '/mytest 100'
     """
     from orchestrator.run.engine import RunOptions
     from orchestrator.scenario.loading.loader import Repeat
@@ -116,7 +122,7 @@ def run(
     require_host(host, detach=detach)
     if resume is not None:
         given = {"SCENARIO": scenario, "--set": override, "--patch": patch, "--base-tree": base_tree,
-                 "--variant-tree": variant_tree, "--aa": again,
+                 "--variant-tree": variant_tree, "--file": file, "--command": command, "--aa": again,
                  "--variant": variant, "--out": out, "--artefacts-from": artefacts_from,
                  "--lock": lock, "--dry-run": dry_run, "--force": force, "--host": host}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
@@ -133,7 +139,9 @@ def run(
     reports = read_reports(report, as_json=as_json, run=out)
     refuse_to_leave(report, detach=detach)
     trees = read_trees(base_tree, variant_tree or (), patched=bool(patch))
-    loaded = load(scenario, override, patch, Repeat(variant) if again else None, trees)
+    loaded = load(
+        scenario, override, patch, Repeat(variant) if again else None, trees, files=file, command=command
+    )
     for line in expectations_taken(loaded.scenario.expectations, loaded.taken):
         people.print(Text(line), soft_wrap=True)
     if dry_run and host is not None:

@@ -130,6 +130,23 @@ VariantTreeOption = Annotated[
         " have replace its variants (repeatable)",
     ),
 ]
+FileOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file",
+        metavar="FILE[:PLACE]",
+        help="put a file of yours into the guest, at /NAME or at PLACE there; programs are static, or have"
+        " their libraries brought along (repeatable)",
+    ),
+]
+CommandOption = Annotated[
+    str | None,
+    typer.Option(
+        "--command",
+        metavar="COMMAND",
+        help="the load under test is this command in the guest, in place of the scenario's trigger",
+    ),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="run variants that came out as the same binary all the same")
 ]
@@ -146,11 +163,21 @@ def load(
     patches: list[Path] | None,
     repeat: Repeat | None = None,
     trees: Trees | None = None,
+    *,
+    files: list[str] | None = None,
+    command: str | None = None,
 ) -> LoadedScenario:
-    """A scenario with its overrides; prints its warnings. Raises ScenarioInvalid."""
-    from orchestrator.run.asked import load_runnable
+    """A scenario with its overrides; prints its warnings. Raises ScenarioInvalid.
 
-    loaded = load_runnable(scenario, overrides or (), patches or (), repeat, trees)
+    `files` and `command` are those of --file and --command.
+    """
+    from orchestrator.run.asked import load_runnable
+    from orchestrator.scenario.loading.own_files import OwnProgram
+
+    own = OwnProgram(files or (), command)
+    loaded = load_runnable(scenario, overrides or (), patches or (), repeat, trees, own)
+    for remark in loaded.remarks:
+        people.print(Text(remark), soft_wrap=True)
     for warning in loaded.warnings:
         people.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     return loaded

@@ -16,6 +16,7 @@ from orchestrator.arch import Arch
 from orchestrator.bases import Base
 from orchestrator.host.programs import Stage
 from orchestrator.kernels.cache import Cache, CacheEntry
+from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.manifest import BuiltKernel, GivenKernel, Package
 from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.patch_file import Patch
@@ -121,6 +122,18 @@ class Kernel:
     def binder(self) -> DriverPlace:
         """Where the driver under test is: a file of the image entry, else in the kernel itself."""
         return "module" if f"{MODULES}/{BINDER.file}" in self.image.meta.files else "built-in"
+
+    @property
+    def features(self) -> KernelFeatures:
+        """What is known of it by its configuration, its modules, and the facts of its entry."""
+        files = self.image.meta.files
+        modules = (Path(file).stem for file in files if file.startswith(f"{MODULES}/"))
+        told = self.image.meta.facts
+        built_in, present, absent = (
+            frozenset(told.get(fact, "").split()) for fact in (BUILT_IN_FACT, PRESENT_FACT, ABSENT_FACT)
+        )
+        config = self.image.file(CONFIG_FILE).read_text() if CONFIG_FILE in files else ""
+        return KernelFeatures(config or None, frozenset(modules) | built_in, present, absent)
 
 
 class KernelRecord(Protocol):

@@ -15,7 +15,6 @@ from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.given.image import KernelImage, read_image_file
 from orchestrator.kernels.given.taking import config_beside
-from orchestrator.kernels.images import features_of
 from orchestrator.kernels.kept_traits import config_of, kernel_traits
 from orchestrator.kernels.manifest import Package, Sha256
 from orchestrator.kernels.modules import BINDER
@@ -61,7 +60,7 @@ def examine(cache: Cache, request: KernelRequest, progress: Progress) -> Examine
         ikconfig=config.on("IKCONFIG") if config is not None else None,
         modules=names,
         traits=kernel_traits(cache, request, kernel),
-        features=features_of(kernel),
+        features=kernel.features,
     )
 
 

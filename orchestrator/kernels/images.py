@@ -11,15 +11,12 @@ from pathlib import Path
 
 from orchestrator.bases import DEFAULT_BASE, bases_for, find_base
 from orchestrator.errors import HostError, InputError
+from orchestrator.guest_files.archive import GuestFiles
 from orchestrator.host.programs import Need, Stage, missing, needs_of, require
 from orchestrator.kernels.base import (
-    ABSENT_FACT,
-    BUILT_IN_FACT,
     BUSYBOX_FILE,
-    CONFIG_FILE,
     IMAGE_FILE,
     MODULES,
-    PRESENT_FACT,
     SCRIPT_FILE,
     DriverPlace,
     Kernel,
@@ -44,6 +41,7 @@ from orchestrator.kernels.pins import (
     WantedVariant,
     find_pinned,
     require_identical,
+    require_same_files,
     require_same_variants,
 )
 from orchestrator.kernels.sources import forget_choices, source_of
@@ -78,6 +76,8 @@ class GuestImages:
     """The agent by itself, where it is in the cache; it is in the initramfs in any case."""
     script: Path | None = None
     """Commands that are in the initramfs as `SCRIPT_FILE`."""
+    files: GuestFiles = field(default_factory=GuestFiles, compare=False)
+    """The user's, for a device that they have to be pushed to; likewise in the initramfs."""
 
     @property
     def agent(self) -> Path:
@@ -115,19 +115,21 @@ def prepare_images(
     variants: Sequence[VariantRecipe],
     *,
     progress: Progress,
+    files: GuestFiles | None = None,
     pins: Pins | None = None,
     lock: Lock | None = None,
     refresh: bool = False,
 ) -> dict[str, GuestImages]:
     """Kernel and initramfs by variant name; with a warm cache neither network nor a child process is needed.
 
-    `pins` are of an earlier run: exactly its files, out of the cache or made again. With a `lock` the guests
-    are made from what it names. `refresh` looks for newer distribution kernels. Raises InputError (unknown
-    base, bad patch, broken build) and HostError (no archive, no compiler, no space, other files than pinned).
+    `files` of the user's are in the guests' root. `pins` are of an earlier run: exactly its files, out of the
+    cache or made again. With a `lock` the guests are made from what it names. `refresh` looks for newer
+    distribution kernels. Raises InputError (unknown base, bad patch, broken build) and HostError (no archive,
+    no compiler, no space, other files than pinned).
     """
-    groups = by_kernel(arch, variants)
+    groups = by_kernel(arch, variants, files)
     if pins is None:
-        require(image_needs(arch, variants))
+        require(image_needs(arch, variants, files))
     images: dict[str, GuestImages] = {}
     for group in groups:
         if pins is not None:
@@ -143,12 +145,14 @@ def prepare_images(
     return images
 
 
-def image_needs(arch: str, variants: Sequence[VariantRecipe]) -> tuple[Need, ...]:
+def image_needs(
+    arch: str, variants: Sequence[VariantRecipe], files: GuestFiles | None = None
+) -> tuple[Need, ...]:
     """The programs that `prepare_images` needs here: all of them, unless it would find its work done.
 
     Raises InputError as it does for names and patch headers.
     """
-    groups = by_kernel(arch, variants)
+    groups = by_kernel(arch, variants, files)
     needs = needs_of(arch, *dict.fromkeys(stage for group in groups for stage in _stages(group.request)))
     if missing(needs) and _all_cached(groups):
         return needs_of(arch, "compiler")
@@ -218,7 +222,7 @@ def cached_images(group: KernelGroup) -> GuestImages | None:
         if found is None:
             return None
         built[item.recipe.name] = found
-    initramfs = cache.find("initramfs", initramfs_key(kernel, agent, _checksums(built)))
+    initramfs = cache.find("initramfs", initramfs_key(kernel, agent, _checksums(built), group.files))
     traits = known_traits(cache, request, kernel)
     return _guest(group, kernel, agent, built, initramfs, traits) if initramfs else None
 
@@ -230,7 +234,7 @@ def _make(group: KernelGroup, kernel: Kernel, progress: Progress) -> GuestImages
     agent = build_agent(cache, request.arch, compiler, progress)
     built = _modules(cache, kernel, group, compiler, progress)
     files = {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}
-    initramfs = build_initramfs(cache, kernel, agent, files, progress)
+    initramfs = build_initramfs(cache, kernel, agent, files, group.files, progress)
     traits = kernel_traits(cache, request, kernel)
     return _guest(group, kernel, agent, built, initramfs, traits)
 
@@ -257,6 +261,7 @@ def _guest(
         built=kernel.built,
         given=kernel.given,
         variants=tuple(_describe(item, built.get(item.recipe.name)) for item in group.variants),
+        files=group.files.records,
         traits=traits,
     )
     return GuestImages(
@@ -266,21 +271,10 @@ def _guest(
         kernel.page_size_bytes,
         manifest,
         _patches(group.variants),
-        features_of(kernel),
+        kernel.features,
         agent.file(AGENT_FILE),
+        files=group.files,
     )
-
-
-def features_of(kernel: Kernel) -> KernelFeatures:
-    """What is known of a kernel by its configuration, its modules, and the facts of its entry."""
-    files = kernel.image.meta.files
-    modules = (Path(file).stem for file in files if file.startswith(f"{MODULES}/"))
-    told = kernel.image.meta.facts
-    built_in, present, absent = (
-        frozenset(told.get(fact, "").split()) for fact in (BUILT_IN_FACT, PRESENT_FACT, ABSENT_FACT)
-    )
-    config = kernel.image.file(CONFIG_FILE).read_text() if CONFIG_FILE in files else ""
-    return KernelFeatures(config or None, frozenset(modules) | built_in, present, absent)
 
 
 def _patches(variants: Sequence[CheckedVariant]) -> tuple[Patch, ...]:
@@ -365,6 +359,7 @@ def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:
     record = pins.of(name, arch.name)
     wanted = [WantedVariant(item.recipe.name, item.recipe.scope, item.patch_files) for item in group.variants]
     require_same_variants(record, wanted)
+    require_same_files(record, group.files.records)
     cache = _cache(cache_dir())
     found = find_pinned(cache, record)
     if found is not None:
@@ -372,6 +367,7 @@ def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:
         return GuestImages(
             *found, record.release, record.page_size_bytes, record, _patches(group.variants),
             agent_file=pinned_agent.file(AGENT_FILE) if pinned_agent is not None else None,
+            files=group.files,
         )  # fmt: skip
     progress(f"{name} {arch.name}: not in the cache as it was; making it again from what the run recorded")
     again = recorded_variants(record, pins, group)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.deadline import Deadline
+from orchestrator.guest_files.archive import GuestFiles, write_archive
 from orchestrator.host.process import run
 from orchestrator.kernels.base import BUSYBOX_FILE, EXTRA_ROOT_FILE, MODULES, ORDER_FILE, Kernel, Progress
 from orchestrator.kernels.build.guest_agent import AGENT_FILE
@@ -24,7 +25,9 @@ _DIRECTORIES = ("bin", "dev", "proc", "sys", "tmp", "modules", "modules/common")
 CPIO = ("cpio", "-o", "-0", "-H", "newc", "--quiet", "--reproducible", "-R", "0:0")
 
 
-def initramfs_key(kernel: Kernel, agent: CacheEntry, modules: Mapping[str, str]) -> dict[str, Any]:
+def initramfs_key(
+    kernel: Kernel, agent: CacheEntry, modules: Mapping[str, str], own: GuestFiles
+) -> dict[str, Any]:
     """Everything the archive depends on; `modules` are the checksums of the variants' modules."""
     files = kernel.image.meta.files
     common = {name: fact.sha256 for name, fact in files.items() if name.startswith(f"{MODULES}/")}
@@ -36,6 +39,7 @@ def initramfs_key(kernel: Kernel, agent: CacheEntry, modules: Mapping[str, str])
         "order": kernel.image.sha256(ORDER_FILE),
         "variants": dict(modules),
         **({"before": kernel.image.sha256(EXTRA_ROOT_FILE)} if EXTRA_ROOT_FILE in files else {}),
+        **({"files": own.key} if own.records else {}),
     }
 
 
@@ -44,9 +48,13 @@ def build_initramfs(
     kernel: Kernel,
     agent: CacheEntry,
     modules: Mapping[str, tuple[Path, str]],
+    own: GuestFiles,
     progress: Progress,
 ) -> CacheEntry:
-    """The archive, from the cache or packed now. `modules`: path and checksum by variant name."""
+    """The archive, from the cache or packed now. `modules`: path and checksum by variant name.
+
+    `own` files of the user's come in an archive of their own behind the rest.
+    """
     files = _layout(kernel, agent, {name: path for name, (path, _) in modules.items()})
     what = f"initramfs for {kernel.image.meta.what}: {', '.join(modules) or 'no variant'}"
 
@@ -60,16 +68,19 @@ def build_initramfs(
                 input_bytes="\0".join(names).encode(),
                 deadline=Deadline.after(_PACK_S, "packing the initramfs"),
             ).stdout
-        (directory / INITRAMFS_FILE).write_bytes(_extra_root(kernel) + archive)
+        with (directory / INITRAMFS_FILE).open("wb") as file:
+            file.write(_extra_root(kernel) + archive)
+            if own.records:
+                write_archive(own, file)
         return {}
 
-    key = initramfs_key(kernel, agent, {name: sha256 for name, (_, sha256) in modules.items()})
+    key = initramfs_key(kernel, agent, {name: sha256 for name, (_, sha256) in modules.items()}, own)
     return cache.obtain(
         "initramfs",
         key,
         make,
         what=what,
-        need_bytes=_NEED_BYTES,
+        need_bytes=_NEED_BYTES + sum(each.size_bytes for each in own.records),
         deadline=Deadline.after(2 * _PACK_S, "the initramfs"),
     )
 

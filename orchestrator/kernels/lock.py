@@ -17,6 +17,7 @@ from pydantic import Field
 
 from orchestrator.errors import HostError
 from orchestrator.frozen import Frozen
+from orchestrator.guest_files.record import GuestFile
 from orchestrator.kernels.build.guest_agent import agent_inputs
 from orchestrator.kernels.build.module import build_inputs
 from orchestrator.kernels.manifest import (
@@ -62,6 +63,7 @@ class Lock(Frozen):
     build_inputs: Sha256 = Field(description="how modules are built")
     variants: dict[str, LockedVariant]
     bases: dict[str, LockedBase]
+    files: tuple[GuestFile, ...] = Field((), description="of the user's, with the libraries that they need")
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,14 @@ def lock_of(manifests: Iterable[ArtefactManifest], version: str) -> Lock:
             )
             for each in made
         },
+        files=made[0].files,
     )
 
 
-def contradictions(lock: Lock, arch: str, wanted: Mapping[str, LockedVariant]) -> Iterator[Contradiction]:
-    """Where the lock is not of this scenario: its architecture, and its variants (`wanted`). Pure."""
+def contradictions(
+    lock: Lock, arch: str, wanted: Mapping[str, LockedVariant], files: Sequence[GuestFile] = ()
+) -> Iterator[Contradiction]:
+    """Where the lock is not of this scenario: its architecture, its variants (`wanted`), its files. Pure."""
     if lock.arch != arch:
         yield Contradiction(("arch",), f"made for {lock.arch}, the scenario's device is {arch}")
     for name, variant in wanted.items():
@@ -119,6 +124,22 @@ def contradictions(lock: Lock, arch: str, wanted: Mapping[str, LockedVariant]) -
     for name in dict.fromkeys(variant.base for variant in wanted.values()):
         if name not in lock.bases:
             yield Contradiction(("bases",), f"it has no {name}, which the scenario uses")
+    yield from _other_files(lock, files)
+
+
+def _other_files(lock: Lock, files: Sequence[GuestFile]) -> Iterator[Contradiction]:
+    now = {each.guest: each for each in files}
+    for index, before in enumerate(lock.files):
+        found = now.pop(before.guest, None)
+        if found is None:
+            yield Contradiction(("files", index), f"{before.guest} of the guests is not in them any more")
+        elif found.sha256 != before.sha256:
+            whose = "" if found.is_named else ", a library of this host"
+            yield Contradiction(
+                ("files", index, "sha256"), f"{before.guest}: {found.name}{whose} has another content"
+            )
+    for guest, each in now.items():
+        yield Contradiction(("files",), f"{guest} of the guests ({each.name}) is not in it")
 
 
 def _differences(name: str, locked: LockedVariant, wanted: LockedVariant) -> Iterator[Contradiction]:

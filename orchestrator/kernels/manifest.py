@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.frozen import Frozen
+from orchestrator.guest_files.record import GuestFile
 from orchestrator.kernels.traits.page_array import Element
 from orchestrator.kernels.traits.traits import KernelTraits
 
@@ -99,6 +100,9 @@ class ArtefactManifest(Frozen):
     agent_compiler: str
     initramfs_sha256: Sha256
     variants: tuple[VariantArtefacts, ...] = ()
+    files: tuple[GuestFile, ...] = Field(
+        default=(), description="of the user's in the guests' root, and the libraries of programs among them"
+    )
     traits: KernelTraits | None = Field(
         default=None,
         description="what sets the kernel apart for memory, as it is made; null in older runs",

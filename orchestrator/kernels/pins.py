@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import HostError, InputError
+from orchestrator.guest_files.record import GuestFile
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.initramfs import INITRAMFS_FILE
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
@@ -59,6 +60,32 @@ def require_same_variants(manifest: ArtefactManifest, variants: Sequence[WantedV
                 f"variant '{wanted.name}' is not what it was in the earlier run: its scope or patches differ",
                 hint="run without --artefacts-from, or restore the patches",
             )
+
+
+def require_same_files(manifest: ArtefactManifest, files: Sequence[GuestFile]) -> None:
+    """InputError when the scenario's files are not, byte by byte, those of the earlier run.
+
+    Libraries that were found for its programs are in its guests as they were, whatever this host has now.
+    """
+    before = {each.guest: each for each in manifest.files}
+    now = {each.guest: each for each in files if each.is_named}
+    lost = [path for path, each in before.items() if each.is_named and path not in now]
+    more = [path for path in now if path not in before]
+    changed = [path for path, each in now.items() if path in before and each.sha256 != before[path].sha256]
+    if lost or more or changed:
+        said = [
+            *(f"{path} is not given any more" for path in lost),
+            *(f"{path} was not there" for path in more),
+            *(
+                f"{path} ({now[path].name}): SHA-256 {now[path].sha256}, recorded {before[path].sha256}"
+                for path in changed
+            ),
+        ]
+        raise InputError(
+            "the scenario's files are not what they were in the earlier run",
+            hint="bring the files back as they were, or begin a new run",
+            evidence=said,
+        )
 
 
 def find_pinned(cache: Cache, manifest: ArtefactManifest) -> tuple[Path, Path] | None:
@@ -126,6 +153,11 @@ def _files(recorded: ArtefactManifest, made: ArtefactManifest) -> list[tuple[str
             continue  # built in: the kernel's checksum is the driver's
         why = _compilers(variant.compiler, own.compiler)
         files.append((f"module of {variant.name}", variant.module_sha256, own.module_sha256, why))
+    there = {each.guest: each.sha256 for each in made.files}
+    files += [
+        (f"{each.guest} ({each.name})", each.sha256, there.get(each.guest, "not there"), "")
+        for each in recorded.files
+    ]
     if all(before == after for _, before, after, _ in files):
         files.append(("initramfs", recorded.initramfs_sha256, made.initramfs_sha256, ""))
     return files

@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.arch import Arch
 from orchestrator.bases import Base
 from orchestrator.errors import HostError
+from orchestrator.guest_files.archive import GuestFiles
 from orchestrator.host.process import paste_ready
 from orchestrator.kernels import initramfs
 from orchestrator.kernels.base import HEADERS_FILE, IMAGE_FILE, DriverPlace, KernelPlan, KernelRequest
@@ -44,6 +45,7 @@ class PlannedImages:
     agent: Path
     binder: DriverPlace
     script: Path | None = None
+    files: GuestFiles = field(default_factory=GuestFiles)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class ImagePlan:
     """Variants that are known to be alike, because what they boot is in the cache already."""
 
 
-def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
+def planned_commands(
+    arch: str, variants: Sequence[VariantRecipe], files: GuestFiles | None = None
+) -> ImagePlan:
     """What `prepare_images` would run. Raises InputError as it does for names and patch headers.
 
     What a source does not know yet has a word of its own in the commands (`KernelPlan`).
@@ -64,19 +68,22 @@ def planned_commands(arch: str, variants: Sequence[VariantRecipe]) -> ImagePlan:
     commands: list[str] = []
     images: dict[str, PlannedImages] = {}
     known: dict[str, ArtefactManifest] = {}
-    for group in by_kernel(arch, variants):
+    for group in by_kernel(arch, variants, files):
         request = group.request
         ready = cached_images(group)
         if ready is not None:
             known |= dict.fromkeys((item.recipe.name for item in group.variants), ready.manifest)
-            planned = PlannedImages(ready.kernel, ready.initramfs, ready.agent, ready.binder)
+            planned = PlannedImages(
+                ready.kernel, ready.initramfs, ready.agent, ready.binder, files=group.files
+            )
         else:
             directory = cache_dir() / "planned" / f"{_as_file(request.name)}-{request.arch.name}"
             plan = source_of(request.base).plan(Cache(cache_dir()), request, directory)
             binder: DriverPlace = "built-in" if plan.driver is None else "module"
             planned = PlannedImages(
-                directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE, _agent(directory), binder
-            )
+                directory / IMAGE_FILE, directory / initramfs.INITRAMFS_FILE, _agent(directory), binder,
+                files=group.files,
+            )  # fmt: skip
             commands += _commands(group, plan, directory)
         images |= {item.recipe.name: planned for item in group.variants}
     return ImagePlan(tuple(commands), images, tuple(same_binaries(known, settings_by_name(variants))))
@@ -92,8 +99,21 @@ def _commands(group: KernelGroup, plan: KernelPlan, directory: Path) -> list[str
         lines += plan.headers
     for item in group.variants:
         lines += _driver_lines(request, item, plan, compiler, directory)
+    lines += _own_lines(group.files, root)
     pack = f"find . -mindepth 1 -printf '%P\\0' | LC_ALL=C sort -z | {paste_ready(initramfs.CPIO)}"
     lines.append(f"cd {_quoted(root)} && {pack} >{_quoted(directory / initramfs.INITRAMFS_FILE)}")
+    return lines
+
+
+def _own_lines(files: GuestFiles, root: Path) -> list[str]:
+    """The user's files, where they are in the guest's root."""
+    lines = [
+        paste_ready(["install", "-D", "-m", "755", each.source, f"{root}{guest}"])
+        for guest, each in (files.sources or {}).items()
+    ]
+    for path, leads_to in files.links:
+        lines.append(paste_ready(["mkdir", "-p", (root / path[1:]).parent]))
+        lines.append(paste_ready(["ln", "-sfn", leads_to, f"{root}{path}"]))
     return lines
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.arch import ARCHS
 from orchestrator.bases import Base, DebianPackages, SourceBuild, require_arch
 from orchestrator.errors import InputError
+from orchestrator.guest_files.archive import GuestFiles
 from orchestrator.kernels.base import KernelRequest
 from orchestrator.kernels.build.patch import OutsideScope, check_headers, read_patch, touches
 from orchestrator.kernels.lock import LockedVariant
@@ -117,13 +118,19 @@ def _is_compiled_in(variant: VariantRecipe, patches: Sequence[Patch]) -> bool:
 
 @dataclass(frozen=True)
 class KernelGroup:
-    """Variants that run one and the same kernel, each with a driver of its own."""
+    """Variants that run one and the same kernel, each with a driver of its own.
+
+    `files` of the user's are in the guests of all.
+    """
 
     request: KernelRequest
     variants: tuple[CheckedVariant, ...] = ()
+    files: GuestFiles = field(default_factory=GuestFiles)
 
 
-def by_kernel(arch: str, variants: Sequence[VariantRecipe]) -> list[KernelGroup]:
+def by_kernel(
+    arch: str, variants: Sequence[VariantRecipe], files: GuestFiles | None = None
+) -> list[KernelGroup]:
     """As `check_variants`, for recipes of any bases: a group runs one kernel, byte for byte."""
     by_base: dict[str, list[VariantRecipe]] = {}
     for variant in variants:
@@ -132,7 +139,7 @@ def by_kernel(arch: str, variants: Sequence[VariantRecipe]) -> list[KernelGroup]
     for recipes in by_base.values():
         for item in check_variants(arch, recipes):
             groups.setdefault(_request(arch, item), []).append(item)
-    return [KernelGroup(request, tuple(items)) for request, items in groups.items()]
+    return [KernelGroup(request, tuple(items), files or GuestFiles()) for request, items in groups.items()]
 
 
 def _request(arch: str, item: CheckedVariant) -> KernelRequest:
@@ -159,7 +166,7 @@ def recorded_variants(record: ArtefactManifest, pins: Pins, group: KernelGroup) 
         for patch in patches:
             check_headers(patch, variant.scope or "")
         checked.append(CheckedVariant(recipe, patches, build_scope))
-    return KernelGroup(replace(group.request, scope=build_scope), tuple(checked))
+    return KernelGroup(replace(group.request, scope=build_scope), tuple(checked), group.files)
 
 
 def settings_by_name(variants: Sequence[VariantRecipe]) -> dict[str, str]:

@@ -20,8 +20,11 @@ from orchestrator.errors import InputError
 from orchestrator.files.atomic import json_text
 from orchestrator.files.reading import read_bounded
 from orchestrator.frozen import Frozen
+from orchestrator.guest_files.collected import CollectedFile
+from orchestrator.guest_files.opened import copied
 from orchestrator.kernels.build.patch import MAX_PATCH_BYTES
 from orchestrator.record.manifest import RunManifest
+from orchestrator.run.guest_files import guest_files
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.kernel_base import is_config_name, is_package
 from orchestrator.scenario.models import Scenario
@@ -85,6 +88,10 @@ def moved(scenario: Scenario) -> tuple[dict[str, Any], dict[str, bytes | None]]:
         names[path] = name
         contents[name] = _content(Path(path), what)
     _rename(data, names)
+    if scenario.files:
+        own = _own_files(scenario)
+        data["files"] = {name: guest for name, (guest, _) in own.items()}
+        contents |= {name: content for name, (_, content) in own.items()}
     _require_same_names(scenario, data)
     return data, contents
 
@@ -128,6 +135,24 @@ def _content(path: Path, what: str) -> bytes | None:
     if what == "config":
         return read_bounded(path, _MOST_CONFIG_BYTES, what="configuration")
     return None if path.is_dir() else b""
+
+
+def _own_files(scenario: Scenario) -> dict[str, tuple[str, bytes]]:
+    """Files for the guests by their names in the parcel, with their places in the guest.
+
+    Libraries that were found here are named there, for that machine may have others or none.
+    """
+    found = (guest_files(scenario).sources or {}).values()
+    return {
+        f"{_FILES}/guest/{number}/{each.source.name}": (each.guest, _whole(each))
+        for number, each in enumerate(found)
+    }
+
+
+def _whole(file: CollectedFile) -> bytes:
+    content = io.BytesIO()
+    copied(file.source, content, file.size_bytes)
+    return content.getvalue()
 
 
 def _rename(data: dict[str, Any], names: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from orchestrator.guests.registry import backend_of
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.plan import by_hand, modules_of, plan_blocks
 from orchestrator.run.environment import variant_recipes
+from orchestrator.run.guest_files import guest_files
 from orchestrator.scenario.models import Scenario
 
 
@@ -27,7 +28,7 @@ def dry_run(scenario: Scenario) -> DryRun:
     the remarks. Raises InputError as a run would.
     """
     backend, arch = backend_of(scenario.device), scenario.device.arch
-    plan = planned_commands(arch, variant_recipes(scenario))
+    plan = planned_commands(arch, variant_recipes(scenario), guest_files(scenario))
     boots = [
         backend.launcher(scenario, block, plan.images[module], backend.assumed_accelerator(arch, block.clock))
         for block in by_hand(plan_blocks(scenario))

@@ -36,6 +36,7 @@ from orchestrator.record.journal import (
 from orchestrator.record.manifest import RunManifest
 from orchestrator.run.differences import require_differences
 from orchestrator.run.environment import Environment, capacity_for, open_environment, variant_recipes
+from orchestrator.run.guest_files import guest_files
 from orchestrator.run.kept_patches import keep_patches, kept_patches
 from orchestrator.run.lock_file import read_lock, write_lock
 from orchestrator.run.observer import Observer
@@ -125,7 +126,9 @@ def _open(
     locked = read_lock(lock) if lock is not None else None
     if locked is not None:
         locked.require_agreement(
-            scenario.device.arch, locked_variants(scenario.device.arch, variant_recipes(scenario))
+            scenario.device.arch,
+            locked_variants(scenario.device.arch, variant_recipes(scenario)),
+            guest_files(scenario).records,
         )
         require_same_program(locked.lock, __version__)
     environment = open_environment(

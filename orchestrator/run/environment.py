@@ -18,6 +18,7 @@ from orchestrator.kernels.lock import Lock
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.plan import PlannedBlock, modules_of
+from orchestrator.run.guest_files import guest_files
 from orchestrator.run.kernel_needs import require_kernels
 from orchestrator.run.observer import Observer
 from orchestrator.run.watch import PhaseBudgets
@@ -84,13 +85,16 @@ def open_environment(
     false they will be booted on another machine: nothing is asked of this one but to make them.
     """
     arch, recipes = scenario.device.arch, variant_recipes(scenario)
-    backend = backend_of(scenario.device)
+    backend, files = backend_of(scenario.device), guest_files(scenario)
     require(
-        (*(backend.needs(arch) if here else ()), *(() if pins is not None else image_needs(arch, recipes)))
+        (
+            *(backend.needs(arch) if here else ()),
+            *(() if pins is not None else image_needs(arch, recipes, files)),
+        )
     )
     if here:
         backend.require_version(arch)  # to fail now, not after minutes of downloads
-    images = prepare_images(arch, recipes, progress=observer.progress, pins=pins, lock=lock)
+    images = prepare_images(arch, recipes, files=files, progress=observer.progress, pins=pins, lock=lock)
     for remark in require_kernels(scenario, images):
         observer.progress(remark)
     accept(images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from orchestrator import __version__
 from orchestrator.errors import HostError, InputError
 from orchestrator.files.atomic import write_atomic
+from orchestrator.guest_files.record import GuestFile
 from orchestrator.kernels.lock import Lock, LockedVariant, contradictions, lock_of
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.scenario.dump import yaml_text
@@ -36,11 +37,13 @@ class LockFile:
     lock: Lock
     document: Document
 
-    def require_agreement(self, arch: str, wanted: Mapping[str, LockedVariant]) -> None:
+    def require_agreement(
+        self, arch: str, wanted: Mapping[str, LockedVariant], files: Sequence[GuestFile] = ()
+    ) -> None:
         """InputError with every place in which the lock is not of this scenario."""
         found = [
             _problem(self.path, self.document.value_place(each.key), each.what)
-            for each in contradictions(self.lock, arch, wanted)
+            for each in contradictions(self.lock, arch, wanted, files)
         ]
         if found:
             raise InputError("\n".join(["the lock is not of this scenario", *found]), hint=_ANEW)

@@ -28,6 +28,7 @@ from orchestrator.scenario.fields import (
     refuse,
 )
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
+from orchestrator.scenario.guest_files import Files, file_place_problems
 from orchestrator.scenario.kernel_base import base_node_problems, base_problems, bases_of
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
@@ -155,6 +156,12 @@ class Scenario(Model):
     trigger: Trigger = Field(
         description="the load under test", examples=[{"kind": "binder-mmap", "size": "4MiB", "count": 600}]
     )
+    files: Files = Field(
+        default_factory=dict,
+        description="files for the guest, by path here (relative to this file) the path there; without one"
+        " the root, under its own name. Programs are static or have their libraries collected",
+        examples=[{"./mytest": "/mytest", "./data.txt": "/opt/data.txt"}],
+    )
     audit: Annotated[bool, Field(strict=True)] = Field(
         True,
         description="in every block, each variant runs once more with tracing: which page arrays were"
@@ -215,6 +222,7 @@ class Scenario(Model):
                 *_fork_problems(self.trials),
                 *benchmark_problems(self.benchmarks),
                 *_timing_problems(self),
+                *file_place_problems(self.files, self.device.backend),
             ]
         )
         return self

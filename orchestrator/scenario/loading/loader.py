@@ -25,6 +25,7 @@ from orchestrator.scenario.loading.files import (
 )
 from orchestrator.scenario.loading.former_keys import use_names_of_today
 from orchestrator.scenario.loading.overrides import Override, apply_overrides, named_in, repeat_variant
+from orchestrator.scenario.loading.own_files import OwnProgram, bring, leave_out_expectations, resolve_files
 from orchestrator.scenario.loading.patched import PATCHED, Taken, fit, keep_taken, replace_variants
 from orchestrator.scenario.loading.problems import Problem, ScenarioInvalid
 from orchestrator.scenario.loading.profile import fill_in, name_profile
@@ -53,6 +54,8 @@ class LoadedScenario:
     where: Whereabouts = field(repr=False, compare=False)
     warnings: tuple[Problem, ...] = ()
     taken: Mapping[str, str | None] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    """What options changed beyond what they say."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,16 @@ def load_scenario(
     patches: Sequence[Path] = (),
     repeat: Repeat | None = None,
     trees: Trees | TreeAlone | None = None,
+    own: OwnProgram | None = None,
 ) -> LoadedScenario:
     """The scenario in the file `path` (or the shipped one of that bare name).
 
     `patches` replace the variants by `base` and `patched`, `trees` what they are built from, `repeat` then
-    leaves one and its twin; each "PATH=VALUE" of `overrides` then replaces one field. Raises ScenarioInvalid
-    with every problem found.
+    leaves one and its twin; each "PATH=VALUE" of `overrides` then replaces one field. Files and the command
+    of `own` come before all that. Raises ScenarioInvalid with every problem found.
     """
     source = find_scenario(path)
-    return load_text(read_scenario_text(source), source, overrides, patches, repeat, trees)
+    return load_text(read_scenario_text(source), source, overrides, patches, repeat, trees, own)
 
 
 def load_text(
@@ -86,6 +90,7 @@ def load_text(
     patches: Sequence[Path] = (),
     repeat: Repeat | None = None,
     trees: Trees | TreeAlone | None = None,
+    own: OwnProgram | None = None,
 ) -> LoadedScenario:
     """As load_scenario, for `text` that stands (or might stand) in the file `source`."""
     document = read_document(text, str(source))
@@ -94,20 +99,8 @@ def load_text(
             what = f"a scenario is a section with keys, not {shown(document.data)}"
             document.complain(Position(1, 1), what)
         raise ScenarioInvalid(document.problems, hint=_HINT)
-    name_profile(document)
-    use_names_of_today(document)
-    strangers = _strangers(document.data) if patches else []
-    taken = replace_variants(document.data, patches) if patches else {}
-    planted = plant(document.data, trees, everywhere=bool(patches))
-    twinless = repeat_variant(document.data, repeat.variant) if repeat is not None else []
-    taken = keep_taken(document.data, taken, named_in(overrides, "expectations"))
-    applied, problems = apply_overrides(document.data, overrides)
-    use_names_of_today(document)
-    fit(document.data, taken)
-    problems += [*planted.problems, *twinless, *document.problems]
-    where = Whereabouts(document, [*applied[::-1], *_origins(patches), *planted.applied], taken)
-    problems += where.problems(strangers)
-    problems += where.problems(_resolve_files(document.data, source.parent, where))
+    written = _write_in(document, source.parent, overrides, patches, repeat, trees, own or OwnProgram())
+    where, problems = written.where, written.problems
     unknown = fill_in(document, _profile_folders(source, where))
     scenario, found = _validate(document.data)
     if unknown:  # what the profile would have given is no second mistake
@@ -116,8 +109,48 @@ def load_text(
     if problems or scenario is None:
         raise ScenarioInvalid(_without_echo(problems)[:_MANY], hint=_HINT)
     warnings = _warnings(scenario, where)
-    sources = {name: each.source for name, each in taken.items() if name in scenario.expectations}
-    return LoadedScenario(scenario, source, text, where, warnings, sources)
+    sources = {name: each.source for name, each in where.taken.items() if name in scenario.expectations}
+    return LoadedScenario(scenario, source, text, where, warnings, sources, written.remarks)
+
+
+@dataclass(frozen=True)
+class _WrittenIn:
+    """What options did to a scenario's data, and the problems that showed on the way."""
+
+    where: Whereabouts
+    problems: list[Problem]
+    remarks: tuple[str, ...]
+
+
+def _write_in(
+    document: Document,
+    folder: Path,
+    overrides: Sequence[str],
+    patches: Sequence[Path],
+    repeat: Repeat | None,
+    trees: Trees | TreeAlone | None,
+    own: OwnProgram,
+) -> _WrittenIn:
+    """Change the data as the options say, and make the paths in it absolute."""
+    data = document.data
+    name_profile(document)
+    use_names_of_today(document)
+    strangers = _strangers(data) if patches else []
+    brought, problems = bring(data, own)
+    remarks = leave_out_expectations(data, own)
+    taken = replace_variants(data, patches) if patches else {}
+    planted = plant(data, trees, everywhere=bool(patches))
+    twinless = repeat_variant(data, repeat.variant) if repeat is not None else []
+    taken = keep_taken(data, taken, named_in(overrides, "expectations"))
+    applied, unset = apply_overrides(data, overrides)
+    use_names_of_today(document)
+    fit(data, taken)
+    where = Whereabouts(document, [*applied[::-1], *_origins(patches), *planted.applied, *brought], taken)
+    lost = _resolve_paths(data, folder, where)
+    names, lost_files = resolve_files(data, folder, lambda path: where.override(path) is not None)
+    problems += [*unset, *planted.problems, *twinless, *document.problems]
+    problems += where.problems([*strangers, *lost, *lost_files])
+    return _WrittenIn(replace(where, names=names), problems, tuple(remarks))
 
 
 def advised(loaded: LoadedScenario, elements: Mapping[str, int]) -> LoadedScenario:
@@ -153,9 +186,12 @@ class Whereabouts:
     document: Document
     overrides: Sequence[Override]
     taken: Mapping[str, Taken]
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of the files that have absolute paths by now what they were called."""
 
     def override(self, path: tuple[str | int, ...]) -> Override | None:
         """The override that `path` comes from: one above it, or one that made the section at `path`."""
+        path = self._as_written(path)
         for override in self.overrides:
             if path[: len(override.path)] == override.path:
                 return override
@@ -178,9 +214,14 @@ class Whereabouts:
         return Problem(self.document.file, place.line, place.column, finding.what, finding.nearest)
 
     def _in_file(self, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """Where the file has what `--patch` took from it."""
+        """Where the file has what `--patch` took from it, and files under the names that it gives them."""
+        path = self._as_written(path)
         taken = self.taken.get(str(path[1])) if path[:1] == ("expectations",) and len(path) > 1 else None
         return path if taken is None or taken.source is None else (path[0], taken.source, *path[2:])
+
+    def _as_written(self, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        of_a_file = path[:1] == ("files",) and len(path) > 1
+        return (path[0], self.names.get(str(path[1]), path[1]), *path[2:]) if of_a_file else path
 
 
 def _without_echo(problems: list[Problem]) -> list[Problem]:
@@ -195,7 +236,7 @@ def _without_echo(problems: list[Problem]) -> list[Problem]:
     return kept
 
 
-def _resolve_files(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Complaint]:
+def _resolve_paths(data: dict[str, Any], folder: Path, where: Whereabouts) -> list[Complaint]:
     """Make the paths of patches and bases absolute; a finding for each that does not exist."""
     of_bases = resolve_bases(data, folder, lambda path: where.override(path) is not None)
     return [*_resolve_patches(data, folder, where), *of_bases]

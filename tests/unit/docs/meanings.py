@@ -88,6 +88,8 @@ MEANINGS = {
     "Package.sha256": "checksum of the package file",
     "Package.size_bytes": "size of the package file",
     "Package.version": "exact version",
+    "GuestFile.sha256": "its checksum",
+    "GuestFile.size_bytes": "its size",
     "PatchFile.name": "name of the patch file",
     "PatchFile.sha256": "its checksum",
     "Process.comm": "name of the task, at most 15 characters",

@@ -35,6 +35,7 @@ SECTIONS = {
     "GivenKernel": "`artefacts.KERNEL.given`",
     "VariantArtefacts": "`artefacts.KERNEL.variants[N]`",
     "PatchFile": "`artefacts.KERNEL.variants[N].patches[N]`",
+    "GuestFile": "`artefacts.KERNEL.files[N]`",
     "KernelTraits": "`artefacts.KERNEL.traits`",
     "Element": "`traits.element`, `variants[N].element`",
     "RunStarted": "`journal.jsonl`: `run-started`",

@@ -10,6 +10,7 @@ import pytest
 from orchestrator.bases import BASES
 from orchestrator.deadline import Deadline
 from orchestrator.errors import HostError, InputError
+from orchestrator.guest_files.record import FileKind, GuestFile
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.images import prepare_images
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
@@ -20,6 +21,7 @@ from orchestrator.kernels.pins import (
     find_pinned,
     recorded_patches,
     require_identical,
+    require_same_files,
     require_same_variants,
 )
 from orchestrator.kernels.variants import VariantRecipe
@@ -147,3 +149,34 @@ def test_what_was_made_again_is_identical_or_named(manifest: ArtefactManifest) -
     with pytest.raises(HostError) as caught:
         require_identical(manifest, other(manifest, initramfs_sha256="99"))
     assert len(caught.value.evidence) == 1
+
+
+def _file(guest: str, sha256: str, kind: FileKind = "program") -> GuestFile:
+    return GuestFile(guest=guest, name=guest[1:], kind=kind, sha256=sha256, size_bytes=1)
+
+
+def test_files_are_those_of_the_earlier_run_or_refused_by_name(manifest: ArtefactManifest) -> None:
+    library = _file("/lib/libc.so.6", "1", "library")
+    recorded = manifest.model_copy(update={"files": (_file("/a", "1"), _file("/b", "2"), library)})
+    there = [_file("/a", "1"), _file("/b", "2")]
+    require_same_files(recorded, there)
+    # Libraries of this host may be newer by now: what is booted are those of the run.
+    require_same_files(recorded, [*there, _file("/lib/libc.so.6", "9", "library")])
+    # On another machine they are named, for that one need not have any.
+    require_same_files(recorded, [*there, _file("/lib/libc.so.6", "1")])
+    for now, what in (
+        ([_file("/a", "1"), _file("/b", "3")], "/b (b): SHA-256 3, recorded 2"),
+        ([_file("/a", "1")], "/b is not given any more"),
+        ([*there, _file("/c", "1")], "/c was not there"),
+    ):
+        with pytest.raises(InputError, match="files are not what they were") as caught:
+            require_same_files(recorded, now)
+        assert caught.value.evidence == (what,)
+
+
+def test_a_guest_made_again_with_another_library_is_not_the_same_guest(manifest: ArtefactManifest) -> None:
+    recorded = manifest.model_copy(update={"files": (_file("/lib/libc.so.6", "1", "library"),)})
+    made = manifest.model_copy(update={"files": (_file("/lib/libc.so.6", "2", "library"),)})
+    with pytest.raises(HostError) as caught:
+        require_identical(recorded, made)
+    assert "/lib/libc.so.6" in caught.value.evidence[0]

@@ -26,6 +26,7 @@ _MAY = {
     "doctor/": "what the host is",
     "files/folder.py": "the door itself",
     "files/follow.py": "logs that a launcher of devices writes now",
+    "guest_files/opened.py": "files for the guest that the user named, and libraries of this host",
     "guests/": "descriptors, QEMU's /proc, answers of the probe in the cache",
     "host/facts.py": "what the host is",
     "host/scratch.py": "directories that are being filled, in the cache",

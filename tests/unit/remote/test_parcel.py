@@ -11,10 +11,12 @@ from orchestrator.errors import InputError
 from orchestrator.kernels.variants import by_kernel
 from orchestrator.remote.parcel import moved, tar_of
 from orchestrator.run.environment import variant_recipes
+from orchestrator.run.guest_files import file_problems, guest_files
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.loading.files import shipped_scenarios
 from orchestrator.scenario.loading.loader import load_scenario, load_text
 from orchestrator.scenario.models import Scenario
+from tests.unit.guest_files.elf_files import elf, write
 
 _PATCH = """--- a/drivers/android/binder.c
 +++ b/drivers/android/binder.c
@@ -110,3 +112,21 @@ def _assert_same_kernels(here: Scenario, there: Scenario) -> None:
     assert [group.request.name for group in groups[0]] == [group.request.name for group in groups[1]]
     patches = [[item.patch_files for group in each for item in group.variants] for each in groups]
     assert patches[0] == patches[1]
+
+
+def test_files_for_the_guests_travel_with_the_libraries_that_were_found_here(tmp_path: Path) -> None:
+    """The other machine need not have a cross compiler's C library, nor this one's."""
+    library = write(tmp_path / "here/lib/libmine.so", elf())
+    program = write(tmp_path / "here/mytest", elf(needed=("libmine.so",), runpath="$ORIGIN/lib"))
+    text = (
+        "name: moved\ndevice: {arch: arm64, memory: 256MiB}\nvariants: {a: {base: debian-6.1}}\n"
+        "trigger: {kind: command, command: /opt/t}\nfiles: {./mytest: /opt/t}\n"
+    )
+    here = load_text(text, tmp_path / "here/scenario.yaml").scenario
+    before = {each.guest: each.sha256 for each in guest_files(here).records}
+    there = _unpacked(here, tmp_path / "there")
+    library.unlink()
+    program.unlink()
+    assert not file_problems(there)
+    assert {each.guest: each.sha256 for each in guest_files(there).records} == before
+    assert before.keys() == {"/opt/t", "/lib/libmine.so"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ExitCode, HostError, InputError
+from orchestrator.guest_files.record import GuestFile
 from orchestrator.kernels.lock import LockedVariant, lock_of, require_locked_files, require_same_program
 from orchestrator.kernels.manifest import ArtefactManifest, Package, PatchFile, VariantArtefacts
 from orchestrator.run.lock_file import LockFile, read_lock, write_lock
@@ -191,3 +192,23 @@ def test_a_lock_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HostError, match="cannot be written"):
         write_lock(tmp_path / "file" / "a.lock", [made()])
+
+
+def test_files_of_the_user_s_are_locked_by_content_with_their_libraries(tmp_path: Path) -> None:
+    program = GuestFile(guest="/mytest", name="mytest", kind="program", sha256="1e9", size_bytes=7)
+    library = GuestFile(guest="/lib/libc.so.6", name="libc.so.6", kind="library", sha256="2", size_bytes=8)
+    write_lock(tmp_path / "a.lock", [made().model_copy(update={"files": (library, program)})])
+    found = read_lock(tmp_path / "a.lock")
+    assert found is not None
+    found.require_agreement("arm64", WANTED, [library, program])
+    other = {"sha256": "3"}
+    for now, what in (
+        ([library, program.model_copy(update=other)], "/mytest: mytest has another content"),
+        ([library.model_copy(update=other), program], "libc.so.6, a library of this host has another"),
+        ([library], "/mytest of the guests is not in them any more"),
+        ([library, program, program.model_copy(update={"guest": "/b"})], "/b of the guests (mytest) is not"),
+    ):
+        with pytest.raises(InputError) as caught:
+            found.require_agreement("arm64", WANTED, now)
+        assert what in caught.value.message
+        assert f"{tmp_path}/a.lock:" in caught.value.message

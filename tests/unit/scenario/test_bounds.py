@@ -221,6 +221,7 @@ def test_what_is_left_out_has_its_default() -> None:
             "kind": "binder-mmap", "size": "4MiB", "count": 600, "processes": 1, "transactions": 0,
             "hold": True, "pause": "0s", "oom_score_adj": 0, "stop": "first-oom",
         },
+        "files": {},
         "audit": True,
         "bystanders": {"count": 1, "memory": "4MiB", "oom_score_adj": 0},
         "benchmarks": [

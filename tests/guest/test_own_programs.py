@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of the user's in the guest: compiled here, run there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.arch import ARCHS
+from orchestrator.bases import find_base
+from orchestrator.deadline import Deadline
+from orchestrator.errors import ExitCode
+from orchestrator.host.process import run
+from orchestrator.kernels.build.toolchain import find_compiler
+from tests.guest.conftest import Oomlab
+
+pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("environment")]
+
+SMALL = ("binder-order3", "--out", "run", "--set", "fragmentation=null", "--set", "audit=false",
+         "--set", "trials.blocks=1", "--set", "variants={plain: {base: debian-6.1}}")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The program of the page, static and with its C library beside it."""
+    directory = tmp_path_factory.mktemp("programs")
+    compiler = find_compiler(ARCHS["arm64"], find_base("debian-6.1", "arm64")[0].compiler_major)
+    found = {}
+    for name, options in (("static", ["-static"]), ("dynamic", [])):
+        found[name] = directory / name
+        source = Path(__file__).parent / "own_program.c"
+        run(
+            [compiler.command, "-O2", *options, "-o", found[name], source],
+            cwd=directory,
+            deadline=Deadline.after(60, "compiling a test program"),
+        )
+    return found
+
+
+def test_a_program_runs_static_and_with_the_libraries_that_were_found_for_it(
+    oomlab: Oomlab, programs: dict[str, Path]
+) -> None:
+    ran = oomlab(
+        "run", *SMALL, "--file", f"{programs['static']}:/mytest",
+        "--file", f"{programs['dynamic']}:/opt/a/dyn", "--command", "/mytest 7; /opt/a/dyn 8",
+    )  # fmt: skip
+    assert ran.returncode == ExitCode.MET, ran.stderr.decode()
+    assert "expectations are of its own trigger" in ran.stderr.decode()
+    (output,) = oomlab.directory.glob("run/trials/*/output.log")
+    assert [line for line in output.read_text().splitlines() if "rounds" in line] == [
+        "rounds 7 rounds",
+        "rounds 8 rounds",
+    ]
+    (artefacts,) = json.loads((oomlab.directory / "run/manifest.json").read_text())["artefacts"].values()
+    kinds = {each["guest"]: each["kind"] for each in artefacts["files"]}
+    assert kinds["/mytest"] == kinds["/opt/a/dyn"] == "program"
+    assert kinds["/lib/libc.so.6"] == "library"
+
+
+def test_a_run_goes_on_with_the_same_file_and_with_no_other(
+    oomlab: Oomlab, programs: dict[str, Path]
+) -> None:
+    script = oomlab.directory / "mytest.sh"
+    script.write_text("#!/bin/sh\necho one\n")
+    first = oomlab("run", *SMALL, "--file", script, "--command", "/mytest.sh")
+    assert first.returncode == ExitCode.MET, first.stderr.decode()
+    journal = oomlab.directory / "run/journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    begun = next(number for number, line in enumerate(lines) if b'"trial-started"' in line)
+    journal.write_bytes(b"".join(lines[:begun]))
+    script.write_text("#!/bin/sh\necho two\n")
+    refused = oomlab("run", "--resume", "run")
+    assert refused.returncode == ExitCode.BAD_INPUT
+    assert "mytest.sh" in refused.stderr.decode()
+    assert "files are not what they were" in " ".join(refused.stderr.decode().split())
+    script.write_text("#!/bin/sh\necho one\n")
+    again = oomlab("run", "--resume", "run")
+    assert again.returncode == ExitCode.MET, again.stderr.decode()
