@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.frozen import Frozen
-from orchestrator.record.result import AuditPhase, AuditRow, TrialResult
+from orchestrator.record.result import AuditPhase, AuditRow, PageRequests, TrialResult
 from orchestrator.stage import TrialPhase
 
 _PHASES: tuple[TrialPhase, ...] = ("relaxed", "target", "trigger", "after")
@@ -42,6 +43,9 @@ class AuditTotal(Frozen):
     other_compactions: int = Field(description="compactions of a zone for anything else")
     other_compact_us: int = Field(description="guest time in them, microseconds")
     oom_kills: int = Field(description="processes that the OOM killer chose on behalf of these requests")
+    kswapd_wakeups: dict[int, int] = Field(
+        default_factory=dict, description="by order, how many page requests woke a sleeping kswapd"
+    )
 
 
 class Disturbance(Frozen):
@@ -129,7 +133,17 @@ def _total(variant: str, phase: TrialPhase, trials: Sequence[TrialResult]) -> Au
         other_reclaims=of_wholes("other_reclaims"), other_reclaim_us=of_wholes("other_reclaim_us"),
         other_compactions=of_wholes("other_compactions"), other_compact_us=of_wholes("other_compact_us"),
         oom_kills=of_wholes("oom_kills"),
+        kswapd_wakeups=_wakeups(
+            row for trial in trials for row in trial.page_requests if row.phase == phase
+        ),
     )  # fmt: skip
+
+
+def _wakeups(rows: Iterable[PageRequests]) -> dict[int, int]:
+    woke: Counter[int] = Counter()
+    for row in rows:
+        woke[row.order] += row.kswapd_wakeups
+    return {order: count for order, count in sorted(woke.items()) if count}
 
 
 def _sum(records: Sequence[AuditRow | AuditPhase], name: str) -> int:

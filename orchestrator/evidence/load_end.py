@@ -11,6 +11,7 @@ from orchestrator.evidence.benchmarks import benchmark_rows
 from orchestrator.evidence.costs import costs_of
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.measurements import audited, measures, request_paths, request_summary
+from orchestrator.evidence.page_requests import traced_page_requests
 from orchestrator.evidence.process_end import process_ends
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.records import CostRecord, Output, ProcessEnded, TriggerStart, VictimRecord
@@ -22,6 +23,7 @@ from orchestrator.record.result import (
     CommandOutput,
     Costs,
     Measure,
+    PageRequests,
     ProcessEnd,
     RequestPaths,
     RequestSummary,
@@ -52,6 +54,7 @@ class LoadEnd(TypedDict):
     measures: tuple[Measure, ...]
     audit: tuple[AuditRow, ...]
     audit_phases: tuple[AuditPhase, ...]
+    page_requests: tuple[PageRequests, ...]
     costs: tuple[Costs, ...]
     victims: tuple[Victim, ...]
 
@@ -69,6 +72,7 @@ def load_end(planned: PlannedTrial, load: Load, evidence: Evidence) -> LoadEnd:
         "measures": measures(evidence),
         "audit": audit,
         "audit_phases": audit_phases,
+        "page_requests": traced_page_requests(evidence),
         "costs": costs_of(evidence.every(CostRecord)),
         "victims": tuple(
             Victim(role=record.role, pid=record.pid, signal=record.signal)

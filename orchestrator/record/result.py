@@ -181,6 +181,21 @@ class Costs(Frozen):
     figures: dict[str, int] = Field(description="by key")
 
 
+class PageRequests(Frozen):
+    """Requests to the page allocator of one order and with the same flags, in one traced phase.
+
+    From histograms of trace events, of the traced processes alone: whatever they were for.
+    """
+
+    phase: TrialPhase = Field(description="when they were made")
+    order: int = Field(description="of 2^order contiguous pages each")
+    gfp_flags: str = Field(description="decoded, as the page allocator was asked")
+    requests: int | None = Field(description="how many; null: requests of order 0 are not traced")
+    served: int = Field(description="of them, at that order")
+    waits: bool = Field(description="with __GFP_DIRECT_RECLAIM: reclaims and compacts before it fails")
+    kswapd_wakeups: int = Field(0, description="of them, those that woke a sleeping kswapd")
+
+
 class Victim(Frozen):
     """A process of ours that the kernel killed."""
 
@@ -299,6 +314,9 @@ class TrialResult(Frozen):
     )
     costs: tuple[Costs, ...] = Field(
         (), description="what its phases cost the kernel; empty for one that was traced; below"
+    )
+    page_requests: tuple[PageRequests, ...] = Field(
+        (), description="requests to the page allocator of traced processes, by order; below"
     )
     victims: tuple[Victim, ...] = ()
     vmstat_delta: dict[str, int] = Field(

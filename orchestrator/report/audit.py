@@ -161,16 +161,24 @@ def _effort(count: int, us: int, clock: Clock) -> str:
     return f"{count}, {us / 1000:.1f} ms"
 
 
-_OF_NO_ARRAYS: dict[str, Callable[[AuditTotal, Clock], str]] = {
+def _wakeups(total: AuditTotal, _clock: Clock) -> str:
+    return ", ".join(f"{count} by order {order}" for order, count in total.kswapd_wakeups.items()) or "-"
+
+
+_WITH_OR_WITHOUT_ARRAYS: dict[str, Callable[[AuditTotal, Clock], str]] = {
     "direct reclaim": _reclaim,
     "compaction of a zone": _compaction,
     "compaction deferred": _deferred,
     "reclaim, compaction elsewhere": _elsewhere,
     "OOM kills": _kills,
 }
+_OF_NO_ARRAYS: dict[str, Callable[[AuditTotal, Clock], str]] = {
+    "kswapd woken": _wakeups,
+    **_WITH_OR_WITHOUT_ARRAYS,
+}
 AUDIT_ROWS: dict[str, Callable[[AuditTotal, Clock], str]] = {
     "requested": _asked,
     "contiguous / vmalloc / failed": _paths,
-    **_OF_NO_ARRAYS,
+    **_WITH_OR_WITHOUT_ARRAYS,
 }
 """What a report says of a variant in one phase: the label and the cell."""

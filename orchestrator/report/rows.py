@@ -165,6 +165,17 @@ def _measure_rows(variants: Sequence[VariantVerdict]) -> Iterator[tuple[str, lis
         yield name.replace("_", " "), cells
 
 
+def _order_rows(variants: Sequence[VariantVerdict]) -> Iterator[tuple[str, list[str]]]:
+    """Requests to the page allocator, where they are what the trigger is about: a row an order."""
+    for order in sorted({each.order for variant in variants for each in variant.page_requests}, reverse=True):
+        found = [next((each for each in one.page_requests if each.order == order), None) for one in variants]
+        cells = [
+            f"{each.served} / {each.fell_back} / {each.failed}" if each is not None else "none"
+            for each in found
+        ]
+        yield f"order {order}: served / fell back / failed, traced", cells
+
+
 _LATENCY = "{request} p50 / p99 / max"
 _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "trials": lambda variant: str(variant.trials),
@@ -193,7 +204,7 @@ def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str
     ]
     said = [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
     at = [label for label, _ in said].index(_LATENCY.format(request=noun)) + 1
-    return [*said[:at], *_measure_rows(shown), *said[at:], *_node_rows(shown)]
+    return [*said[:at], *_measure_rows(shown), *_order_rows(shown), *said[at:], *_node_rows(shown)]
 
 
 def _noun(variants: Iterable[VariantVerdict]) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from orchestrator.analysis.page_requests import OrderTotal, order_totals
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.evidence.process_end import short_words
 from orchestrator.frozen import Frozen
@@ -77,6 +78,11 @@ class VariantVerdict(Frozen):
     oom_events: int
     requests: RequestTotals
     measures: tuple[MeasureTotals, ...] = Field((), description="what the trigger measured itself")
+    page_requests: tuple[OrderTotal, ...] = Field(
+        (),
+        description="requests to the page allocator by order, from traced forks; none of a trigger whose page"
+        " arrays are the point",
+    )
     contiguous: int = Field(0, description="page-array requests served by contiguous memory")
     fell_back: int = Field(0, description="page-array requests served by vmalloc")
     refused: int = Field(0, description="page-array requests not served at all")
@@ -103,13 +109,15 @@ class VariantVerdict(Frozen):
 
 
 def variant_verdict(
-    results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock, *, timed: bool
-) -> VariantVerdict:
+    results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock, *, timed: bool,
+    falls_back: bool | None = None,
+) -> VariantVerdict:  # fmt: skip
     """`results` are the last attempts of one variant under `clock`.
 
     Counted are the trials of the trigger; how its page arrays were asked for and got is known from the traced
     forks of the same blocks. Expectations hold for all of them.
     `timed` is False where guests disturbed one another: then there are no latencies.
+    `falls_back` is the trigger's word on its page requests (TriggerKind).
     """
     loaded = [result for result in results if result.stage == "trigger"]
     traced = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
@@ -121,6 +129,7 @@ def variant_verdict(
         oom_events=sum(result.oom_events for result in loaded),
         requests=_request_totals(loaded, clock, timed=timed),
         measures=tuple(_measure_totals(loaded, timed=timed)),
+        page_requests=() if falls_back is None else order_totals(traced, falls_back=falls_back),
         contiguous=sum(each.contiguous for each in arrays),
         fell_back=sum(each.fell_back for each in arrays),
         refused=sum(each.refused for each in arrays),

@@ -145,6 +145,7 @@ def _pass(
                 scenario.expectations.get(name),
                 clock,
                 timed=timed,
+                falls_back=scenario.trigger.falls_back,
             )
             for name in scenario.variants
         },

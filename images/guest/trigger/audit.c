@@ -71,7 +71,6 @@ static const struct table {
 	{ "compact", "synthetic/oomlab_compact", "keys=order,gfp_flags,status:vals=ns", NULL },
 	{ "compact_deferred", COMPACTION "deferred", "keys=order", NULL },
 	{ "kswapd_wakeups", "vmscan/mm_vmscan_wakeup_kswapd", "keys=order,gfp_flags", NULL },
-	{ "kcompactd_wakeups", COMPACTION "wakeup_kcompactd", "keys=order", NULL },
 	{ "oom_victims", "oom/mark_victim", "keys=pid", NULL },
 	{ NULL, VMALLOC, "keys=common_pid:v_size=size,v_gfp=gfp_flags", NULL },
 	{ NULL, VMALLOC_END,

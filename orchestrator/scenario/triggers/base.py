@@ -60,8 +60,10 @@ class TriggerKind(Model):
     """What it makes and counts, a noun in the singular (`mmap`); None: it counts nothing."""
     ends_by_itself: ClassVar[bool] = False
     """How its process ends is its result, by exit status or signal, and what it writes is kept."""
-    falls_back: ClassVar[bool] = False
-    """A page request of it that is not served at its order is made again at a smaller one by the kernel."""
+    falls_back: ClassVar[bool | None] = None
+    """What became of its page requests that were not served at their order, and were made without direct
+    reclaim: the kernel made them again at a smaller one (True), or had nothing else (False). Reports show its
+    page requests by order then; None: they are beside the point."""
     uses_binder: ClassVar[bool] = False
     """It needs a kernel with the binder driver."""
     single_pages: ClassVar[Blame | None] = None

@@ -11,7 +11,14 @@ from rich.console import Console
 from orchestrator.analysis.audit import AuditSummary, summarise_audit
 from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.record.result import AuditPhase, AuditRow, LatencySummary, RequestSummary, TrialResult
+from orchestrator.record.result import (
+    AuditPhase,
+    AuditRow,
+    LatencySummary,
+    PageRequests,
+    RequestSummary,
+    TrialResult,
+)
 from orchestrator.report.audit import print_audit
 from orchestrator.stage import Stage
 from orchestrator.verdict.verdict import PassVerdict, compute_verdict
@@ -117,3 +124,13 @@ def test_an_audit_that_is_not_whole_says_so() -> None:
 
 def test_without_an_audit_the_proof_is_missed_aloud() -> None:
     assert "no proof by gfp flags" in printed(trial(1, 100))
+
+
+def test_who_woke_kswapd_is_said_where_no_page_arrays_are_the_point() -> None:
+    woke = PageRequests(
+        phase="trigger", order=3, gfp_flags="A", requests=9, served=1, waits=False, kswapd_wakeups=46
+    )
+    phase = PHASE.model_copy(update={"made": None, "requests": 0})
+    fork = traced(1, 1000, phase).model_copy(update={"audit": (), "page_requests": (woke,)})
+    assert "46 by order 3" in printed(fork)
+    assert "kswapd woken" not in printed(traced(1, 1000))
