@@ -174,13 +174,14 @@ def forks_of(scenario: Scenario, clock: Clock) -> int:
 def stages_of(scenario: Scenario, *, block: int = 1, twin: bool = False) -> tuple[Stage, ...]:
     """What the forks of one variant are for: the trigger, and a stage for each memory to benchmark in.
 
-    With `audit`, the same again: tracing disturbs times, so it has forks of its own. How the maps of
-    benchmarks are served varies little: one block and the original of twins will do.
+    With `audit`, the same again where maps are made: tracing disturbs times, so it has forks of its own. How
+    the maps of benchmarks are served varies little: one block and the original of twins will do.
     """
     wanted = {when for benchmark in scenario.benchmarks for when in benchmark.when} | {"trigger"}
     traced = {"trigger"} if scenario.audit else set()
     if scenario.audit and block == 1 and not twin:
-        traced = wanted
+        binder = (benchmark for benchmark in scenario.benchmarks if benchmark.uses_binder)
+        traced |= {when for benchmark in binder for when in benchmark.when}
     return tuple(
         stage
         for stage in _STAGES

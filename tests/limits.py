@@ -161,6 +161,11 @@ LIMITS: dict[str, Limit] = {
         _VARIANTS, lambda n: _benchmark(f"map: {_bytes(n)}"), lambda n: _fields(map_bytes=n)
     ),
     "held": Limit(_VARIANTS, lambda n: _benchmark(f"held: {n}"), lambda n: _fields(held=n)),
+    "huge_pages": Limit(
+        _VARIANTS,
+        lambda n: _benchmark(f"iterations: {n}", "thp"),
+        lambda n: f"benchmarks=thp:0:{n}:0:0:1:0:t:0",
+    ),
     "adj": Limit(
         _TRIGGER, lambda n: _trigger(f"count: 1, oom_score_adj: {n}"), lambda n: f"adj={n}"
     ),

@@ -47,6 +47,8 @@
 /* A transaction's payload, and the map that it goes through, in bytes. */
 #define LIMIT_PAYLOAD 1048576
 #define LIMIT_TRANSACTION_MAP 4194304
+/* Faults of huge pages that a benchmark makes; two mappings each. */
+#define LIMIT_HUGE_PAGES 10000
 /* Maps that a benchmark holds meanwhile. */
 #define LIMIT_HELD 1000
 /* oom_score_adj, and less than nothing as well (include/uapi/linux/oom.h). */

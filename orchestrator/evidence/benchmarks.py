@@ -34,6 +34,8 @@ _STEPS = {
     "manager": "the server could not become context manager",
     "transaction": "a transaction failed",
     "cycle": "a map failed",
+    "thp": "this kernel has no transparent huge pages",
+    "thp_size": "this kernel has no huge pages of that size; others than the usual take Linux 6.8",
     "worker": "there was no process left to run it",
     "server": "the server did not get ready",
     "deadline": "not ended within the deadline of the benchmarks",
@@ -110,10 +112,12 @@ def _row(record: BenchmarkRecord) -> BenchmarkRow:
         p99_ns=record.p99_ns,
         max_ns=record.max_ns,
         failed=record.failed,
+        failed_ns=round(record.failed_ns / record.failed, 3) if record.failed and record.failed_ns else None,
         killed=record.killed,
         oom_kills=record.oom_kills,
         error=failure_words(record.where, record.reply, record.errno),
         counters=_counters(record.counters),
+        settings=dict(item.split("=", 1) for item in record.settings.split(",") if "=" in item),
     )
 
 

@@ -62,7 +62,7 @@ def device_recipe(
     ends in an error. None takes any.
     """
     values = _boot(scenario, mode=mode, variants=variants, seed=seed, slowdown=slowdown, stage=stage)
-    if binder is not None and (scenario.trigger.uses_binder or scenario.benchmarks):
+    if binder is not None and scenario.uses_binder:
         values["binder"] = binder
     return _words(values)
 
@@ -168,7 +168,7 @@ def _benchmark(benchmark: Benchmark) -> str:
         int(benchmark.pin),
         benchmark.held,
         "".join(when[0] for when in benchmark.when),
-        "-".join(str(int(size)) for size in benchmark.sizes),
+        "-".join(str(int(size)) for size in benchmark.sizes) or "0",
     )
     return ":".join(map(str, fields))
 

@@ -292,8 +292,9 @@ class BenchmarkRecord(_Record):
     """What one benchmark did, also one that the kernel killed; times are sums over its iterations.
 
     `iterations` are the timed ones that were made, failed ones (`failed`) included; times and
-    percentiles are of those that succeeded. `where`, `reply` (a BR_* of the driver) and `errno` say
-    why the benchmark, or its last failed iteration, did not do its work. `counters` are the driver's own.
+    percentiles are of those that succeeded, `failed_ns` is the wall time of the others. `where`, `reply` (a
+    BR_* of the driver) and `errno` say why the benchmark, or its last failed iteration, did not do its
+    work. `counters` are the driver's own, of huge pages those of /proc/vmstat.
     """
 
     event: Literal["benchmark"]
@@ -307,12 +308,14 @@ class BenchmarkRecord(_Record):
     p50_ns: int | None = None
     p99_ns: int | None = None
     max_ns: int | None = None
+    failed_ns: int = 0
     killed: bool
     oom_kills: int
     where: str = ""
     reply: str = ""
     errno: int = 0
     counters: str = Field("", description="`BC_TRANSACTION 200,...`")
+    settings: str = Field("", description="`enabled=madvise,defrag=madvise`")
 
 
 class Histogram(_Record):

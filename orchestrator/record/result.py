@@ -107,12 +107,19 @@ class BenchmarkRow(Frozen):
     p50_ns: int | None = Field(None, description="median of the iterations, where each is timed")
     p99_ns: int | None = Field(None, description="99th percentile of them")
     max_ns: int | None = Field(None, description="the slowest")
-    failed: int = Field(0, description="iterations that the kernel refused")
+    failed: int = Field(
+        0, description="iterations that the kernel refused; of huge pages: that it served with smaller ones"
+    )
+    failed_ns: float | None = Field(None, description="wall time of one of those")
     killed: bool = Field(False, description="the OOM killer ended the benchmark; figures are of what it did")
     oom_kills: int = Field(0, description="`oom_kill` of /proc/vmstat during the benchmark")
     error: str | None = Field(None, description="why there are no figures")
     counters: dict[str, int] = Field(
-        default_factory=dict, description="binder driver's commands during the timed part, by name"
+        default_factory=dict,
+        description="of the timed part, by name: the binder driver's commands; of huge pages /proc/vmstat",
+    )
+    settings: dict[str, str] = Field(
+        default_factory=dict, description="of huge pages: what the kernel's settings were meanwhile, by name"
     )
 
 

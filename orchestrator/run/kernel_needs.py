@@ -22,6 +22,7 @@ from orchestrator.kernels.features import (
 )
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.nodes import too_few_nodes
+from orchestrator.scenario.benchmark import HugePageFault
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import count_of
 from orchestrator.units import spaced_size
@@ -43,6 +44,7 @@ _FIGURES = (
     KernelNeed(Feature(("SYNTH_EVENTS",)), "no allocation audit", figures_only=True),
     KernelNeed(Feature(("HIST_TRIGGERS",)), "no allocation audit", figures_only=True),
 )
+_HUGE_PAGES = KernelNeed(Feature(("TRANSPARENT_HUGEPAGE",)), "the benchmark thp")
 _HINT = (
     "of a kernel that is given: its modules go with it as `modules:`; of one that is built: `options:`;"
     " or leave out of the scenario what needs it"
@@ -60,10 +62,7 @@ def needs_of(scenario: Scenario) -> Iterator[KernelNeed]:
     device, target = scenario.device, scenario.fragmentation.target if scenario.fragmentation else None
     yield from _OF_GUESTS
     yield from backend_of(device).kernel_needs(device.arch)
-    if scenario.trigger.uses_binder:
-        yield KernelNeed(BINDER_DRIVER, f"the trigger {scenario.trigger.kind}")
-    if scenario.benchmarks:
-        yield KernelNeed(BINDER_DRIVER, "binder benchmarks")
+    yield from _of_loads(scenario)
     for stressor in scenario.fragmentation.stressors if scenario.fragmentation else ():
         if stressor.kind in _OF_STRESSORS:
             yield _OF_STRESSORS[stressor.kind]
@@ -81,9 +80,19 @@ def needs_of(scenario: Scenario) -> Iterator[KernelNeed]:
     yield from _FIGURES
 
 
+def _of_loads(scenario: Scenario) -> Iterator[KernelNeed]:
+    """Of the trigger and the benchmarks."""
+    if scenario.trigger.uses_binder:
+        yield KernelNeed(BINDER_DRIVER, f"the trigger {scenario.trigger.kind}")
+    if any(benchmark.uses_binder for benchmark in scenario.benchmarks):
+        yield KernelNeed(BINDER_DRIVER, "binder benchmarks")
+    if any(isinstance(benchmark, HugePageFault) for benchmark in scenario.benchmarks):
+        yield _HUGE_PAGES
+
+
 def needs_driver(scenario: Scenario) -> bool:
     """Whether anything in it opens the driver under test."""
-    return scenario.trigger.uses_binder or bool(scenario.benchmarks)
+    return scenario.uses_binder
 
 
 def _of_picture(lines: Iterable[str]) -> Iterator[KernelNeed]:
@@ -99,6 +108,7 @@ def all_needs(backend: Backend, arch: ArchName) -> Iterator[KernelNeed]:
     yield from _OF_GUESTS
     yield from backend.kernel_needs(arch)
     yield KernelNeed(BINDER_DRIVER, "the trigger binder-mmap and binder benchmarks")
+    yield _HUGE_PAGES
     yield from _OF_STRESSORS.values()
     yield KernelNeed(Feature(("SWAP",)), "device.zram")
     yield KernelNeed(ZRAM, "device.zram")

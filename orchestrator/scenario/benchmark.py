@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Binder benchmarks in the guest: what is measured, how often, and under what memory."""
+"""Benchmarks in the guest: what is measured, how often, and under what memory."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
@@ -20,7 +20,7 @@ from orchestrator.scenario.fields import (
     size_between,
 )
 from orchestrator.scenario.limits import limit
-from orchestrator.units import KIB
+from orchestrator.units import KIB, MIB, format_size
 
 MemoryState = Literal["relaxed", "target", "after"]
 Mode = Literal["libbinder", "raw"]
@@ -38,6 +38,7 @@ _Held = Annotated[int, Field(strict=True, ge=0, le=limit("held"))]
 _Payload = Annotated[int, Field(strict=True, ge=4, le=limit("payload"), multiple_of=4)]
 _MapSize = Annotated[Size, size_between(4 * KIB, limit("map_bytes"))]
 _MinTime = Annotated[Duration, duration_between(0.001, 60)]
+_HugePage = Annotated[Size, size_between(16 * KIB, 512 * MIB)]
 _Whens = Annotated[tuple[MemoryState, ...], each_once("when", str), Field(min_length=1)]
 
 _SIZES = "a benchmark each, in this order"
@@ -58,7 +59,9 @@ _HELD = (
 _PIN = "all processes of the benchmark on one vCPU; false leaves them to the scheduler"
 
 
-class _Benchmark(Model):
+class _BinderBenchmark(Model):
+    uses_binder: ClassVar[bool] = True
+
     iterations: _Iterations | None = Field(None, description=_ITERATIONS, examples=[500])
     min_time: _MinTime | None = Field(None, description=_MIN_TIME, examples=["50ms"])
     warmup: _Warmup = Field(20, description=_WARMUP, examples=[50])
@@ -94,7 +97,7 @@ class _Benchmark(Model):
         return f"/held:{self.held}" if self.held else ""
 
 
-class BinderTransaction(_Benchmark):
+class BinderTransaction(_BinderBenchmark):
     """`BM_sendVec_binder`: a byte array sent to another process and back, by size."""
 
     kind: Literal["binder-transaction"] = Field(
@@ -138,7 +141,7 @@ class BinderTransaction(_Benchmark):
         return tuple(f"{base}/{size}{suffix}{self._held_suffix}" for size in self.sizes)
 
 
-class BinderMapCycle(_Benchmark):
+class BinderMapCycle(_BinderBenchmark):
     """`BM_mmap_binder`: open, mmap, munmap and close of the binder device, by size."""
 
     kind: Literal["binder-mmap"] = Field(description="cycles of a binder map", examples=["binder-mmap"])
@@ -160,7 +163,108 @@ class BinderMapCycle(_Benchmark):
         return tuple(f"BM_mmap_binder/{int(size)}{self._held_suffix}" for size in self.sizes)
 
 
-Benchmark = Annotated[BinderTransaction | BinderMapCycle, Field(discriminator="kind")]
+class HugePageFault(Model):
+    """`BM_thp_fault`: first touches of aligned anonymous memory that a huge page may serve, by size."""
+
+    uses_binder: ClassVar[bool] = False
+    warmup: ClassVar[int] = 0
+    """A huge page that is faulted in for nothing would change the memory that is measured."""
+    held: ClassVar[int] = 0
+    min_time: ClassVar[None] = None
+    map_bytes: ClassVar[int] = 0
+
+    kind: Literal["thp"] = Field(description="faults of transparent huge pages", examples=["thp"])
+    sizes: Annotated[tuple[_HugePage, ...], each_once("size", format_size)] = Field(
+        (),
+        max_length=limit("sizes"),
+        description=f"sizes of the huge pages, {_SIZES}; without it the one that every kernel with huge pages"
+        " has: 2 MiB with pages of 4 KiB, 32 MiB with 16 KiB, 512 MiB with 64 KiB. Others take Linux 6.8",
+        examples=[["64KiB", "2MiB"]],
+    )
+    advise: StrictBool = Field(
+        True,
+        description="ask for them by `madvise(MADV_HUGEPAGE)`; false leaves it to"
+        " `/sys/kernel/mm/transparent_hugepage/enabled` (a variant's `sysfs:`), and is for the usual size"
+        " alone",
+        examples=[False],
+    )
+    iterations: Annotated[int, Field(strict=True, ge=1, le=limit("huge_pages"))] = Field(
+        50, description="faults of each size; what they get is held until the last is done", examples=[20]
+    )
+    when: _Whens = Field(("relaxed", "target", "after"), description=_WHEN, examples=[["relaxed", "target"]])
+    pin: StrictBool = Field(True, description=_PIN, examples=[False])
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.sizes and not self.advise:
+            refuse(
+                [
+                    Cross(
+                        ("advise",),
+                        "a size that is named is asked for: leave out 'sizes' or 'advise'",
+                        "true",
+                    )
+                ]
+            )
+        return self
+
+    @property
+    def rounds(self) -> int:
+        """The fixed number of iterations."""
+        return self.iterations
+
+    @property
+    def word(self) -> str:
+        """`thp` or `thp_plain`."""
+        return "thp" if self.advise else "thp_plain"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As Google Benchmark would write them; the agent has a number where this has `pmd`."""
+        base = "BM_thp_fault" if self.advise else "BM_thp_fault_plain"
+        return tuple(f"{base}/{int(size)}" for size in self.sizes) or (f"{base}/pmd",)
+
+
+Benchmark = Annotated[BinderTransaction | BinderMapCycle | HugePageFault, Field(discriminator="kind")]
+
+
+def huge_page_problems(
+    benchmarks: Sequence[Benchmark], memory_bytes: int, page_sizes: Mapping[str, int]
+) -> Iterator[Cross]:
+    """Huge pages that a kernel with such pages cannot have, or that are larger than the guest's memory."""
+    for index, benchmark in enumerate(benchmarks):
+        if not isinstance(benchmark, HugePageFault):
+            continue
+        for variant, page_bytes in page_sizes.items():
+            usual = huge_page_bytes(page_bytes)
+            for size in benchmark.sizes or (usual,):
+                if (why := _not_huge(int(size), page_bytes)) is not None:
+                    yield Cross(("benchmarks", index, "sizes"), f"{variant}: {why}", format_size(usual))
+                elif size > memory_bytes // 2:
+                    yield Cross(("benchmarks", index), _too_large(variant, int(size), page_bytes))
+
+
+def huge_page_bytes(page_bytes: int) -> int:
+    """What one entry above a page table maps: a table of entries of eight bytes fills a page."""
+    return page_bytes * page_bytes // 8
+
+
+def _not_huge(size: int, page_bytes: int) -> str | None:
+    """Order 2 is the least (include/linux/huge_mm.h, THP_ORDERS_ALL_ANON)."""
+    least, most = 4 * page_bytes, huge_page_bytes(page_bytes)
+    if least <= size <= most and size & (size - 1) == 0:
+        return None
+    return (
+        f"with pages of {format_size(page_bytes)} a huge page has a power of two from {format_size(least)}"
+        f" to {format_size(most)}, not {format_size(size)}"
+    )
+
+
+def _too_large(variant: str, size: int, page_bytes: int) -> str:
+    return (
+        f"{variant}: a huge page of {format_size(size)} (pages of {format_size(page_bytes)}) needs a guest of"
+        " at least twice as much memory"
+    )
 
 
 def benchmark_problems(benchmarks: Sequence[Benchmark]) -> list[Cross]:

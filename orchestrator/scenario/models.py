@@ -12,7 +12,13 @@ from pydantic import BeforeValidator, Field, model_validator
 from orchestrator.arch import DEFAULT_ARCH
 from orchestrator.bases import DEFAULT_BASE, Base
 from orchestrator.outcome import Outcome
-from orchestrator.scenario.benchmark import Benchmark, BinderMapCycle, BinderTransaction, benchmark_problems
+from orchestrator.scenario.benchmark import (
+    Benchmark,
+    BinderMapCycle,
+    BinderTransaction,
+    benchmark_problems,
+    huge_page_problems,
+)
 from orchestrator.scenario.bystanders import Bystanders
 from orchestrator.scenario.cuttlefish import ANDROID_BOOT
 from orchestrator.scenario.device import COLD_BACKENDS, Device, Variant
@@ -176,7 +182,7 @@ class Scenario(Model):
     )
     benchmarks: Annotated[tuple[Benchmark, ...], Field(max_length=limit("benchmarks"))] = Field(
         (),
-        description="binder benchmarks: what a map or a transaction costs, under what memory",
+        description="what a binder map, a transaction or the fault of a huge page costs, under what memory",
         examples=[[{"kind": "binder-mmap", "sizes": ["4MiB"], "when": ["relaxed", "target"]}]],
     )
     trials: Trials = Field(Trials(), description="how often everything is done", examples=[{"blocks": 3}])
@@ -212,6 +218,11 @@ class Scenario(Model):
         """Every variant's base."""
         return bases_of({name: variant.base for name, variant in self.variants.items()})
 
+    @property
+    def uses_binder(self) -> bool:
+        """Whether its trigger or a benchmark opens the driver under test."""
+        return self.trigger.uses_binder or any(benchmark.uses_binder for benchmark in self.benchmarks)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         refuse(
@@ -221,6 +232,7 @@ class Scenario(Model):
                 *_trigger_problems(self),
                 *_fork_problems(self.trials),
                 *benchmark_problems(self.benchmarks),
+                *_huge_page_problems(self),
                 *_timing_problems(self),
                 *file_place_problems(self.files, self.device.backend),
             ]
@@ -368,6 +380,11 @@ def _fork_problems(trials: Trials) -> list[Cross]:
         return []
     what = "each trial boots for itself ('fork: false'), and none forks: ask for more 'blocks' instead"
     return [Cross(("trials", "forks"), what, "1")]
+
+
+def _huge_page_problems(scenario: Scenario) -> Iterator[Cross]:
+    sizes = {name: variant.page_bytes for name, variant in scenario.variants.items()}
+    return huge_page_problems(scenario.benchmarks, scenario.device.memory, sizes)
 
 
 def _timing_problems(scenario: Scenario) -> list[Cross]:

@@ -37,6 +37,7 @@ _SECTIONS = {
     "Bystanders": "`bystanders`",
     "BinderTransaction": "`benchmarks[N]` of kind `binder-transaction`",
     "BinderMapCycle": "`benchmarks[N]` of kind `binder-mmap`",
+    "HugePageFault": "`benchmarks[N]` of kind `thp`",
     "Trials": "`trials`",
     "Deadlines": "`deadlines`",
     "Expectation": "`expectations.NAME`",

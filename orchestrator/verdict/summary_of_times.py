@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from orchestrator.analysis.answers import TRANSACTIONS
+from orchestrator.analysis.answers import HUGE_PAGES, TRANSACTIONS
 from orchestrator.analysis.findings import Finding, bound, finding, headline
 from orchestrator.analysis.phrases import upwards
 from orchestrator.analysis.records import Comparison, TimingComparison
@@ -23,7 +23,9 @@ def time_clauses(comparison: Comparison, *, named: bool) -> Iterator[str]:
     """
     families: dict[str, list[TimingComparison]] = {}
     for timing in headline(comparison.timings):
-        if finding(timing) is not Finding.OTHER_WORK and timing.statistic != "p99":
+        # What huge pages cost is nothing without how many there were.
+        huge = timing.name.startswith(HUGE_PAGES)
+        if finding(timing) is not Finding.OTHER_WORK and timing.statistic != "p99" and not huge:
             families.setdefault(_subject(timing), []).append(timing)
     benchmarks = {name: own for name, own in families.items() if own[0].when != "trigger"}
     chosen = benchmarks or families

@@ -302,14 +302,15 @@ void recipe_parse(char *cmdline, struct recipe *recipe)
 
 bool recipe_needs_binder(const struct recipe *recipe)
 {
-	return (recipe->trigger && recipe->trigger->needs_binder) || recipe->benchmark_count;
+	return (recipe->trigger && recipe->trigger->needs_binder) || recipe_benchmarks_need_binder(recipe);
 }
 
 bool recipe_needs_handle_0(const struct recipe *recipe)
 {
 	const struct trigger_kind *trigger = recipe->trigger;
 
-	return (trigger && trigger->needs_handle_0 && trigger->needs_handle_0()) || recipe->benchmark_count;
+	return (trigger && trigger->needs_handle_0 && trigger->needs_handle_0()) ||
+	       recipe_benchmarks_need_binder(recipe);
 }
 
 bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind)

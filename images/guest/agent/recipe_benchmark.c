@@ -52,6 +52,10 @@ static bool parse_one(char *text, struct benchmark *benchmark)
 	if (benchmark->iterations > LIMIT_ITERATIONS || benchmark->warmup > LIMIT_ITERATIONS ||
 	    benchmark->map_bytes > LIMIT_TRANSACTION_MAP)
 		return false;
+	/* Each has mappings of its own. */
+	if (bench_kind_is_of_huge_pages(benchmark->kind) &&
+	    benchmark->iterations + benchmark->warmup > LIMIT_HUGE_PAGES)
+		return false;
 	return (benchmark->iterations != 0) != (benchmark->min_us != 0) &&
 	       parse_when(value_field(&text, ':'), &benchmark->when) &&
 	       parse_sizes(text, benchmark);
@@ -72,6 +76,14 @@ bool recipe_has_benchmarks(const struct recipe *recipe, enum when when)
 {
 	for (size_t i = 0; i < recipe->benchmark_count; i++)
 		if (recipe->benchmarks[i].when & when)
+			return true;
+	return false;
+}
+
+bool recipe_benchmarks_need_binder(const struct recipe *recipe)
+{
+	for (size_t i = 0; i < recipe->benchmark_count; i++)
+		if (bench_kind_needs_binder(recipe->benchmarks[i].kind))
 			return true;
 	return false;
 }

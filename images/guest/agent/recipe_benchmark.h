@@ -11,4 +11,7 @@ bool recipe_parse_benchmarks(struct recipe *recipe, char *value);
 /* True when there are benchmarks for this memory. */
 bool recipe_has_benchmarks(const struct recipe *recipe, enum when when);
 
+/* Whether any of them opens the binder device. */
+bool recipe_benchmarks_need_binder(const struct recipe *recipe);
+
 #endif

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "agent/clock.h"
-#include "bench/counters.h"
 
 /* Google Benchmark 1.7.1, src/benchmark_runner.cc: PredictNumItersNeeded, ShouldReportIterationResults. */
 #define GROWTH_PERCENT 140
@@ -31,6 +30,8 @@ static bool one(const struct bench_subject *subject, struct bench_log *log)
 	uint64_t took = clock_ns() - start;
 	uint64_t cpu_took = cpu_ns() - cpu_start;
 
+	if (result == BENCH_SERVED && subject->served && !subject->served())
+		result = BENCH_REFUSED;
 	if (result == BENCH_SERVED) {
 		log->real_ns += took;
 		log->cpu_ns += cpu_took;
@@ -38,6 +39,7 @@ static bool one(const struct bench_subject *subject, struct bench_log *log)
 			log->latency_ns[log->samples++] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
 	} else {
 		log->failed++;
+		log->failed_ns += took;
 	}
 	log->iterations++;
 	if (subject->settle)
@@ -49,16 +51,16 @@ static bool batch(const struct bench_subject *subject, uint64_t iterations, stru
 {
 	bool on = true;
 
-	log->iterations = log->failed = log->real_ns = log->cpu_ns = 0;
+	log->iterations = log->failed = log->real_ns = log->cpu_ns = log->failed_ns = 0;
 	log->samples = 0;
 	log->failure = (struct bench_failure){ 0 };
 	log->counters[0] = '\0';
 	clock_yield_us(REST_US);
-	bench_counters_start();
+	subject->counting->start();
 	while (on && log->iterations < iterations)
 		on = one(subject, log);
 	clock_yield_us(REST_US);
-	bench_counters_stop(log->counters, sizeof(log->counters));
+	subject->counting->stop(log->counters, sizeof(log->counters));
 	return on;
 }
 

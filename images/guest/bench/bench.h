@@ -25,6 +25,8 @@ enum bench_where {
 	BENCH_TRANSACTION,
 	BENCH_PAYLOAD,
 	BENCH_CYCLE,
+	BENCH_THP,	/* no transparent huge pages in this kernel */
+	BENCH_THP_SIZE, /* none of that size */
 	BENCH_DEADLINE,
 	BENCH_DIED, /* a process of it, not by the OOM killer */
 	BENCH_OOPS, /* the kernel has crashed: what is measured now means nothing */
@@ -44,6 +46,7 @@ struct bench_log {
 	uint64_t iterations; /* timed ones, refused ones included */
 	uint64_t failed;
 	uint64_t real_ns, cpu_ns;
+	uint64_t failed_ns; /* wall time of those that were refused */
 	struct bench_failure failure; /* the last one */
 	char counters[BENCH_COUNTERS_BYTES];
 	uint32_t sample_limit, samples;
@@ -52,17 +55,33 @@ struct bench_log {
 
 enum bench_result { BENCH_SERVED, BENCH_REFUSED, BENCH_OVER };
 
+/* Counters of the kernel, read before and after the timed part. */
+struct bench_counting {
+	void (*start)(void);
+	void (*stop)(char *moved, size_t size); /* those that moved, as "BC_TRANSACTION 200,BC_REPLY 200" */
+};
+
 /* What is measured: `step` is timed, `settle` (if any) comes between two steps and is not. */
 struct bench_subject {
 	enum bench_result (*step)(void *context, struct bench_failure *failure);
 	void (*settle)(void);
+	bool (*served)(void); /* if any, and not timed: whether a step that says so got what it asked for */
+	const struct bench_counting *counting;
 	void *context;
 };
 
-/* A subject that needs no other process: `once` does it for a size, `settle` as above. */
+/*
+ * A subject that needs no other process: `once` does it for a size, `settle` and `served` as above. `begin` makes
+ * what all iterations need and `end` gives it back; neither is timed.
+ */
 struct bench_step {
 	enum bench_result (*once)(size_t bytes, struct bench_failure *failure);
 	void (*settle)(void);
+	bool (*served)(void);
+	struct bench_failure (*begin)(size_t bytes, uint64_t iterations);
+	void (*end)(void);
+	const struct bench_counting *counting;
+	bool needs_binder;
 };
 
 struct bench_rule {

@@ -15,6 +15,7 @@
 #include "agent/recipe_benchmark.h"
 #include "bench/counters.h"
 #include "bench/report.h"
+#include "bench/thp.h"
 #include "bench/worker.h"
 #include "trigger/audit.h"
 
@@ -32,6 +33,9 @@
 #define TRACED_MAPS 100u
 #define TRACED_TRANSACTIONS 10u
 #define TRACED_WARMUP 10u
+
+static const char *const phases[] = { [WHEN_RELAXED] = "relaxed", [WHEN_TARGET] = "target",
+				      [WHEN_AFTER] = "after" };
 
 static struct {
 	struct bench_worker workers[WORKERS];
@@ -95,6 +99,9 @@ int benchmarks_prepare(const struct recipe *recipe)
 		return errno;
 	benchmarks.log->sample_limit = samples;
 	binder_count_maps(benchmarks.maps);
+	for (size_t i = 0; i < recipe->benchmark_count; i++)
+		if (bench_kind_is_of_huge_pages(recipe->benchmarks[i].kind))
+			thp_enable(recipe->benchmarks[i].sizes, recipe->benchmarks[i].size_count);
 	for (; benchmarks.count < WORKERS; benchmarks.count++)
 		if (!bench_worker_start(&benchmarks.workers[benchmarks.count], benchmarks.count,
 					largest_payload(recipe), benchmarks.log))
@@ -266,28 +273,37 @@ static bool is_sound(const struct bench_report *report)
 		report->failure.reply == BR_FAILED_REPLY);
 }
 
-static void run_one(const struct benchmark *benchmark, size_t bytes)
+/* Of no bytes: the size of a huge page, which depends on the kernel's page size. */
+static void run_one(const struct benchmark *benchmark, size_t asked)
 {
+	size_t bytes = asked ? asked : thp_pmd_bytes();
 	struct bench_request request = request_for(benchmark, bytes);
 	int64_t kills = memory_vmstat("oom_kill");
 	struct bench_report report = { .benchmark = benchmark, .bytes = bytes };
 	uint32_t limit = benchmarks.log->sample_limit;
+	struct costs before, after;
 	bool died;
 
 	memset(benchmarks.log, 0, sizeof(*benchmarks.log));
 	benchmarks.log->sample_limit = limit;
 	report.failure.where = BENCH_OOPS;
+	costs_read(&before);
 	if (!kernel_has_crashed())
 		report.failure = measure(&request);
+	costs_read(&after);
 	report.oom_kills = memory_vmstat("oom_kill") - kills;
 	died = see_deaths(report.oom_kills > 0);
 	report.killed = died && report.oom_kills > 0;
 	if (died && !report.killed)
 		report.failure = (struct bench_failure){ .where = BENCH_DIED };
 	report.when = benchmarks.when;
+	if (bench_kind_is_of_huge_pages(benchmark->kind))
+		thp_settings(bytes, report.settings, sizeof(report.settings));
 	if (kernel_has_crashed())
 		report.failure = (struct bench_failure){ .where = BENCH_OOPS };
 	bench_report(&report, benchmarks.log);
+	if (!benchmarks.traced)
+		costs_tell(phases[benchmarks.when], bench_report_name(&report), &before, &after);
 	if (!is_sound(&report)) {
 		drop(&benchmarks.measurer);
 		drop(&benchmarks.server);
@@ -309,9 +325,6 @@ static void finish(void)
 	give_back(&benchmarks.measurer);
 	give_back(&benchmarks.server);
 }
-
-static const char *const phases[] = { [WHEN_RELAXED] = "relaxed", [WHEN_TARGET] = "target",
-				      [WHEN_AFTER] = "after" };
 
 static void begin_audit(enum when when)
 {

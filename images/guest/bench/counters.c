@@ -41,7 +41,7 @@ static size_t take(struct counter *counters)
 	return count;
 }
 
-void bench_counters_start(void)
+static void start(void)
 {
 	size_t count = take(before);
 
@@ -57,7 +57,7 @@ static uint64_t count_before(const char *name)
 	return 0;
 }
 
-void bench_counters_stop(char *moved, size_t size)
+static void stop(char *moved, size_t size)
 {
 	size_t count = take(after);
 	size_t used = 0;
@@ -78,6 +78,8 @@ void bench_counters_stop(char *moved, size_t size)
 		used += (size_t)length;
 	}
 }
+
+const struct bench_counting bench_counters = { start, stop };
 
 int bench_counters_processes(void)
 {

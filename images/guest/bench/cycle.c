@@ -2,6 +2,7 @@
 /* BM_mmap_binder: open, mmap, munmap and close of the binder device. */
 #include "agent/binder.h"
 #include "agent/clock.h"
+#include "bench/counters.h"
 #include "bench/kinds.h"
 
 /* Long against the work of a release, and short against the cycle's share of a benchmark's time. */
@@ -26,4 +27,9 @@ static void settle(void)
 	clock_yield_us(SETTLE_US);
 }
 
-const struct bench_step bench_cycle = { cycle, settle };
+const struct bench_step bench_cycle = {
+	.once = cycle,
+	.settle = settle,
+	.counting = &bench_counters,
+	.needs_binder = true,
+};

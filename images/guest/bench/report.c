@@ -14,7 +14,8 @@ static const char *const places[] = {
 	[BENCH_TRANSACTION] = "transaction",
 	[BENCH_PAYLOAD] = "payload", [BENCH_CYCLE] = "cycle",
 	[BENCH_DEADLINE] = "deadline", [BENCH_OOPS] = "oops",
-	[BENCH_DIED] = "died",
+	[BENCH_DIED] = "died",	     [BENCH_THP] = "thp",
+	[BENCH_THP_SIZE] = "thp_size",
 };
 
 /* As a C compiler knows them: the header of another kernel may know more. */
@@ -40,11 +41,14 @@ static const char *reply_name(uint32_t reply)
 	return number;
 }
 
-static const char *name_of(const struct bench_report *report)
+const char *bench_report_name(const struct bench_report *report)
 {
 	static char name[80];
 	const struct benchmark *benchmark = report->benchmark;
 	int used = snprintf(name, sizeof(name), "%s/%zu", bench_kinds[benchmark->kind].name, report->bytes);
+
+	if (!report->bytes)
+		used = snprintf(name, sizeof(name), "%s/pmd", bench_kinds[benchmark->kind].name);
 
 	if (benchmark->map_bytes)
 		used += snprintf(name + used, sizeof(name) - (size_t)used, "/map:%llu",
@@ -109,13 +113,14 @@ void bench_report(const struct bench_report *report, struct bench_log *log)
 					     [WHEN_AFTER] = "after" };
 
 	emit_begin("benchmark");
-	emit_text("name", name_of(report));
+	emit_text("name", bench_report_name(report));
 	emit_text("when", whens[report->when]);
 	emit_number("iterations", (int64_t)log->iterations);
 	emit_number("failed", (int64_t)log->failed);
 	emit_number("warmup", (int64_t)report->benchmark->warmup);
 	emit_number("real_ns", (int64_t)log->real_ns);
 	emit_number("cpu_ns", (int64_t)log->cpu_ns);
+	emit_number("failed_ns", (int64_t)log->failed_ns);
 	emit_percentiles(log);
 	emit_flag("killed", report->killed);
 	emit_number("oom_kills", report->oom_kills);
@@ -123,5 +128,7 @@ void bench_report(const struct bench_report *report, struct bench_log *log)
 	emit_text("reply", reply_name(report->failure.reply));
 	emit_number("errno", report->failure.error);
 	emit_text("counters", log->counters);
+	if (report->settings[0])
+		emit_text("settings", report->settings);
 	emit_end();
 }

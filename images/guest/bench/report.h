@@ -13,7 +13,11 @@ struct bench_report {
 	struct bench_failure failure;
 	bool killed;
 	int64_t oom_kills;
+	char settings[64]; /* of the kernel, that the figures depend on; may be empty */
 };
+
+/* As Google Benchmark writes it; until the next call. */
+const char *bench_report_name(const struct bench_report *report);
 
 /* Emits the record; sorts the log's latencies in place, without a byte of memory. */
 void bench_report(const struct bench_report *report, struct bench_log *log);

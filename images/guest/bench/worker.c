@@ -10,6 +10,7 @@
 
 #include "agent/clock.h"
 #include "agent/recipe.h"
+#include "bench/counters.h"
 
 /* The role of a manager that has just ended is given up in a work queue. */
 #define MANAGER_PATIENCE_US 2000000u
@@ -84,7 +85,7 @@ static struct bench_failure manage(void)
 static struct bench_failure call(const struct bench_request *request, struct bench_log *log)
 {
 	struct echo_client client = { .end = &end, .mode = request->mode, .bytes = request->bytes };
-	struct bench_subject subject = { .step = echo_step, .context = &client };
+	struct bench_subject subject = { .step = echo_step, .counting = &bench_counters, .context = &client };
 	struct bench_failure failure = map(&end, request->map_bytes);
 
 	if (failure.where)
@@ -106,13 +107,24 @@ static enum bench_result step(void *context, struct bench_failure *failure)
 static struct bench_failure steps(const struct bench_request *request, struct bench_log *log)
 {
 	struct bench_request own = *request;
-	struct bench_subject subject = { .step = step, .settle = request->step->settle, .context = &own };
+	const struct bench_step *kind = request->step;
+	struct bench_subject subject = {
+		.step = step,
+		.settle = kind->settle,
+		.served = kind->served,
+		.counting = kind->counting,
+		.context = &own,
+	};
 	struct bench_failure failure = hold(request, request->bytes);
 
+	if (!failure.where && kind->begin)
+		failure = kind->begin(request->bytes, request->rule.warmup + request->rule.iterations);
 	if (!failure.where) {
 		bench_measure(&subject, &request->rule, log);
 		failure = log->failure;
 	}
+	if (kind->end)
+		kind->end();
 	release();
 	return failure;
 }

@@ -77,6 +77,10 @@ def test_the_end_is_a_number_of_iterations_or_the_stop_rule() -> None:
         ("{kind: binder-mmap, sizes: []}", "at least one"),
         ("{kind: binder-mmap, sizes: [4MiB], when: [now]}", "relaxed, target, after"),
         ("{kind: rpc}", "binder-transaction"),
+        ("{kind: thp, sizes: [48KiB]}", "a power of two from 16KiB to 2MiB, not 48KiB"),
+        ("{kind: thp, sizes: [4MiB]}", "with pages of 4KiB a huge page has a power of two"),
+        ("{kind: thp, sizes: [2MiB], advise: false}", "a size that is named is asked for"),
+        ("{kind: thp, min_time: 1s}", "min_time"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(benchmark: str, words: str) -> None:
@@ -95,3 +99,42 @@ def test_times_of_guests_side_by_side_are_refused() -> None:
     assert "one at a time" in refused("{kind: binder-transaction}", trials="{timing: false}")
     subject = scenario("{kind: binder-transaction}", trials="{timing: false, clock: deterministic}")
     assert len(subject.benchmarks) == 1
+
+
+def test_huge_pages_are_of_the_sizes_that_pages_of_the_base_allow() -> None:
+    assert names("{kind: thp}") == ("BM_thp_fault/pmd",)
+    assert names("{kind: thp, advise: false}") == ("BM_thp_fault_plain/pmd",)
+    assert names("{kind: thp, sizes: [64KiB, 2MiB]}") == ("BM_thp_fault/65536", "BM_thp_fault/2097152")
+    with pytest.raises(InputError) as caught:
+        load_text(
+            TEXT.replace("TRIALS", "{blocks: 1}")
+            .replace("debian-6.1", "debian-6.12-16k")
+            .replace("BENCHMARKS", "  - {kind: thp, sizes: [2MiB, 16KiB]}"),
+            Path("example.yaml"),
+        )
+    assert "with pages of 16KiB a huge page has a power of two from 64KiB to 32MiB, not 16KiB" in str(
+        caught.value
+    )
+
+
+def test_a_huge_page_of_more_than_half_the_memory_is_refused() -> None:
+    built = "{source: linux-source-6.12, config: small, page_size: 64KiB}"
+    text = (
+        TEXT.replace("TRIALS", "{blocks: 1}")
+        .replace("base: debian-6.1", f"base: {built}")
+        .replace("BENCHMARKS", "  - {kind: thp}")
+    )
+    with pytest.raises(InputError) as caught:
+        load_text(text, Path("example.yaml"))
+    assert "a huge page of 512MiB (pages of 64KiB) needs a guest of at least twice as much memory" in str(
+        caught.value
+    )
+    load_text(text.replace("memory: 256MiB", "memory: 1GiB"), Path("example.yaml"))
+
+
+def test_only_benchmarks_of_binder_need_its_driver() -> None:
+    command = "trigger: {kind: command, command: 'true'}"
+    for benchmark, uses in (("{kind: thp}", False), ("{kind: binder-mmap, sizes: [4MiB]}", True)):
+        text = TEXT.replace("TRIALS", "{blocks: 1}").replace("BENCHMARKS", f"  - {benchmark}")
+        text = text.replace("trigger: {kind: binder-mmap, size: 4MiB, count: 600}", command)
+        assert load_text(text, Path("example.yaml")).scenario.uses_binder is uses

@@ -7,9 +7,15 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from orchestrator.scenario.benchmark import Benchmark, BinderTransaction, Mode
+from orchestrator.scenario.benchmark import Benchmark, BinderTransaction, HugePageFault, Mode
 
 _LINE = re.compile(r'X\(([A-Z_]+), "([a-z_]+)", "(BM_\w+)", (?:NULL|&\w+)\)')
+
+_CHOICES: dict[type, list[dict[str, object]]] = {
+    BinderTransaction: [{"mode": mode} for mode in get_args(Mode)],
+    HugePageFault: [{"advise": advise} for advise in (True, False)],
+}
+"""Where a kind of the scenario is several of the agent's."""
 
 
 def test_scenario_and_agent_know_the_same_benchmarks(checkout: Path) -> None:
@@ -17,12 +23,9 @@ def test_scenario_and_agent_know_the_same_benchmarks(checkout: Path) -> None:
     agent = {word: name for _, word, name in _LINE.findall(table)}
     ours: dict[str, str] = {}
     for model in get_args(get_args(Benchmark)[0]):
-        modes = get_args(Mode) if model is BinderTransaction else (None,)
-        for mode in modes:
-            fields = {"sizes": (4096,), **({"mode": mode} if mode else {})}
-            made = model.model_construct(
-                **{**{n: f.default for n, f in model.model_fields.items()}, **fields}
-            )
+        for choice in _CHOICES.get(model, [{}]):
+            fields = {name: field.default for name, field in model.model_fields.items()}
+            made = model.model_construct(**{**fields, "sizes": (4096,), **choice})
             (name,) = made.names
             ours[made.word] = name.partition("/")[0]
     assert agent == ours
