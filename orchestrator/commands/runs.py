@@ -180,6 +180,7 @@ def run_somewhere(
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import prepare_run, run_scenario
 
+    people.printed_lines = 0
     with live_observer(people, verbose=verbose) as observer:
         if host is None:
             return run_scenario(loaded, observer, options)

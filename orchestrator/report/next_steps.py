@@ -17,9 +17,30 @@ def next_steps(judged: JudgedRun) -> list[str]:
     run = shlex.quote(str(judged.directory.path))
     return [
         *_because_of(judged, run),
-        f"Next: oomlab report {run} --verbose (audit, times, four answers), or --format html, mail...",
+        _look_closer(judged.verdict, run),
         place_line(judged),
     ]
+
+
+def _look_closer(verdict: Verdict, run: str) -> str:
+    more = ", ".join(_of_full_report(verdict))
+    return f"Next: oomlab report {run} --verbose ({more}), or --format html -o report.html (mail, junit...)"
+
+
+def left_out_line(what: str) -> str:
+    """That there was no room for something on the short page."""
+    return f"Left out here, and in the full report: {what}"
+
+
+def _of_full_report(verdict: Verdict) -> Iterator[str]:
+    """What the full report has that the short page has not."""
+    if any(each.audit is not None for each in verdict.passes):
+        yield "audit"
+    if any(each.comparisons for each in verdict.passes):
+        yield "times"
+    if any(each.answers for each in verdict.passes):
+        yield "four answers"
+    yield "kernels"
 
 
 def place_line(judged: JudgedRun) -> str:

@@ -194,6 +194,19 @@ NOUN: str = RequestTotals.model_fields["noun"].default
 _ONLY_WHERE_SAID = frozenset({"trigger ended with", "contiguous / vmalloc / failed, traced"})
 
 
+_RANKS = (
+    ("outcome", 0), ("succeeded / failed", 1), ("p50 / p99 / max", 1), ("killed", 2), ("trials", 3),
+    ("OOM events", 4), ("contiguous /", 4), ("trigger ended with", 5), ("free at the target", 6),
+    ("usable units", 7),
+)  # fmt: skip
+_OTHER_RANK = 3
+
+
+def row_rank(label: str) -> int:
+    """How early a row of `variant_rows` goes where there is no room for all: 0 never, the highest first."""
+    return next((rank for words, rank in _RANKS if words in label), _OTHER_RANK)
+
+
 def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str]]]:
     """What a report says of variants, a row each: the label and a cell for each of them."""
     shown = list(variants)

@@ -47,6 +47,10 @@ _FRAMES_PER_S = 4
 _QUARTERS = 4
 _SILENCE_S = 60
 """A log that says nothing for so long makes people wonder whether anything is alive."""
+_LONGEST_SILENCE_S = 600
+"""Some CI services end a job that says nothing for longer."""
+_MOST_NEWS = 5
+"""Of things that were not seen before: with the page that follows, a run is to have forty lines."""
 _PHASE_WORDS = {
     "prepare": "preparing the guest",
     "pressure": "fragmenting memory",
@@ -149,9 +153,9 @@ class _Tally:
 class PlainObserver:
     """For logs and CI: few lines however many trials there are, no cursor motion.
 
-    A tally at each quarter of the trials, whatever ends in a way that was not seen before, and what is
-    going on where nothing was printed for a minute. `verbose`: a line for each block and trial; else the
-    journal alone has them.
+    A tally at each quarter of the trials, the first that ended in a way that was not seen before, and what
+    is going on where nothing was printed for a minute, then for two, for four... `verbose`: a line for each
+    block and trial; else the journal alone has them.
     """
 
     def __init__(
@@ -161,8 +165,10 @@ class PlainObserver:
         self._verbose = verbose
         self._now_s = now_s
         self._printed_s = now_s()
+        self._silence_s = _SILENCE_S
         self._tally = _Tally()
         self._seen: set[tuple[str, ...]] = set()
+        self._news = 0
 
     def progress(self, text: str) -> None:
         """Print a line of preparation."""
@@ -176,6 +182,7 @@ class PlainObserver:
         """Print what is to come."""
         self._tally = _Tally(blocks, trials)
         self._seen.clear()
+        self._news = 0
         if blocks:
             self._print(f"planned: {count_of('trial', trials)} from {count_of('block', blocks)}")
         else:
@@ -223,12 +230,18 @@ class PlainObserver:
 
     def _print_first(self, kind: tuple[str, ...], text: str) -> None:
         """Print what is the first of its kind; the tally has the others."""
-        if self._verbose or kind not in self._seen:
-            self._seen.add(kind)
+        if not self._verbose and kind in self._seen:
+            return
+        self._seen.add(kind)
+        self._news += 1
+        if self._verbose or self._news <= _MOST_NEWS:
             self._print(text)
+        elif self._news == _MOST_NEWS + 1:
+            self._print("and more that was not seen before: the report has all of it")
 
     def _print_if_silent(self, text: str, *, asked: bool = False) -> None:
-        if asked or self._now_s() - self._printed_s >= _SILENCE_S:
+        if asked or self._now_s() - self._printed_s >= self._silence_s:
+            self._silence_s = min(2 * self._silence_s, _LONGEST_SILENCE_S)
             self._print(text)
 
     def _print(self, text: str) -> None:
@@ -272,6 +285,7 @@ class LiveObserver(PlainObserver):
         """Show the bar, anew for every run."""
         self._tally = _Tally(blocks, trials)
         self._seen.clear()
+        self._news = 0
         self._overall.reset(self._bar, total=trials, visible=True, description="", rate="")
 
     def guest_started(self, label: GuestLabel) -> None:

@@ -34,12 +34,15 @@ class PlainConsole(Console):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, "highlight": False, **settings})
+        self.printed_lines = 0
+        """Since the console was made, or this was set: a page takes the room that is left."""
         if not self.is_terminal and self._width is None:
             self._width = UNBOUNDED_COLUMNS
 
     def print(self, *objects: Any, **settings: Any) -> None:
         """Print; rich would take some control characters out of a string unseen."""
         shown = [named(each) if isinstance(each, str) else each for each in objects]
+        self.printed_lines += 1 + sum(each.count("\n") for each in map(str, shown))
         if self.is_terminal or self.color_system is not None:
             super().print(*shown, **settings)
             return

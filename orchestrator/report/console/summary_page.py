@@ -7,20 +7,24 @@ A run ends with it, and `oomlab report` shows it: most runs get one look. All el
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from orchestrator.oom.explain import explain
-from orchestrator.report.console.head import print_head
-from orchestrator.report.next_steps import next_steps
+from orchestrator.report.console.fitted import NEVER, Fitted, Line, Section, fitted, text
+from orchestrator.report.console.head import STYLES
+from orchestrator.report.console.streams import PlainConsole
+from orchestrator.report.next_steps import left_out_line, next_steps
 from orchestrator.report.rows import (
     brief_rows,
     control_line,
     few,
+    headline,
     output_lines,
+    reasons,
+    row_rank,
     sample_line,
     variant_rows,
     warnings,
@@ -28,75 +32,136 @@ from orchestrator.report.rows import (
 from orchestrator.report.tables import PlainTable
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import JudgedRun
-from orchestrator.verdict.verdict import PassVerdict, Verdict
+from orchestrator.verdict.records import PassVerdict
+from orchestrator.verdict.summary import summarise
+from orchestrator.verdict.verdict import Verdict
 
-_MOST_LINES = 4
-"""Of each list: with all of them at their longest, a page has about forty lines."""
+MOST_LINES = 39
+"""With the verdict's line for programs a run prints forty, those on its way to the verdict among them."""
+LEAST_LINES = 24
+"""However much that was."""
+_MOST_OF_A_LIST = 4
 _MOST_COLUMNS = 3
 """Variants that stand side by side within 80 columns; more of them stand below one another."""
+_DETAIL = 2
+"""The rank of what the full report says better; rows of tables have their own (`row_rank`)."""
+_FURTHER_CLOCK = 20
+"""Added to the ranks of what stands there for a second clock."""
+_HARMLESS = 4
+"""The rank of a variant in a table of many that did as expected."""
 
 
 def print_summary(judged: JudgedRun, console: Console) -> None:
-    """The short page of a run."""
-    verdict = judged.verdict
-    print_head(verdict, console, partial(few, most=_MOST_LINES))
-    console.print()
-    before: list[tuple[str, list[str]]] = []
-    for each in verdict.passes:
-        before = _print_table(verdict.scenario, each, before, console)
-        console.print(Text(sample_line(each).splitlines()[0]), soft_wrap=True)
-    for line in few([one_line(line) for line in _doubts(verdict)], _MOST_LINES):
-        console.print(Text(line, style="yellow"), soft_wrap=True)
-    _print_first_oom(judged, console)
-    _print_failed_command(verdict, console)
-    console.print()
+    """The short page of a run, in the lines that are left when what went before is counted."""
+    printed = console.printed_lines if isinstance(console, PlainConsole) else 0
+    page = fitted_page(judged, max(LEAST_LINES, MOST_LINES - printed))
+    for section in page.sections:
+        _print_section(section, console)
+    if page.left_out:
+        console.print(Text(one_line(left_out_line(page.left_out))), soft_wrap=True)
     for line in next_steps(judged):
         console.print(Text(line), soft_wrap=True)
 
 
-def _print_table(
-    scenario: str, each: PassVerdict, before: Sequence[tuple[str, list[str]]], console: Console
-) -> list[tuple[str, list[str]]]:
+def fitted_page(judged: JudgedRun, most_lines: int) -> Fitted:
+    """All but the last lines, which say what to do next. Pure.
+
+    Lists are cut first where all that may be left out would not be enough.
+    """
+    room = most_lines - len(next_steps(judged))
+    pages = (fitted(list(_sections(judged, most)), room) for most in range(_MOST_OF_A_LIST, 0, -1))
+    smallest = next(pages)
+    for page in pages:
+        if smallest.height <= room:
+            break
+        smallest = page
+    return smallest
+
+
+def _sections(judged: JudgedRun, most: int) -> Iterator[Section]:
+    verdict = judged.verdict
+    yield text(headline(verdict), style=STYLES[verdict.conclusion])
+    yield text(summarise(verdict).sentence)
+    yield text(*(f"  {line}" for line in few(reasons(verdict), most)))
+    yield text(*few(verdict.foremost, most), style="bold red")
+    yield text("")
+    before: list[tuple[str, list[str]]] = []
+    for number, each in enumerate(verdict.passes):
+        rows = variant_rows(each.variants.values())
+        yield _table(verdict.scenario, each, [row for row in rows if row not in before], number)
+        rank = _DETAIL + _FURTHER_CLOCK if number else NEVER
+        yield text(sample_line(each).splitlines()[0], rank=rank, what=_under(each))
+        before = rows
+    yield from _doubts(verdict, most)
+    yield from _first_oom(verdict, judged.page_sizes)
+    yield from _failed_command(verdict)
+    yield text("")
+
+
+def _table(scenario: str, each: PassVerdict, rows: Sequence[tuple[str, list[str]]], number: int) -> Section:
     """What all trials under a clock came to; of a second clock only what is not as under the first."""
     machine = ", ".join(filter(None, (f"{each.clock} clock", each.accelerator, each.cpu_model)))
-    table = PlainTable(title=f"{scenario} ({machine})")
-    table.add_column("")
-    rows = variant_rows(each.variants.values())
-    if len(each.variants) > _MOST_COLUMNS:
-        labels, cells = brief_rows(each.variants)
-        for label in labels:
-            table.add_column(label)
-        for name, own in cells:
-            table.add_row(Text(one_line(name)), *(Text(one_line(cell)) for cell in own))
-    else:
-        for name in each.variants:
-            table.add_column(Text(one_line(name)))
-        for label, own in rows:
-            if (label, own) not in before:
-                table.add_row(label, *(Text(one_line(cell)) for cell in own))
-    console.print(table)
-    return rows
+    many = len(each.variants) > _MOST_COLUMNS
+    headings, lines = _variants(each) if many else (list(each.variants), _rows(rows))
+    if number:
+        lines = [Line(line.cells, line.rank + _FURTHER_CLOCK, _under(each)) for line in lines]
+    return Section(tuple(lines), title=f"{scenario} ({machine})", headings=("", *headings))
 
 
-def _doubts(verdict: Verdict) -> Iterator[str]:
-    for each in verdict.passes:
-        yield from map(control_line, each.controls)
-    yield from warnings(verdict)
+def _rows(rows: Sequence[tuple[str, list[str]]]) -> list[Line]:
+    return [Line((label, *cells), row_rank(label), label) for label, cells in rows]
 
 
-def _print_first_oom(judged: JudgedRun, console: Console) -> None:
-    for name, variant in judged.verdict.variants.items():
+def _variants(each: PassVerdict) -> tuple[list[str], list[Line]]:
+    labels, rows = brief_rows(each.variants)
+    ranks = (1 if each.variants[name].unmet else _HARMLESS for name, _ in rows)
+    return labels, [
+        Line((name, *cells), rank if place else NEVER, "variant", counted=True)
+        for place, ((name, cells), rank) in enumerate(zip(rows, ranks, strict=True))
+    ]
+
+
+def _under(each: PassVerdict) -> str:
+    return f"figures under the {each.clock} clock"
+
+
+def _doubts(verdict: Verdict, most: int) -> Iterator[Section]:
+    """What chance does, which is one of the reasons to have twins, and what weakens the evidence."""
+    controls = [control for each in verdict.passes for control in each.controls]
+    for fault, rank in ((True, NEVER), (False, _DETAIL)):
+        lines = [control_line(each) for each in controls if (each.identical is False) == fault]
+        yield text(*few(lines, most), style="yellow", rank=rank, what="A/A controls")
+    yield text(*few(list(warnings(verdict)), most), style="yellow")
+
+
+def _first_oom(verdict: Verdict, page_sizes: Mapping[str, int]) -> Iterator[Section]:
+    for name, variant in verdict.variants.items():
         if variant.first_oom is not None:
-            console.print(Text(f"First OOM of {one_line(name)}:", style="bold"))
-            for line in explain(variant.first_oom, judged.page_sizes[name]):
-                console.print(Text(f"  {line}"), soft_wrap=True)
+            yield text(f"First OOM of {name}:", style="bold")
+            first, *rest = (f"  {line}" for line in explain(variant.first_oom, page_sizes[name]))
+            yield text(first)
+            yield text(*rest, rank=_DETAIL, what="what was free at that OOM, and who was killed")
             return
 
 
-def _print_failed_command(verdict: Verdict, console: Console) -> None:
+def _failed_command(verdict: Verdict) -> Iterator[Section]:
     for name, variant in verdict.variants.items():
         if variant.failed_output is not None:
-            console.print(Text(f"Failed command of {one_line(name)}:", style="bold"))
-            for line in output_lines(variant.failed_output, _MOST_LINES):
-                console.print(Text(f"  {one_line(line)}"), soft_wrap=True)
+            yield text(f"Failed command of {name}:", style="bold")
+            first, *rest = (f"  {line}" for line in output_lines(variant.failed_output, _MOST_OF_A_LIST))
+            yield text(first)
+            yield text(*rest, rank=_DETAIL, what="what that command wrote")
             return
+
+
+def _print_section(section: Section, console: Console) -> None:
+    if not section.headings:
+        for line in section.lines:
+            console.print(Text(one_line(line.cells[0]), style=section.style), soft_wrap=True)
+    elif section.lines:
+        table = PlainTable(title=section.title)
+        for heading in section.headings:
+            table.add_column(Text(one_line(heading)))
+        for line in section.lines:
+            table.add_row(*(Text(one_line(cell)) for cell in line.cells))
+        console.print(table)

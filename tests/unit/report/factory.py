@@ -91,6 +91,8 @@ class Made:
     """The second variant runs another kernel image."""
     device: DeviceFacts | None = None
     """The device that trials ran on, each in a boot of its own."""
+    copies: int = 0
+    """More variants, with the second one's patches."""
     spoil: Outcome | None = None
     """The outcome of the last trial, where it is not to be the expected one."""
 
@@ -111,7 +113,7 @@ def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
     settings.append(f"trials.clock=[{', '.join(made.clocks)}]")
     if not made.expected:
         settings.append("expectations={}")
-    scenario = load_scenario(Path(made.scenario), settings).scenario
+    scenario = _with_copies(load_scenario(Path(made.scenario), settings).scenario, made.copies)
     directory = RunDirectory(path)
     directory.path.mkdir()
     directory.save(directory.manifest, _manifest(scenario, made))
@@ -128,6 +130,16 @@ def run_directory(path: Path, made: Made = Made()) -> RunDirectory:
             _console(directory, result, made)
         journal.append(RunEnded(reason="finished"))
     return directory
+
+
+def _with_copies(scenario: Scenario, copies: int) -> Scenario:
+    *_, last = scenario.variants
+    names = [f"copy-{number}" for number in range(copies)]
+    variants = {**scenario.variants, **dict.fromkeys(names, scenario.variants[last])}
+    expectations = dict(scenario.expectations)
+    if last in expectations:
+        expectations |= dict.fromkeys(names, expectations[last])
+    return scenario.model_copy(update={"variants": variants, "expectations": expectations})
 
 
 def run_report(path: Path, made: Made = Made()) -> JudgedRun:

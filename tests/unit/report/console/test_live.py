@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -45,6 +46,31 @@ def tell(observer: Observer, blocks: list[PlannedBlock]) -> None:
             if trial.variant == "kcalloc":
                 observer.guest_event(label, event)
             observer.trial_ended(label, oomed() if trial.variant == "kcalloc" else survived())
+
+
+def test_ends_of_many_kinds_do_not_flood_a_log() -> None:
+    out = StringIO()
+    with live_observer(Console(file=out, width=200)) as observer:
+        observer.run_planned(1, 100)
+        (block,) = plan(blocks=1, forks=1)
+        for number in range(100):
+            trial = replace(block.trials[0], number=number, variant=f"variant-{number}")
+            result = survived().model_copy(update={"variant": trial.variant})
+            observer.trial_ended(GuestLabel(trial, number, 1), result)
+    lines = out.getvalue().splitlines()
+    assert sum("passed after" in line for line in lines) == 5
+    assert len(lines) == 1 + 5 + 1 + 4
+
+
+def test_silence_is_broken_ever_less_often() -> None:
+    out, now_s = StringIO(), 0.0
+    observer = PlainObserver(Console(file=out, width=200), now_s=lambda: now_s)
+    (block,) = plan(blocks=1, forks=1)
+    for _ in range(3600):
+        now_s += 1
+        observer.guest_record(GuestLabel(block, 1, 1), phase("pressure"))
+    # After 1, 2, 4, 8 minutes, then every ten: what some CI services take for life.
+    assert len(out.getvalue().splitlines()) == 4 + 4
 
 
 def test_a_thousand_trials_do_not_flood_a_log() -> None:
