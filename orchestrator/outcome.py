@@ -35,7 +35,7 @@ class Outcome(StrEnum):
     HARNESS_ERROR = "harness-error"
     """oomlab or the host failed, not the guest."""
     INTERRUPTED = "interrupted"
-    """The user stopped the run."""
+    """The user stopped the run, or it was ended before the host ran out of memory."""
 
     @property
     def is_evidence(self) -> bool:

@@ -16,6 +16,7 @@ from orchestrator.bisect.result import StepResult
 from orchestrator.bisect.sequential import Blocks, Trust
 from orchestrator.bisect.wording import result_line
 from orchestrator.errors import BuildBroken, DeadlinePassed, InputError
+from orchestrator.host.capacity import ALL_OF_IT, Share
 from orchestrator.record.result import TrialResult
 from orchestrator.run.asked import load_runnable
 from orchestrator.run.engine import RunOptions, run_scenario
@@ -39,7 +40,7 @@ class StepOptions:
     overrides: Sequence[str] = ()
     trust: Trust = field(default_factory=Trust)
     most_blocks: int = 24
-    jobs: int | None = None
+    share: Share = ALL_OF_IT
 
 
 class Step:
@@ -120,7 +121,10 @@ class Step:
         trials = scenario.trials.model_copy(update={"blocks": blocks, "seed": seed})
         loaded = replace(self._loaded, scenario=scenario.model_copy(update={"trials": trials}))
         options = RunOptions(
-            command=self._options.command, out=out, overrides=self._options.overrides, jobs=self._options.jobs
+            command=self._options.command,
+            out=out,
+            overrides=self._options.overrides,
+            share=self._options.share,
         )
         return run_scenario(loaded, observer, options)
 

@@ -11,7 +11,14 @@ import typer
 from rich.text import Text
 
 from orchestrator.bisect.answer import code_of
-from orchestrator.commands.shared import ScenarioArgument, SetOption, people
+from orchestrator.commands.shared import (
+    JobsOption,
+    MemoryLimitOption,
+    ScenarioArgument,
+    SetOption,
+    people,
+    share_of,
+)
 from orchestrator.errors import InputError
 
 EPILOG = (
@@ -77,10 +84,8 @@ def bisect_step(
             help="where the steps' runs go, outside of the tree (default: TREE.bisect beside it)",
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most (default: the cores)"),
-    ] = None,
+    jobs: JobsOption = None,
+    memory_limit: MemoryLimitOption = None,
 ) -> None:
     """Build the kernel that is checked out, run a scenario on it, and answer as git bisect run asks.
 
@@ -122,7 +127,7 @@ def bisect_step(
         overrides=override or (),
         trust=trust,
         most_blocks=blocks,
-        jobs=jobs,
+        share=share_of(jobs, memory_limit),
     )
     step = Step(scenario, options)
     people.print(Text(good_line(step.variant, step.expectation)), soft_wrap=True)

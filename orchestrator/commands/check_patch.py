@@ -13,7 +13,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.commands.elsewhere import command_line
-from orchestrator.commands.shared import ScenarioArgument, SetOption
+from orchestrator.commands.shared import (
+    JobsOption,
+    MemoryLimitOption,
+    ScenarioArgument,
+    SetOption,
+    share_of,
+)
 from orchestrator.errors import ExitCode, HostError, InputError
 from orchestrator.report.console.streams import write_data
 from orchestrator.units import MIB
@@ -28,10 +34,8 @@ EPILOG = (
 def check_patch(
     scenario: ScenarioArgument,
     override: SetOption = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most", show_default="the cores"),
-    ] = None,
+    jobs: JobsOption = None,
+    memory_limit: MemoryLimitOption = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="keep patches and run there, in a new or empty directory"),
@@ -52,7 +56,7 @@ def check_patch(
         from orchestrator.patch_check.check import CheckOptions
         from orchestrator.patch_check.check import check_patch as check
 
-        options = CheckOptions(command_line(), Path(), scratch, override or (), jobs)
+        options = CheckOptions(command_line(), Path(), scratch, override or (), share_of(jobs, memory_limit))
         findings = check(raw, scenario, options)
     for finding in findings:
         write_data(finding.line)

@@ -11,7 +11,15 @@ import typer
 from orchestrator.commands import completions
 from orchestrator.commands.elsewhere import DetachOption, HostOption, command_line, require_host
 from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports, refuse_to_leave
-from orchestrator.commands.shared import ForceOption, SetOption, load, people
+from orchestrator.commands.shared import (
+    ForceOption,
+    JobsOption,
+    MemoryLimitOption,
+    SetOption,
+    load,
+    people,
+    share_of,
+)
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import write_json
 
@@ -84,10 +92,8 @@ def reproduce(
         Path | None,
         typer.Option(metavar="DIR", help="run directory, new or empty (default: runs/SCENARIO-TIME)"),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most (default: the cores)"),
-    ] = None,
+    jobs: JobsOption = None,
+    memory_limit: MemoryLimitOption = None,
     host: HostOption = None,
     detach: DetachOption = False,
     report: ReportOption = None,
@@ -128,9 +134,9 @@ def reproduce(
     from orchestrator.reproduce.writing import write_draft
     from orchestrator.run.engine import RunOptions
 
-    if write_only and (override or out or jobs or force or host or report):
+    if write_only and (override or out or jobs or memory_limit or force or host or report):
         raise InputError(
-            "--set, --out, --jobs, --host, --report and --force are for the run,"
+            "--set, --out, --jobs, --memory-limit, --host, --report and --force are for the run,"
             " which --write-only leaves out"
         )
     reports = read_reports(report, as_json=as_json, run=out)
@@ -159,7 +165,12 @@ def reproduce(
             write_json(result)
         return
     options = RunOptions(
-        command_line(), out=out, overrides=override or (), jobs=jobs, force=force, begun=reports.begun
+        command_line(),
+        out=out,
+        overrides=override or (),
+        share=share_of(jobs, memory_limit),
+        force=force,
+        begun=reports.begun,
     )
     _run(path, options, host, result if as_json else None, reports, detach=detach)
 

@@ -25,7 +25,9 @@ from orchestrator.commands.shared import (
     CommandOption,
     FileOption,
     ForceOption,
+    JobsOption,
     JsonOption,
+    MemoryLimitOption,
     PatchOption,
     SetOption,
     VariantTreeOption,
@@ -33,11 +35,13 @@ from orchestrator.commands.shared import (
     app,
     load,
     people,
+    share_of,
 )
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
 
 if TYPE_CHECKING:
+    from orchestrator.host.capacity import Share
     from orchestrator.run.engine import RunOptions
     from orchestrator.scenario.loading.loader import LoadedScenario
     from orchestrator.verdict.judged_run import JudgedRun
@@ -86,10 +90,8 @@ def run(
             metavar="FILE", help="take the kernels that this file names; written when it is not there"
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most", show_default="the cores"),
-    ] = None,
+    jobs: JobsOption = None,
+    memory_limit: MemoryLimitOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print every command, one a line, and start nothing")
     ] = False,
@@ -127,7 +129,12 @@ def run(
                  "--lock": lock, "--dry-run": dry_run, "--force": force, "--host": host}  # fmt: skip
         _refuse_with_resume(name for name, value in given.items() if value)
         reports = read_reports(report, as_json=as_json, run=resume)
-        conclude(_resumed(resume, jobs, reports, verbose=verbose), reports, as_json=as_json, verbose=verbose)
+        conclude(
+            _resumed(resume, share_of(jobs, memory_limit), reports, verbose=verbose),
+            reports,
+            as_json=as_json,
+            verbose=verbose,
+        )
     if scenario is None:
         raise InputError(
             "Missing argument 'SCENARIO'", hint="oomlab run SCENARIO, or oomlab run --resume RUN"
@@ -155,7 +162,7 @@ def run(
         overrides=override or (),
         artefacts_from=artefacts_from,
         lock=lock,
-        jobs=jobs,
+        share=share_of(jobs, memory_limit),
         force=force,
         begun=reports.begun,
     )
@@ -164,13 +171,13 @@ def run(
     conclude(judged, reports, as_json=as_json, verbose=verbose)
 
 
-def _resumed(run: Path, jobs: int | None, reports: ReportFiles, *, verbose: bool) -> JudgedRun:
+def _resumed(run: Path, share: Share, reports: ReportFiles, *, verbose: bool) -> JudgedRun:
     from orchestrator.report.console.live import live_observer
     from orchestrator.run.engine import resume_run
 
     reports.begun(run)
     with reports.even_if_cut_short(), live_observer(people, verbose=verbose) as observer:
-        return resume_run(run, observer, jobs=jobs)
+        return resume_run(run, observer, share)
 
 
 def run_somewhere(
@@ -188,7 +195,7 @@ def run_somewhere(
         from orchestrator.verdict.judged_run import load_judged_run
 
         def order() -> Order:
-            return order_run(prepare_run(loaded, observer, options), options.jobs)
+            return order_run(prepare_run(loaded, observer, options), options.share)
 
         returned = carry_out(order, host, options.out, observer, detach=detach, begun=options.begun)
         return load_judged_run(returned.directory.path)

@@ -11,7 +11,7 @@ import typer
 from orchestrator.commands import completions
 from orchestrator.commands.elsewhere import DetachOption, HostOption, carry_out, command_line, require_host
 from orchestrator.commands.report_files import ReportFiles, ReportOption, read_reports, refuse_to_leave
-from orchestrator.commands.shared import ForceOption
+from orchestrator.commands.shared import ForceOption, JobsOption, MemoryLimitOption, share_of
 
 if TYPE_CHECKING:
     from orchestrator.search.result import SearchResult
@@ -70,10 +70,8 @@ def search(
         Path | None,
         typer.Option(metavar="DIR", help="directory, new or empty", show_default="runs/search-SCENARIO-TIME"),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", min=1, help="guests to run at once at most", show_default="the cores"),
-    ] = None,
+    jobs: JobsOption = None,
+    memory_limit: MemoryLimitOption = None,
     artefacts_from: Annotated[
         Path | None,
         typer.Option(
@@ -105,7 +103,7 @@ def search(
         out=out,
         overrides=override or (),
         patches=patch or (),
-        jobs=jobs,
+        share=share_of(jobs, memory_limit),
         blocks=blocks,
         points=points,
         step=step,
@@ -122,7 +120,11 @@ def search(
 
             words = _words(vary, work.options)
             path = carry_out(
-                lambda: order_search(work.prepare(observer), jobs, words), host, out, observer, detach=detach
+                lambda: order_search(work.prepare(observer), options.share, words),
+                host,
+                out,
+                observer,
+                detach=detach,
             ).directory.path
     conclude_search(path, reports, as_json=as_json)
 

@@ -16,12 +16,13 @@ from typer.exceptions import TyperException
 
 from orchestrator.commands import completions
 from orchestrator.commands.help_page import Commands, PageGroup
-from orchestrator.errors import ExitCode, HostError, OomlabError
+from orchestrator.errors import ExitCode, HostError, InputError, OomlabError
 from orchestrator.host.interrupts import ignore_signals
 from orchestrator.report.console.streams import StderrConsole, drop
 from orchestrator.text.plain import named
 
 if TYPE_CHECKING:
+    from orchestrator.host.capacity import Share
     from orchestrator.scenario.loading.loader import LoadedScenario, Repeat
     from orchestrator.scenario.loading.trees import Trees
 
@@ -147,6 +148,22 @@ CommandOption = Annotated[
         help="the load under test is this command in the guest, in place of the scenario's trigger",
     ),
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="NUMBER", min=1, help="guests to run at once at most", show_default="the cores"
+    ),
+]
+MemoryLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="the host's memory that guests may take together, each counted with its whole memory and a fork"
+        " like a guest, e.g. 8GiB",
+        show_default="what there is, counted as measured",
+    ),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="run variants that came out as the same binary all the same")
 ]
@@ -155,6 +172,22 @@ VerboseOption = Annotated[
     typer.Option("--verbose", "-v", help="the full report: audit, times, the reviewer's four answers..."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the verdict as JSON on stdout")]
+
+
+def share_of(jobs: int | None, memory_limit: str | None) -> Share:
+    """What these two options let guests have; InputError for a size that is none."""
+    from orchestrator.host.capacity import Share
+    from orchestrator.units import parse_size
+
+    if memory_limit is None:
+        return Share(jobs)
+    try:
+        size_bytes = parse_size(memory_limit)
+    except ValueError as error:
+        raise InputError(f"--memory-limit {memory_limit}: {error}") from None
+    if size_bytes == 0:
+        raise InputError("--memory-limit 0: no guest runs without memory")
+    return Share(jobs, size_bytes)
 
 
 def load(

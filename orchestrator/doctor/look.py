@@ -43,7 +43,7 @@ from orchestrator.guests.qemu.accelerator import (
     why_not_kvm,
 )
 from orchestrator.guests.qemu.machine import MACHINES
-from orchestrator.host.capacity import available_cores, available_memory_bytes, find_capacity
+from orchestrator.host.capacity import available_cores, find_capacity, memory_for_guests_bytes
 from orchestrator.host.cgroup import find_place
 from orchestrator.host.facts import qemu_version
 from orchestrator.host.privilege import confinement
@@ -178,10 +178,10 @@ def _archive_words(archive: Archive) -> str:
 
 def memory(root: Path = _ROOT) -> Memory:
     """What the smallest shipped guests could have."""
-    available_bytes = available_memory_bytes(root)
+    available_bytes = max(0, memory_for_guests_bytes(root))
     device = Device.model_validate(_SMALL_GUEST)
     try:
-        return Memory(available_bytes, find_capacity(device.memory, jobs=None, root=root).guests)
+        return Memory(available_bytes, find_capacity(device.memory, root=root).guests)
     except HostError as error:
         return Memory(available_bytes, 0, error.message)
 

@@ -57,6 +57,7 @@ def judge_block(
     evidence: Evidence,
     fingerprint: str | None,
     ram_sha256: str | None,
+    host_memory_kb: int | None = None,
 ) -> BlockResult:
     """What bringing a block to its target came to."""
     hello = evidence.last(Hello)
@@ -72,6 +73,7 @@ def judge_block(
         fingerprint=fingerprint or None,
         shuffled=hello.shuffled if hello else None,
         ram_sha256=ram_sha256,
+        host_memory_kb=host_memory_kb,
         target=target_state(evidence.last(TargetRecord)),
         memory=memory_samples(evidence),
     )
@@ -123,7 +125,7 @@ def _decide(planned: PlannedTrial, evidence: Evidence) -> tuple[Outcome, str]:
     error = evidence.last(AgentError)
     crash = fatal_crash(evidence.console_since_module())
     if evidence.ending is Ending.INTERRUPTED:
-        return Outcome.INTERRUPTED, "interrupted on the host"
+        return Outcome.INTERRUPTED, evidence.ending_detail or "interrupted on the host"
     if evidence.ending is Ending.HARNESS_FAILED:
         return Outcome.HARNESS_ERROR, evidence.ending_detail
     if evidence.garbage_lines and evidence.last(End) is None and not _died_on_console(evidence):

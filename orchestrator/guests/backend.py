@@ -56,7 +56,8 @@ class Capabilities:
     registers: Ability
     """The CPU's registers can be read from outside, as evidence of where a guest hangs."""
     private_memory: Ability
-    """The backend can tell what memory of the host is one guest's alone."""
+    """The backend can tell what memory of the host is one guest's alone, or a snapshot's. Without it each
+    guest is counted with its whole memory."""
     shell: Ability
     """A person can be given a shell in the guest."""
     numa_nodes: Ability
@@ -148,6 +149,9 @@ class Template(Protocol):
 
     def memory_sha256(self) -> str:
         """SHA-256 of the whole memory in the snapshot, in hex."""
+
+    def memory_kb(self) -> int:
+        """Memory of the host that the guest's own takes: what was touched of it. Needs `private_memory`."""
 
 
 class Launcher(Protocol):

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many guests this host can really hold at once: cores, memory, and what its cgroups allow.
+"""How many guests this host can hold at once: cores, memory, and what its control groups allow.
 
-Sources: proc(5), cgroups(7); Documentation/admin-guide/cgroup-v2.rst (memory.max, memory.high,
-memory.stat, cpu.max) and cgroup-v1/memory.rst (memory.limit_in_bytes, memory.stat) of the kernel.
+Sources: cgroups(7); Documentation/admin-guide/cgroup-v2.rst of the kernel (cpu.max).
 """
 
 from __future__ import annotations
@@ -14,53 +13,109 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import HostError
-from orchestrator.host.cgroup import groups_v1, groups_v2
-from orchestrator.units import KIB, MIB
+from orchestrator.host.cgroup import groups_v2
+from orchestrator.host.memory_room import FLOOR_BYTES, tightest_room
+from orchestrator.units import MIB
 
 OVERHEAD_BYTES = 128 * MIB
 """What runs a guest: of QEMU with its translation cache 60 to 110 MB were measured for these guests."""
-_RESERVE_BYTES = 256 * MIB
-"""Left to the host's other processes."""
+_MARGIN_BYTES = FLOOR_BYTES
+"""Between what guests are given and where the run would be ended: the host's other processes live, too."""
+_PAGES_PER_STRUCT = 64
+"""A guest's kernel describes each page of 4 KiB by a `struct page` of 64 bytes, and writes all of them as it
+boots. With larger pages that is less, and about as much is what else a kernel takes."""
 _ROOT = Path("/")
 
 
 @dataclass(frozen=True)
+class Share:
+    """What the user lets guests have of this host."""
+
+    jobs: int | None = None
+    """So many at once at most; None: as many as it has cores."""
+    memory_bytes: int | None = None
+    """So much together at most, each counted at worst; None: what there is, each as it is measured."""
+
+
+ALL_OF_IT = Share()
+
+
+@dataclass(frozen=True)
 class Capacity:
-    """Workers that run guests, and guests and snapshots that memory can hold."""
+    """Workers that run guests, and what those may take of the host's memory."""
 
     workers: int
-    guests: int
+    guest_bytes: int
+    """A guest at worst: its whole memory, and what runs it."""
+    least_bytes: int
+    """What even a guest that does nothing takes."""
+    budget_bytes: int
+    """What may be given to guests together."""
+    worst_case: bool = False
+    """Each is counted at worst, whatever guests are measured to take."""
+
+    @property
+    def guests(self) -> int:
+        """So many have room, at worst."""
+        return self.budget_bytes // self.guest_bytes
+
+
+def memory_for_guests_bytes(root: Path = _ROOT) -> int:
+    """What may be given to guests now."""
+    return tightest_room(root).spare_bytes - _MARGIN_BYTES
 
 
 def find_capacity(
     memory_bytes: int,
     *,
-    jobs: int | None,
+    share: Share = ALL_OF_IT,
     overhead_bytes: int = OVERHEAD_BYTES,
     forks: bool = True,
+    measured: bool = True,
     root: Path = _ROOT,
 ) -> Capacity:
-    """Workers up to the cores (or `jobs`), guests up to the memory; HostError when not even one fits.
+    """Workers up to the cores, and memory, within the user's `share`; HostError when guests cannot fit.
 
-    A guest is counted with its whole memory, a fork too: it copies only what it writes (the report
-    says how much that was), but nothing bounds what it writes, and a host that runs out of memory
-    kills what it likes. `overhead_bytes` is what runs one guest; without `forks` each guest is alone.
-    `root` is where /proc and /sys are.
+    A fork copies what it writes, and memory that a guest never touches costs the host nothing, so guests of
+    `memory_bytes` are admitted by what they are `measured` to take (`orchestrator.run.admission`). With a
+    limit of the user's, or where a backend cannot measure, each is counted with its whole memory, a fork
+    too: nothing bounds what it writes. `overhead_bytes` is what runs one guest; without `forks` it is alone.
     """
     guest_bytes = memory_bytes + overhead_bytes
-    free_bytes = available_memory_bytes(root) - _RESERVE_BYTES
-    guests = free_bytes // guest_bytes
+    budget_bytes = memory_for_guests_bytes(root)
+    if share.memory_bytes is not None:
+        if share.memory_bytes > budget_bytes:
+            raise HostError(
+                f"--memory-limit {share.memory_bytes // MIB}MiB is more than the"
+                f" {max(0, budget_bytes) // MIB} MiB that can be given to guests here",
+                hint="free memory on this host, or lower --memory-limit",
+            )
+        budget_bytes = share.memory_bytes
+    limited = share.memory_bytes is not None
+    worst_case = limited or not measured
+    least_bytes = guest_bytes if worst_case else memory_bytes // _PAGES_PER_STRUCT + overhead_bytes
     # A fork runs beside the snapshot that it continues.
-    least, who = 2, "a guest of this scenario and its fork need"
-    if not forks:
-        least, who = 1, "a guest of this scenario needs"
-    if guests < least:
-        raise HostError(
-            f"{who} {least * guest_bytes // MIB} MiB of memory, and "
-            f"{max(0, free_bytes) // MIB} MiB can be given to guests here",
-            hint="free memory on this host, raise its cgroup's limit, or lower device.memory",
+    needed_bytes = least_bytes + ((guest_bytes if worst_case else overhead_bytes) if forks else 0)
+    if needed_bytes > budget_bytes:
+        raise _too_little(needed_bytes, budget_bytes, forks=forks, limited=limited)
+    at_once = budget_bytes // (guest_bytes if worst_case else overhead_bytes or 1)
+    return Capacity(
+        min(share.jobs or available_cores(root), at_once), guest_bytes, least_bytes, budget_bytes, worst_case
+    )
+
+
+def _too_little(needed_bytes: int, budget_bytes: int, *, forks: bool, limited: bool) -> HostError:
+    who = "a guest of this scenario and its fork need" if forks else "a guest of this scenario needs"
+    needed, budget = f"{needed_bytes // MIB} MiB of memory", f"{max(0, budget_bytes) // MIB} MiB"
+    if limited:
+        return HostError(
+            f"{who} {needed} at worst, and --memory-limit allows {budget}",
+            hint="raise it, or leave it out: guests are then admitted by what they are measured to take",
         )
-    return Capacity(workers=min(jobs or available_cores(root), guests), guests=guests)
+    return HostError(
+        f"{who} {needed}, and {budget} can be given to guests here",
+        hint="free memory on this host, raise its cgroup's limit, or lower device.memory",
+    )
 
 
 def available_cores(root: Path = _ROOT) -> int:
@@ -71,53 +126,3 @@ def available_cores(root: Path = _ROOT) -> int:
             quota, period = (group / "cpu.max").read_text().split()
             cores = min(cores, int(quota) / int(period))  # "max" is no number: no limit
     return max(1, math.ceil(cores))
-
-
-def available_memory_bytes(root: Path = _ROOT) -> int:
-    """What the kernel and this process's cgroups would still give, in bytes.
-
-    MemAvailable, and of every cgroup above us its limit minus its usage. Page cache that is not in
-    active use counts as free, as it does in MemAvailable.
-    """
-    rooms = [_meminfo_bytes(root, "MemAvailable")]
-    rooms += [room for group in groups_v2(root) if (room := _room_v2(group)) is not None]
-    rooms += [room for group in groups_v1(root, "memory") if (room := _room_v1(group)) is not None]
-    return min(rooms)
-
-
-def _meminfo_bytes(root: Path, name: str) -> int:
-    for line in (root / "proc/meminfo").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * KIB
-    return 0
-
-
-def _room_v2(group: Path) -> int | None:
-    limits = [limit for name in ("memory.max", "memory.high") if (limit := _number(group / name)) is not None]
-    used = _number(group / "memory.current")
-    if not limits or used is None:
-        return None  # the root has no limit
-    return min(limits) - used + _stat(group, "inactive_file")
-
-
-def _room_v1(group: Path) -> int | None:
-    limit, used = _number(group / "memory.limit_in_bytes"), _number(group / "memory.usage_in_bytes")
-    if limit is None or used is None:
-        return None
-    return limit - used + _stat(group, "total_inactive_file")  # no limit is a very large one here
-
-
-def _number(file: Path) -> int | None:
-    try:
-        return int(file.read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _stat(group: Path, name: str) -> int:
-    with suppress(OSError, ValueError):
-        for line in (group / "memory.stat").read_text().splitlines():
-            key, _, value = line.partition(" ")
-            if key == name:
-                return int(value)
-    return 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.errors import BuildBroken
+from orchestrator.host.capacity import ALL_OF_IT, Share
 from orchestrator.patch_check.branch import longer_series
 from orchestrator.patch_check.findings import Finding, findings_of
 from orchestrator.patch_check.restored import Restored, restore
@@ -32,7 +33,7 @@ class CheckOptions:
     scratch: Path
     """An empty directory for the patches and the run."""
     overrides: Sequence[str] = ()
-    jobs: int | None = None
+    share: Share = ALL_OF_IT
 
 
 def check_patch(raw: bytes, scenario: Path, options: CheckOptions) -> list[Finding]:
@@ -51,7 +52,7 @@ def check_patch(raw: bytes, scenario: Path, options: CheckOptions) -> list[Findi
         return [Finding(f"not tested: {restored.why_not}")]
     loaded = _loaded(scenario, restored, options)
     run = RunOptions(
-        command=options.command, out=options.scratch / "run", overrides=options.overrides, jobs=options.jobs
+        command=options.command, out=options.scratch / "run", overrides=options.overrides, share=options.share
     )
     try:
         return findings_of(run_scenario(loaded, SilentObserver(), run))

@@ -256,6 +256,9 @@ class BlockResult(Frozen):
         None, description="the guest's kernel shuffled its free lists, so that blocks differ; null: not known"
     )
     ram_sha256: str | None = Field(description="of the whole memory, under the deterministic clock")
+    host_memory_kb: int | None = Field(
+        None, description="memory of the host that the guest's memory took: what was touched of it"
+    )
     target: TargetState | None = Field(description="the state that pressure ended in")
     memory: tuple[MemorySample, ...] = Field(description="the guest's memory before and at the target")
 
@@ -288,7 +291,9 @@ class TrialResult(Frozen):
     why: str = Field(description="one sentence: what decided the outcome")
     host_seconds: float = Field(description="from the start of its QEMU to its end, on the host's clock")
     private_memory_kb: int | None = Field(
-        None, description="memory of the host that was this guest's alone when its trigger ended"
+        None,
+        description="the most memory of the host that was this guest's alone, looked at when its phases"
+        " began and its trigger ended",
     )
     guest_release: str | None = None
     target: TargetState | None = None

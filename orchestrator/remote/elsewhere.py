@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.errors import ExitCode, HostError, InputError, OomlabError
+from orchestrator.host.capacity import Share
 from orchestrator.kernels.cache import Cache
 from orchestrator.paths import cache_dir
 from orchestrator.record.directory import RunDirectory
@@ -50,26 +51,28 @@ class Returned:
     interrupted: bool
 
 
-def order_run(prepared: Prepared, jobs: int | None) -> Order:
+def order_run(prepared: Prepared, share: Share) -> Order:
     """An ordinary run there, with exactly the kernels that were made here."""
     # Whether variants that are one binary may be compared was asked here.
-    words = ("run", *_with_parcel(jobs), "--force")
+    words = ("run", *_with_parcel(share), "--force")
     return Order("run", words, prepared.manifest.scenario, prepared.manifest)
 
 
-def order_search(prepared: Prepared, jobs: int | None, words: Sequence[str]) -> Order:
+def order_search(prepared: Prepared, share: Share, words: Sequence[str]) -> Order:
     """As `order_run`; `words` say what is varied, and how far."""
     return Order(
         "search",
-        ("search", *_with_parcel(jobs), "--force", *words),
+        ("search", *_with_parcel(share), "--force", *words),
         prepared.manifest.scenario,
         prepared.manifest,
     )
 
 
-def _with_parcel(jobs: int | None) -> list[str]:
+def _with_parcel(share: Share) -> list[str]:
     own = [f"{PARCEL}/{SCENARIO_FILE}", "--artefacts-from", PARCEL, "--out", RUN]
-    return [*own, *(["--jobs", str(jobs)] if jobs is not None else [])]
+    jobs = ["--jobs", str(share.jobs)] if share.jobs is not None else []
+    memory = ["--memory-limit", f"{share.memory_bytes}B"] if share.memory_bytes is not None else []
+    return [*own, *jobs, *memory]
 
 
 def new_run_name(scenario: str) -> str:

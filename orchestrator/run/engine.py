@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.errors import HostError
-from orchestrator.host.capacity import Capacity
+from orchestrator.host.capacity import ALL_OF_IT, Capacity, Share
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.lock import require_same_program
 from orchestrator.kernels.pins import Pins
@@ -34,11 +34,13 @@ from orchestrator.record.journal import (
     read_journal,
 )
 from orchestrator.record.manifest import RunManifest
+from orchestrator.run.admission import overcommitted
 from orchestrator.run.differences import require_differences
 from orchestrator.run.environment import Environment, capacity_for, open_environment, variant_recipes
 from orchestrator.run.guest_files import guest_files
 from orchestrator.run.kept_patches import keep_patches, kept_patches
 from orchestrator.run.lock_file import read_lock, write_lock
+from orchestrator.run.memory_watch import MemoryShort
 from orchestrator.run.observer import Observer
 from orchestrator.run.resume import is_finished, remaining_blocks, reopen_environment
 from orchestrator.run.work import Place, run_blocks
@@ -64,7 +66,7 @@ class RunOptions:
     overrides: Sequence[str] = ()
     artefacts_from: Path | None = None
     lock: Path | None = None
-    jobs: int | None = None
+    share: Share = ALL_OF_IT
     force: bool = False
     """Run variants that came out as the same binary all the same."""
     begun: Callable[[Path], None] = lambda _directory: None
@@ -82,7 +84,7 @@ def run_scenario(loaded: LoadedScenario, observer: Observer, options: RunOptions
     environment = _open(loaded.scenario, observer, pins, options)
     _warn_anew(loaded, environment, observer)
     blocks = plan_blocks(loaded.scenario)
-    capacity = capacity_for(loaded.scenario, jobs=options.jobs)
+    capacity = capacity_for(loaded.scenario, options.share)
     directory = create_run_directory(options.out, loaded.scenario.name)
     keep_patches(directory, environment.images.values())
     directory.save(directory.manifest, _manifest(loaded, environment, blocks, options))
@@ -156,7 +158,7 @@ def _open(
     return environment
 
 
-def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> JudgedRun:
+def resume_run(path: Path, observer: Observer, share: Share = ALL_OF_IT) -> JudgedRun:
     """Make the missing trials of a run that was cut short, and come to the verdict.
 
     A run that is finished is left as it is. Raises as run_scenario, and InputError when the run
@@ -172,7 +174,7 @@ def resume_run(path: Path, observer: Observer, *, jobs: int | None = None) -> Ju
             return _conclude(directory)
         kept = kept_patches(directory, manifest.artefacts.values())
         environment = reopen_environment(manifest, kept, observer)
-        capacity = capacity_for(manifest.scenario, jobs=jobs)
+        capacity = capacity_for(manifest.scenario, share)
         if not entries:
             journal.append(RunStarted(scenario=manifest.scenario.name, planned=count_trials(blocks)))
         journal.append(RunResumed(oomlab_version=__version__, missing=count_trials(blocks)))
@@ -189,18 +191,32 @@ def _execute(
 ) -> JudgedRun:
     """Make the trials; whatever happens, the journal ends with a word on it and a verdict is saved."""
     observer.run_planned(count_blocks(blocks), count_trials(blocks))
+    if (remark := overcommitted(capacity, forks=environment.scenario.trials.fork)) is not None:
+        observer.progress(remark)
     try:
         run_blocks(blocks, Place(environment, capacity, directory), observer, journal.append)
     except KeyboardInterrupt:
         journal.append(RunEnded(reason="interrupted"))
         _conclude(directory)
         raise
+    except MemoryShort as error:
+        journal.append(RunEnded(reason="failed", detail=error.message))
+        _conclude(directory)
+        raise _resumable(error, directory.path) from None
     except Exception as error:
         with suppress(HostError):  # a full disk may be what ended the run
             journal.append(RunEnded(reason="failed", detail=str(error)))
         raise
     journal.append(RunEnded(reason="finished"))
     return _conclude(directory)
+
+
+def _resumable(error: MemoryShort, run: Path) -> MemoryShort:
+    return MemoryShort(
+        error.message,
+        hint=f"`oomlab run --resume {run}` goes on from there, once more memory is free",
+        evidence=error.evidence,
+    )
 
 
 def _conclude(directory: RunDirectory) -> JudgedRun:

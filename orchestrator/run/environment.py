@@ -10,7 +10,7 @@ from orchestrator.clock import Clock
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.guests.backend import Backend, Launcher
 from orchestrator.guests.registry import backend_of
-from orchestrator.host.capacity import Capacity, find_capacity
+from orchestrator.host.capacity import Capacity, Share, find_capacity
 from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.host.programs import require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
@@ -108,11 +108,15 @@ def open_environment(
     return Environment(scenario, images, accelerators)
 
 
-def capacity_for(scenario: Scenario, *, jobs: int | None) -> Capacity:
+def capacity_for(scenario: Scenario, share: Share) -> Capacity:
     """What this host can hold of the scenario's guests; HostError when that is none."""
-    overhead_bytes = backend_of(scenario.device).overhead_bytes
+    backend = backend_of(scenario.device)
     return find_capacity(
-        scenario.device.memory, jobs=jobs, overhead_bytes=overhead_bytes, forks=scenario.trials.fork
+        scenario.device.memory,
+        share=share,
+        overhead_bytes=backend.overhead_bytes,
+        forks=scenario.trials.fork,
+        measured=bool(backend.capabilities.private_memory),
     )
 
 

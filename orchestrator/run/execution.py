@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 
-from orchestrator.errors import HostError, InputError
+from orchestrator.errors import HostError, InputError, OomlabError
 from orchestrator.evidence.evidence import Evidence
 from orchestrator.host.interrupts import interrupts_deferred
 from orchestrator.oom.records import MemoryEvent
@@ -26,11 +26,13 @@ from orchestrator.record.journal import (
 )
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.run.admission import Admission, GuestKind
 from orchestrator.run.environment import Environment
 from orchestrator.run.observer import GuestLabel, Observer
 from orchestrator.run.schedule import BlockJob, ColdJob, ForkJob, Schedule
 from orchestrator.run.trial import Block, Observers, RunContext, prepare_block, run_cold_trial, run_trial
 from orchestrator.run.watch import StopSwitch
+from orchestrator.units import KIB
 
 _HEED_SIGNALS_S = 0.2
 """A signal that comes just before the main thread goes to sleep, or that the kernel hands to another
@@ -60,11 +62,14 @@ class Execution:
         directory: RunDirectory,
         record: Callable[[Entry], None],
         observer: Observer,
+        admission: Admission,
     ) -> None:
         self._environment = environment
         self._directory = directory
         self._record = record
         self._observer = observer
+        self._admission = admission
+        self._schedule: Schedule | None = None
         self._stop = StopSwitch()
         self._common = RunContext(
             environment.budgets,
@@ -80,18 +85,23 @@ class Execution:
 
     def prove(self, planned: PlannedBlock) -> bool:
         """The throw-away boot of `hard: forbidden`: True when compaction does repair the state."""
-        if planned.is_cold:
-            return self._cold(planned).outcome is Outcome.PASSED
+        outcome = self._cold(planned).outcome if planned.is_cold else self._proof(planned)
+        self._raise_failure()
+        return outcome is Outcome.PASSED
+
+    def _proof(self, planned: PlannedBlock) -> Outcome:
         attempt = 1
         while True:
             with self._ready(BlockJob(planned, attempt)) as block:
                 result = self._trial(block, planned.trials[0], attempt)
             if attempt == MAX_ATTEMPTS or not result.outcome.is_repeatable:
-                return result.outcome is Outcome.PASSED
+                return result.outcome
             attempt += 1
 
-    def run(self, schedule: Schedule, *, workers: int) -> None:
-        """Work through the schedule; KeyboardInterrupt ends every guest, then goes on up."""
+    def run(self, blocks: Sequence[PlannedBlock], *, workers: int, exclusive_trials: bool) -> None:
+        """Carry out the blocks and their trials; KeyboardInterrupt ends every guest, then goes on up."""
+        schedule = Schedule(blocks, self._admission, exclusive_trials=exclusive_trials, waiting=self._tell)
+        self._schedule = schedule
         # Not Thread.join(): interrupted, it takes the thread for ended until Python 3.13 (bpo-46726).
         with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
             working: list[Future[None]] = []
@@ -101,16 +111,29 @@ class Execution:
                 while wait(working, timeout=_HEED_SIGNALS_S).not_done:
                     pass
             except KeyboardInterrupt:
-                self.interrupt(schedule)
+                self.interrupt()
                 wait(working)
                 raise
+        self._raise_failure()
+
+    def interrupt(self, why: str = "") -> None:
+        """End every guest as interrupted and begin no other."""
+        if self._schedule is not None:
+            self._schedule.stop()
+        self._stop.flip(why)
+
+    def give_up(self, reason: BaseException) -> None:
+        """End as `interrupt` does, for a reason that is raised where the work was asked for."""
+        self._failure = self._failure or reason
+        self.interrupt(reason.message if isinstance(reason, OomlabError) else "")
+
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
 
-    def interrupt(self, schedule: Schedule) -> None:
-        """End every guest as interrupted and begin no other."""
-        schedule.stop()
-        self._stop.flip()
+    def _tell(self, words: str) -> None:
+        with self._recording:
+            self._observer.progress(words)
 
     def _work(self, schedule: Schedule) -> None:
         try:
@@ -123,8 +146,7 @@ class Execution:
                     case ColdJob():
                         self._boot(schedule, job)
         except BaseException as error:  # noqa: BLE001 - a dead worker must not leave the others waiting
-            self._failure = self._failure or error
-            self.interrupt(schedule)
+            self.give_up(error)
 
     def _prepare(self, schedule: Schedule, job: BlockJob) -> None:
         with ExitStack() as stack:
@@ -164,6 +186,8 @@ class Execution:
             with self._recorded(BlockEnded(number=label.number, result=block.result)):
                 self._observer.block_ended(label, block.result)
             _require_understood(block.evidence)
+            if block.snapshot is not None:
+                self._measured("block", block.result.host_memory_kb)
             yield block
 
     def _boot(self, schedule: Schedule, job: ColdJob) -> None:
@@ -189,6 +213,7 @@ class Execution:
             self._environment.launcher(boot), planned, attempt, folder, self._common, self._observers(label)
         )
         self._trial_ended(label, result)
+        self._measured("boot", result.private_memory_kb)
         _require_understood(evidence)
         return result
 
@@ -202,7 +227,13 @@ class Execution:
         )
         result = run_trial(block, planned, attempt, folder, self._common, self._observers(label))
         self._trial_ended(label, result)
+        if forks:
+            self._measured("fork", result.private_memory_kb)
         return result
+
+    def _measured(self, kind: GuestKind, size_kb: int | None) -> None:
+        if size_kb is not None:
+            self._admission.saw(kind, size_kb * KIB)
 
     def _trial_started(self, planned: PlannedTrial, attempt: int) -> GuestLabel:
         label = GuestLabel(planned, planned.number, attempt)

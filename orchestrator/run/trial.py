@@ -102,6 +102,7 @@ def prepare_block(
             evidence=evidence,
             fingerprint=parked.fingerprint if parked else None,
             ram_sha256=template.memory_sha256() if evidence.snapshot_taken and deterministic else None,
+            host_memory_kb=template.memory_kb() if common.capabilities.private_memory else None,
         )
         yield Block(planned, evidence, template if evidence.snapshot_taken else None, result, folder)
 

@@ -60,8 +60,11 @@ class _LineClosed:
     """The console came to its end: the device is gone."""
 
 
+@dataclass(frozen=True)
 class _Stopped:
-    """The user wants the run to end."""
+    """The run is to end, because the user wants it, or `why`."""
+
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,22 +84,27 @@ class StopSwitch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inboxes: set[Inbox] = set()
-        self.flipped = False
+        self._stopped: _Stopped | None = None
 
-    def flip(self) -> None:
-        """Every guest that is watched now, or will be, ends as interrupted."""
+    @property
+    def flipped(self) -> bool:
+        """Whether guests end."""
+        return self._stopped is not None
+
+    def flip(self, why: str = "") -> None:
+        """Every guest that is watched now, or will be, ends as interrupted; `why` if not for the user."""
         with self._lock:
-            self.flipped = True
+            self._stopped = self._stopped or _Stopped(why)
             for inbox in self._inboxes:
-                inbox.put(_Stopped())
+                inbox.put(self._stopped)
 
     @contextmanager
     def watching(self, inbox: Inbox) -> Iterator[None]:
         """The inbox hears of the switch within the block."""
         with self._lock:
             self._inboxes.add(inbox)
-            if self.flipped:
-                inbox.put(_Stopped())
+            if self._stopped is not None:
+                inbox.put(self._stopped)
         try:
             yield
         finally:
@@ -161,8 +169,9 @@ class Watch:
     def until_the_end(self, guest: Guest) -> None:
         """Take in what comes until the guest has ended or is overdue."""
         while (item := self._next(guest)) is not None:
-            if isinstance(item, TriggerEnd) and self._capabilities.private_memory:
-                self.evidence.private_memory_kb = guest.private_memory_kb()
+            if isinstance(item, Phase | TriggerEnd) and self._capabilities.private_memory:
+                now_kb = guest.private_memory_kb()
+                self.evidence.private_memory_kb = max(now_kb, self.evidence.private_memory_kb)
 
     def take_the_rest(self) -> None:
         """What arrived between the decision to end and the end itself."""
@@ -180,7 +189,7 @@ class Watch:
             self._overdue(guest, due)
             return None
         if isinstance(item, _Stopped):
-            self.evidence.ending = Ending.INTERRUPTED
+            self.evidence.ending, self.evidence.ending_detail = Ending.INTERRUPTED, item.why
             return None
         if isinstance(item, _LineClosed):
             self.evidence.ending_detail = guest.await_end()

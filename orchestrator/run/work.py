@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.host.capacity import Capacity
+from orchestrator.host.capacity import Capacity, memory_for_guests_bytes
 from orchestrator.host.ledger import kept_ledger
+from orchestrator.host.memory_room import tightest_room
 from orchestrator.plan import PlannedBlock
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import Entry
 from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.run.admission import Admission
 from orchestrator.run.environment import Environment
 from orchestrator.run.execution import Execution
+from orchestrator.run.memory_watch import memory_watched
 from orchestrator.run.observer import Observer
-from orchestrator.run.schedule import Schedule
 from orchestrator.stage import Mode
 
 Results = tuple[BlockResult | TrialResult, ...]
@@ -49,30 +51,31 @@ def run_blocks(
 
     `record` gets every entry of the journal, from any thread but never from two at once, before the step that
     it tells of. What it raises ends the work and is raised, as are HostError and InputError where going on
-    would be of no use, and KeyboardInterrupt when the user stops it: then all guests ended as interrupted.
+    would be of no use, MemoryShort before the host runs out of memory, and KeyboardInterrupt when the user
+    stops it: in these two cases all guests ended as interrupted.
     """
     trials = place.environment.scenario.trials
-    execution = Execution(place.environment, place.directory, record, observer)
-    with kept_ledger(place.directory.ledger):
+    admission = Admission(place.capacity, memory_for_guests_bytes)
+    execution = Execution(place.environment, place.directory, record, observer, admission)
+    with (
+        kept_ledger(place.directory.ledger),
+        memory_watched(execution.give_up, lambda: admission.words, tightest_room),
+    ):
         for clock in trials.clock:
             # Guest time under the deterministic clock does not depend on what else the host does.
             alone = clock == "realtime" and trials.timing
             own = [block for block in blocks if block.clock == clock]
-            _run_pass(execution, own, place.capacity, exclusive_trials=alone)
+            _run_pass(execution, own, place.capacity.workers, exclusive_trials=alone)
     return tuple(execution.results)
 
 
 def _run_pass(
-    execution: Execution, blocks: Sequence[PlannedBlock], capacity: Capacity, *, exclusive_trials: bool
+    execution: Execution, blocks: Sequence[PlannedBlock], workers: int, *, exclusive_trials: bool
 ) -> None:
     if not blocks:
         return
     proofs = [block for block in blocks if block.mode is Mode.PROOF]
     if not all(execution.prove(proof) for proof in proofs):
         return  # the scenario's premise does not hold: its trials would mean nothing
-    schedule = Schedule(
-        [block for block in blocks if block.mode is not Mode.PROOF],
-        slots=capacity.guests,
-        exclusive_trials=exclusive_trials,
-    )
-    execution.run(schedule, workers=capacity.workers)
+    others = [block for block in blocks if block.mode is not Mode.PROOF]
+    execution.run(others, workers=workers, exclusive_trials=exclusive_trials)

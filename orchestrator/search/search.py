@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.errors import InputError
+from orchestrator.host.capacity import ALL_OF_IT, Share
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory, require_unused
 from orchestrator.run.asked import load_runnable
@@ -39,7 +40,7 @@ class SearchOptions:
     out: Path | None = None
     overrides: Sequence[str] = ()
     patches: Sequence[Path] = ()
-    jobs: int | None = None
+    share: Share = ALL_OF_IT
     blocks: int = 3
     points: int = 16
     step: int | None = None
@@ -96,7 +97,7 @@ class Search:
         """
         require_unused(self.options.out)
         for loaded in self._ends:
-            capacity_for(loaded.scenario, jobs=self.options.jobs)
+            capacity_for(loaded.scenario, self.options.share)
         directory = create_run_directory(self.options.out, f"search-{self._ends[0].scenario.name}")
         ended: Ended = "failed"
         try:
@@ -131,7 +132,7 @@ class Search:
             command=self.options.command,
             out=out,
             overrides=self._overrides(value),
-            jobs=self.options.jobs,
+            share=self.options.share,
             force=self.options.force or number > 1,
             artefacts_from=self.options.artefacts_from,
         )

@@ -104,6 +104,10 @@ class QemuTemplate:
         """Of the file that is the guest's memory."""
         return self._snapshot.ram_sha256()
 
+    def memory_kb(self) -> int:
+        """Of the files that are the guest's memory, all that is no hole."""
+        return self._snapshot.ram_kb()
+
 
 @contextmanager
 def _powered_on(boot: Boot, lines: Lines, ram: GuestRam | None = None) -> Iterator[QemuGuest]:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-_OF_THIS_MACHINE = ("--out", "--host", "--report", "--jobs", "--artefacts-from", "--lock")
+_OF_THIS_MACHINE = ("--out", "--host", "--report", "--jobs", "--memory-limit", "--artefacts-from", "--lock")
 _SWITCHES = ("--json", "--detach", "--offline", "--yes")
 _GUESTS = "proc|sys|dev|bin|sbin|data|vendor|system|apex"
 _PATH = re.compile(

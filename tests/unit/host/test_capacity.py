@@ -9,9 +9,17 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import HostError
-from orchestrator.host.capacity import OVERHEAD_BYTES, available_cores, available_memory_bytes, find_capacity
+from orchestrator.host.capacity import (
+    ALL_OF_IT,
+    OVERHEAD_BYTES,
+    Capacity,
+    Share,
+    available_cores,
+    find_capacity,
+)
+from orchestrator.host.memory_room import available_memory_bytes, tightest_room
 from orchestrator.scenario.models import Device
-from orchestrator.units import KIB, MIB
+from orchestrator.units import GIB, MIB
 
 GUEST_MIB = 256 + 128
 RESERVE_MIB = 256
@@ -20,11 +28,11 @@ RESERVE_MIB = 256
 class Host:
     """A root directory with the files that matter."""
 
-    def __init__(self, root: Path, available_mib: int) -> None:
+    def __init__(self, root: Path, available_mib: int, total_mib: int = 4096) -> None:
         self.root = root
         self.write(
             "proc/meminfo",
-            f"MemTotal: 99999999 kB\nMemFree: 1 kB\nMemAvailable: {available_mib * MIB // KIB} kB\n",
+            f"MemTotal: {total_mib * 1024} kB\nMemFree: 1 kB\nMemAvailable: {available_mib * 1024} kB\n",
         )
 
     def write(self, path: str, text: str) -> None:
@@ -107,33 +115,81 @@ def test_a_quota_of_cpu_time_is_so_many_cores(host: Host, quota: str, cores: int
     assert available_cores(host.root) == (cores or len(os.sched_getaffinity(0)))
 
 
+def limited(host: Host, guests_mib: int) -> None:
+    """So much can be given to guests."""
+    host.write("proc/self/cgroup", "0::/box\n")
+    host.group("box", memory__max=(RESERVE_MIB + guests_mib) * MIB, memory__current=0)
+
+
+def capacity(host: Host, share: Share = ALL_OF_IT, *, measured: bool = True, forks: bool = True) -> Capacity:
+    return find_capacity(device().memory, share=share, measured=measured, forks=forks, root=host.root)
+
+
+def test_a_large_host_keeps_more_to_itself_than_a_small_group(tmp_path: Path) -> None:
+    large = tightest_room(Host(tmp_path / "large", available_mib=20_000, total_mib=24 * 1024).root)
+    assert (large.where, large.floor_bytes // MIB, large.spare_bytes // MIB) == (
+        "this host",
+        768,
+        20_000 - 768,
+    )
+    both = Host(tmp_path / "both", available_mib=20_000, total_mib=24 * 1024)
+    limited(both, 744)
+    room = tightest_room(both.root)
+    assert room.where.startswith("the control group ")
+    assert room.where.endswith("/box")
+    assert (room.total_bytes // MIB, room.floor_bytes // MIB) == (1000, 128)
+
+
 def test_workers_up_to_the_cores_and_the_memory(tmp_path: Path) -> None:
     large = Host(tmp_path / "large", available_mib=100_000)
-    assert find_capacity(device().memory, jobs=None, root=large.root).workers == len(os.sched_getaffinity(0))
-    assert find_capacity(device().memory, jobs=7, root=large.root).workers == 7
+    assert capacity(large).workers == len(os.sched_getaffinity(0))
+    assert capacity(large, Share(jobs=7)).workers == 7
     small = Host(tmp_path / "small", available_mib=RESERVE_MIB + 3 * GUEST_MIB)
-    capacity = find_capacity(device().memory, jobs=7, root=small.root)
-    assert (capacity.workers, capacity.guests) == (3, 3)
+    found = capacity(small, Share(jobs=7), measured=False)
+    assert (found.workers, found.guests) == (3, 3)
+    assert capacity(small, Share(jobs=7)).workers == 7, "as many as are admitted run at once"
 
 
-def test_too_little_is_refused_with_the_numbers(host: Host) -> None:
-    host.write("proc/self/cgroup", "0::/box\n")
-    host.group("box", memory__max=(RESERVE_MIB + 2 * GUEST_MIB - 1) * MIB, memory__current=0)
+def test_by_what_guests_take_a_phone_has_room_where_twice_its_size_has_not(tmp_path: Path) -> None:
+    """12 GiB on a host of 24: a block and a fork of it are not counted as 24832 MiB."""
+    host = Host(tmp_path, available_mib=22_000 + 768 + 128, total_mib=24 * 1024)
+    found = find_capacity(12 * GIB, root=host.root)
+    assert (found.least_bytes // MIB, found.budget_bytes // MIB) == (320, 22_000)
+    assert not found.worst_case
     with pytest.raises(
-        HostError, match=rf"{2 * GUEST_MIB} MiB of memory, and {2 * GUEST_MIB - 1} MiB"
+        HostError, match="need 24832 MiB of memory, and 22000 MiB can be given to guests here"
+    ):
+        find_capacity(12 * GIB, measured=False, root=host.root)
+
+
+def test_a_limit_of_the_users_counts_the_worst_case(host: Host) -> None:
+    limited(host, 2000)
+    found = capacity(host, Share(memory_bytes=3 * GUEST_MIB * MIB))
+    assert (found.guests, found.worst_case) == (3, True)
+    with pytest.raises(
+        HostError, match=r"need 768 MiB of memory at worst, and --memory-limit allows 767 MiB"
     ) as caught:
-        find_capacity(device().memory, jobs=1, root=host.root)
+        capacity(host, Share(memory_bytes=767 * MIB))
+    assert "leave it out" in caught.value.hint
+    with pytest.raises(HostError, match="--memory-limit 2001MiB is more than the 2000 MiB that can be given"):
+        capacity(host, Share(memory_bytes=2001 * MIB))
+
+
+@pytest.mark.parametrize(("measured", "needed_mib"), [(False, 2 * GUEST_MIB), (True, 4 + 128 + 128)])
+def test_too_little_is_refused_with_the_numbers(host: Host, measured: bool, needed_mib: int) -> None:
+    limited(host, needed_mib - 1)
+    with pytest.raises(HostError, match=rf"{needed_mib} MiB of memory, and {needed_mib - 1} MiB") as caught:
+        capacity(host, measured=measured)
     assert "device.memory" in caught.value.hint
 
 
 def test_guests_that_do_not_fork_need_room_for_one(host: Host) -> None:
-    host.write("proc/self/cgroup", "0::/box\n")
-    host.group("box", memory__max=(RESERVE_MIB + GUEST_MIB) * MIB, memory__current=0)
-    alone = find_capacity(device().memory, jobs=None, forks=False, root=host.root)
+    limited(host, GUEST_MIB)
+    alone = capacity(host, forks=False, measured=False)
     assert (alone.workers, alone.guests) == (1, 1)
     with pytest.raises(HostError, match=rf"a guest of this scenario needs {GUEST_MIB + 1} MiB of memory"):
         find_capacity(
-            device().memory, jobs=None, overhead_bytes=OVERHEAD_BYTES + MIB, forks=False, root=host.root
+            device().memory, overhead_bytes=OVERHEAD_BYTES + MIB, forks=False, measured=False, root=host.root
         )
 
 
@@ -141,4 +197,4 @@ def test_a_group_that_is_full_already_is_refused_too(host: Host) -> None:
     host.write("proc/self/cgroup", "0::/box\n")
     host.group("box", memory__max=100 * MIB, memory__current=100 * MIB)
     with pytest.raises(HostError, match="and 0 MiB can be given"):
-        find_capacity(device().memory, jobs=None, root=host.root)
+        capacity(host)

@@ -20,7 +20,8 @@ _TOUCHES = {
 }  # fmt: skip
 # A new line in here says that a module never opens a file of a run directory, and what it opens instead.
 _MAY = {
-    "host/capacity.py": "the host's control groups and memory",
+    "host/capacity.py": "the host's control groups",
+    "host/memory_room.py": "the host's control groups and memory",
     "host/cgroup.py": "control groups",
     "run/clean.py": "lists runs/, and asks /proc whether a writer lives",
     "doctor/": "what the host is",

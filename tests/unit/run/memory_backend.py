@@ -132,6 +132,7 @@ class MemoryBackend:
         self.lock = threading.Lock()
         self.started = self.running = self.most_running = 0
         self.report = REPORT
+        self.block_kb = 2048
 
     def problems(self, scenario: Scenario) -> Iterable[Cross]:
         """None of its own."""
@@ -283,6 +284,11 @@ class MemoryTemplate:
         """Of the seed: blocks differ by nothing else."""
         assert self._saved
         return sha256(str(self._launcher.planned.seed).encode()).hexdigest()
+
+    def memory_kb(self) -> int:
+        """Always the same."""
+        assert self._backend.capabilities.private_memory
+        return self._backend.block_kb
 
     def _understood(self, command: bytes) -> tuple[str, str]:
         assert len(command) == _LETTERS, "the UART would not take it at once"

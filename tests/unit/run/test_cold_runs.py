@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.errors import HostError, InputError
 from orchestrator.guests.backend import Ability
+from orchestrator.host.capacity import Share
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS
 from orchestrator.record.directory import RunDirectory
@@ -41,7 +42,7 @@ def run(
 ) -> tuple[RunDirectory, Verdict]:
     settings = ["audit=false", "trials.blocks=2", "trials.fork=false", *overrides]
     loaded = load_runnable(Path(scenario), settings)
-    judged = run_scenario(loaded, Quiet(), RunOptions(command="oomlab run", out=out, jobs=jobs))
+    judged = run_scenario(loaded, Quiet(), RunOptions("oomlab run", out, share=Share(jobs)))
     return judged.directory, judged.verdict
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.errors import DeadlinePassed, HostError, InputError
 from orchestrator.guests.backend import ABLE, Ability, Capabilities
-from orchestrator.host.capacity import Capacity
+from orchestrator.host.capacity import Capacity, Share
 from orchestrator.host.facts import host_facts
 from orchestrator.outcome import Outcome
 from orchestrator.plan import MAX_ATTEMPTS, PlannedBlock, plan_blocks
@@ -40,6 +40,7 @@ from orchestrator.scenario.loading.problems import ScenarioInvalid
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.search.search import Search, SearchOptions
 from orchestrator.search.varied import parse_varied
+from orchestrator.units import GIB, MIB
 from orchestrator.verdict.judged_run import load_judged_run
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.verdict import Verdict
@@ -68,7 +69,7 @@ class Quiet:
 
 def run(out: Path, *overrides: str, jobs: int | None = None) -> tuple[RunDirectory, Verdict]:
     loaded = load_runnable(Path("binder-order3"), ["audit=false", "trials.blocks=2", *overrides])
-    judged = run_scenario(loaded, Quiet(), RunOptions(command="oomlab run", out=out, jobs=jobs))
+    judged = run_scenario(loaded, Quiet(), RunOptions("oomlab run", out, share=Share(jobs)))
     return judged.directory, judged.verdict
 
 
@@ -231,7 +232,7 @@ def test_a_block_is_a_unit_of_work_of_plain_data(put: Put, tmp_path: Path) -> No
     put(story(kcalloc=runs_out_of_memory, kvcalloc=passes))
     scenario = load_runnable(Path("binder-order3"), ["audit=false", "trials.blocks=2"]).scenario
     environment = open_environment(scenario, Quiet())
-    place = Place(environment, Capacity(workers=2, guests=2), RunDirectory(tmp_path / "block"))
+    place = Place(environment, Capacity(2, 512 * MIB, 132 * MIB, 8 * GIB), RunDirectory(tmp_path / "block"))
     place.directory.path.mkdir()
     second = plan_blocks(scenario)[1]
     sent: tuple[PlannedBlock, Place] = pickle.loads(pickle.dumps((second, place)))

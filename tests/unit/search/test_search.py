@@ -13,7 +13,6 @@ from rich.console import Console
 
 from orchestrator.commands.search import is_search
 from orchestrator.errors import ExitCode, HostError, InputError
-from orchestrator.host.capacity import Capacity
 from orchestrator.outcome import Outcome
 from orchestrator.record.directory import RunDirectory, create_run_directory
 from orchestrator.report.console.live import PlainObserver
@@ -81,7 +80,7 @@ def _verdict(outcomes: dict[str, Outcome], blocks: int) -> Verdict:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     engine = Engine(threshold=128)
     monkeypatch.setattr(module, "run_scenario", engine.run)
-    monkeypatch.setattr(module, "capacity_for", lambda _device, *, jobs: Capacity(jobs or 2, 8))
+    monkeypatch.setattr(module, "capacity_for", lambda _scenario, _share: None)
     return engine
 
 
