@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,9 @@ def let_children_heed_signals() -> None:
 
 
 let_children_heed_signals()
+
+# The page of the job that runs these tests is not that of the runs in them.
+os.environ.pop("GITHUB_STEP_SUMMARY", None)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -47,6 +47,11 @@ class ReportFiles:
         self._as_json = as_json
         self._directory: Path | None = None
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The files, stdout not among them."""
+        return tuple(each.file for each in self.files if each.file != _STDOUT)
+
     def begun(self, directory: Path) -> None:
         """From here on there is something to report."""
         self._directory = directory

@@ -37,6 +37,7 @@ from orchestrator.commands.shared import (
     people,
     share_of,
 )
+from orchestrator.commands.step_summary import add_to_step_summary
 from orchestrator.errors import InputError
 from orchestrator.report.console.streams import StdoutConsole, write_data
 
@@ -255,12 +256,17 @@ def conclude(judged: JudgedRun, reports: ReportFiles, *, as_json: bool, verbose:
 
 
 def write_reports(judged: JudgedRun, reports: ReportFiles) -> int:
-    """The reports that were asked for, and the verdict as a line for programs; the command's exit code."""
+    """The reports that were asked for, and the verdict as a line for programs; the command's exit code.
+
+    A runner of GitHub's has a page for the job, which gets the report without being asked.
+    """
     from orchestrator.report.formats.registry import render
     from orchestrator.report.rows import headline
 
     status = reports.write(
         lambda name: render(judged, name), judged.directory.path, status=judged.verdict.exit_code
     )
-    reports.say([headline(judged.verdict)])
+    said = headline(judged.verdict)
+    add_to_step_summary(lambda: render(judged, "markdown"), lambda: said, reports.places)
+    reports.say([said])
     return status

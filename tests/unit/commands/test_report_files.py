@@ -144,6 +144,32 @@ def test_a_run_that_is_cut_short_leaves_reports_of_what_there_is(
     assert json.loads(Path("so-far.json").read_text())["conclusion"] == "missing"
 
 
+@pytest.mark.usefixtures("spoilt")
+def test_a_job_on_github_has_the_report_on_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("page").write_text("of an earlier step\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "page")
+    concluded("markdown=own.md")
+    assert Path("page").read_text() == f"of an earlier step\n{Path('own.md').read_text()}\n"
+    concluded("markdown=page")
+    assert Path("page").read_text() == Path("own.md").read_text(), "a report in that file is all of it"
+
+
+@pytest.mark.usefixtures("spoilt")
+def test_a_page_that_would_be_too_large_has_the_verdict_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("page").write_bytes(b"x" * (2**20 - 200))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "page")
+    concluded()
+    assert Path("page").read_text().lstrip("x") == f"{NOT_MET}\n\n"
+
+
+@pytest.mark.usefixtures("spoilt")
+def test_a_page_that_cannot_be_written_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "nowhere/page")
+    _, told = concluded("json=x.json")
+    assert "GITHUB_STEP_SUMMARY: nowhere/page cannot be written: No such file or directory" in told
+    assert Path("x.json").is_file()
+
+
 REFUSED = [
     (["htlm=x"], "there is no format 'htlm'", "did you mean 'html'?"),
     (["md=x"], "there is no format 'md'", "did you mean 'markdown'?"),
