@@ -33,6 +33,7 @@ from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.records import KernelCrash
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock, PlannedTrial
+from orchestrator.protocol.memory_records import Proof, TargetRecord
 from orchestrator.protocol.records import (
     AgentError,
     End,
@@ -41,8 +42,6 @@ from orchestrator.protocol.records import (
     Note,
     Phase,
     ProcessEnded,
-    Proof,
-    TargetRecord,
     TriggerEnd,
 )  # fmt: skip
 from orchestrator.record.result import BlockResult, TrialResult

@@ -17,6 +17,7 @@ from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.requests import summarise_requests
 from orchestrator.memory.sample import MemorySample, NodeState, build_sample
 from orchestrator.memory.vmstat import delta, parse_vmstat
+from orchestrator.protocol.memory_records import Sample, TargetRecord
 from orchestrator.protocol.records import (
     AuditEnd,
     BenchmarkRecord,
@@ -24,9 +25,7 @@ from orchestrator.protocol.records import (
     Histogram,
     Latencies,
     MeasureRecord,
-    Sample,
     SettingRecord,
-    TargetRecord,
     TriggerEnd,
     TriggerStart,
     VmallocInfo,

@@ -7,32 +7,26 @@ The format is the one of `images/guest/PROTOCOL.md`. Times are the guest's CLOCK
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from orchestrator.files.json_numbers import require_64_bits
-from orchestrator.protocol.former_names import renamed
+from orchestrator.protocol.memory_records import (
+    Fingerprint,
+    Parked,
+    Proof,
+    Sample,
+    State,
+    TargetRecord,
+)
+from orchestrator.protocol.record import Record
 
 PROTOCOL_VERSION = 4
 """4: requests have the same names whatever a trigger makes; records of 3 are read, too."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    former_names: ClassVar[Mapping[str, str]] = {}
-    """Keys of protocol 3 by today's names."""
-
-    t_us: int
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_former_names(cls, data: Any) -> Any:
-        return renamed(data, cls.former_names) if cls.former_names else data
-
-
-class Hello(_Record):
+class Hello(Record):
     """The agent runs and talks."""
 
     event: Literal["hello"]
@@ -45,7 +39,7 @@ class Hello(_Record):
     shuffled: bool | None = None
 
 
-class DeviceRecord(_Record):
+class DeviceRecord(Record):
     """What kind of device the agent is on, where that is none of its own, and what it may not do there."""
 
     event: Literal["device"]
@@ -62,83 +56,20 @@ class DeviceRecord(_Record):
     """The pid of Android's low memory killer; 0 where none is seen."""
     swaps: str = ""
     """/proc/swaps before the trial."""
-    lacks: list[str] = []
+    lacks: list[str] = Field(default_factory=list)
     """Words of `images/guest/PROTOCOL.md`, such as `pagetypeinfo`, for what this process may not do."""
-    benchmarks: list[str] = []
+    benchmarks: list[str] = Field(default_factory=list)
     """Paths of AOSP's own binder benchmarks and tests on the device."""
 
 
-class Phase(_Record):
+class Phase(Record):
     """The agent enters a phase of the trial."""
 
     event: Literal["phase"]
     name: Literal["prepare", "pressure", "target", "relax", "module", "trigger", "after", "benchmark", "end"]
 
 
-class Sample(_Record):
-    """One /proc or debugfs file as the guest's kernel printed it."""
-
-    event: Literal["sample"]
-    when: Literal["before", "target", "relaxed", "trigger", "later", "after"]
-    file: str
-    text: str
-
-
-class State(_Record):
-    """One step of the pressure's feedback loop; `units` is indexed by order."""
-
-    event: Literal["state"]
-    step: int
-    action: str
-    free_kb: int
-    units: list[int]
-    held_kb: int
-
-
-class TargetRecord(_Record):
-    """The memory state that pressure ended in."""
-
-    event: Literal["target"]
-    reached: bool
-    reason: str = ""
-    free_kb: int
-    units: list[int]
-    units_before_compaction: list[int] | None = None
-    node_free_kb: list[int] | None = None
-    node_units: list[list[int]] | None = None
-    pipes_kb: int = 0
-    high_order_kb: int = 0
-    movable_kb: int = 0
-    """Of `page_cache` and `anonymous`: one holder for both."""
-    other_kb: int = 0
-    """Of stressors with a fixed amount, and of a picture's lines."""
-    elapsed_ms: int
-
-
-class Proof(_Record):
-    """Throw-away boot of `hard: forbidden`: did one compaction repair the state?"""
-
-    event: Literal["proof"]
-    repaired: bool
-    units_before: list[int]
-    units_after: list[int]
-
-
-class Parked(_Record):
-    """The guest is about to pause itself; the fingerprint tells where its free memory lies."""
-
-    event: Literal["parked"]
-    fingerprint: str
-
-
-class Fingerprint(_Record):
-    """Where free memory lies in a guest that reached its target and goes straight on."""
-
-    event: Literal["fingerprint"]
-    fingerprint: str
-
-
-class Woken(_Record):
+class Woken(Record):
     """A fork runs on, and has understood which variant it is and what it is for."""
 
     event: Literal["woken"]
@@ -147,7 +78,7 @@ class Woken(_Record):
     traced: bool = False
 
 
-class SettingRecord(_Record):
+class SettingRecord(Record):
     """A setting of the variant was written, or why not; what the file held before and after.
 
     Both are empty for a file that cannot be read.
@@ -161,7 +92,7 @@ class SettingRecord(_Record):
     errno: int = 0
 
 
-class ModuleLoaded(_Record):
+class ModuleLoaded(Record):
     """The variant's driver module was loaded, or why not; a kernel with the driver built in has none.
 
     `driver` and `device`: how binder and /dev/binder are there; older agents do not say it.
@@ -175,14 +106,14 @@ class ModuleLoaded(_Record):
     device: Literal["devtmpfs", "mknod", "binderfs", "found"] | None = None
 
 
-class BystandersStarted(_Record):
+class BystandersStarted(Record):
     """The processes that stand for the apps which die on a phone."""
 
     event: Literal["bystanders"]
     pids: list[int]
 
 
-class TriggerStart(_Record):
+class TriggerStart(Record):
     """The load under test begins."""
 
     event: Literal["trigger-start"]
@@ -191,7 +122,7 @@ class TriggerStart(_Record):
     count: int
 
 
-class TriggerProgress(_Record):
+class TriggerProgress(Record):
     """How far the trigger has come."""
 
     former_names: ClassVar[Mapping[str, str]] = {"ok": "succeeded"}
@@ -201,14 +132,14 @@ class TriggerProgress(_Record):
     failed: int
 
 
-class OomKillCount(_Record):
+class OomKillCount(Record):
     """`oom_kill` of /proc/vmstat since the trigger's start, when it changed."""
 
     event: Literal["oom-kill"]
     count: int
 
 
-class VictimRecord(_Record):
+class VictimRecord(Record):
     """A process of ours that died by a signal we did not send."""
 
     event: Literal["victim"]
@@ -218,7 +149,7 @@ class VictimRecord(_Record):
     signal: int
 
 
-class TriggerEnd(_Record):
+class TriggerEnd(Record):
     """The trigger's end, and what its requests came to."""
 
     former_names: ClassVar[Mapping[str, str]] = {"ok": "succeeded", "unfinished": "in_flight"}
@@ -232,7 +163,7 @@ class TriggerEnd(_Record):
     oom_kill: int
 
 
-class ProcessEnded(_Record):
+class ProcessEnded(Record):
     """How a process of the trigger ended, unless the agent ended it: by itself, or by a signal.
 
     `start_errno` says why there was no shell to run the command.
@@ -246,7 +177,7 @@ class ProcessEnded(_Record):
     start_errno: int | None = None
 
 
-class Output(_Record):
+class Output(Record):
     """What the trigger's command wrote; the characters of `text` are bytes, `at` is where they stand.
 
     `stream` tells stdout and stderr apart where the recipe asked for that; then it is all that was written.
@@ -263,7 +194,7 @@ class Output(_Record):
         return self.text.encode("latin-1", errors="replace")
 
 
-class Latencies(_Record):
+class Latencies(Record):
     """Latency (ns) and errno (0: it succeeded) of consecutive requests of one trigger process."""
 
     event: Literal["latencies", "mmaps"]
@@ -279,7 +210,7 @@ class Latencies(_Record):
         return self
 
 
-class MeasureRecord(_Record):
+class MeasureRecord(Record):
     """A figure that a trigger measured itself, beside its requests."""
 
     event: Literal["measure"]
@@ -288,7 +219,7 @@ class MeasureRecord(_Record):
     unit: str = Field("", max_length=32)
 
 
-class BenchmarkRecord(_Record):
+class BenchmarkRecord(Record):
     """What one benchmark did, also one that the kernel killed; times are sums over its iterations.
 
     `iterations` are the timed ones that were made, failed ones (`failed`) included; times and
@@ -318,7 +249,7 @@ class BenchmarkRecord(_Record):
     settings: str = Field("", description="`enabled=madvise,defrag=madvise`")
 
 
-class Histogram(_Record):
+class Histogram(Record):
     """A tracefs histogram of the allocations of a phase's processes, as the kernel printed it."""
 
     event: Literal["histogram", "requests"]
@@ -327,7 +258,7 @@ class Histogram(_Record):
     text: str
 
 
-class AuditEnd(_Record):
+class AuditEnd(Record):
     """A phase is traced no more; `taken_kb` of the guest's memory went into its histograms."""
 
     former_names: ClassVar[Mapping[str, str]] = {"mmaps": "requests"}
@@ -338,7 +269,7 @@ class AuditEnd(_Record):
     taken_kb: int
 
 
-class CostRecord(_Record):
+class CostRecord(Record):
     """What the kernel did for memory in a phase that was not traced, or while one benchmark of it ran.
 
     `names` and `values` go together; what a kernel does not tell is in neither.
@@ -358,7 +289,7 @@ class CostRecord(_Record):
         return self
 
 
-class VmallocInfo(_Record):
+class VmallocInfo(Record):
     """Areas in /proc/vmallocinfo that the binder driver owns while the maps are held."""
 
     event: Literal["vmallocinfo"]
@@ -366,7 +297,7 @@ class VmallocInfo(_Record):
     size_bytes: int
 
 
-class ProbeResult(_Record):
+class ProbeResult(Record):
     """How long a fixed loop took on the guest's CPU."""
 
     event: Literal["probe"]
@@ -374,7 +305,7 @@ class ProbeResult(_Record):
     elapsed_us: int
 
 
-class AgentError(_Record):
+class AgentError(Record):
     """Something the agent needed did not work; the trial is no evidence."""
 
     event: Literal["error"]
@@ -383,14 +314,14 @@ class AgentError(_Record):
     message: str
 
 
-class Note(_Record):
+class Note(Record):
     """Something worth knowing that does not end the trial."""
 
     event: Literal["note"]
     text: str
 
 
-class End(_Record):
+class End(Record):
     """The agent's last words before power-off."""
 
     event: Literal["end"]

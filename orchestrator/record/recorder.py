@@ -13,7 +13,8 @@ from typing import Self
 from orchestrator.files.folder import Folder
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
-from orchestrator.protocol.records import ControlRecord, Output, Sample, TriggerStart, parse_record
+from orchestrator.protocol.memory_records import Sample
+from orchestrator.protocol.records import ControlRecord, Output, TriggerStart, parse_record
 from orchestrator.record.capped_file import MOST_BYTES, CappedFile
 from orchestrator.record.output_log import OutputLog
 from orchestrator.scenario.triggers.kinds import ends_by_itself

@@ -11,7 +11,8 @@ from orchestrator.errors import InputError
 from orchestrator.guests.backend import Launcher
 from orchestrator.guests.registry import backend_of
 from orchestrator.plan import PlannedBlock, block_seed
-from orchestrator.protocol.records import ControlRecord, State, TargetRecord, parse_record
+from orchestrator.protocol.memory_records import State, TargetRecord
+from orchestrator.protocol.records import ControlRecord, parse_record
 from orchestrator.run.engine import recorded_artefacts
 from orchestrator.run.environment import Environment, open_environment
 from orchestrator.run.observer import Observer

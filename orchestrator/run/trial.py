@@ -21,7 +21,7 @@ from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Capabilities, Guest, Launcher, Lines, Template
 from orchestrator.plan import PlannedBlock, PlannedTrial
 from orchestrator.protocol.fork_command import fork_command
-from orchestrator.protocol.records import Fingerprint, Parked
+from orchestrator.protocol.memory_records import Fingerprint, Parked
 from orchestrator.record.recorder import ConsoleRecorder, ControlRecorder
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.watch import EventObserver, PhaseBudgets, RecordObserver, StopSwitch, Watch

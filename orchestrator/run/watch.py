@@ -15,15 +15,8 @@ from orchestrator.evidence.evidence import TRIGGER_MARK, Ending, Evidence
 from orchestrator.files.folder import Folder
 from orchestrator.guests.backend import Capabilities, Guest
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
-from orchestrator.protocol.records import (
-    ControlRecord,
-    Hello,
-    Output,
-    Parked,
-    Phase,
-    TriggerEnd,
-    TriggerStart,
-)
+from orchestrator.protocol.memory_records import Parked
+from orchestrator.protocol.records import ControlRecord, Hello, Output, Phase, TriggerEnd, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.scenario.triggers.kinds import request_of
 

@@ -25,6 +25,7 @@ from orchestrator.kernels.build.toolchain import find_compiler
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.initramfs import CPIO
 from orchestrator.paths import cache_dir, resource_dir
+from orchestrator.protocol.memory_records import Sample, TargetRecord
 from orchestrator.protocol.records import (
     AgentError,
     AuditEnd,
@@ -36,8 +37,6 @@ from orchestrator.protocol.records import (
     ModuleLoaded,
     Note,
     Output,
-    Sample,
-    TargetRecord,
     TriggerEnd,
     TriggerStart,
     VictimRecord,

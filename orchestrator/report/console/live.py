@@ -26,15 +26,8 @@ from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.oom.records import CrashBegun, MemoryEvent
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
-from orchestrator.protocol.records import (
-    BenchmarkRecord,
-    ControlRecord,
-    Phase,
-    State,
-    TargetRecord,
-    TriggerProgress,
-    TriggerStart,
-)
+from orchestrator.protocol.memory_records import State, TargetRecord
+from orchestrator.protocol.records import BenchmarkRecord, ControlRecord, Phase, TriggerProgress, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.run.observer import GuestLabel, Observer

@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.oom.records import Mark
-from orchestrator.protocol.records import Hello, Phase, TargetRecord, TriggerStart
+from orchestrator.protocol.memory_records import TargetRecord
+from orchestrator.protocol.records import Hello, Phase, TriggerStart
 from tests.unit.evidence.guest_output import console, hello, record, target, trigger_start
 
 

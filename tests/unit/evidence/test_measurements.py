@@ -20,7 +20,8 @@ from orchestrator.evidence.measurements import (
     target_state,
     vmstat_over_trigger,
 )
-from orchestrator.protocol.records import ControlRecord, TargetRecord, parse_record
+from orchestrator.protocol.memory_records import TargetRecord
+from orchestrator.protocol.records import ControlRecord, parse_record
 from orchestrator.record.result import AuditPhase, AuditRow, Measure
 from orchestrator.scenario.triggers.command import Command
 from orchestrator.scenario.triggers.kinds import Trigger

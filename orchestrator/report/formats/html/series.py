@@ -10,7 +10,8 @@ from typing import Literal, TypeVar
 from orchestrator.files.folder import Folder
 from orchestrator.memory.sample import MemorySample
 from orchestrator.plan import plan_blocks
-from orchestrator.protocol.records import Hello, Latencies, Phase, State, TargetRecord, parse_record
+from orchestrator.protocol.memory_records import State, TargetRecord
+from orchestrator.protocol.records import Hello, Latencies, Phase, parse_record
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.stage import Mode
 from orchestrator.verdict.judged_run import JudgedRun
