@@ -21,6 +21,7 @@ from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantAr
 from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.formats.gbench import BenchmarkFigure, figures_by_name
+from orchestrator.report.rows import device_lines, sample_line, warnings
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import json_plain, one_line
 from orchestrator.units import format_size
@@ -205,9 +206,13 @@ class _Writer:
         """Whether times of two runs may be compared hangs on these."""
         passes = self.report.verdict.passes
         conclusion: Conclusion = self.report.verdict.conclusion
+        verdict = self.report.verdict
+        said = {"foremost": verdict.foremost, "warnings": [*device_lines(verdict), *warnings(verdict)]}
         return {
             "oomlab_version": self.report.manifest.oomlab_version,
             "conclusion": conclusion.value,
+            **{name: [one_line(line) for line in lines] for name, lines in said.items() if lines},
+            "samples": {each.clock: one_line(sample_line(each).partition("\n")[0]) for each in passes},
             "accelerators": {each.clock: each.accelerator for each in passes},
             "cpu_models": {each.clock: each.cpu_model for each in passes},
         }
