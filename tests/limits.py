@@ -72,6 +72,12 @@ def _fields(map_bytes: int = 0, iterations: int = 1, warmup: int = 0, held: int 
     return f"benchmarks=raw:{map_bytes}:{iterations}:0:{warmup}:1:{held}:t:{sizes}"
 
 
+def _mask(count: int) -> str:
+    """Flags in so many bytes."""
+    long = next(long for long in range(8) if (count + 1 - 11 * long) % 8 == 0)
+    return "|".join(["GFP_KERNEL"] * long + ["GFP_DMA"] * ((count + 1 - 11 * long) // 8))
+
+
 _TRIGGER = "trigger: {kind: binder-mmap, size: 4MiB, count: 1000}\n"
 _DEVICE = "device:\n"
 _VARIANTS = "variants:\n  a: {base: debian-6.1}\n"
@@ -100,6 +106,11 @@ LIMITS: dict[str, Limit] = {
         _TRIGGER,
         lambda n: f"trigger: {{kind: command, command: {'x' * n}}}\n",
         lambda n: f"command={'x' * n}",
+    ),
+    "gfp": Limit(
+        _TRIGGER,
+        lambda n: f"trigger: {{kind: allocate, order: 0, count: 1, gfp: {_mask(n)}}}\n",
+        lambda n: f"gfp={_mask(n)}",
     ),
     "bystanders": Limit(
         _TRIGGER,

@@ -22,6 +22,8 @@
 #define LIMIT_BURST 10000
 /* The trigger's command, in bytes of UTF-8. */
 #define LIMIT_COMMAND 500
+/* The gfp flags of the trigger's requests, by name, in bytes. */
+#define LIMIT_GFP 300
 #define LIMIT_BYSTANDERS 256
 /* NUMA nodes. Debian's arm64 kernels know 16 (CONFIG_NODES_SHIFT=4). */
 #define LIMIT_NODES 8

@@ -105,8 +105,14 @@ def request_summary(evidence: Evidence) -> RequestSummary | None:
                 errnos[errno_name(code)] += 1
     return RequestSummary(
         noun=noun, planned=start.count, succeeded=end.succeeded, failed=end.failed, in_flight=end.in_flight,
-        errnos=dict(errnos), latency=_latency(succeeded),
+        errnos=dict(errnos), latency=_latency(succeeded), fell_back=_fell_back(evidence.every(Latencies)),
     )  # fmt: skip
+
+
+def _fell_back(chunks: Sequence[Latencies]) -> int | None:
+    """How many requests vmalloc served, by the word of who made them; None where nobody says."""
+    told = [chunk.fell_back for chunk in chunks if chunk.fell_back is not None]
+    return sum(map(sum, told)) if told else None
 
 
 def _latency(succeeded_ns: Sequence[int]) -> LatencySummary | None:

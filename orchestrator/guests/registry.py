@@ -50,6 +50,9 @@ def _beyond(scenario: Scenario, backend: Backend) -> Iterator[Cross]:
     if len(scenario.device.numa_nodes) > 1 and not can.numa_nodes:
         why = can.numa_nodes.why_not
         yield Cross(("device", "nodes"), f"backend '{name}' has no NUMA nodes: {why}", "1")
+    if not can.modules and scenario.trigger.test_module is not None:
+        what = f"backend '{name}' cannot load the trigger's module: {can.modules.why_not}"
+        yield Cross(("trigger", "kind"), what, "binder-mmap")
     if not can.modules:
         yield from _needing_modules(scenario, f"backend '{name}' loads no driver: {can.modules.why_not}")
 

@@ -18,7 +18,7 @@ from orchestrator.host.programs import Stage
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.features import KernelFeatures
 from orchestrator.kernels.manifest import BuiltKernel, GivenKernel, Package
-from orchestrator.kernels.modules import BINDER
+from orchestrator.kernels.modules import BINDER, TestModule
 from orchestrator.kernels.patch_file import Patch
 from orchestrator.text.plain import named
 
@@ -50,12 +50,14 @@ class KernelRequest:
     """The kernel that some variants run; with a `scope`, modules are built from that directory of it.
 
     `patches` are compiled into the kernel itself, in this order: only a base that is built whole has any.
+    With a `test_module` that is to be built against it: it comes with what modules are built against.
     """
 
     base: Base
     arch: Arch
     scope: str | None = None
     patches: tuple[Patch, ...] = ()
+    test_module: TestModule | None = None
 
     @property
     def name(self) -> str:
@@ -105,7 +107,7 @@ class Kernel:
     on; what is built in is missing from both. What `EXTRA_ROOT_FILE` holds, if it is there, is unpacked
     before the guest's own files. `busybox` holds the static `BUSYBOX_FILE` of the guest's architecture.
     `packages` are what it was made from, for the record, `built` or `given` what identifies it beside them.
-    `modules`: None unless the request had a scope.
+    `modules`: None unless the request had a scope or a test module.
     """
 
     release: str

@@ -30,10 +30,10 @@ from orchestrator.kernels.build.toolchain import Compiler, find_compiler
 from orchestrator.kernels.cache import Cache, CacheEntry, Pruned
 from orchestrator.kernels.cpio import behind
 from orchestrator.kernels.features import KernelFeatures
-from orchestrator.kernels.initramfs import INITRAMFS_FILE, build_initramfs, initramfs_key
+from orchestrator.kernels.initramfs import INITRAMFS_FILE, ModuleEntry, build_initramfs, initramfs_key
 from orchestrator.kernels.kept_traits import kernel_traits, known_traits
 from orchestrator.kernels.lock import Lock, LockedBase, require_locked_files
-from orchestrator.kernels.manifest import ArtefactManifest, VariantArtefacts
+from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.kernels.modules import BINDER
 from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.pins import (
@@ -43,10 +43,12 @@ from orchestrator.kernels.pins import (
     require_identical,
     require_same_files,
     require_same_variants,
+    require_test_module,
 )
 from orchestrator.kernels.sources import forget_choices, source_of
-from orchestrator.kernels.traits.page_array import HEADER_FILE, Element, element_of_facts, unknown
+from orchestrator.kernels.test_modules import describe_test_module, find_test_module, obtain_test_module
 from orchestrator.kernels.traits.traits import KernelTraits
+from orchestrator.kernels.variant_artefacts import describe_variant
 from orchestrator.kernels.variants import (
     CheckedVariant,
     KernelGroup,
@@ -56,7 +58,7 @@ from orchestrator.kernels.variants import (
 )
 from orchestrator.paths import cache_dir
 
-_Modules = dict[str, tuple[CacheEntry, str]]
+_Modules = dict[str, ModuleEntry]
 """By variant: the entry that holds its module, and the file's name in it. None has one that is built in."""
 
 
@@ -162,7 +164,9 @@ def image_needs(
 def _stages(request: KernelRequest) -> tuple[Stage, ...]:
     """What has to be done for guests; with a scope their modules are built here."""
     made: tuple[Stage, ...] = ("compiler", "agent", "pack", *source_of(request.base).stages)
-    return (*made, "build", "patch") if request.scope else made
+    if request.scope is not None:
+        return (*made, "build", "patch")
+    return (*made, "build") if request.test_module is not None else made
 
 
 def _all_cached(groups: Sequence[KernelGroup]) -> bool:
@@ -222,9 +226,12 @@ def cached_images(group: KernelGroup) -> GuestImages | None:
         if found is None:
             return None
         built[item.recipe.name] = found
-    initramfs = cache.find("initramfs", initramfs_key(kernel, agent, _checksums(built), group.files))
+    own = find_test_module(cache, kernel, request, compiler)
+    if own is None and request.test_module is not None:
+        return None
+    initramfs = cache.find("initramfs", initramfs_key(kernel, agent, _checksums(built), group.files, own))
     traits = known_traits(cache, request, kernel)
-    return _guest(group, kernel, agent, built, initramfs, traits) if initramfs else None
+    return _guest(group, kernel, agent, built, initramfs, traits, own) if initramfs else None
 
 
 def _make(group: KernelGroup, kernel: Kernel, progress: Progress) -> GuestImages:
@@ -234,9 +241,10 @@ def _make(group: KernelGroup, kernel: Kernel, progress: Progress) -> GuestImages
     agent = build_agent(cache, request.arch, compiler, progress)
     built = _modules(cache, kernel, group, compiler, progress)
     files = {name: (entry.file(file), entry.sha256(file)) for name, (entry, file) in built.items()}
-    initramfs = build_initramfs(cache, kernel, agent, files, group.files, progress)
+    own = obtain_test_module(cache, kernel, request, compiler, progress)
+    initramfs = build_initramfs(cache, kernel, agent, files, group.files, progress, own)
     traits = kernel_traits(cache, request, kernel)
-    return _guest(group, kernel, agent, built, initramfs, traits)
+    return _guest(group, kernel, agent, built, initramfs, traits, own)
 
 
 def _guest(
@@ -246,6 +254,7 @@ def _guest(
     built: _Modules,
     initramfs: CacheEntry,
     traits: KernelTraits | None,
+    own: ModuleEntry | None,
 ) -> GuestImages:
     manifest = ArtefactManifest(
         base=group.request.name,
@@ -260,7 +269,8 @@ def _guest(
         initramfs_sha256=initramfs.sha256(INITRAMFS_FILE),
         built=kernel.built,
         given=kernel.given,
-        variants=tuple(_describe(item, built.get(item.recipe.name)) for item in group.variants),
+        test_module=describe_test_module(own),
+        variants=tuple(describe_variant(item, built.get(item.recipe.name)) for item in group.variants),
         files=group.files.records,
         traits=traits,
     )
@@ -329,30 +339,6 @@ def _checksums(built: _Modules) -> dict[str, str]:
     return {name: entry.sha256(file) for name, (entry, file) in built.items()}
 
 
-def _describe(item: CheckedVariant, module: tuple[CacheEntry, str] | None) -> VariantArtefacts:
-    name, scope, patches = item.recipe.name, item.recipe.scope, item.patch_files
-    if module is None:
-        return VariantArtefacts(name=name, scope=scope, patches=patches, module_origin="built-in")
-    entry, file = module
-    return VariantArtefacts(
-        name=name,
-        scope=scope,
-        patches=patches,
-        module_sha256=entry.sha256(file),
-        module_origin="distribution" if item.build_scope is None else "built",
-        compiler=entry.meta.facts.get("compiler"),
-        element=_own_element(item, entry),
-    )
-
-
-def _own_element(item: CheckedVariant, entry: CacheEntry) -> Element | None:
-    """The page array's element where patches may have changed it; None: they did not."""
-    if not item.touches(HEADER_FILE):
-        return None
-    told = element_of_facts(entry.meta.facts)
-    return told or unknown(f"the variant's patches touch {HEADER_FILE}")
-
-
 def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:
     """The guests of an earlier run: as they lie in the cache, or made again and found identical."""
     base, arch, name = group.request.base, group.request.arch, group.request.name
@@ -360,6 +346,7 @@ def _pinned(group: KernelGroup, pins: Pins, progress: Progress) -> GuestImages:
     wanted = [WantedVariant(item.recipe.name, item.recipe.scope, item.patch_files) for item in group.variants]
     require_same_variants(record, wanted)
     require_same_files(record, group.files.records)
+    require_test_module(record, group.request.test_module)
     cache = _cache(cache_dir())
     found = find_pinned(cache, record)
     if found is not None:

@@ -25,8 +25,16 @@ _DIRECTORIES = ("bin", "dev", "proc", "sys", "tmp", "modules", "modules/common")
 CPIO = ("cpio", "-o", "-0", "-H", "newc", "--quiet", "--reproducible", "-R", "0:0")
 
 
+ModuleEntry = tuple[CacheEntry, str]
+"""What holds a module, and the file's name in it."""
+
+
 def initramfs_key(
-    kernel: Kernel, agent: CacheEntry, modules: Mapping[str, str], own: GuestFiles
+    kernel: Kernel,
+    agent: CacheEntry,
+    modules: Mapping[str, str],
+    own: GuestFiles,
+    test_module: ModuleEntry | None = None,
 ) -> dict[str, Any]:
     """Everything the archive depends on; `modules` are the checksums of the variants' modules."""
     files = kernel.image.meta.files
@@ -38,6 +46,7 @@ def initramfs_key(
         "common": common,
         "order": kernel.image.sha256(ORDER_FILE),
         "variants": dict(modules),
+        **({"test module": test_module[0].sha256(test_module[1])} if test_module else {}),
         **({"before": kernel.image.sha256(EXTRA_ROOT_FILE)} if EXTRA_ROOT_FILE in files else {}),
         **({"files": own.key} if own.records else {}),
     }
@@ -50,12 +59,16 @@ def build_initramfs(
     modules: Mapping[str, tuple[Path, str]],
     own: GuestFiles,
     progress: Progress,
+    test_module: ModuleEntry | None = None,
 ) -> CacheEntry:
     """The archive, from the cache or packed now. `modules`: path and checksum by variant name.
 
     `own` files of the user's come in an archive of their own behind the rest.
     """
     files = _layout(kernel, agent, {name: path for name, (path, _) in modules.items()})
+    if test_module is not None:
+        entry, name = test_module
+        files[f"modules/common/{name}"] = (entry.file(name), 0o644)
     what = f"initramfs for {kernel.image.meta.what}: {', '.join(modules) or 'no variant'}"
 
     def make(directory: Path) -> dict[str, str]:
@@ -74,7 +87,8 @@ def build_initramfs(
                 write_archive(own, file)
         return {}
 
-    key = initramfs_key(kernel, agent, {name: sha256 for name, (_, sha256) in modules.items()}, own)
+    checksums = {name: sha256 for name, (_, sha256) in modules.items()}
+    key = initramfs_key(kernel, agent, checksums, own, test_module)
     return cache.obtain(
         "initramfs",
         key,

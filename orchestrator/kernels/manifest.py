@@ -53,6 +53,15 @@ class VariantArtefacts(Frozen):
     )
 
 
+class TestModuleArtefact(Frozen):
+    """The module that the trigger makes its requests by: this program's own, no code under test."""
+
+    __test__ = False
+    name: str = Field(description="of the module")
+    sha256: Sha256 = Field(description="of its file")
+    compiler: str = Field(description="first line of the compiler's --version")
+
+
 class BuiltKernel(Frozen):
     """What a kernel was built from, besides the packages that its source came in."""
 
@@ -99,6 +108,9 @@ class ArtefactManifest(Frozen):
     agent_sha256: Sha256
     agent_compiler: str
     initramfs_sha256: Sha256
+    test_module: TestModuleArtefact | None = Field(
+        default=None, description="what the trigger makes its requests by; null where it needs none"
+    )
     variants: tuple[VariantArtefacts, ...] = ()
     files: tuple[GuestFile, ...] = Field(
         default=(), description="of the user's in the guests' root, and the libraries of programs among them"

@@ -29,6 +29,29 @@ def module_file(name: str) -> str:
 
 BINDER = Driver("drivers/android", "binder_linux")
 
+
+@dataclass(frozen=True)
+class TestModule:
+    """A module of our own, which a trigger makes its requests by: no code under test.
+
+    Its source is `images/guest/module/SOURCE`, and it is built against each kernel that is to load it.
+    """
+
+    __test__ = False
+    source: str
+    module: str
+
+    @property
+    def file(self) -> str:
+        """The file in a guest's root."""
+        return module_file(self.module)
+
+
+ALLOCATE = TestModule("allocate", "oomlab_allocate")
+
+TEST_MODULES = {module.module: module for module in (ALLOCATE,)}
+"""By name, as kinds of trigger ask for them."""
+
 DRIVERS = {driver.scope: driver for driver in (BINDER,)}
 """By the directory that a patched variant may touch. The guest loads `BINDER` alone."""
 

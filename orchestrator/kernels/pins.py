@@ -12,6 +12,7 @@ from orchestrator.guest_files.record import GuestFile
 from orchestrator.kernels.cache import Cache
 from orchestrator.kernels.initramfs import INITRAMFS_FILE
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantArtefacts
+from orchestrator.kernels.modules import TestModule
 from orchestrator.kernels.patch_file import Patch
 
 _HINT = "run without --artefacts-from to take what is there now"
@@ -88,6 +89,16 @@ def require_same_files(manifest: ArtefactManifest, files: Sequence[GuestFile]) -
         )
 
 
+def require_test_module(manifest: ArtefactManifest, wanted: TestModule | None) -> None:
+    """InputError when the trigger needs a module that the earlier run's guests do not have."""
+    there = manifest.test_module.name if manifest.test_module is not None else None
+    if wanted is not None and wanted.module != there:
+        raise InputError(
+            f"the guests of the earlier run on {manifest.base} lack {wanted.module}, which the trigger needs",
+            hint="run without --artefacts-from",
+        )
+
+
 def find_pinned(cache: Cache, manifest: ArtefactManifest) -> tuple[Path, Path] | None:
     """Kernel and initramfs with exactly the record's checksums, whole, in the cache; else None."""
     kernel = cache.find_file("kernel", "vmlinuz", manifest.kernel_sha256)
@@ -146,13 +157,17 @@ def _files(recorded: ArtefactManifest, made: ArtefactManifest) -> list[tuple[str
             _compilers(recorded.agent_compiler, made.agent_compiler) or " (another oomlab made it)",
         ),
     ]
+    if recorded.test_module is not None and made.test_module is not None:
+        before, own = recorded.test_module, made.test_module
+        why = _compilers(before.compiler, own.compiler)
+        files.append((before.name, before.sha256, own.sha256, why))
     now = {variant.name: variant for variant in made.variants}
     for variant in recorded.variants:
-        own = now[variant.name]
-        if variant.module_sha256 is None or own.module_sha256 is None:
+        its = now[variant.name]
+        if variant.module_sha256 is None or its.module_sha256 is None:
             continue  # built in: the kernel's checksum is the driver's
-        why = _compilers(variant.compiler, own.compiler)
-        files.append((f"module of {variant.name}", variant.module_sha256, own.module_sha256, why))
+        why = _compilers(variant.compiler, its.compiler)
+        files.append((f"module of {variant.name}", variant.module_sha256, its.module_sha256, why))
     there = {each.guest: each.sha256 for each in made.files}
     files += [
         (f"{each.guest} ({each.name})", each.sha256, there.get(each.guest, "not there"), "")

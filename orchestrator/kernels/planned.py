@@ -95,8 +95,10 @@ def _commands(group: KernelGroup, plan: KernelPlan, directory: Path) -> list[str
     root = directory / "root"
     lines = [paste_ready(["mkdir", "-p", root / "bin", root / "modules/common"]), *plan.kernel]
     lines.append(_in(resource_dir("images") / "guest", agent.compile_command(compiler, _agent(directory))))
-    if request.scope is not None:
+    if request.scope is not None or request.test_module is not None:
         lines += plan.headers
+    if request.test_module is not None:
+        lines.append(_test_module_line(request, plan, compiler, directory))
     for item in group.variants:
         lines += _driver_lines(request, item, plan, compiler, directory)
     lines += _own_lines(group.files, root)
@@ -115,6 +117,16 @@ def _own_lines(files: GuestFiles, root: Path) -> list[str]:
         lines.append(paste_ready(["mkdir", "-p", (root / path[1:]).parent]))
         lines.append(paste_ready(["ln", "-sfn", leads_to, f"{root}{path}"]))
     return lines
+
+
+def _test_module_line(request: KernelRequest, plan: KernelPlan, compiler: Compiler, directory: Path) -> str:
+    """The module that the trigger makes its requests by, from the shipped source."""
+    own = request.test_module
+    assert own is not None
+    source = _quoted(resource_dir("images") / "guest" / agent.MODULES_DIRECTORY)
+    headers, target = directory / HEADERS_FILE, directory / "root/modules/common" / own.file
+    command = module.module_command(own.source, own.module, plan.release, request.arch, compiler, headers)
+    return f"tar -C {source} -cf - {own.source} | {command.by_hand()} >{_quoted(target)}"
 
 
 def _driver_lines(

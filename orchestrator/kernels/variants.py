@@ -16,7 +16,7 @@ from orchestrator.kernels.base import KernelRequest
 from orchestrator.kernels.build.patch import OutsideScope, check_headers, read_patch, touches
 from orchestrator.kernels.lock import LockedVariant
 from orchestrator.kernels.manifest import ArtefactManifest, PatchFile
-from orchestrator.kernels.modules import BINDER, find_driver
+from orchestrator.kernels.modules import BINDER, TestModule, find_driver
 from orchestrator.kernels.patch_file import Patch
 from orchestrator.kernels.pins import Pins, recorded_patches
 from orchestrator.text.plain import named
@@ -27,7 +27,10 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 @dataclass(frozen=True)
 class VariantRecipe:
-    """A kernel under test: a base, and patches to one directory of it, or to all of what is built whole."""
+    """A kernel under test: a base, and patches to one directory of it, or to all of what is built whole.
+
+    `test_module` is what the trigger makes its requests by, if it needs one.
+    """
 
     name: str
     base: Base
@@ -35,6 +38,7 @@ class VariantRecipe:
     patches: tuple[Path, ...] = ()
     settings: str = ""
     """What its guests are told besides, in words: not made here, and yet it tells variants apart."""
+    test_module: TestModule | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ def by_kernel(
 def _request(arch: str, item: CheckedVariant) -> KernelRequest:
     base = item.recipe.base
     patches = item.patches if _is_compiled_in(item.recipe, item.patches) else ()
-    return KernelRequest(base, ARCHS[arch], item.build_scope, patches)
+    return KernelRequest(base, ARCHS[arch], item.build_scope, patches, item.recipe.test_module)
 
 
 def recorded_variants(record: ArtefactManifest, pins: Pins, group: KernelGroup) -> KernelGroup:
@@ -161,7 +165,7 @@ def recorded_variants(record: ArtefactManifest, pins: Pins, group: KernelGroup) 
     checked: list[CheckedVariant] = []
     for variant in record.variants:
         patches = recorded_patches(variant, pins.patches, patches_now)
-        recipe = VariantRecipe(variant.name, base, variant.scope)
+        recipe = VariantRecipe(variant.name, base, variant.scope, test_module=group.request.test_module)
         _check_variant(arch, recipe, [item.recipe.name for item in checked])
         for patch in patches:
             check_headers(patch, variant.scope or "")

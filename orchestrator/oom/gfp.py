@@ -291,5 +291,27 @@ def printed_or_decoded(flags: str | None, mask: str | None, kernel: str | None) 
     return decode(number, series) if series and number else ""
 
 
+_FORMER = {
+    "GFP_TEMPORARY": "GFP_KERNEL|__GFP_RECLAIMABLE",
+    "__GFP_ATOMIC": "__GFP_HIGH",
+    "__GFP_COLD": "",
+    "__GFP_NOTRACK": "",
+    "__GFP_OTHER_NODE": "",
+    "__GFP_REPEAT": "__GFP_RETRY_MAYFAIL",
+    "__GFP_WAIT": "__GFP_RECLAIM",
+}
+
+
+def names_of(series: KernelSeries) -> tuple[str, ...]:
+    """Every name that a numbering has, composites first."""
+    return tuple(dict.fromkeys((*dict(_TABLES[series]), *_BITS[series], "GFP_DMA32")))
+
+
+def former_names(series: KernelSeries) -> dict[str, str]:
+    """Names that a numbering has no more, and what of it asks the same; "": nothing does, and needs not."""
+    there = names_of(series)
+    return {name: now for name, now in _FORMER.items() if name not in there}
+
+
 def _number(mask: str | None) -> int:
     return int(mask, 16) if mask is not None and len(mask) <= 18 else 0

@@ -195,18 +195,24 @@ class Output(Record):
 
 
 class Latencies(Record):
-    """Latency (ns) and errno (0: it succeeded) of consecutive requests of one trigger process."""
+    """Latency (ns) and errno (0: it succeeded) of consecutive requests of one trigger process.
+
+    `fell_back` (1: vmalloc served it) is of a trigger that knows.
+    """
 
     event: Literal["latencies", "mmaps"]
     process: int
     first: int
     latency_ns: list[int]
     errno: list[int]
+    fell_back: list[int] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.latency_ns) != len(self.errno):
             raise ValueError(f"{len(self.latency_ns)} latencies beside {len(self.errno)} errors")
+        if self.fell_back is not None and len(self.fell_back) != len(self.errno):
+            raise ValueError(f"{len(self.fell_back)} fallbacks beside {len(self.errno)} errors")
         return self
 
 

@@ -56,6 +56,10 @@ class RequestSummary(Frozen):
     in_flight: int = Field(description="begun and not ended when the trigger was killed")
     errnos: dict[str, int] = Field(description="failed requests by the name of their errno")
     latency: LatencySummary | None = Field(description="of the requests that succeeded")
+    fell_back: int | None = Field(
+        default=None,
+        description="of those that succeeded: served by vmalloc; null of a trigger that cannot know",
+    )
 
     @model_validator(mode="before")
     @classmethod

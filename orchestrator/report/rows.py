@@ -113,6 +113,10 @@ def _requests(variant: VariantVerdict) -> str:
     return " / ".join(map(str, counts)) if any(counts) else "-"
 
 
+def _fell_back(variant: VariantVerdict) -> str:
+    return "-" if variant.requests.fell_back is None else str(variant.requests.fell_back)
+
+
 def _latency(variant: VariantVerdict) -> str:
     times = variant.requests
     if times.p50 is None or times.p99 is None or times.max is None:
@@ -184,6 +188,7 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "killed": _killed,
     "trigger ended with": _ends,
     "{requests} succeeded / failed / in flight": _requests,
+    "{requests} served by vmalloc": _fell_back,
     _LATENCY: _latency,
     "contiguous / vmalloc / failed, traced": _paths,
     "free at the target": _free,
@@ -191,7 +196,9 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
 }
 NOUN: str = RequestTotals.model_fields["noun"].default
 """What requests are called where nothing tells better."""
-_ONLY_WHERE_SAID = frozenset({"trigger ended with", "contiguous / vmalloc / failed, traced"})
+_ONLY_WHERE_SAID = frozenset(
+    {"trigger ended with", "{requests} served by vmalloc", "contiguous / vmalloc / failed, traced"}
+)
 
 
 _RANKS = (
@@ -211,11 +218,12 @@ def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str
     """What a report says of variants, a row each: the label and a cell for each of them."""
     shown = list(variants)
     noun = _noun(shown)
-    rows = [
-        (label.format(request=noun, requests=plural(noun)), [cell(variant) for variant in shown])
-        for label, cell in _VARIANT_ROWS.items()
+    rows = [(label, [cell(variant) for variant in shown]) for label, cell in _VARIANT_ROWS.items()]
+    said = [
+        (label.format(request=noun, requests=plural(noun)), cells)
+        for label, cells in rows
+        if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}
     ]
-    said = [(label, cells) for label, cells in rows if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}]
     at = [label for label, _ in said].index(_LATENCY.format(request=noun)) + 1
     return [*said[:at], *_measure_rows(shown), *_order_rows(shown), *said[at:], *_node_rows(shown)]
 

@@ -15,6 +15,7 @@ from orchestrator.host.facts import HostFacts, host_facts
 from orchestrator.host.programs import require
 from orchestrator.kernels.images import GuestImages, image_needs, prepare_images
 from orchestrator.kernels.lock import Lock
+from orchestrator.kernels.modules import TEST_MODULES
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.variants import VariantRecipe
 from orchestrator.plan import PlannedBlock, modules_of
@@ -122,9 +123,11 @@ def capacity_for(scenario: Scenario, share: Share) -> Capacity:
 
 def variant_recipes(scenario: Scenario) -> list[VariantRecipe]:
     """The scenario's variants as the kernels room wants them: a twin needs nothing of its own."""
-    bases = scenario.bases
+    bases, module = scenario.bases, TEST_MODULES.get(scenario.trigger.test_module or "")
     return [
-        VariantRecipe(name, bases[name], variant.scope, tuple(variant.patches), variant.settings_words)
+        VariantRecipe(
+            name, bases[name], variant.scope, tuple(variant.patches), variant.settings_words, module
+        )
         for name, variant in scenario.variants.items()
         if variant.twin_of is None
     ]

@@ -84,6 +84,9 @@ def _of_loads(scenario: Scenario) -> Iterator[KernelNeed]:
     """Of the trigger and the benchmarks."""
     if scenario.trigger.uses_binder:
         yield KernelNeed(BINDER_DRIVER, f"the trigger {scenario.trigger.kind}")
+    if scenario.trigger.test_module is not None:
+        purpose = f"the trigger {scenario.trigger.kind}, whose requests a module makes"
+        yield KernelNeed(Feature(("MODULES",)), purpose)
     if any(benchmark.uses_binder for benchmark in scenario.benchmarks):
         yield KernelNeed(BINDER_DRIVER, "binder benchmarks")
     if any(isinstance(benchmark, HugePageFault) for benchmark in scenario.benchmarks):

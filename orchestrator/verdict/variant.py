@@ -47,6 +47,9 @@ class RequestTotals(Frozen):
     p50: float | None = Field(None, description="median over the trials of each trial's median")
     p99: float | None = Field(None, description="the same of the 99th percentile")
     max: float | None = Field(None, description="the slowest request of all")
+    fell_back: int | None = Field(
+        None, description="of those that succeeded: served by vmalloc; null of a trigger that cannot know"
+    )
 
 
 class MeasureTotals(Frozen):
@@ -225,4 +228,11 @@ def _request_totals(results: Sequence[TrialResult], clock: Clock, *, timed: bool
         p50=median([latency.p50_ns for latency in latencies]),
         p99=median([latency.p99_ns for latency in latencies]),
         max=round(max(latency.max_ns for latency in latencies) * per_ns, 1) if latencies else None,
+        fell_back=_told_sum([summary.fell_back for summary in summaries]),
     )
+
+
+def _told_sum(counts: Sequence[int | None]) -> int | None:
+    """None where none of them is told."""
+    told = [count for count in counts if count is not None]
+    return sum(told) if told else None

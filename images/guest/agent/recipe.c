@@ -36,12 +36,13 @@ static bool parse_trigger(struct recipe *recipe, char *value)
 
 static bool parse_stop(struct recipe *recipe, char *value)
 {
-	static const char *const names[] = { "end", "first-oom", NULL };
+	static const char *const names[] = { "end", "first-oom", "first-failure", NULL };
 	int choice;
 
 	if (!value_choice(value, names, &choice))
 		return false;
-	recipe->stop_at_first_oom = choice == 1;
+	recipe->stop_at_first_oom = choice >= 1;
+	recipe->stop_at_first_failure = choice == 2;
 	return true;
 }
 

@@ -98,6 +98,7 @@ struct recipe {
 	uint64_t pause_us;
 	int adj;
 	bool stop_at_first_oom;
+	bool stop_at_first_failure; /* of its requests */
 	uint64_t trigger_ms;
 	bool trace;
 	enum stage stage; /* of a boot that goes straight through, or of a fork */

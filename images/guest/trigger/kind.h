@@ -18,7 +18,7 @@ struct trigger_job {
 	const struct recipe *recipe;
 	unsigned process;	 /* its number among those of the trigger, from 0 */
 	int gate;		 /* a byte read from here is the start */
-	const atomic_bool *stop; /* looked at between two requests */
+	atomic_bool *stop;	 /* looked at between two requests */
 	struct request_log *log; /* NULL: its kind counts nothing */
 	atomic_int *start_errno; /* why a process could not begin; 0 */
 };
@@ -28,6 +28,7 @@ struct trigger_kind {
 	const char *request; /* what it makes and counts, a noun; NULL: one process, which tells nothing */
 	bool needs_binder;   /* the driver's device has to be there */
 	bool (*needs_handle_0)(void); /* a process of the agent's has to be behind handle 0; NULL: no */
+	bool (*may_fall_back)(void); /* it tells of each request whether vmalloc served it; NULL: no */
 	bool has_offspring;  /* processes that it starts, with higher pids than its own, are traced, too */
 	/* A key of its own in the recipe. False: not its key, or a value that is not understood. May be NULL. */
 	bool (*parse)(const char *key, char *value);

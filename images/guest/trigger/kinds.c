@@ -6,12 +6,14 @@
 
 #include "trigger/kind.h"
 
+extern const struct trigger_kind trigger_allocate;
 extern const struct trigger_kind trigger_binder_mmap;
 extern const struct trigger_kind trigger_command;
 extern const struct trigger_kind trigger_fork;
 extern const struct trigger_kind trigger_network;
 
 static const struct trigger_kind *const kinds[] = {
+	&trigger_allocate,
 	&trigger_binder_mmap,
 	&trigger_command,
 	&trigger_fork,

@@ -33,6 +33,8 @@ static unsigned share_of(const struct recipe *recipe, unsigned process)
 
 int requests_prepare(const struct recipe *recipe)
 {
+	bool fall_back = recipe->trigger->may_fall_back && recipe->trigger->may_fall_back();
+
 	requests.logs = requests_shared(recipe->processes * sizeof(struct request_log));
 	if (!requests.logs)
 		return errno;
@@ -42,7 +44,9 @@ int requests_prepare(const struct recipe *recipe)
 		log->planned = share_of(recipe, i);
 		log->latency_ns = requests_shared((log->planned + 1) * sizeof(int64_t));
 		log->error = requests_shared((log->planned + 1) * sizeof(int64_t));
-		if (!log->latency_ns || !log->error)
+		if (fall_back)
+			log->fell_back = requests_shared((log->planned + 1) * sizeof(int64_t));
+		if (!log->latency_ns || !log->error || (fall_back && !log->fell_back))
 			return errno;
 	}
 	requests.processes = recipe->processes;
@@ -85,6 +89,8 @@ static void report_process(unsigned process)
 		emit_number("first", first);
 		emit_numbers("latency_ns", log->latency_ns + first, count);
 		emit_numbers("errno", log->error + first, count);
+		if (log->fell_back)
+			emit_numbers("fell_back", log->fell_back + first, count);
 		emit_end();
 	}
 }
@@ -101,7 +107,7 @@ static void touch(const struct request_log *log)
 	volatile int64_t sink = 0;
 
 	for (unsigned i = 0; i < log->planned; i += 64)
-		sink += log->latency_ns[i] + log->error[i];
+		sink += log->latency_ns[i] + log->error[i] + (log->fell_back ? log->fell_back[i] : 0);
 }
 
 bool requests_wait(const struct trigger_job *job)
@@ -134,10 +140,17 @@ int requests_make(const struct trigger_job *job,
 	for (unsigned number = 0; number < log->planned && !atomic_load(job->stop); number++) {
 		requests_attempted(log);
 		make(job, number);
+		if (job->recipe->stop_at_first_failure && log->error[number])
+			atomic_store(job->stop, true);
 		if (job->recipe->pause_us)
 			clock_sleep_us(job->recipe->pause_us);
 	}
 	requests_hold(log);
+}
+
+void requests_fell_back(struct request_log *log, unsigned number)
+{
+	log->fell_back[number] = 1;
 }
 
 void requests_completed(struct request_log *log, unsigned number, uint64_t latency_ns, int error)

@@ -27,6 +27,7 @@ struct request_log {
 	unsigned planned;
 	int64_t *latency_ns;
 	int64_t *error; /* errno of each; 0: it succeeded */
+	int64_t *fell_back; /* 1 of each that vmalloc served; NULL: its kind does not know */
 };
 
 struct request_sums {
@@ -62,6 +63,9 @@ _Noreturn void requests_hold(struct request_log *log);
  */
 int requests_make(const struct trigger_job *job,
 		  void (*make)(const struct trigger_job *job, unsigned number));
+
+/* Said of a request before its end: vmalloc served it. */
+void requests_fell_back(struct request_log *log, unsigned number);
 
 /* One request came to its end; what undoes it comes after. */
 void requests_completed(struct request_log *log, unsigned number, uint64_t latency_ns, int error);

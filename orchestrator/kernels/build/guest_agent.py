@@ -17,6 +17,7 @@ from orchestrator.kernels.verified import file_sha256
 from orchestrator.paths import resource_dir
 
 AGENT_FILE = "agent"
+MODULES_DIRECTORY = "module"
 
 _COMPILE_S = 180.0
 _NEED_BYTES = 20_000_000
@@ -24,9 +25,13 @@ _FLAGS = ("-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-static", "-I.", "-ff
 
 
 def agent_sources() -> list[Path]:
-    """The C sources and headers of the agent, from its directory; HostError when there are none."""
+    """The C sources and headers of the agent, from its directory; HostError when there are none.
+
+    What becomes kernel modules lies there, too, in a directory of its own.
+    """
     directory = resource_dir("images") / "guest"
-    sources = sorted(path.relative_to(directory) for path in directory.rglob("*.[ch]"))
+    found = (path.relative_to(directory) for path in directory.rglob("*.[ch]"))
+    sources = sorted(path for path in found if path.parts[0] != MODULES_DIRECTORY)
     if not sources:
         raise HostError(f"{directory} holds no sources", hint="is this a whole checkout?")
     return sources

@@ -163,10 +163,17 @@ def patched_tree(against: ModuleTree, recipe: ModuleRecipe, progress: Progress) 
 
 def build_command(recipe: ModuleRecipe, release: str, compiler: Compiler, headers: Path) -> SandboxCommand:
     """The sandboxed build: a tar archive of the tree on standard input, the module on standard output."""
+    module = find_driver(recipe.scope).module
+    return module_command(recipe.scope, module, release, recipe.arch, compiler, headers)
+
+
+def module_command(
+    directory: str, module: str, release: str, arch: Arch, compiler: Compiler, headers: Path
+) -> SandboxCommand:
+    """The same for a module that is made in a directory of the tree."""
     return Sandbox(given={HEADERS_FILE: headers}).command(
-        _BUILD_SCRIPT, recipe.scope, release, recipe.arch.kbuild, compiler.prefix, compiler.command,
-        find_driver(recipe.scope).module,
-    )  # fmt: skip
+        _BUILD_SCRIPT, directory, release, arch.kbuild, compiler.prefix, compiler.command, module
+    )
 
 
 def _compile(

@@ -34,6 +34,11 @@ def plan_commands(cache: Cache, request: KernelRequest, directory: Path) -> Kern
     )
 
 
+def build_scope(request: KernelRequest) -> str | None:
+    """What is fetched for builds: headers come with the source of the driver under test."""
+    return request.scope or (BINDER.scope if request.test_module is not None else None)
+
+
 def _fetch_lines(
     cache: Cache, request: KernelRequest, resolved: ResolvedBase | None, directory: Path
 ) -> list[str]:
@@ -55,12 +60,13 @@ def _fetch_lines(
 
 
 def _packages(request: KernelRequest, resolved: ResolvedBase | None, origin: Origin) -> Sequence[str]:
-    if resolved is not None and (request.scope is None or resolved.builds_modules):
-        parts = fetch.parts_of(resolved, request.scope)
+    scope = build_scope(request)
+    if resolved is not None and (scope is None or resolved.builds_modules):
+        parts = fetch.parts_of(resolved, scope)
         return [apt_name(package) for part in parts for package in part.packages]
     shipped, arch = packages_of(request.base), request.arch
     names = [f"{shipped.meta_package('image', arch, origin)}:{arch.debian}", f"{BUSYBOX}:{arch.debian}"]
-    if request.scope is not None:
+    if scope is not None:
         headers = f"{shipped.meta_package('headers', arch, origin)}:{arch.debian}"
         names += [headers, shipped.source_name]
     return names

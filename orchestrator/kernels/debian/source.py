@@ -18,7 +18,7 @@ from orchestrator.kernels.base import (
 )
 from orchestrator.kernels.cache import Cache, CacheEntry
 from orchestrator.kernels.debian import fetch, unpack
-from orchestrator.kernels.debian.by_hand import plan_commands
+from orchestrator.kernels.debian.by_hand import build_scope, plan_commands
 from orchestrator.kernels.debian.fetch import FetchedBase
 from orchestrator.kernels.debian.recorded import fetch_recorded, recorded_packages
 from orchestrator.kernels.debian.resolve import ResolvedBase
@@ -33,14 +33,14 @@ class DebianSource:
     def known(self, cache: Cache, request: KernelRequest) -> Kernel | None:
         """The packages that were last chosen, unpacked."""
         resolved = fetch.recorded_base(cache, request.base, request.arch)
-        fetched = fetch.find_base(cache, resolved, request.scope) if resolved else None
+        fetched = fetch.find_base(cache, resolved, build_scope(request)) if resolved else None
         return _kernel(cache, request, fetched) if fetched else None
 
     def obtain(
         self, cache: Cache, request: KernelRequest, progress: Progress, *, refresh: bool = False
     ) -> Kernel:
         """The same, or downloaded: the newest version of which an archive has every part."""
-        base, arch, scope = request.base, request.arch, request.scope
+        base, arch, scope = request.base, request.arch, build_scope(request)
         fetched = fetch.fetch_base(cache, base, arch, scope=scope, progress=progress, refresh=refresh)
         return _kernel(cache, request, fetched)
 
@@ -50,15 +50,15 @@ class DebianSource:
         """Exactly the packages of a record, from whichever archive still has them."""
         base, arch = request.base, request.arch
         wanted = recorded_packages(base.name, arch.name, record.release, record.packages)
-        fetched = fetch_recorded(cache, base, arch, wanted, scope=request.scope, progress=progress)
+        fetched = fetch_recorded(cache, base, arch, wanted, scope=build_scope(request), progress=progress)
         return _kernel(cache, request, fetched)
 
     def known_source(self, cache: Cache, request: KernelRequest) -> SourceTree | None:
         """Out of the package with the source, of which only the scope is kept."""
-        resolved = fetch.recorded_base(cache, request.base, request.arch)
-        if resolved is None or request.scope is None:
+        resolved, scope = fetch.recorded_base(cache, request.base, request.arch), build_scope(request)
+        if resolved is None or scope is None:
             return None
-        entry = fetch.find_source(cache, resolved, request.scope)
+        entry = fetch.find_source(cache, resolved, scope)
         return _source(cache, request, resolved, entry) if entry else None
 
     def plan(self, cache: Cache, request: KernelRequest, directory: Path) -> KernelPlan:
@@ -72,7 +72,7 @@ class DebianSource:
 
 def _kernel(cache: Cache, request: KernelRequest, fetched: FetchedBase) -> Kernel:
     resolved = fetched.resolved
-    built = request.scope is not None
+    built = build_scope(request) is not None
     return Kernel(
         release=resolved.release,
         version=resolved.image.version,

@@ -66,6 +66,8 @@ class TriggerKind(Model):
     page requests by order then; None: they are beside the point."""
     uses_binder: ClassVar[bool] = False
     """It needs a kernel with the binder driver."""
+    test_module: ClassVar[str | None] = None
+    """The module that makes its requests in the kernel (kernels.modules); None: system calls do."""
     single_pages: ClassVar[Blame | None] = None
     """What advice blames where its requests take single pages and so cannot fail by fragmentation."""
     released: ClassVar[Blame | None] = None

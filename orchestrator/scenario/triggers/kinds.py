@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 from pydantic import Field
 
+from orchestrator.scenario.triggers.allocate import Allocate
 from orchestrator.scenario.triggers.base import TriggerKind
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.scenario.triggers.command import Command
 from orchestrator.scenario.triggers.fork import Fork
 from orchestrator.scenario.triggers.network import Network
 
-MODELS: tuple[type[TriggerKind], ...] = (BinderMmap, Command, Fork, Network)
+MODELS: tuple[type[TriggerKind], ...] = (Allocate, BinderMmap, Command, Fork, Network)
 """Every kind, in the order in which the reference has them."""
 
 KINDS: Mapping[str, type[TriggerKind]] = {

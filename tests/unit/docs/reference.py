@@ -33,6 +33,7 @@ SECTIONS = {
     "Package": "`artefacts.KERNEL.packages[N]`",
     "BuiltKernel": "`artefacts.KERNEL.built`",
     "GivenKernel": "`artefacts.KERNEL.given`",
+    "TestModuleArtefact": "`artefacts.KERNEL.test_module`",
     "VariantArtefacts": "`artefacts.KERNEL.variants[N]`",
     "PatchFile": "`artefacts.KERNEL.variants[N].patches[N]`",
     "GuestFile": "`artefacts.KERNEL.files[N]`",

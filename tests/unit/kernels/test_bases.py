@@ -13,7 +13,14 @@ from orchestrator.arch import ARCHS, ArchName
 from orchestrator.bases import BASES, counterpart, find_base, peculiarities
 from orchestrator.errors import InputError
 from orchestrator.kernels.debian.resolve import packages_of
-from orchestrator.kernels.modules import BINDER, DRIVERS, find_driver, guest_modules, module_file
+from orchestrator.kernels.modules import (
+    BINDER,
+    DRIVERS,
+    TEST_MODULES,
+    find_driver,
+    guest_modules,
+    module_file,
+)
 from orchestrator.paths import resource_dir
 from orchestrator.scenario.device import Variant
 
@@ -105,7 +112,7 @@ def test_the_guest_agent_asks_for_modules_of_the_table() -> None:
         name for source in guest.rglob("*.[ch]") for name in re.findall(r"(\w+\.ko)\b", source.read_text())
     }
     assert BINDER.file in spelt
-    assert spelt <= {module_file(name) for name in guest_modules()}
+    assert spelt <= {module_file(name) for name in (*guest_modules(), *TEST_MODULES)}
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "images/guest/PROTOCOL.md"])

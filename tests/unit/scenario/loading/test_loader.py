@@ -97,7 +97,7 @@ FAULTS = [
     ("count: 600", "count: 600, pause: 10", 9, "10", "a duration needs a unit", "10s"),
     ("count: 600", "count: 600, stop: first", 9, "first}", "must be one of first-oom, end", "first-oom"),
     ("count: 600", "count: 600, memory: 1", 9, "memory", "unknown key 'memory' in trigger", None),
-    ("binder-mmap", "binder", 9, "{kind", "the kind must be one of binder-mmap, command", "binder-mmap"),
+    ("binder-mmap", "binder", 9, "{kind", "the kind must be one of allocate, binder-mmap", "binder-mmap"),
     ("kind: binder-mmap, ", "", 9, "{size", "the key 'kind' is missing", None),
     ("[pipes]", "[pipe]", 8, "pipe", "must be one of pipes, high_order", "pipes"),
     ("[pipes]", "[pipes, pipes]", 8, "[pipes, pipes]", "the stressor pipes is given twice", None),
