@@ -7,7 +7,7 @@ one. What the commands write goes on at once; how they ended is the exit status.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from orchestrator.run.environment import Environment
 from orchestrator.run.trial import Observers, RunContext, run_cold_trial
 from orchestrator.run.watch import StopSwitch
 from orchestrator.scenario.models import Scenario
-from orchestrator.scenario.triggers.command import Command
+from orchestrator.scenario.triggers.kinds import script_at
 from orchestrator.stage import Mode
 from orchestrator.text.amounts import count_of
 from orchestrator.units import MIB
@@ -43,14 +43,6 @@ _SIGNALLED = 128
 
 Write = Callable[[Literal["stdout", "stderr"], bytes], None]
 """Takes what the commands write; OSError where nobody can take it."""
-
-
-class _Script(Command):
-    """A command all of whose output is wanted, and in which streams that was."""
-
-    def recipe(self) -> Mapping[str, object]:
-        """As a scenario's command."""
-        return {**super().recipe(), "output": "split"}
 
 
 class TargetMissed(OomlabError):
@@ -119,7 +111,7 @@ class ScriptSession:
     def _scenario(self) -> Scenario:
         """The user's, whose trigger is these commands and nothing else."""
         path = self.environment.backend.script_path
-        trigger = _Script(kind="command", command=f"exec sh {path}", stop="end")
+        trigger = script_at(path)
         return self.environment.scenario.model_copy(
             update={"trigger": trigger, "benchmarks": (), "audit": False}
         )

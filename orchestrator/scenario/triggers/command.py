@@ -39,3 +39,11 @@ class Command(TriggerKind):
     def long_words(self) -> Mapping[str, str]:
         """The command."""
         return {"command": self.command}
+
+
+class Script(Command):
+    """Commands in a file of the guest's, all of whose output is wanted: no kind of a scenario's."""
+
+    def recipe(self) -> Mapping[str, object]:
+        """As a scenario's command."""
+        return {**super().recipe(), "output": "split"}

@@ -13,7 +13,7 @@ from pydantic import Field
 from orchestrator.scenario.triggers.allocate import Allocate
 from orchestrator.scenario.triggers.base import TriggerKind
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
-from orchestrator.scenario.triggers.command import Command
+from orchestrator.scenario.triggers.command import Command, Script
 from orchestrator.scenario.triggers.fork import Fork
 from orchestrator.scenario.triggers.network import Network
 
@@ -41,3 +41,8 @@ def ends_by_itself(kind: object) -> bool:
     """Whether how a process of this kind ends is its result."""
     model = KINDS.get(kind) if isinstance(kind, str) else None
     return model is not None and model.ends_by_itself
+
+
+def script_at(path: str) -> TriggerKind:
+    """The commands in a file of the guest's as a trigger: stdout and stderr told apart, nothing left out."""
+    return Script(kind="command", command=f"exec sh {path}", stop="end")
