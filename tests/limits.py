@@ -43,6 +43,10 @@ def _map_cycle(number: int) -> str:
     return f"  - {{kind: binder-mmap, sizes: [{4 * (1 + number)}KiB], when: [target]}}\n"
 
 
+def _program(number: int) -> str:
+    return f"  - {{kind: command, name: p{number}, command: 'true', when: [target]}}\n"
+
+
 def _sysctls(names: list[str], value: str = "1") -> str:
     return "device:\n  sysctls:\n" + "".join(f"    {name}: {value}\n" for name in names)
 
@@ -158,6 +162,11 @@ LIMITS: dict[str, Limit] = {
         _VARIANTS,
         lambda n: _VARIANTS + "benchmarks:\n" + "".join(map(_map_cycle, range(n))),
         lambda n: "benchmarks=" + ",".join(["mmap:0:1:0:0:1:0:t:4096"] * n),
+    ),
+    "programs": Limit(
+        _VARIANTS,
+        lambda n: _VARIANTS + "benchmarks:\n" + "".join(map(_program, range(n))),
+        lambda n: " oomlab.".join(f"program=t:p{number}:true" for number in range(n)),
     ),
     "sizes": Limit(
         _VARIANTS,

@@ -44,6 +44,8 @@
 #define LIMIT_BENCHMARKS 16
 /* Sizes of one benchmark, each of which is measured by itself. */
 #define LIMIT_SIZES 32
+/* Benchmarks that are commands of the user's. */
+#define LIMIT_PROGRAMS 8
 /* Timed iterations, and those before them; each is kept for its percentiles. */
 #define LIMIT_ITERATIONS 100000
 /* A transaction's payload, and the map that it goes through, in bytes. */

@@ -175,8 +175,13 @@ def _path_of(name: str, paths: Paths) -> str:
 def _by_allocation(case: Case) -> tuple[list[TimingComparison], list[TimingComparison]]:
     """Timings that request a page array each time, and those that only do so before they are timed."""
     others = [timing for timing in case.timings if timing.name.startswith(TRANSACTIONS)]
-    apart = [*others, *_without_arrays(case)]
+    apart = [*others, *_without_arrays(case), *_of_programs(case)]
     return [timing for timing in case.timings if timing not in apart], others
+
+
+def _of_programs(case: Case) -> list[TimingComparison]:
+    """Figures of commands, of which nobody knows what they ask of the kernel."""
+    return [each for each in case.timings if each.when != "trigger" and not each.name.startswith("BM_")]
 
 
 def _without_arrays(case: Case) -> list[TimingComparison]:

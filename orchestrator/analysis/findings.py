@@ -9,7 +9,7 @@ from enum import Enum, auto
 from orchestrator.analysis.inference import LEVEL
 from orchestrator.analysis.phrases import subject, upwards
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, TimingComparison
-from orchestrator.analysis.samples import TimingKey
+from orchestrator.analysis.samples import VALUE, TimingKey
 from orchestrator.text.amounts import change_range, change_text, count_of, is_factor, short
 
 WORTH_A_BOUND = 0.2
@@ -63,7 +63,7 @@ def headline(timings: Iterable[TimingComparison]) -> list[TimingComparison]:
     return [
         timing
         for timing in timings
-        if timing.statistic in (("p50", "p99") if timing.when == "trigger" else ("real_time",))
+        if timing.statistic in (("p50", "p99") if timing.when == "trigger" else ("real_time", VALUE))
     ]
 
 
@@ -108,9 +108,13 @@ def _other_work(timings: Sequence[TimingComparison]) -> str:
 def _exact(timings: Sequence[TimingComparison]) -> str:
     ratios = [end for low, high in _intervals(timings) for end in (low, high)]
     if all(ratio == 1 for ratio in ratios):
-        return f"not one instruction of difference in {_count(timings)}"
+        what = (
+            "not the least" if any(each.statistic == VALUE for each in timings) else "not one instruction of"
+        )
+        return f"{what} difference in {_count(timings)}"
     either = ", of either sign" if min(ratios) < 1 < max(ratios) else ""
-    return f"{change_range(ratios, 3)} instructions, exact, in {_count(timings)}{either}"
+    what = "" if any(timing.statistic == VALUE for timing in timings) else " instructions"
+    return f"{change_range(ratios, 3)}{what}, exact, in {_count(timings)}{either}"
 
 
 def _intervals(timings: Iterable[TimingComparison]) -> Iterator[tuple[float, float]]:

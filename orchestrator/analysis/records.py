@@ -56,7 +56,9 @@ class TimingComparison(Frozen):
         description="as many requests or iterations of both succeeded; else the ratio is of different work",
     )
     statistic: str = Field(description="`real_time`, `cpu_time`, `p50`, `p99` or `max`: what a fork gave")
-    unit: Literal["ns", "instructions"] = Field(description="of the two medians")
+    unit: str = Field(
+        description="of the two medians: `ns`, `instructions`, or a program's own for what is no time"
+    )
     sample: Sample = Field(
         "block", description="what one observation is; `boot` in a cold run, where every figure is of its own"
     )

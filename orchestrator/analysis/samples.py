@@ -19,6 +19,8 @@ from orchestrator.outcome import Outcome
 from orchestrator.record.result import BenchmarkRow, TrialResult
 
 _PERCENT = 100
+VALUE = "value"
+"""The statistic of a figure that is no time."""
 Blocks = Mapping[str, float]
 """A figure by the block's fingerprint."""
 
@@ -29,6 +31,8 @@ class TimingKey(NamedTuple):
     name: str
     when: When
     statistic: str
+    unit: str = "ns"
+    """Of the figure: nanoseconds, or what a program says."""
 
     @property
     def family(self) -> tuple[str, str, str]:
@@ -104,6 +108,8 @@ def _timings(trial: TrialResult) -> Iterator[tuple[TimingKey, float, float]]:
             succeeded = _PERCENT * (row.iterations - row.failed) / max(row.iterations, 1)
             for name, figure_ns in _statistics(row):
                 yield TimingKey(row.name, row.when, name), figure_ns, succeeded
+            if row.value is not None:  # as a ratio, like times; of nothing there is none
+                yield TimingKey(row.name, row.when, VALUE, row.unit), row.value, succeeded
 
 
 def _statistics(row: BenchmarkRow) -> Iterator[tuple[str, float]]:

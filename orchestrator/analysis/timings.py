@@ -201,7 +201,8 @@ def _corrected(found: Sequence[Pair], inferred: Sequence[_Inferred]) -> list[flo
 def _comparison(
     names: tuple[str, str], pair: Pair, each: _Inferred, p_holm: float | None, clock: Clock
 ) -> TimingComparison:
-    exact = clock == "deterministic"
+    timed = pair.key.unit == "ns"
+    exact = clock == "deterministic" and timed
     unit_ns = 1 << ICOUNT_SHIFT if exact else 1
     ratio = rounded(math.exp(each.log_ratio))
     low, high = (None if log is None else rounded(math.exp(log)) for log in (each.low, each.high))
@@ -215,7 +216,7 @@ def _comparison(
         when=pair.key.when,
         statistic=pair.key.statistic,
         comparable=pair.same_work,
-        unit="instructions" if exact else "ns",
+        unit="instructions" if exact else pair.key.unit,
         sample=pair.sample,
         blocks=pair.blocks,
         baseline=rounded(math.exp(statistics.median(pair.baseline)) / unit_ns),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.analysis.findings import Finding, bound, judge
 from orchestrator.analysis.phrases import change, subject, upwards
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Sample
-from orchestrator.analysis.samples import TimingKey
+from orchestrator.analysis.samples import VALUE, TimingKey
 from orchestrator.text.amounts import change_range, change_text, count_of, plural
 
 
@@ -44,20 +44,28 @@ def timing_words(seen: Seen, *, same_work: bool) -> str:
         case Finding.EXACT:
             return f"{what} {_exact(seen, low, high)}"
         case Finding.DIFFERENT:
-            return f"{what} {second} {change(seen.ratio)} ({inside})"
+            return f"{what} {second} {_change(seen)} ({inside})"
         case Finding.BOUNDED:
             return f"{what} no difference larger than {upwards(bound(low, high))} % ({inside})"
         case Finding.UNDECIDED:
             return f"{what} undecided ({inside})"
         case _:
             return (
-                f"{what} {second} {change(seen.ratio)} in {count_of(seen.sample, seen.blocks)};"
+                f"{what} {second} {_change(seen)} in {count_of(seen.sample, seen.blocks)};"
                 f" below {LEAST_BLOCKS_FOR_A_CLAIM} no claim is made"
             )
 
 
+def _change(seen: Seen) -> str:
+    """Of what is no time nobody knows here whether more of it is better."""
+    return f"has {change_text(seen.ratio)}" if seen.key.statistic == VALUE else change(seen.ratio)
+
+
 def _exact(seen: Seen, low: float, high: float) -> str:
     where = count_of("memory state", seen.blocks)
+    if seen.key.statistic == VALUE:
+        ends = change_range((low, high), 3)
+        return f"{seen.names[1]} has {change_text(seen.ratio, 3)}, exact in {where} ({ends})"
     if low == high == 1:
         return f"not one instruction of difference in {where}"
     ends = change_range((low, high), 3)

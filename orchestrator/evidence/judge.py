@@ -29,6 +29,7 @@ from orchestrator.evidence.measurements import (
     vmstat_over_trigger,
 )
 from orchestrator.evidence.process_end import process_ends, sentence, succeeded
+from orchestrator.evidence.programs import program_notes
 from orchestrator.oom.crash_words import crash_details
 from orchestrator.oom.records import KernelCrash
 from orchestrator.outcome import Outcome
@@ -274,4 +275,4 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         notes.append(f"{lines} on the control line held no record: {evidence.first_garbage}")
     if evidence.benchmarked and evidence.last(End) is None:
         notes.append(f"the benchmarks did not come to their end: {evidence.ending_detail}")
-    return tuple(notes)
+    return (*notes, *program_notes(evidence))

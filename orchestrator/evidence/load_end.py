@@ -13,6 +13,7 @@ from orchestrator.evidence.evidence import Evidence
 from orchestrator.evidence.measurements import audited, measures, request_paths, request_summary
 from orchestrator.evidence.page_requests import traced_page_requests
 from orchestrator.evidence.process_end import process_ends
+from orchestrator.evidence.programs import program_rows
 from orchestrator.plan import PlannedTrial
 from orchestrator.protocol.records import CostRecord, Output, ProcessEnded, TriggerStart, VictimRecord
 from orchestrator.record.output_log import summarise_output
@@ -68,7 +69,9 @@ def load_end(planned: PlannedTrial, load: Load, evidence: Evidence) -> LoadEnd:
         "output": summarise_output(evidence.every(Output)) if ran_command(evidence) else None,
         "page_arrays": request_paths(evidence, audit),
         # Of a traced fork they are disturbed, and nothing to report.
-        "benchmarks": () if planned.stage.startswith("audit-") else benchmark_rows(evidence),
+        "benchmarks": ()
+        if planned.stage.startswith("audit-")
+        else (*benchmark_rows(evidence), *program_rows(evidence)),
         "measures": measures(evidence),
         "audit": audit,
         "audit_phases": audit_phases,

@@ -8,13 +8,13 @@ its command line from others the same words stand in a file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from urllib.parse import quote
 
 from orchestrator.protocol.records import PROTOCOL_VERSION
+from orchestrator.scenario.benchmark import AgentBenchmark
 from orchestrator.scenario.models import (
-    Benchmark,
     Fragmentation,
     Picture,
     Scenario,
@@ -99,11 +99,27 @@ def _boot(
         values["bystanders"] = f"{apps.count}:{apps.memory // KIB}:{apps.oom_score_adj}"
     values |= {"trigger": "none"} if mode is Mode.PROOF else _trigger(scenario.trigger)
     if scenario.benchmarks and mode in (Mode.TRIAL, Mode.BLOCK):
-        values["benchmarks"] = ",".join(_benchmark(benchmark) for benchmark in scenario.benchmarks)
+        values |= _benchmarks(scenario)
         values["benchmark_ms"] = round(deadlines.benchmarks * slowdown * _MS_PER_S)
         if (kind := stage.removeprefix("audit-")) != "trigger":
             values["stage"] = kind
     return values
+
+
+def _benchmarks(scenario: Scenario) -> dict[str, object]:
+    """The agent's own in one word, and each command in one of its own: it may have any character."""
+    values: dict[str, object] = {}
+    if scenario.agent_benchmarks:
+        values["benchmarks"] = ",".join(map(_benchmark, scenario.agent_benchmarks))
+    if scenario.programs:
+        values["program"] = [
+            f"{_letters(each.when)}:{each.name}:{each.command}" for each in scenario.programs
+        ]
+    return values
+
+
+def _letters(whens: Iterable[str]) -> str:
+    return "".join(when[0] for when in whens)
 
 
 def _settings(scenario: Scenario, variants: Sequence[str]) -> str:
@@ -157,7 +173,7 @@ def _trigger(trigger: Trigger) -> dict[str, object]:
     return common | dict(trigger.recipe())
 
 
-def _benchmark(benchmark: Benchmark) -> str:
+def _benchmark(benchmark: AgentBenchmark) -> str:
     """The fields between colons, and the sizes between dashes: a command line has 2048 characters."""
     fields = (
         benchmark.word,
@@ -167,7 +183,7 @@ def _benchmark(benchmark: Benchmark) -> str:
         benchmark.warmup,
         int(benchmark.pin),
         benchmark.held,
-        "".join(when[0] for when in benchmark.when),
+        _letters(benchmark.when),
         "-".join(str(int(size)) for size in benchmark.sizes) or "0",
     )
     return ":".join(map(str, fields))
@@ -182,4 +198,10 @@ def _bound_kb(size_bytes: int | None) -> str:
 
 
 def _words(values: dict[str, object]) -> str:
-    return " ".join(f"oomlab.{key}={quote(str(value), safe=_PLAIN)}" for key, value in values.items())
+    """A list of values is as many words."""
+    pairs = [
+        (key, each)
+        for key, value in values.items()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+    return " ".join(f"oomlab.{key}={quote(str(value), safe=_PLAIN)}" for key, value in pairs)

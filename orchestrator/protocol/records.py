@@ -20,6 +20,7 @@ from orchestrator.protocol.memory_records import (
     State,
     TargetRecord,
 )
+from orchestrator.protocol.program_records import ProgramEnd, ProgramOutputRecord
 from orchestrator.protocol.record import Record
 
 PROTOCOL_VERSION = 4
@@ -338,7 +339,7 @@ ControlRecord = Annotated[
     Hello | DeviceRecord | Phase | Sample | State | TargetRecord | Proof | Parked | Fingerprint | Woken
     | SettingRecord | ModuleLoaded | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
-    | BenchmarkRecord | MeasureRecord
+    | BenchmarkRecord | MeasureRecord | ProgramOutputRecord | ProgramEnd
     | Histogram | AuditEnd | CostRecord | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),

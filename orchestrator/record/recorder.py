@@ -14,11 +14,15 @@ from orchestrator.files.folder import Folder
 from orchestrator.oom.reader import OomReader
 from orchestrator.oom.records import CrashBegun, KernelCrash, Mark, MemoryEvent
 from orchestrator.protocol.memory_records import Sample
+from orchestrator.protocol.program_records import ProgramOutputRecord
 from orchestrator.protocol.records import ControlRecord, Output, TriggerStart, parse_record
 from orchestrator.record.capped_file import MOST_BYTES, CappedFile
 from orchestrator.record.output_log import OutputLog
 from orchestrator.scenario.triggers.kinds import ends_by_itself
 from orchestrator.text.lines import LineSplitter
+
+_MOST_PROGRAM_FILES = 16
+"""Of a fork's benchmarks: two each (LIMIT_PROGRAMS)."""
 
 ConsoleEvent = MemoryEvent | CrashBegun | KernelCrash | Mark
 """What the reader finds on a live console."""
@@ -106,6 +110,7 @@ class ControlRecorder(_Recorder):
         self._control = self._capped("control.jsonl", _marked)
         self._samples = self._capped("samples.jsonl", _marked)
         self._output: OutputLog | None = None
+        self._programs: dict[str, CappedFile] = {}
 
     def __call__(self, chunk: bytes) -> None:
         """Record one chunk (b"" at the end); a line that is no record is passed on as ValueError."""
@@ -114,7 +119,18 @@ class ControlRecorder(_Recorder):
         self._control.write(*(line for record, line in records if not isinstance(record, Sample)))
         for record, _ in records:
             self._write_output(record)
+            if isinstance(record, ProgramOutputRecord):
+                self._write_program(record)
             self._on_record(record)
+
+    def _write_program(self, record: ProgramOutputRecord) -> None:
+        """What benchmarks that are commands write, a file for each stream of theirs."""
+        name = f"benchmark-{record.name}.{record.stream}"
+        if name not in self._programs:
+            if len(self._programs) == _MOST_PROGRAM_FILES:
+                return  # more than any recipe asks for: somebody else writes records
+            self._programs[name] = self._capped(name, lambda text: f"\n[{text}]\n".encode())
+        self._programs[name].write(record.data)
 
     def _write_output(self, record: ControlRecord | ValueError) -> None:
         """A command has a file of its own, also if it writes nothing."""

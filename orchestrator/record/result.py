@@ -118,6 +118,13 @@ class BenchmarkRow(Frozen):
     killed: bool = Field(False, description="the OOM killer ended the benchmark; figures are of what it did")
     oom_kills: int = Field(0, description="`oom_kill` of /proc/vmstat during the benchmark")
     error: str | None = Field(None, description="why there are no figures")
+    value: float | None = Field(
+        None, description="a figure that is no time, of a benchmark `command`; the times are 0 then"
+    )
+    unit: str = Field("", description="what `value` is a number of, in the program's words")
+    output: Literal["google-benchmark", "ktap", "values", "unknown"] | None = Field(
+        None, description="of a benchmark `command` as a whole: how its output was read"
+    )
     counters: dict[str, int] = Field(
         default_factory=dict,
         description="of the timed part, by name: the binder driver's commands; of huge pages /proc/vmstat",

@@ -19,7 +19,7 @@ from orchestrator.analysis.records import (
     TimingComparison,
 )
 from orchestrator.report.tables import PlainTable
-from orchestrator.text.amounts import change_text, time_text
+from orchestrator.text.amounts import change_text, short, time_text
 from orchestrator.text.plain import one_line
 
 
@@ -119,4 +119,4 @@ def figure(value: float, unit: str) -> str:
     """A time in the unit that suits it, or a count of instructions."""
     if unit == "instructions":
         return f"{value:.0f}"
-    return time_text(value)
+    return time_text(value) if unit == "ns" else f"{short(value)} {one_line(unit)}".rstrip()

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
+from orchestrator.scenario.command_benchmark import EVERY_STATE, CommandBenchmark, Whens
 from orchestrator.scenario.fields import (
     Cross,
     Duration,
@@ -22,7 +23,6 @@ from orchestrator.scenario.fields import (
 from orchestrator.scenario.limits import limit
 from orchestrator.units import KIB, MIB, format_size
 
-MemoryState = Literal["relaxed", "target", "after"]
 Mode = Literal["libbinder", "raw"]
 
 DEFAULT_ITERATIONS = 200
@@ -39,7 +39,6 @@ _Payload = Annotated[int, Field(strict=True, ge=4, le=limit("payload"), multiple
 _MapSize = Annotated[Size, size_between(4 * KIB, limit("map_bytes"))]
 _MinTime = Annotated[Duration, duration_between(0.001, 60)]
 _HugePage = Annotated[Size, size_between(16 * KIB, 512 * MIB)]
-_Whens = Annotated[tuple[MemoryState, ...], each_once("when", str), Field(min_length=1)]
 
 _SIZES = "a benchmark each, in this order"
 _ITERATIONS = f"timed iterations of each size; {DEFAULT_ITERATIONS} where `min_time` is not given either"
@@ -65,7 +64,7 @@ class _BinderBenchmark(Model):
     iterations: _Iterations | None = Field(None, description=_ITERATIONS, examples=[500])
     min_time: _MinTime | None = Field(None, description=_MIN_TIME, examples=["50ms"])
     warmup: _Warmup = Field(20, description=_WARMUP, examples=[50])
-    when: _Whens = Field(("relaxed", "target", "after"), description=_WHEN, examples=[["relaxed", "target"]])
+    when: Whens = Field(EVERY_STATE, description=_WHEN, examples=[["relaxed", "target"]])
     held: _Held = Field(0, description=_HELD, examples=[300])
     pin: StrictBool = Field(True, description=_PIN, examples=[False])
 
@@ -191,7 +190,7 @@ class HugePageFault(Model):
     iterations: Annotated[int, Field(strict=True, ge=1, le=limit("huge_pages"))] = Field(
         50, description="faults of each size; what they get is held until the last is done", examples=[20]
     )
-    when: _Whens = Field(("relaxed", "target", "after"), description=_WHEN, examples=[["relaxed", "target"]])
+    when: Whens = Field(EVERY_STATE, description=_WHEN, examples=[["relaxed", "target"]])
     pin: StrictBool = Field(True, description=_PIN, examples=[False])
 
     @model_validator(mode="after")
@@ -225,7 +224,9 @@ class HugePageFault(Model):
         return tuple(f"{base}/{int(size)}" for size in self.sizes) or (f"{base}/pmd",)
 
 
-Benchmark = Annotated[BinderTransaction | BinderMapCycle | HugePageFault, Field(discriminator="kind")]
+AgentBenchmark = BinderTransaction | BinderMapCycle | HugePageFault
+"""What the agent measures itself."""
+Benchmark = Annotated[AgentBenchmark | CommandBenchmark, Field(discriminator="kind")]
 
 
 def huge_page_problems(
@@ -275,6 +276,10 @@ def benchmark_problems(benchmarks: Sequence[Benchmark]) -> list[Cross]:
         keys = [(name, when) for name in benchmark.names for when in benchmark.when]
         if twice := [key for key in keys if seen[key]]:
             name, when = twice[0]
-            found.append(Cross(("benchmarks", index, "sizes"), f"{name} ({when}) is there already"))
+            key = "name" if isinstance(benchmark, CommandBenchmark) else "sizes"
+            found.append(Cross(("benchmarks", index, key), f"{name} ({when}) is there already"))
         seen.update(keys)
+    commands = sum(isinstance(each, CommandBenchmark) for each in benchmarks)
+    if commands > limit("programs"):
+        found.append(Cross(("benchmarks",), f"at most {limit('programs')} of kind 'command', not {commands}"))
     return found

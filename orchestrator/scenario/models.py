@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,6 +13,7 @@ from orchestrator.arch import DEFAULT_ARCH
 from orchestrator.bases import DEFAULT_BASE, Base
 from orchestrator.outcome import Outcome
 from orchestrator.scenario.benchmark import (
+    AgentBenchmark,
     Benchmark,
     BinderMapCycle,
     BinderTransaction,
@@ -20,17 +21,15 @@ from orchestrator.scenario.benchmark import (
     huge_page_problems,
 )
 from orchestrator.scenario.bystanders import Bystanders
+from orchestrator.scenario.command_benchmark import CommandBenchmark
 from orchestrator.scenario.cuttlefish import ANDROID_BOOT
 from orchestrator.scenario.device import COLD_BACKENDS, Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
 from orchestrator.scenario.fields import (
     Cross,
-    Duration,
     Model,
     Name,
     Prose,
-    duration_between,
-    each_once,
     refuse,
 )
 from orchestrator.scenario.fragmentation import Fragmentation, Free, Stressor, Target, UsableUnits
@@ -38,6 +37,7 @@ from orchestrator.scenario.guest_files import Files, file_place_problems
 from orchestrator.scenario.kernel_base import base_node_problems, base_problems, bases_of
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
+from orchestrator.scenario.trials import Deadlines, Trials
 from orchestrator.scenario.triggers.kinds import Trigger
 from orchestrator.scenario.variants import settings_problems, twin_problems, unknown_variants
 from orchestrator.text.amounts import count_of
@@ -65,76 +65,6 @@ __all__ = [
     "Variant",
     "Watermarks",
 ]
-
-PhaseLimit = Annotated[Duration, duration_between(0.1, 24 * 3600)]
-
-
-ClockName = Literal["realtime", "deterministic"]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-class Trials(Model):
-    """How often everything is done."""
-
-    blocks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
-        1,
-        description="number of blocks; a block is one boot, from which the trials of every variant fork. With"
-        " `fork: false` how often each trial is booted, with another seed each time",
-        examples=[3],
-    )
-    fork: Annotated[bool, Field(strict=True)] = Field(
-        True,
-        description="the variants' trials fork from one snapshot, and are pairs. false, cold trials: each"
-        " boots a guest of its own, brings its memory to the target and goes straight on. Its memory is that"
-        " boot's, so nothing is paired, and the same claims take more blocks and more time. Without a word it"
-        " is what the device's backend can do: false with `backend: cuttlefish`, which takes no snapshots",
-        examples=[False],
-    )
-    forks: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
-        1,
-        description="trials of each variant that continue from one block's memory; forks of a block are no"
-        " independent samples, blocks are",
-        examples=[2],
-    )
-    seed: Annotated[int, Field(strict=True, ge=0, lt=2**64)] = Field(
-        1, description="seed of everything random; block N draws its own seed from it", examples=[1]
-    )
-    clock: Annotated[
-        tuple[ClockName, ...],
-        each_once("clock", str),
-        BeforeValidator(_as_list, json_schema_input_type=ClockName | list[ClockName]),
-    ] = Field(
-        ("realtime",),
-        min_length=1,
-        description="realtime: the host's time passes in the guest. deterministic: guest time is a count of"
-        " instructions, and runs repeat bit for bit. A list runs both, each with a table of its own",
-        examples=["deterministic"],
-    )
-    timing: Annotated[bool, Field(strict=True)] = Field(
-        True,
-        description="trials take turns, so that their latencies mean something. false: they run side by side"
-        " on all cores, and the verdict has no latencies. The deterministic clock needs no turns",
-        examples=[False],
-    )
-
-
-class Deadlines(Model):
-    """Time limits in the guest, for a reference machine; oomlab stretches them to the host's speed."""
-
-    boot: PhaseLimit = Field(
-        60.0,
-        description="from power-on to the agent's first word; with `backend: cuttlefish` 25min, for Android"
-        " boots for so long where it is emulated",
-        examples=["60s"],
-    )
-    target: PhaseLimit = Field(120.0, description="for reaching the memory state", examples=["2min"])
-    trigger: PhaseLimit = Field(120.0, description="for the trigger", examples=["2min"])
-    benchmarks: PhaseLimit = Field(
-        120.0, description="for all benchmarks of one fork together", examples=["2min"]
-    )
 
 
 class Scenario(Model):
@@ -182,7 +112,8 @@ class Scenario(Model):
     )
     benchmarks: Annotated[tuple[Benchmark, ...], Field(max_length=limit("benchmarks"))] = Field(
         (),
-        description="what a binder map, a transaction or the fault of a huge page costs, under what memory",
+        description="what a binder map, a transaction, the fault of a huge page or a command of yours costs,"
+        " under what memory",
         examples=[[{"kind": "binder-mmap", "sizes": ["4MiB"], "when": ["relaxed", "target"]}]],
     )
     trials: Trials = Field(Trials(), description="how often everything is done", examples=[{"blocks": 3}])
@@ -217,6 +148,16 @@ class Scenario(Model):
     def bases(self) -> dict[str, Base]:
         """Every variant's base."""
         return bases_of({name: variant.base for name, variant in self.variants.items()})
+
+    @property
+    def agent_benchmarks(self) -> tuple[AgentBenchmark, ...]:
+        """What the agent measures itself."""
+        return tuple(each for each in self.benchmarks if not isinstance(each, CommandBenchmark))
+
+    @property
+    def programs(self) -> tuple[CommandBenchmark, ...]:
+        """Benchmarks that are commands."""
+        return tuple(each for each in self.benchmarks if isinstance(each, CommandBenchmark))
 
     @property
     def uses_binder(self) -> bool:

@@ -38,6 +38,7 @@ _SECTIONS = {
     "BinderTransaction": "`benchmarks[N]` of kind `binder-transaction`",
     "BinderMapCycle": "`benchmarks[N]` of kind `binder-mmap`",
     "HugePageFault": "`benchmarks[N]` of kind `thp`",
+    "CommandBenchmark": "`benchmarks[N]` of kind `command`",
     "Trials": "`trials`",
     "Deadlines": "`deadlines`",
     "Expectation": "`expectations.NAME`",

@@ -9,6 +9,7 @@ from orchestrator.analysis.answers import HUGE_PAGES, TRANSACTIONS
 from orchestrator.analysis.findings import Finding, bound, finding, headline
 from orchestrator.analysis.phrases import upwards
 from orchestrator.analysis.records import Comparison, TimingComparison
+from orchestrator.analysis.samples import VALUE
 from orchestrator.text.amounts import count_of, is_factor, plural, short
 
 _PERCENT = 100
@@ -25,7 +26,7 @@ def time_clauses(comparison: Comparison, *, named: bool) -> Iterator[str]:
     for timing in headline(comparison.timings):
         # What huge pages cost is nothing without how many there were.
         huge = timing.name.startswith(HUGE_PAGES)
-        if finding(timing) is not Finding.OTHER_WORK and timing.statistic != "p99" and not huge:
+        if finding(timing) is not Finding.OTHER_WORK and timing.statistic not in ("p99", VALUE) and not huge:
             families.setdefault(_subject(timing), []).append(timing)
     benchmarks = {name: own for name, own in families.items() if own[0].when != "trigger"}
     chosen = benchmarks or families

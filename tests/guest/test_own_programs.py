@@ -14,6 +14,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import ExitCode
 from orchestrator.host.process import run
 from orchestrator.kernels.build.toolchain import find_compiler
+from orchestrator.record.journal import read_journal, trial_results
 from tests.guest.conftest import Oomlab
 
 pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("environment")]
@@ -78,3 +79,49 @@ def test_a_run_goes_on_with_the_same_file_and_with_no_other(
     script.write_text("#!/bin/sh\necho one\n")
     again = oomlab("run", "--resume", "run")
     assert again.returncode == ExitCode.MET, again.stderr.decode()
+
+
+BENCHMARKS = """\
+name: own
+device: {arch: arm64, memory: 128MiB, cma: 0}
+variants: {plain: {base: debian-6.1}}
+files: {./static: /mytest, ./tests.sh: null}
+trigger: {kind: command, command: 'true'}
+audit: false
+benchmarks:
+  - {kind: command, name: mytest, command: /mytest 9, when: [target]}
+  - {kind: command, name: tests, command: "/tests.sh >&2; /tests.sh", when: [target]}
+  - {kind: command, name: words, command: "echo what it did: nothing", when: [target]}
+  - {kind: command, name: flood, command: "yes flood | head -c 400000; exit 3", when: [target]}
+  - {kind: command, name: endless, command: "sleep 100 & while :; do :; done", when: [target]}
+deadlines: {benchmarks: 4s}
+"""
+
+
+def test_a_user_s_program_is_a_benchmark_and_its_figures_are_rows(
+    oomlab: Oomlab, programs: dict[str, Path]
+) -> None:
+    directory = oomlab.directory
+    (directory / "own.yaml").write_text(BENCHMARKS)
+    (directory / "static").symlink_to(programs["static"])
+    (directory / "tests.sh").write_text("#!/bin/sh\necho 1..2; echo ok 1 one; echo not ok 2 two\n")
+    ran = oomlab("run", "own.yaml", "--out", "run")
+    assert ran.returncode == ExitCode.MET, ran.stderr.decode()
+    results = trial_results(read_journal(directory / "run/journal.jsonl"))
+    (trial,) = [result for result in results if result.stage == "target"]
+    rows = {row.name: row for row in trial.benchmarks}
+    assert rows["mytest"].error is None
+    assert rows["mytest/fault_16_pages"].real_ns > 0
+    assert rows["mytest"].real_ns > rows["mytest/fault_16_pages"].real_ns
+    assert 0 < rows["mytest"].cpu_ns <= rows["mytest"].real_ns
+    assert (rows["mytest/rounds"].value, rows["mytest/rounds"].unit) == (9, "rounds")
+    assert (rows["tests/one"].failed, rows["tests/two"].failed) == (0, 1)
+    assert rows["words"].output == "unknown"
+    assert rows["flood"].error == "the command ended with exit status 3"
+    assert "deadline" in str(rows["endless"].error)
+    assert any("137856 bytes of its output were not kept" in note for note in trial.notes)
+    kept = directory / "run/trials" / trial.directory
+    assert (kept / "benchmark-tests.stderr").read_bytes() == (kept / "benchmark-tests.stdout").read_bytes()
+    assert (kept / "benchmark-flood.stdout").stat().st_size == 256 * 1024
+    shown = oomlab("report", "run", "--format", "csv").stdout.decode()
+    assert "mytest/rounds target rounds" in shown

@@ -241,6 +241,7 @@ static const struct {
 	{ "stop", parse_stop },
 	{ "trigger_ms", parse_trigger_ms }, { "trace", parse_trace },
 	{ "stage", parse_stage },	    { "benchmarks", recipe_parse_benchmarks },
+	{ "program", recipe_parse_program },
 	{ "benchmark_ms", parse_benchmark_ms },
 };
 

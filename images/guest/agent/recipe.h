@@ -62,6 +62,13 @@ struct benchmark {
 	size_t size_count;
 };
 
+/* A benchmark that is a command of the user's. */
+struct program {
+	const char *name;
+	const char *command;
+	unsigned when; /* bits of enum when */
+};
+
 struct recipe {
 	/* An ordinary process on a device of others: nothing is loaded there, and no more set up than it must be. */
 	bool on_device;
@@ -104,6 +111,8 @@ struct recipe {
 	enum stage stage; /* of a boot that goes straight through, or of a fork */
 	struct benchmark benchmarks[LIMIT_BENCHMARKS];
 	size_t benchmark_count;
+	struct program programs[LIMIT_PROGRAMS];
+	size_t program_count;
 	uint64_t benchmark_ms;
 	/* What could not be understood; the first such token. Empty when all is well. */
 	char problem[160];

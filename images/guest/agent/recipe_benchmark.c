@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/recipe_benchmark.h"
 
+#include <string.h>
+
 #include "agent/recipe_value.h"
 
 static bool parse_when(const char *text, unsigned *when)
@@ -72,10 +74,26 @@ bool recipe_parse_benchmarks(struct recipe *recipe, char *value)
 	return true;
 }
 
+bool recipe_parse_program(struct recipe *recipe, char *value)
+{
+	struct program *program = &recipe->programs[recipe->program_count];
+
+	if (recipe->program_count++ == LIMIT_PROGRAMS ||
+	    !parse_when(value_field(&value, ':'), &program->when) || !value)
+		return false;
+	program->name = value_field(&value, ':');
+	/* The rest is the command's, colons and all. */
+	program->command = value;
+	return *program->name && value && *value && strlen(value) <= LIMIT_COMMAND;
+}
+
 bool recipe_has_benchmarks(const struct recipe *recipe, enum when when)
 {
 	for (size_t i = 0; i < recipe->benchmark_count; i++)
 		if (recipe->benchmarks[i].when & when)
+			return true;
+	for (size_t i = 0; i < recipe->program_count; i++)
+		if (recipe->programs[i].when & when)
 			return true;
 	return false;
 }

@@ -8,6 +8,9 @@
 /* False when it is not understood; as all parsers of the recipe, it cuts up `value`. */
 bool recipe_parse_benchmarks(struct recipe *recipe, char *value);
 
+/* A benchmark that is a command: WHEN:NAME:COMMAND. */
+bool recipe_parse_program(struct recipe *recipe, char *value);
+
 /* True when there are benchmarks for this memory. */
 bool recipe_has_benchmarks(const struct recipe *recipe, enum when when);
 

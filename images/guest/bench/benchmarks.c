@@ -14,6 +14,7 @@
 #include "agent/memory.h"
 #include "agent/recipe_benchmark.h"
 #include "bench/counters.h"
+#include "bench/program.h"
 #include "bench/report.h"
 #include "bench/thp.h"
 #include "bench/worker.h"
@@ -89,9 +90,10 @@ static void *shared(size_t bytes)
 int benchmarks_prepare(const struct recipe *recipe)
 {
 	uint32_t samples = samples_needed(recipe);
+	int error = programs_prepare(recipe);
 
-	if (!recipe->benchmark_count)
-		return 0;
+	if (error || !recipe->benchmark_count)
+		return error;
 	benchmarks.adj = recipe->adj;
 	benchmarks.log = shared(sizeof(struct bench_log) + samples * sizeof(uint32_t));
 	benchmarks.maps = shared(sizeof(*benchmarks.maps));
@@ -242,7 +244,7 @@ static struct bench_failure measure(const struct bench_request *request)
 	return (struct bench_failure){ .where = BENCH_DEADLINE };
 }
 
-static bool kernel_has_crashed(void)
+bool benchmarks_kernel_has_crashed(void)
 {
 	char text[24];
 
@@ -288,7 +290,7 @@ static void run_one(const struct benchmark *benchmark, size_t asked)
 	benchmarks.log->sample_limit = limit;
 	report.failure.where = BENCH_OOPS;
 	costs_read(&before);
-	if (!kernel_has_crashed())
+	if (!benchmarks_kernel_has_crashed())
 		report.failure = measure(&request);
 	costs_read(&after);
 	report.oom_kills = memory_vmstat("oom_kill") - kills;
@@ -299,7 +301,7 @@ static void run_one(const struct benchmark *benchmark, size_t asked)
 	report.when = benchmarks.when;
 	if (bench_kind_is_of_huge_pages(benchmark->kind))
 		thp_settings(bytes, report.settings, sizeof(report.settings));
-	if (kernel_has_crashed())
+	if (benchmarks_kernel_has_crashed())
 		report.failure = (struct bench_failure){ .where = BENCH_OOPS };
 	bench_report(&report, benchmarks.log);
 	if (!benchmarks.traced)
@@ -346,7 +348,7 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 	else
 		child_protect(ROLE_TRIGGER); /* It waits for a start that never comes. */
 	await_forgotten();
-	benchmarks.traced = recipe->trace;
+	benchmarks.traced = recipe->trace && recipe->benchmark_count;
 	if (benchmarks.traced)
 		begin_audit(when);
 	costs_read(&before);
@@ -357,9 +359,13 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 			run_one(benchmark, benchmark->sizes[j]);
 		finish();
 	}
+	/* Traced, commands are not run: what they measure would mean nothing. */
+	if (!recipe->trace)
+		programs_run(recipe, when, benchmarks.deadline_us);
 	costs_read(&after);
-	if (!benchmarks.traced)
+	if (!recipe->trace)
 		costs_tell(phases[when], NULL, &before, &after);
-	audit_report((int64_t)atomic_load(benchmarks.maps));
+	if (benchmarks.traced)
+		audit_report((int64_t)atomic_load(benchmarks.maps));
 	child_dismiss_all(ROLE_BENCHMARK, DEATH_US);
 }

@@ -11,4 +11,7 @@ int benchmarks_prepare(const struct recipe *recipe);
 /* Runs all benchmarks for this memory, if any: phase `benchmark`, a `benchmark` record each. */
 void benchmarks_run(const struct recipe *recipe, enum when when);
 
+/* A task has died in the kernel (an Oops): what is measured now means nothing. */
+bool benchmarks_kernel_has_crashed(void);
+
 #endif

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import COMMAND_LINE_LIMIT
+from orchestrator.scenario.command_benchmark import CommandBenchmark
 from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.models import Benchmark, Scenario
 
@@ -59,4 +60,6 @@ def long_parts(scenario: Scenario) -> Mapping[tuple[str, ...], int]:
 
 
 def _benchmark(benchmark: Benchmark) -> int:
+    if isinstance(benchmark, CommandBenchmark):
+        return len(benchmark.name) + len(quote(benchmark.command, safe=""))
     return _BENCHMARK + _SIZE * len(benchmark.sizes)

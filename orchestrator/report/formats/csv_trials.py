@@ -54,11 +54,13 @@ def _benchmark_columns(report: JudgedRun) -> list[str]:
 
 
 def _benchmark_name(row: BenchmarkRow) -> str:
-    return f"{row.name} {row.when} real_ns"
+    return f"{row.name} {row.when} {'real_ns' if row.value is None else row.unit or 'value'}"
 
 
 def _figure(row: BenchmarkRow) -> _Cell:
-    return None if row.error is not None else row.real_ns
+    if row.error is not None:
+        return None
+    return row.real_ns if row.value is None else row.value
 
 
 def _units(order: int) -> Callable[[TrialResult], _Cell]:

@@ -39,6 +39,8 @@ class BenchmarkFigure:
     cpu_ns: float
     error: str | None = None
     label: str = ""
+    counter: tuple[str, float] | None = None
+    """A figure that is no time, by what it counts: Google Benchmark's form for those."""
 
 
 def render_gbench(report: JudgedRun, variant: str | None = None) -> str:
@@ -133,7 +135,10 @@ def _figures(report: JudgedRun, result: TrialResult, *, prefixed: bool) -> Itera
 
 def _from_row(name: str, block: int, row: BenchmarkRow) -> BenchmarkFigure:
     error = row.error or ("the kernel killed the benchmark" if row.killed and not row.iterations else None)
-    return BenchmarkFigure(name, block, row.iterations, row.real_ns, row.cpu_ns, error and one_line(error))
+    counter = None if row.value is None else (one_line(row.unit) or "value", row.value)
+    return BenchmarkFigure(
+        name, block, row.iterations, row.real_ns, row.cpu_ns, error and one_line(error), counter=counter
+    )
 
 
 def _benchmark(family: int, name: str, figures: Sequence[BenchmarkFigure]) -> Iterator[dict[str, Any]]:
@@ -166,7 +171,15 @@ def _times(figures: Sequence[BenchmarkFigure]) -> dict[str, Any]:
         "cpu_time": _median([figure.cpu_ns for figure in figures]),
         "time_unit": "ns",
     }
+    counters = [figure.counter for figure in figures if figure.counter is not None]
+    if counters:
+        times[_counter_key(counters[0][0])] = _median([value for _, value in counters])
     return times | ({"label": figures[0].label} if figures[0].label else {})
+
+
+def _counter_key(unit: str) -> str:
+    """Never a key that the format has itself."""
+    return f"counter: {unit}"
 
 
 def _median(values: Sequence[float]) -> float:

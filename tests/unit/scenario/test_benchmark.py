@@ -52,7 +52,7 @@ def test_another_map_and_other_company_are_another_name() -> None:
 
 
 def test_without_sizes_all_fifteen_of_the_real_one_are_measured() -> None:
-    (benchmark,) = scenario("{kind: binder-transaction}").benchmarks
+    (benchmark,) = scenario("{kind: binder-transaction}").agent_benchmarks
     assert len(benchmark.sizes) == 15
     assert (benchmark.sizes[0], benchmark.sizes[-1]) == (4, 65536)
 
@@ -62,7 +62,7 @@ def test_the_end_is_a_number_of_iterations_or_the_stop_rule() -> None:
         "{kind: binder-mmap, sizes: [4MiB], iterations: 7}",
         "{kind: binder-mmap, sizes: [2MiB], min_time: 50ms}",
         "{kind: binder-mmap, sizes: [1MiB]}",
-    ).benchmarks
+    ).agent_benchmarks
     assert (fixed.rounds, by_rule.rounds, default.rounds) == (7, None, 200)
     assert by_rule.min_time == 0.05
 

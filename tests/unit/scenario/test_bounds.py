@@ -235,7 +235,7 @@ def test_what_is_left_out_has_its_default() -> None:
         "deadlines": {"boot": "1min", "target": "2min", "trigger": "2min", "benchmarks": "2min"},
         "expectations": {},
     }  # fmt: skip
-    assert [each.rounds for each in least().benchmarks] == [200, 200]
+    assert [each.rounds for each in least().agent_benchmarks] == [200, 200]
 
 
 def test_nothing_wrong_is_no_error() -> None:

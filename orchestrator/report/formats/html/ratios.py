@@ -16,6 +16,7 @@ from orchestrator.report.formats.html.latency import amount
 from orchestrator.report.formats.html.plots import Grid, Plot
 from orchestrator.report.formats.html.text import clipped
 from orchestrator.text.amounts import is_factor, short
+from orchestrator.text.plain import one_line
 from orchestrator.units import spaced_size
 
 STATES: Final[Mapping[When, str]] = {
@@ -240,4 +241,6 @@ def _ratio(ratio: float) -> str:
 
 
 def _time(value: float, unit: str) -> str:
-    return amount(value / 1000, "us") if unit == "ns" else amount(value, unit)
+    if unit in ("ns", "instructions"):
+        return amount(value / 1000, "us") if unit == "ns" else amount(value, unit)
+    return f"{short(value)} {one_line(unit)}".rstrip()
