@@ -29,7 +29,7 @@ class PlannedTrial:
     """One fork of a block, or a boot of its own: `fork` counts the forks of one variant from 1.
 
     `number` is its place in the plan: its name in the run directory, whatever runs first.
-    `module` is the place of its module among those in the recipe of its block's guest. `stage` is
+    `module` is the place of its variant's module and settings in the recipe of its block's guest. `stage` is
     what it is for: the trigger, or benchmarks alone (orchestrator/record/result.py).
     """
 
@@ -50,8 +50,9 @@ class PlannedTrial:
 class PlannedBlock:
     """One boot brought to the target, and the trials that fork from it, in the order they run.
 
-    Its variants share one kernel image and differ in a module: their trials continue from the very
-    same memory. Variants with other images have blocks of their own, with the same number and seed.
+    Its variants share one kernel image and command line and differ in a module, or in settings that are
+    written at the target: their trials continue from the very same memory. Variants that boot otherwise have
+    blocks of their own, with the same number and seed.
     In mode TRIAL nothing forks: the guest goes straight through, as its one trial.
     """
 
@@ -66,7 +67,7 @@ class PlannedBlock:
     stage: Stage = "trigger"
     """Of a boot that goes straight through; a block's forks have their own."""
     among_kernels: bool = False
-    """Other variants of the scenario run another kernel image, and have a block of this number, too."""
+    """Other variants of the scenario boot otherwise, and have a block of this number, too."""
 
     @property
     def is_cold(self) -> bool:
@@ -81,7 +82,7 @@ def plan_blocks(scenario: Scenario) -> list[PlannedBlock]:
     seeded random order, never all of one variant first: no variant always meets the warmer (or
     busier) machine. `hard: forbidden` puts one throw-away boot first. Cold trials have the numbers
     and seeds that forks would have: trial 7 is of the same variant, stage and seed either way, unless there
-    are several kernel images, whose blocks are one after the other.
+    are several kernel images or command lines, whose blocks are one after the other.
     """
     order = random.Random(scenario.trials.seed)
     blocks = [block for clock in scenario.trials.clock for block in _pass(scenario, clock, order)]
@@ -101,11 +102,11 @@ def block_seed(scenario: Scenario, block: int) -> int:
     return random.Random(f"{scenario.trials.seed}/{block}").getrandbits(64)
 
 
-def shares_kernel(scenario: Scenario) -> list[tuple[str, ...]]:
-    """The variants in groups that share a kernel image, in the scenario's order."""
+def shares_boot(scenario: Scenario) -> list[tuple[str, ...]]:
+    """The variants in groups that share a boot: kernel image and command line, in the scenario's order."""
     groups: dict[object, list[str]] = {}
     for name, variant in scenario.variants.items():
-        groups.setdefault(variant.kernel, []).append(name)
+        groups.setdefault(variant.boot, []).append(name)
     return [tuple(names) for names in groups.values()]
 
 
@@ -116,7 +117,7 @@ def are_paired(scenario: Scenario, variants: Iterable[str]) -> bool:
     otherwise in them; under the deterministic clock, too, where another variant's name is another word on
     the kernel's command line, and where no snapshot is there whose checksum could show that it made none.
     """
-    return scenario.trials.fork and len({scenario.variants[name].kernel for name in variants}) == 1
+    return scenario.trials.fork and len({scenario.variants[name].boot for name in variants}) == 1
 
 
 def modules_of(scenario: Scenario, variants: Iterable[str]) -> tuple[str, ...]:
@@ -128,7 +129,7 @@ def modules_of(scenario: Scenario, variants: Iterable[str]) -> tuple[str, ...]:
 
 
 def _pass(scenario: Scenario, clock: Clock, order: random.Random) -> Iterator[PlannedBlock]:
-    groups = shares_kernel(scenario)
+    groups = shares_boot(scenario)
     fragmentation = scenario.fragmentation
     if fragmentation is not None and fragmentation.target.hard == "forbidden":
         yield _proof(groups[0][0], block_seed(scenario, 1), clock, cold=not scenario.trials.fork)

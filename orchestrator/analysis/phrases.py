@@ -50,12 +50,17 @@ def change(ratio: float) -> str:
     return f"takes {abs(ratio - 1) * _PERCENT:.1f} % {'longer' if ratio >= 1 else 'shorter'}"
 
 
-def other_kernel_words(names: Sequence[str]) -> str:
-    """Why variants are not paired with the first one: another kernel image boots to memory of its own."""
+def other_boot_words(names: Sequence[str], *, same_image: bool = False) -> str:
+    """Why variants are not paired with the first one: another kernel image boots to memory of its own.
+
+    So does the same image with another command line.
+    """
+    what = "another command line" if same_image else "another kernel image"
     if len(names) == 1:
-        return f"{names[0]} runs another kernel image: its memory before the trigger is its own"
-    listed = f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{listed} run another kernel image: their memory before the trigger is their own"
+        verb = "has" if same_image else "runs"
+        return f"{names[0]} {verb} {what}: its memory before the trigger is its own"
+    listed, verb = f"{', '.join(names[:-1])} and {names[-1]}", "have" if same_image else "run"
+    return f"{listed} {verb} {what}: their memory before the trigger is their own"
 
 
 def upwards(share: float) -> str:

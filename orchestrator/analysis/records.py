@@ -120,7 +120,8 @@ class Comparison(Frozen):
     paired: bool = Field(description="both fork from the same blocks; never so in a cold run")
     unpaired_because: str | None = Field(
         None,
-        description="why not, where the reason is the two variants' own: they run different kernel images",
+        description="why not, where the reason is the two variants' own: they run different kernel images, or"
+        " have different command lines",
     )
     sample: Sample = Field("block", description="what one observation is; `boot` in a cold run")
     blocks: int = Field(

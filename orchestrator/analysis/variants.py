@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.analysis.comparison import compare
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
-from orchestrator.analysis.phrases import other_kernel_words
+from orchestrator.analysis.phrases import other_boot_words
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.analysis.samples import evident, sample_of, timed
 from orchestrator.analysis.timings import Pair, compare_timings, pairs
@@ -68,7 +68,8 @@ def _unpaired_because(scenario: Scenario, names: tuple[str, str]) -> str | None:
     """None for pairs, and for cold trials, of which none is paired whatever it runs."""
     if not scenario.trials.fork or are_paired(scenario, names):
         return None
-    return other_kernel_words([names[1]])
+    first, second = (scenario.variants[name].image for name in names)
+    return other_boot_words([names[1]], same_image=first == second)
 
 
 def _timed_pairs(

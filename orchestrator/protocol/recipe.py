@@ -90,6 +90,8 @@ def _boot(
         values["sysctl"] = ",".join(f"{name}:{value}" for name, value in device.sysctls.items())
     if mode is not Mode.PROOF and (settings := _settings(scenario, variants)):
         values["settings"] = settings
+    if mode is not Mode.PROOF and (zrams := _zrams(scenario, variants)):
+        values["zrams"] = zrams
     if device.zram:
         values["zram_kb"] = device.zram // KIB
     if scenario.fragmentation is not None:
@@ -127,8 +129,13 @@ def _settings(scenario: Scenario, variants: Sequence[str]) -> str:
     return ",".join(
         f"{place}:{setting.name}:{setting.value}"
         for place, name in enumerate(variants)
-        for setting in scenario.variants[name].settings
+        for setting in scenario.variants[name].written
     )
+
+
+def _zrams(scenario: Scenario, variants: Sequence[str]) -> str:
+    sizes = (scenario.variants[name].zram for name in variants)
+    return ",".join(f"{place}:{size // KIB}" for place, size in enumerate(sizes) if size is not None)
 
 
 def _pressure(fragmentation: Fragmentation, *, proof: bool) -> dict[str, object]:

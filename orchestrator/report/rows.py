@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from orchestrator.analysis.controls import ControlGroup
-from orchestrator.analysis.phrases import other_kernel_words
+from orchestrator.analysis.phrases import other_boot_words
 from orchestrator.memory.sample import NodeState
 from orchestrator.text.amounts import change_text, count_of, plural, short
 from orchestrator.verdict.judgement import Conclusion
@@ -46,10 +46,14 @@ def _block_line(each: PassVerdict) -> str:
 
 
 def _blocks_of_kernels(each: PassVerdict) -> Iterator[str]:
-    """How many blocks there are of each kernel image; blocks of one number have one seed, not one memory."""
+    """How many blocks there are of each boot; blocks of one number have one seed, not one memory."""
     counts = {kernel.blocks for kernel in each.kernels}
+    same = [kernel.same_image for kernel in each.kernels[1:]]
+    what = (
+        "command lines" if all(same) else "kernel images and command lines" if any(same) else "kernel images"
+    )
     if len(counts) == 1:
-        yield f"{count_of('block', counts.pop())} of each of {len(each.kernels)} kernel images"
+        yield f"{count_of('block', counts.pop())} of each of {len(each.kernels)} {what}"
     else:
         yield from (f"{count_of('block', one.blocks)} of {', '.join(one.variants)}" for one in each.kernels)
 
@@ -59,7 +63,8 @@ def _who_is_paired(each: PassVerdict) -> Iterator[str]:
         if len(kernel.variants) > 1:
             yield f"{', '.join(kernel.variants)} fork from the same memory"
     for kernel in each.kernels[1:]:
-        yield f"{other_kernel_words(kernel.variants)}, NOT paired with {each.kernels[0].variants[0]}'s"
+        words = other_boot_words(kernel.variants, same_image=kernel.same_image)
+        yield f"{words}, NOT paired with {each.kernels[0].variants[0]}'s"
 
 
 def _memory_line(each: PassVerdict) -> str:
@@ -267,12 +272,18 @@ def remarks(verdict: Verdict) -> Iterator[str]:
         )
         yield f"with --patch and nothing said of it, {sources}"
     yield from built_lines(verdict)
+    yield from settings_lines(verdict)
     yield from device_lines(verdict)
     for name, variant in verdict.variants.items():
         for flags in variant.gfp_flags:
             yield f"{name} requested its page arrays with {flags}"
     if verdict.repeated:
         yield f"{times('trial', verdict.repeated)} gave no evidence and had to be run again"
+
+
+def settings_lines(verdict: Verdict) -> Iterator[str]:
+    """What variants were told besides their kernel, and what was there before; a line each."""
+    yield from (f"{each.variant}: {each.words}" for each in verdict.settings)
 
 
 def device_lines(verdict: Verdict) -> Iterator[str]:

@@ -23,6 +23,7 @@ from orchestrator.kernels.features import (
 from orchestrator.kernels.images import GuestImages
 from orchestrator.kernels.nodes import too_few_nodes
 from orchestrator.scenario.benchmark import HugePageFault
+from orchestrator.scenario.device import Variant
 from orchestrator.scenario.models import Scenario
 from orchestrator.text.amounts import count_of
 from orchestrator.units import spaced_size
@@ -98,6 +99,12 @@ def needs_driver(scenario: Scenario) -> bool:
     return scenario.uses_binder
 
 
+def _of_variant(variant: Variant) -> Iterator[KernelNeed]:
+    if variant.zram is not None:
+        yield KernelNeed(Feature(("SWAP",)), "the variant's zram")
+        yield KernelNeed(ZRAM, "the variant's zram")
+
+
 def _of_picture(lines: Iterable[str]) -> Iterator[KernelNeed]:
     wanted = set(lines)
     if wanted & {"active_file", "inactive_file"}:
@@ -130,7 +137,7 @@ def require_kernels(scenario: Scenario, images: Mapping[str, GuestImages]) -> li
         features = guest.features
         if features is None:
             continue
-        own_faults, own_remarks = judge_kernel(needs, features)
+        own_faults, own_remarks = judge_kernel([*needs, *_of_variant(scenario.variants[name])], features)
         if guest.binder == "module" and not modules and needs_driver(scenario):
             own_faults.append(f"its binder driver is a module, and none can be loaded: {modules.why_not}")
         faults += [f"{name}: {text}" for text in (*own_faults, *_too_few_nodes(scenario, guest))]

@@ -181,6 +181,20 @@ class Variant(Model):
         description="as `sysctls`, for files below /sys/kernel/mm and /sys/module",
         examples=[{"/sys/kernel/mm/lru_gen/enabled": "n"}],
     )
+    zram: Annotated[Size, size_between(MIB, 64 * GIB)] | None = Field(
+        None,
+        description="size of a swap area in zram of this variant alone: its forks put it into use when they"
+        " write its settings. The device must have none then (`device.zram`)",
+        examples=["64MiB"],
+    )
+    command_line: tuple[KernelWord, ...] = Field(
+        (),
+        max_length=64,
+        description="words for the kernel command line of this variant alone, behind the device's"
+        " (`device.cmdline`). They take a boot, and so blocks, of its own: nothing is paired with those of"
+        " others",
+        examples=[["transparent_hugepage=never"]],
+    )
     twin_of: Name | None = Field(
         None,
         description="A/A control: this is that variant's very driver under a second name. Under the"
@@ -199,19 +213,30 @@ class Variant(Model):
         return self.patches if self.scope is None else ()
 
     @property
-    def kernel(self) -> tuple[object, ...]:
+    def image(self) -> tuple[object, ...]:
         """Equal for variants that run one kernel image: hashable, and nothing to be read by anybody."""
         return self.base if isinstance(self.base, str) else self.base.made_from, *self.compiled_in
 
     @property
-    def settings(self) -> tuple[Setting, ...]:
-        """What is written in its forks, in this order."""
+    def boot(self) -> tuple[object, ...]:
+        """Likewise for variants whose guests boot alike: one image, and one command line."""
+        return self.image, self.command_line
+
+    @property
+    def written(self) -> tuple[Setting, ...]:
+        """The files that its forks write, in this order."""
         return settings_of(self.sysctls, self.sysfs)
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """All that its forks do before anything else, in this order."""
+        zram = () if self.zram is None else (Setting("zram", format_size(self.zram)),)
+        return (*self.written, *zram)
 
     @property
     def settings_words(self) -> str:
         """The settings in words, equal for variants that only their kernel tells apart. May be empty."""
-        return ", ".join(setting.words for setting in self.settings)
+        return ", ".join((*(setting.words for setting in self.settings), *self.command_line))
 
     @property
     def page_bytes(self) -> int:

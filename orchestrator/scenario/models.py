@@ -195,7 +195,7 @@ def _name_problems(scenario: Scenario) -> list[Cross]:
             )
         ]
     found += twin_problems(scenario.variants)
-    found += settings_problems(scenario.variants, _set_by_picture(scenario.fragmentation))
+    found += settings_problems(scenario.variants, scenario.device, _set_by_picture(scenario.fragmentation))
     strangers = unknown_variants(scenario.expectations, scenario.variants)
     return found + [replace(problem, path=("expectations", *problem.path)) for problem in strangers]
 

@@ -21,6 +21,15 @@ _SYSCTLS_OF_THE_HARNESS = {
 }
 
 
+SETTING_KEYS = ("sysctls", "sysfs", "zram", "command_line")
+"""Keys of a variant that are none of its kernel's: they stay when its kernel is replaced."""
+
+
+def settings_in(variant: Any) -> dict[str, Any]:
+    """Of a variant as data: what stays when its kernel is replaced."""
+    return {key: variant[key] for key in SETTING_KEYS if key in variant} if isinstance(variant, dict) else {}
+
+
 @dataclass(frozen=True)
 class Setting:
     """A sysctl by its name, or a file below /sys by its path, and what is written to it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from orchestrator.scenario.device import Variant
+from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.limits import limit
 from orchestrator.text.amounts import count_of
@@ -32,7 +32,9 @@ def twin_problems(variants: Mapping[str, Variant]) -> list[Cross]:
     return found
 
 
-def settings_problems(variants: Mapping[str, Variant], of_picture: Collection[str]) -> list[Cross]:
+def settings_problems(
+    variants: Mapping[str, Variant], device: Device, of_picture: Collection[str]
+) -> list[Cross]:
     """Settings that would not stay, and more than a guest can be told.
 
     `of_picture`: sysctls that a memory picture sets.
@@ -44,7 +46,13 @@ def settings_problems(variants: Mapping[str, Variant], of_picture: Collection[st
         for setting in of_picture
         if setting in variant.sysctls
     ]
-    count = sum(len(each.settings) for each in variants.values() if each.twin_of is None)
+    what = "the device has swap from its boot ('device.zram'): leave that out, and give variants their own"
+    found += [
+        Cross(("variants", name, "zram"), what)
+        for name, variant in variants.items()
+        if variant.zram is not None and device.zram is not None
+    ]
+    count = sum(len(each.written) for each in variants.values() if each.twin_of is None)
     most = limit("settings")
     if count > most:
         what = f"{count_of('setting', count)} of all variants together; a guest can be told {most}"

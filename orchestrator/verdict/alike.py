@@ -43,7 +43,9 @@ def without_effect(
 
 
 def _is_below(plain: Variant, patched: Variant) -> bool:
-    return plain.base == patched.base and set(plain.patches) < set(patched.patches)
+    """The one is the other without a patch or two, and with the same settings."""
+    told = [(each.settings, each.command_line) for each in (plain, patched)]
+    return plain.base == patched.base and told[0] == told[1] and set(plain.patches) < set(patched.patches)
 
 
 def _alike(scenario: Scenario, trials: Sequence[TrialResult], plain: str, patched: str) -> bool:

@@ -44,11 +44,11 @@ def inexact_pairs(scenario: Scenario, trials: Sequence[TrialResult]) -> Iterator
     """
     if not scenario.trials.fork:
         return
-    kernels = {name: variant.kernel for name, variant in scenario.variants.items()}
+    boots = {name: variant.boot for name, variant in scenario.variants.items()}
     states: dict[tuple[Clock, int, object], set[str]] = {}
     for result in trials:
         if result.fingerprint is not None:
-            key = (result.clock, result.block, kernels[result.variant])
+            key = (result.clock, result.block, boots[result.variant])
             states.setdefault(key, set()).add(result.fingerprint)
     for (clock, block, _), fingerprints in states.items():
         if len(fingerprints) > 1:

@@ -16,6 +16,7 @@ from orchestrator.frozen import Frozen
 from orchestrator.kernels.traits.table import KernelTable
 from orchestrator.verdict.devices import DeviceSummary
 from orchestrator.verdict.judgement import Conclusion, JudgedTrial
+from orchestrator.verdict.settings import VariantSettings
 from orchestrator.verdict.variant import VariantVerdict
 
 
@@ -27,10 +28,13 @@ class Summary(Frozen):
 
 
 class SharedKernel(Frozen):
-    """Variants that run one kernel image. Blocks are theirs alone: nothing forks from another kernel's."""
+    """Variants of one kernel image and command line. Blocks are theirs alone: nothing forks from others'."""
 
     variants: tuple[str, ...] = Field(description="their names")
     blocks: int = Field(description="of these blocks that reached their target")
+    same_image: bool = Field(
+        False, description="the image is that of the first ones; the command line differs"
+    )
 
 
 class PassVerdict(Frozen):
@@ -53,7 +57,9 @@ class PassVerdict(Frozen):
     )
     paired: bool = Field(description="all variants fork from the same blocks; never so in a cold run")
     kernels: tuple[SharedKernel, ...] = Field(
-        (), description="kernel images, and which variants run which; none in a cold run; below"
+        (),
+        description="kernel images with their command lines, by the variants that have them; none in a cold"
+        " run; below",
     )
     forks: int = Field(
         description="trials of each variant from a block; one under the deterministic clock, whatever the"
@@ -108,6 +114,9 @@ class Verdict(Frozen):
         default_factory=dict,
         description="with `--patch`: of which variant of the scenario file an expectation is; null: of none,"
         " the variant is to pass",
+    )
+    settings: tuple[VariantSettings, ...] = Field(
+        (), description="of variants that differ in more than their kernel: what they were told; below"
     )
     crashes: tuple[CrashCount, ...] = Field(
         (), description="crashes and bugs of the kernel, each once for each variant; below"

@@ -17,7 +17,7 @@ from orchestrator.evidence.crash_count import count_crashes, crash_lines
 from orchestrator.guests.accelerator_report import AcceleratorReport
 from orchestrator.kernels.manifest import ArtefactManifest
 from orchestrator.outcome import Outcome
-from orchestrator.plan import are_paired, forks_of, shares_kernel
+from orchestrator.plan import are_paired, forks_of, shares_boot
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
@@ -27,6 +27,7 @@ from orchestrator.verdict.devices import device_summary
 from orchestrator.verdict.judgement import Conclusion, judge_trial
 from orchestrator.verdict.kernels import compare_kernels
 from orchestrator.verdict.records import PassVerdict, SharedKernel, Verdict
+from orchestrator.verdict.settings import settings_seen, without_change
 from orchestrator.verdict.summary import summarise
 from orchestrator.verdict.target_advice import target_advice
 from orchestrator.verdict.variant import variant_verdict
@@ -62,6 +63,7 @@ def compute_verdict(
     doubted = conclusion in (Conclusion.NOT_MET, Conclusion.COMPARED_ONLY)
     comparisons = [comparison for each in passes for comparison in each.comparisons]
     crashes = count_crashes(scenario.variants, trials)
+    settings = settings_seen(scenario, trials)
     verdict = Verdict(
         scenario=scenario.name,
         conclusion=conclusion,
@@ -70,8 +72,10 @@ def compute_verdict(
         # Where both variants were expected to end so, it is no news that they did.
         foremost=(
             *crash_lines(scenario.variants, crashes, trials),
+            *without_change(settings),
             *(without_effect(scenario, trials, comparisons) if doubted else ()),
         ),
+        settings=settings,
         crashes=crashes,
         clock=passes[0].clock,
         accelerator=passes[0].accelerator,
@@ -169,9 +173,11 @@ def _pass(
 
 
 def _kernels(scenario: Scenario, frozen: Sequence[BlockResult]) -> Iterator[SharedKernel]:
-    for names in shares_kernel(scenario):
+    first = next(iter(scenario.variants.values()))
+    for place, names in enumerate(shares_boot(scenario)):
         own = {block.block for block in frozen if set(block.variants) & set(names)}
-        yield SharedKernel(variants=names, blocks=len(own))
+        same = place > 0 and scenario.variants[names[0]].image == first.image
+        yield SharedKernel(variants=names, blocks=len(own), same_image=same)
 
 
 def _cold_at_target(clock: Clock, trials: Sequence[TrialResult]) -> list[TrialResult]:

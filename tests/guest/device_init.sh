@@ -62,11 +62,13 @@ say left "$(left)"
 mkdir /dev/binderfs
 mount -t binder binder /dev/binderfs
 chmod 666 /dev/binderfs/binder
-for name in plain units adj zram; do
+for name in plain units adj zram settings; do
     trial "$name" shell
 done
 trial zram root
 trial zram-again root
+trial settings root
+say swap "$(cat /proc/sys/vm/swappiness /sys/kernel/mm/swap/vma_ra_enabled | tr '\n' ' ')"
 trial rust root
 trial audit root
 trial benchmarks root

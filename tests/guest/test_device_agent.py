@@ -37,6 +37,7 @@ from orchestrator.protocol.records import (
     ModuleLoaded,
     Note,
     Output,
+    SettingRecord,
     TriggerEnd,
     TriggerStart,
     VictimRecord,
@@ -54,6 +55,7 @@ _COMMON = "oomlab.protocol=4 oomlab.mode=trial oomlab.seed=1 oomlab.variant=kcal
 _MMAP = "oomlab.trigger=binder-mmap oomlab.size=4194304 oomlab.count="
 _SYSCTLS = "oomlab.sysctl=vm.watermark_boost_factor:0,vm.compaction_proactiveness:0"
 _TARGET = f"{_SYSCTLS} oomlab.hard=required oomlab.stressors=pipes oomlab.units=3::300 oomlab.free_kb=65536:"
+READAHEAD = "/sys/kernel/mm/swap/vma_ra_enabled"
 _SWAPS = "oomlab.trigger=command oomlab.command=cat%20/proc/swaps;sleep%20100%26"
 RECIPES = {
     "oom": f"{_TARGET} {_MMAP}600 oomlab.hold=1 oomlab.binder=c",
@@ -62,6 +64,8 @@ RECIPES = {
     "adj": f"{_MMAP}20 oomlab.adj=-900",
     "zram": f"oomlab.zram_kb=20000 {_SWAPS}",
     "zram-again": f"oomlab.zram_kb=20100 {_SWAPS}",
+    "settings": f"oomlab.settings=0:vm.swappiness:7,0:{READAHEAD}:false "
+    f"oomlab.trigger=command oomlab.command=cat%20/proc/sys/vm/swappiness%20{READAHEAD}",
     "rust": f"{_MMAP}20 oomlab.binder=rust",
     "audit": f"{_MMAP}20 oomlab.trace=1",
     "transactions": f"{_MMAP}20 oomlab.transactions=2",
@@ -201,7 +205,8 @@ def test_who_is_not_root_has_triggers_in_memory_as_it_is(device: Device) -> None
 
 
 @pytest.mark.parametrize(
-    ("recipe", "word"), [("units", "`pagetypeinfo`"), ("adj", "`adj`"), ("zram", "`zram`")]
+    ("recipe", "word"),
+    [("units", "`pagetypeinfo`"), ("adj", "`adj`"), ("zram", "`zram`"), ("settings", "`sysctl`")],
 )
 def test_what_takes_root_is_said_by_name(device: Device, recipe: str, word: str) -> None:
     section = device[recipe]
@@ -221,6 +226,14 @@ def test_swap_on_zram_is_made_and_next_time_taken_as_it_is(device: Device) -> No
     for text in (made.only(Output).text, again.only(Output).text, again.only(DeviceRecord).swaps):
         assert "/dev/zram0" in text
         assert "19996" in text
+
+
+def test_settings_of_a_variant_are_put_back(device: Device) -> None:
+    section = device["settings-root"]
+    written = {record.name: (record.before, record.after) for record in section.every(SettingRecord)}
+    assert written == {"vm.swappiness": ("60", "7"), READAHEAD: ("true", "false")}
+    assert section.only(Output).text == "7\nfalse\n"
+    assert section.said["swap"] == ["60 true"]
 
 
 def test_what_a_command_left_behind_ends_with_its_trial(device: Device) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variants that differ in settings alone: each fork of one block writes its own, and the kernel has them."""
+"""Variants that differ in settings: each fork of one block has its own, and another command line a boot."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ device: {{arch: arm64, memory: 128MiB}}
 variants:
   plain: {{base: debian-6.12}}
   low: {{base: debian-6.12, sysctls: {{vm.swappiness: 7}}, sysfs: {{{DEFRAG}: defer}}}}
+  swap: {{base: debian-6.12, zram: 32MiB}}
+  booted: {{base: debian-6.12, command_line: [nohz=on]}}
   none: {{base: debian-6.12, sysctls: {{vm.defrag_mode: 1}}}}
 audit: false
-trigger: {{kind: command, command: "cat /proc/sys/vm/swappiness {DEFRAG}"}}
+trigger: {{kind: command, command: "cat /proc/sys/vm/swappiness {DEFRAG} /proc/swaps /proc/cmdline"}}
 """
 
 
@@ -38,13 +40,22 @@ def test_forks_of_one_block_have_settings_of_their_own(oomlab: Oomlab, tmp_path:
         name: [(each["name"], each["after"]) for each in result["settings"]]
         for name, result in results.items()
     }
-    assert written["plain"] == written["none"] == []
+    assert written["plain"] == written["none"] == written["booted"] == []
     assert written["low"] == [
         ("vm.swappiness", "7"),
         (DEFRAG, "always [defer] defer+madvise madvise never"),
     ]
     assert results["plain"]["output"]["end"].startswith("60\n")
-    assert results["low"]["output"]["end"] == "7\nalways [defer] defer+madvise madvise never\n"
+    assert results["low"]["output"]["end"].startswith("7\nalways [defer] defer+madvise madvise never\n")
+    swaps = {
+        name: "/dev/zram0" in result["output"]["end"] for name, result in results.items() if result["output"]
+    }
+    assert swaps == {"plain": False, "low": False, "booted": False, "swap": True}
+    assert [setting["after"] for setting in results["swap"]["settings"]] == ["32764 kB of swap"]
+    assert " nohz=on " in results["booted"]["output"]["end"]
+    assert " nohz=on " not in results["plain"]["output"]["end"]
     assert results["none"]["outcome"] == "harness-error"
     assert "vm.defrag_mode=1: this kernel has no such setting" in results["none"]["why"]
-    assert results["plain"]["fingerprint"] == results["low"]["fingerprint"]
+    assert (
+        results["plain"]["fingerprint"] == results["low"]["fingerprint"] != results["booted"]["fingerprint"]
+    )

@@ -57,7 +57,7 @@ static bool load_common_file(const struct recipe *recipe, const char *file)
 {
 	bool cache = wants_cache(recipe);
 	const char *parameters = "";
-	bool wanted = recipe->zram_kb > 0; /* zram's own dependencies differ by kernel */
+	bool wanted = recipe_wants_zram(recipe); /* zram's own dependencies differ by kernel */
 	char path[160];
 	int error;
 
@@ -92,7 +92,7 @@ bool module_load_common(const struct recipe *recipe)
 
 	if (recipe->on_device)
 		return has_null_block_device(recipe);
-	if (!recipe->zram_kb && !wants_cache(recipe))
+	if (!recipe_wants_zram(recipe) && !wants_cache(recipe))
 		return true;
 	if (file_read(COMMON "/order", list, sizeof(list)) < 0) {
 		emit_error("module", errno, COMMON "/order");

@@ -228,7 +228,7 @@ static const struct {
 	{ "protocol", parse_protocol },	    { "mode", parse_mode },
 	{ "control", parse_control },	    { "seed", parse_seed },
 	{ "sysctl", recipe_parse_sysctls }, { "zram_kb", parse_zram },
-	{ "settings", recipe_parse_settings },
+	{ "settings", recipe_parse_settings }, { "zrams", recipe_parse_zrams },
 	{ "picture", parse_picture },	    { "watermarks", parse_watermarks },
 	{ "units", parse_units },	    { "free_kb", parse_free },
 	{ "nodes", parse_nodes },	    { "binder", parse_binder },
@@ -313,6 +313,15 @@ bool recipe_needs_handle_0(const struct recipe *recipe)
 
 	return (trigger && trigger->needs_handle_0 && trigger->needs_handle_0()) ||
 	       recipe_benchmarks_need_binder(recipe);
+}
+
+bool recipe_wants_zram(const struct recipe *recipe)
+{
+	bool wanted = recipe->zram_kb > 0;
+
+	for (size_t i = 0; i < LIMIT_VARIANTS; i++)
+		wanted |= recipe->variant_zram_kb[i] > 0;
+	return wanted;
 }
 
 bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind)

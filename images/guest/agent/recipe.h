@@ -81,6 +81,7 @@ struct recipe {
 	struct variant_setting settings[LIMIT_SETTINGS];
 	size_t setting_count;
 	uint64_t zram_kb;
+	uint64_t variant_zram_kb[LIMIT_VARIANTS]; /* by a variant's place in `variants`; 0: none */
 	unsigned nodes; /* NUMA nodes of the machine; 0: nobody says */
 	struct bounds units[RECIPE_ORDERS];		      /* of all nodes together */
 	struct bounds node_units[LIMIT_NODES][RECIPE_ORDERS]; /* of one */
@@ -128,6 +129,9 @@ void recipe_parse(char *cmdline, struct recipe *recipe);
 /* What of the driver it needs: its device, and a process of the agent's behind handle 0. */
 bool recipe_needs_binder(const struct recipe *recipe);
 bool recipe_needs_handle_0(const struct recipe *recipe);
+
+/* From the boot on, or of any variant. */
+bool recipe_wants_zram(const struct recipe *recipe);
 
 bool recipe_has_stressor(const struct recipe *recipe, enum stressor_kind kind);
 

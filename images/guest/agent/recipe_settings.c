@@ -46,3 +46,15 @@ bool recipe_parse_settings(struct recipe *recipe, char *value)
 	}
 	return true;
 }
+
+bool recipe_parse_zrams(struct recipe *recipe, char *value)
+{
+	for (char *item; (item = value_field(&value, ','));) {
+		unsigned variant;
+
+		if (!value_unsigned(value_field(&item, ':'), LIMIT_VARIANTS - 1, &variant) ||
+		    !value_number(item, &recipe->variant_zram_kb[variant]))
+			return false;
+	}
+	return true;
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The values of `sysctl` and `settings` in a recipe. */
+/* The values of `sysctl`, `settings` and `zrams` in a recipe. */
 #ifndef OOMLAB_AGENT_RECIPE_SETTINGS_H
 #define OOMLAB_AGENT_RECIPE_SETTINGS_H
 
@@ -9,5 +9,6 @@
 
 bool recipe_parse_sysctls(struct recipe *recipe, char *value);
 bool recipe_parse_settings(struct recipe *recipe, char *value);
+bool recipe_parse_zrams(struct recipe *recipe, char *value);
 
 #endif

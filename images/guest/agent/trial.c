@@ -89,7 +89,8 @@ static bool prepare(const struct recipe *recipe)
 	emit_phase("prepare");
 	if (recipe->on_device && !(rights_suffice(recipe) && module_take_binder(recipe)))
 		return false;
-	if (!has_nodes(recipe) || !guest_sysctls(recipe) || !module_load_common(recipe) || !set_up_swap(recipe))
+	if (!has_nodes(recipe) || !guest_sysctls(recipe) || !module_load_common(recipe) || !set_up_swap(recipe) ||
+	    !variant_prepare(recipe))
 		return false;
 	if (recipe->mode == MODE_SHELL && failed("shell", shell_prepare()))
 		return false;

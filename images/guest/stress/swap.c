@@ -12,6 +12,7 @@
 #include "agent/emit.h"
 #include "agent/file.h"
 #include "agent/namespace.h"
+#include "limits.h"
 
 /* The header that mkswap writes (include/linux/swap.h, union swap_header). */
 struct swap_header {
@@ -44,19 +45,29 @@ static int write_header(const char *device, uint64_t bytes)
 	return error;
 }
 
-static int start(int number, uint64_t kb)
+static const char *node_of(int number)
 {
-	char disksize[64], name[16];
-	const char *node;
-	int error;
+	char name[16];
 
 	snprintf(name, sizeof(name), "zram%d", number);
-	node = file_block_device(name);
+	return file_block_device(name);
+}
+
+static int make_ready(int number, uint64_t kb)
+{
+	char disksize[64];
+
 	snprintf(disksize, sizeof(disksize), "/sys/block/zram%d/disksize", number);
 	if (file_write_number(disksize, (long long)kb * 1024) < 0)
 		return errno;
-	error = write_header(node, kb * 1024);
-	if (!error && namespace_swap_on(node) < 0)
+	return write_header(node_of(number), kb * 1024);
+}
+
+static int start(int number, uint64_t kb)
+{
+	int error = make_ready(number, kb);
+
+	if (!error && namespace_swap_on(node_of(number)) < 0)
 		error = errno;
 	return error;
 }
@@ -64,6 +75,49 @@ static int start(int number, uint64_t kb)
 int swap_on_zram(uint64_t kb)
 {
 	return start(0, kb);
+}
+
+static struct {
+	uint64_t kb;
+	int number;
+} prepared[LIMIT_VARIANTS];
+static int prepared_count;
+
+/* Reading adds one (drivers/block/zram/zram_drv.c, hot_add_show); the first came with the driver. */
+static int next_device(int *number)
+{
+	char text[16];
+
+	*number = 0;
+	if (!prepared_count && file_exists("/sys/block/zram0"))
+		return 0;
+	if (file_read("/sys/class/zram-control/hot_add", text, sizeof(text)) <= 0)
+		return errno ? errno : ENODEV;
+	*number = atoi(text);
+	return 0;
+}
+
+int swap_prepare_zram(uint64_t kb)
+{
+	int number, error;
+
+	for (int i = 0; i < prepared_count; i++)
+		if (prepared[i].kb == kb)
+			return 0;
+	error = next_device(&number);
+	if (!error)
+		error = make_ready(number, kb);
+	prepared[prepared_count].kb = kb;
+	prepared[prepared_count++].number = number;
+	return error;
+}
+
+int swap_on_prepared_zram(uint64_t kb)
+{
+	for (int i = 0; i < prepared_count; i++)
+		if (prepared[i].kb == kb)
+			return namespace_swap_on(node_of(prepared[i].number)) < 0 ? errno : 0;
+	return ENODEV;
 }
 
 /* The first swap on zram: its path, number and size, which leaves the header out. False: there is none. */

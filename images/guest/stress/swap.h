@@ -9,6 +9,10 @@
 /* 0, or the errno. The zram module must be there. */
 int swap_on_zram(uint64_t kb);
 
+/* Likewise, in two steps: a device of this size is made ready; whoever wants its swap puts it into use. */
+int swap_prepare_zram(uint64_t kb);
+int swap_on_prepared_zram(uint64_t kb);
+
 /* On a device of others: one of that size, within 1 %, is there. Told by a note. */
 bool swap_on_zram_is_there(uint64_t kb);
 

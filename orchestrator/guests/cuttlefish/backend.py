@@ -158,6 +158,7 @@ class CuttlefishBackend:
             memory_mib=device.memory // MIB,
             kernel_words=(
                 f"cma={device.cma}", "printk.devkmsg=on", *device.cmdline,
+                *scenario.variants[variant].command_line,
                 f"binder.impl={self._asked.binder}",
             ),
             vmm=self._asked.vmm,

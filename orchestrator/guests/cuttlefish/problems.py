@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from orchestrator.kernels.features import Feature, KernelNeed
 from orchestrator.scenario.fields import Cross
@@ -34,15 +34,12 @@ KERNEL_NEEDS = (
 
 def cuttlefish_problems(scenario: Scenario) -> Iterator[Cross]:
     """Words of the kernel command line that would not arrive, or that another key says."""
-    for index, word in enumerate(scenario.device.cmdline):
-        bad = sorted(set(word) & _BOOT_LOADERS)
-        if bad:
-            what = f"'{word}' goes through a boot loader's shell, to which {bad[0]} is special"
-            yield Cross(("device", "cmdline", index), what)
-        if word.startswith("binder.impl="):
-            what = f"'{word}': backend 'cuttlefish' says it last, as device.cuttlefish.binder has it"
-            yield Cross(("device", "cmdline", index), what)
+    yield from _words_that_do_not_arrive(("device", "cmdline"), scenario.device.cmdline)
     for name, variant in scenario.variants.items():
+        yield from _words_that_do_not_arrive(("variants", name, "command_line"), variant.command_line)
+        if variant.zram is not None:
+            what = "backend 'cuttlefish' sets swap up at the start: use 'device.zram', in a run for each size"
+            yield Cross(("variants", name, "zram"), what)
         if isinstance(variant.base, ImageBase) and variant.base.modules is not None:
             what = (
                 "backend 'cuttlefish' loads no modules from the host; what the kernel needs for the device's"
@@ -55,3 +52,14 @@ def cuttlefish_problems(scenario: Scenario) -> Iterator[Cross]:
             if path is not None and "," in path:
                 what = "Cuttlefish's launcher takes a comma for the end of a path"
                 yield Cross(("variants", name, "base", key), what)
+
+
+def _words_that_do_not_arrive(path: tuple[str, ...], words: Sequence[str]) -> Iterator[Cross]:
+    for index, word in enumerate(words):
+        bad = sorted(set(word) & _BOOT_LOADERS)
+        if bad:
+            what = f"'{word}' goes through a boot loader's shell, to which {bad[0]} is special"
+            yield Cross((*path, index), what)
+        if word.startswith("binder.impl="):
+            what = f"'{word}': backend 'cuttlefish' says it last, as device.cuttlefish.binder has it"
+            yield Cross((*path, index), what)

@@ -42,8 +42,10 @@ def block_boot(
         slowdown=1.0 if planned.clock == "deterministic" else slowdown,
         stage=planned.stage,
     )
+    # All variants of a block have the same (plan.py, shares_boot).
+    words = scenario.variants[planned.variants[0]].command_line
     line = kernel_command_line(
-        device.arch, cma_bytes=device.cma, extra=(*_SHUFFLE, *device.cmdline), recipe=recipe
+        device.arch, cma_bytes=device.cma, extra=(*_SHUFFLE, *device.cmdline, *words), recipe=recipe
     )
     return Boot(
         device.arch, device.memory, device.cpus, kernel, initramfs, line, accelerator, planned.clock,

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from orchestrator.errors import InputError
 from orchestrator.guests.qemu.machine import COMMAND_LINE_LIMIT
 from orchestrator.scenario.command_benchmark import CommandBenchmark
+from orchestrator.scenario.device import Variant
 from orchestrator.scenario.fields import Cross
 from orchestrator.scenario.models import Benchmark, Scenario
+
+if TYPE_CHECKING:
+    from orchestrator.plan import PlannedBlock
 
 MOST_BESIDE = 1000
 """All else that is on a command line takes less, whatever the scenario says."""
@@ -36,14 +41,22 @@ def room_problems(scenario: Scenario) -> list[Cross]:
 
 
 def longest_line(scenario: Scenario) -> str:
-    """The command line of a block on a slow host. InputError where it is too long."""
+    """The longest command line of a block on a slow host. InputError where one is too long."""
     from orchestrator.guests.qemu.boot import block_boot
     from orchestrator.plan import plan_blocks
 
-    planned = plan_blocks(scenario)[0]
-    return block_boot(
-        scenario, planned, kernel=Path(), initramfs=Path(), accelerator="tcg", slowdown=_SLOWEST
-    ).command_line
+    lines = (
+        block_boot(
+            scenario, planned, kernel=Path(), initramfs=Path(), accelerator="tcg", slowdown=_SLOWEST
+        ).command_line
+        for planned in _one_of_each(plan_blocks(scenario))
+    )
+    return max(lines, key=len)
+
+
+def _one_of_each(blocks: Sequence[PlannedBlock]) -> Iterable[PlannedBlock]:
+    """Blocks of the same variants differ in a number or two."""
+    return {block.variants: block for block in reversed(blocks)}.values()
 
 
 def long_parts(scenario: Scenario) -> Mapping[tuple[str, ...], int]:
@@ -53,10 +66,16 @@ def long_parts(scenario: Scenario) -> Mapping[tuple[str, ...], int]:
     return {
         ("device", "cmdline"): sum(len(word) + 1 for word in device.cmdline),
         ("device", "sysctls"): len(quote(sysctls, safe=":,._-")),
-        ("variants",): sum(len(name) + 1 for name in scenario.variants),
+        ("variants",): sum(map(_variant, scenario.variants.items())),
         ("benchmarks",): sum(map(_benchmark, scenario.benchmarks)),
         **{("trigger", key): len(quote(text, safe="")) for key, text in trigger.long_words.items()},
     }
+
+
+def _variant(named: tuple[str, Variant]) -> int:
+    name, variant = named
+    settings = sum(len(f"{setting.name}:{setting.value}") + 4 for setting in variant.settings)
+    return len(name) + 1 + settings + sum(len(word) + 1 for word in variant.command_line)
 
 
 def _benchmark(benchmark: Benchmark) -> int:

@@ -26,6 +26,7 @@ from orchestrator.report.rows import (
     reasons,
     row_rank,
     sample_line,
+    settings_lines,
     variant_rows,
     warnings,
 )
@@ -92,6 +93,7 @@ def _sections(judged: JudgedRun, most: int) -> Iterator[Section]:
         rank = _DETAIL + _FURTHER_CLOCK if number else NEVER
         yield text(sample_line(each).splitlines()[0], rank=rank, what=_under(each))
         before = rows
+    yield text(*few(list(settings_lines(verdict)), 2 * most))
     yield from _doubts(verdict, most)
     yield from _first_oom(verdict, judged.page_sizes)
     yield from _failed_command(verdict)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import InputError
-from orchestrator.plan import are_paired, shares_kernel
+from orchestrator.plan import are_paired, shares_boot
 from orchestrator.record.result import BenchmarkRow, TrialResult
 from orchestrator.report.rows import device_lines, warnings
 from orchestrator.scenario.models import Scenario
@@ -107,8 +107,8 @@ def _repetition(scenario: Scenario) -> str:
         return "a boot of the variant's own (cold trials): repetitions of two variants are NOT paired"
     words = "a block (one boot); the median over its forks"
     if not are_paired(scenario, scenario.variants):
-        groups = "; ".join(", ".join(names) for names in shares_kernel(scenario))
-        words += f". Repetitions are paired among variants of one kernel image alone: {groups}"
+        groups = "; ".join(", ".join(names) for names in shares_boot(scenario))
+        words += f". Repetitions are paired among variants of one boot alone: {groups}"
     return words
 
 

@@ -60,6 +60,7 @@ def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
         artefacts = manifest.artefacts_of(suite.variant)
         yield "base", manifest.scenario.bases[suite.variant].name
         yield "patches", " ".join(patch.name for patch in variant.patches)
+        yield "settings", variant.settings_words
         if artefacts is not None:
             yield "kernel", artefacts.release
         if suite.variant in verdict.built_from:

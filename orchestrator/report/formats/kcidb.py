@@ -132,7 +132,9 @@ class _Writer:
             "id": self._build_id(source),
             "checkout_id": self._checkout_id(source),
             "origin": self.origin,
-            "comment": one_line(f"variant {source.variant} of {scenario}: {source.words}"),
+            "comment": one_line(
+                f"variant {source.variant} of {scenario}: {source.words}{self._told(source)}"
+            ),
             "architecture": made.arch,
             "config_name": one_line(made.built.config) if made.built is not None else made.base,
             **({"compiler": one_line(compiler)} if compiler else {}),
@@ -143,6 +145,10 @@ class _Writer:
                 "module_sha256": own.module_sha256 if own is not None and own.module_sha256 else "",
             },
         }  # fmt: skip
+
+    def _told(self, source: _Source) -> str:
+        words = self.report.manifest.scenario.variants[source.variant].settings_words
+        return f", told {words}" if words else ""
 
     def tests(self, source: _Source) -> Iterator[dict[str, Any]]:
         """One for each trial of the variant, one for each figure."""

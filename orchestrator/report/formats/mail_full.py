@@ -26,6 +26,7 @@ from orchestrator.report.rows import (
 from orchestrator.report.timings import sentences, timing_tables
 from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import Conclusion
+from orchestrator.verdict.settings import settings_alone
 from orchestrator.verdict.verdict import PassVerdict
 
 _COLUMNS_OF_VARIANTS = 2
@@ -152,6 +153,8 @@ def untested(report: JudgedRun) -> str | None:
         return "the expectations were not shown to be met"
     if crashed := _crashed(report):
         return f"the kernel crashed with {', '.join(crashed)}, which nobody expected"
+    if (alone := settings_alone(variants)) is not None:
+        return alone
     others = [name for name in verdict.only_compared if variants[name].twin_of is None]
     return f"nothing was expected of {', '.join(others)}" if others else None
 

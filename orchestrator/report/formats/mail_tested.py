@@ -45,7 +45,8 @@ def kernels_tested(report: JudgedRun) -> Iterator[tuple[str, str]]:
         kernel = placeless(base) if artefacts is None else _kernel(placeless(base), artefacts)
         before = told.setdefault(kernel, name)
         patches = f" with {', '.join(patch.name for patch in variant.patches)}" if variant.patches else ""
-        yield name, (kernel if before == name else f"the kernel of {before}") + patches
+        settings = f", told {variant.settings_words}" if variant.settings_words else ""
+        yield name, (kernel if before == name else f"the kernel of {before}") + patches + settings
 
 
 def _kernel(base: str, artefacts: ArtefactManifest) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.report.formats.cases import suites_of
+from orchestrator.scenario.device import Variant
 from orchestrator.text.amounts import count_of
 from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import can_trace
@@ -37,9 +38,14 @@ def variant_lines(report: JudgedRun) -> Iterator[tuple[str, str]]:
         if variant.twin_of is not None:
             yield name, f"{variant.twin_of} once more, as a control"
         elif variant.patches:
-            yield name, f"{kernel} with {', '.join(patch.name for patch in variant.patches)}"
+            patches = ", ".join(patch.name for patch in variant.patches)
+            yield name, f"{kernel} with {patches}{_told(variant)}"
         else:
-            yield name, f"{kernel}, not patched"
+            yield name, f"{kernel}, not patched{_told(variant)}"
+
+
+def _told(variant: Variant) -> str:
+    return f"; told {variant.settings_words}" if variant.settings_words else ""
 
 
 def amount(report: JudgedRun) -> str:

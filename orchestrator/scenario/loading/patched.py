@@ -21,6 +21,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.expectation import Expectation
 from orchestrator.scenario.loading.overrides import AGAIN
+from orchestrator.scenario.settings import settings_in
 from orchestrator.scenario.triggers.kinds import ends_by_itself, request_of
 
 BASE, PATCHED = "base", "patched"
@@ -37,8 +38,8 @@ class Taken:
 def replace_variants(data: dict[str, Any], patches: Sequence[Path]) -> dict[str, Taken]:
     """Put `base` and `patched` (the base plus `patches`) in the place of the variants of `data`.
 
-    Both are built from source, the driver alone or the whole kernel as the file has it, so that the patches
-    are the only difference. Returns what is now
+    Both are built from source, the driver alone or the whole kernel as the file has it, with the settings of
+    the file's first variant, so that the patches are the only difference. Returns what is now
     expected of them, which is in `data`, too.
     """
     taken = dict(_expectations(data))
@@ -47,6 +48,7 @@ def replace_variants(data: dict[str, Any], patches: Sequence[Path]) -> dict[str,
     base = first.get("base") if isinstance(first, dict) else None
     # What is built whole has its patches compiled in, and no module is built against it.
     built: dict[str, Any] = {} if is_built(base) else {"scope": BINDER.scope}
+    built |= settings_in(first)
     if base is not None:
         built["base"] = base
     files = [str(patch.absolute()) for patch in patches]
@@ -173,4 +175,5 @@ def _is_base(variants: Mapping[str, Any], name: str) -> bool:
         and isinstance(variant, dict)
         and variant.get("base") == first.get("base")
         and not variant.get("patches")
+        and settings_in(variant) == settings_in(first)
     )

@@ -22,6 +22,7 @@ from orchestrator.scenario.kernel_base import is_package
 from orchestrator.scenario.loading.overrides import Override
 from orchestrator.scenario.loading.patched import first_expected_to_pass, is_built
 from orchestrator.scenario.loading.problems import Problem
+from orchestrator.scenario.settings import settings_in
 from orchestrator.text.nearest import nearest
 from orchestrator.units import USUAL_PAGE_BYTES, format_size
 
@@ -139,7 +140,7 @@ def _leave_alone(data: dict[str, Any], variants: dict[str, Any], alone: TreeAlon
     name = alone.variant if alone.variant is not None else first_expected_to_pass(data)
     if name not in variants:
         return Change(problems=[_stranger(f"--variant {name}", str(name), variants)])
-    data["variants"] = {name: {"base": _base(variants[name], alone.tree)}}
+    data["variants"] = {name: {"base": _base(variants[name], alone.tree), **settings_in(variants[name])}}
     expectations = data.get("expectations")
     if isinstance(expectations, dict):
         data["expectations"] = {name: expectations[name]} if name in expectations else {}
@@ -150,7 +151,9 @@ def _as_variants(data: dict[str, Any], variants: dict[str, Any], trees: Mapping[
     known = [name for name in trees if name in variants]
     if not known:
         first = next(iter(variants.values()))
-        data["variants"] = {name: {"base": _base(first, tree)} for name, tree in trees.items()}
+        data["variants"] = {
+            name: {"base": _base(first, tree), **settings_in(first)} for name, tree in trees.items()
+        }
         if isinstance(data.get("expectations"), dict):
             data["expectations"] = {}
         return Change([override for name, tree in trees.items() for override in _blamed(name, tree)])
@@ -163,7 +166,7 @@ def _as_variants(data: dict[str, Any], variants: dict[str, Any], trees: Mapping[
         tree = trees.get(name) or trees.get(str(twin_of))
         if tree is not None:
             twin = {} if twin_of is None else {"twin_of": twin_of}
-            variants[name] = {"base": _base(variant, tree), **twin}
+            variants[name] = {"base": _base(variant, tree), **settings_in(variant), **twin}
             applied += _blamed(name, tree)
     return Change(applied)
 

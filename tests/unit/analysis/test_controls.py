@@ -69,7 +69,10 @@ def test_a_variant_that_does_not_exist_is_told() -> None:
     ("twin", "what"),
     [
         ("{base: debian-6.1, twin_of: kcaloc}", "no variant is called 'kcaloc'"),
-        ("{base: debian-6.12, twin_of: kcalloc}", "base, scope and patches are not those of 'kcalloc'"),
+        (
+            "{base: debian-6.12, twin_of: kcalloc}",
+            "base, scope, patches and settings are not those of 'kcalloc'",
+        ),
         ("{base: debian-6.1, twin_of: twin}", "'twin' is a twin itself"),
     ],
 )

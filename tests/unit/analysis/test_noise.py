@@ -11,7 +11,7 @@ import pytest
 from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.doubts import is_it_noise
 from orchestrator.analysis.noise import deterministic_noise, realtime_noise
-from orchestrator.analysis.phrases import other_kernel_words
+from orchestrator.analysis.phrases import other_boot_words
 from orchestrator.analysis.records import Comparison, Noise, TimingComparison
 from orchestrator.analysis.samples import TimingKey
 from orchestrator.analysis.timings import Pair
@@ -147,7 +147,7 @@ def test_only_what_is_quiet_is_told_so(percent: float, told: bool) -> None:
 
 
 def test_variants_of_different_kernels_are_not_paired_aloud() -> None:
-    why = other_kernel_words(["second"])
+    why = other_boot_words(["second"])
     times = compared_time(smallest_effect_percent=None)
     evidence = asked(comparison(times, paired=False, smallest_p=None, unpaired_because=why))[1]
     assert evidence[0] == f"8 distinct blocks, NOT paired: {why}"

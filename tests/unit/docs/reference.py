@@ -51,6 +51,8 @@ SECTIONS = {
     "TrialResult": "`trial-ended`: `result`",
     "TargetState": "`result.target`",
     "SettingWritten": "`result.settings[N]`",
+    "VariantSettings": "`verdict.json`: `settings[N]`",
+    "SettingSeen": "`verdict.json`: `settings[N].settings[N]`",
     "RequestSummary": "`result.requests`",
     "LatencySummary": "`result.requests.latency`",
     "ProcessEnd": "`result.processes[N]`",

@@ -24,7 +24,7 @@ NUMBERS = {"numpy", "scipy"}
 PAGES = {"jinja2", "matplotlib"}
 YAML = {"ruamel"}
 FETCHING = {"filelock", "tenacity"}
-MODELS = {"orchestrator.protocol.records", "orchestrator.record.journal", "orchestrator.scenario.models"}
+MODELS = {"orchestrator.protocol.record", "orchestrator.record.journal", "orchestrator.scenario.models"}
 
 
 def loaded_by(checkout: Path, *arguments: str | Path) -> set[str]:

@@ -30,7 +30,7 @@ from orchestrator.kernels.traits.page_array import Element
 from orchestrator.kernels.traits.traits import traits_of
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.outcome import Outcome
-from orchestrator.plan import block_seed, shares_kernel
+from orchestrator.plan import block_seed, shares_boot
 from orchestrator.record.device_facts import DeviceFacts
 from orchestrator.record.directory import RunDirectory
 from orchestrator.record.journal import (
@@ -211,7 +211,7 @@ def artefacts_of(
 def _blocks(scenario: Scenario, made: Made) -> Iterator[BlockResult]:
     for clock in made.clocks:
         for block in range(1, made.blocks + 1):
-            for kernel, variants in enumerate(shares_kernel(scenario)):
+            for kernel, variants in enumerate(shares_boot(scenario)):
                 yield BlockResult(
                     block=block, attempt=1, mode="block", clock=clock, variants=variants,
                     seed=block_seed(scenario, block), frozen=True, host_seconds=7.5,
@@ -227,7 +227,7 @@ def _fingerprint(block: int, kernel: int) -> str:
 
 
 def _kernel_of(scenario: Scenario, variant: str) -> int:
-    return next(index for index, names in enumerate(shares_kernel(scenario)) if variant in names)
+    return next(index for index, names in enumerate(shares_boot(scenario)) if variant in names)
 
 
 def _target(block: int) -> TargetState:

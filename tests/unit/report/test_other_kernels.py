@@ -19,7 +19,7 @@ WHY = "kvcalloc runs another kernel image: its memory before the trigger is its 
 CLAIMS = re.compile(r"\bpaired test|blocks?, paired\b|the variants fork from|paired t\b|, exact in\b")
 SAYS = {
     "csv": "fingerprint",  # it has the rows, and none of the statistics
-    "gbench": "paired among variants of one kernel image alone: kcalloc; kvcalloc",
+    "gbench": "paired among variants of one boot alone: kcalloc; kvcalloc",
 }
 
 
@@ -44,8 +44,8 @@ def test_every_statistic_is_for_independent_samples(clock: Clock, tmp_path: Path
     found = json.loads(render(report(tmp_path / "run", blocks=7, clocks=(clock,)), "json"))["passes"][0]
     assert found["paired"] is False
     assert found["kernels"] == [
-        {"variants": ["kcalloc"], "blocks": 7},
-        {"variants": ["kvcalloc"], "blocks": 7},
+        {"variants": ["kcalloc"], "blocks": 7, "same_image": False},
+        {"variants": ["kvcalloc"], "blocks": 7, "same_image": False},
     ]
     assert (found["blocks"], found["distinct_states"]) == (7, 14)
     (comparison,) = found["comparisons"]

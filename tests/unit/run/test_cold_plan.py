@@ -16,7 +16,7 @@ from orchestrator.plan import (
     count_blocks,
     count_trials,
     plan_blocks,
-    shares_kernel,
+    shares_boot,
 )
 from orchestrator.record.journal import TrialEnded
 from orchestrator.run.resume import remaining_blocks
@@ -54,7 +54,7 @@ def test_every_shipped_scenario_can_be_run_cold(name: str) -> None:
     # On bare guests, which take snapshots: of a device's trials each is a boot anyway.
     forked = plan_blocks(shipped(name, forks, "device.backend=qemu"))
     boots = plan_blocks(shipped(name, forks, COLD))
-    skip = 0 if len(shares_kernel(shipped(name))) == 1 else 1
+    skip = 0 if len(shares_boot(shipped(name))) == 1 else 1
     same = [{identity(trial)[skip:] for trial in trials_of(blocks)} for blocks in (boots, forked)]
     assert same[0] == same[1]
     for boot in boots:

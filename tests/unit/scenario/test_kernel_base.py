@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from orchestrator.bases import BASES, ConfigSpec, GivenImage, SourceBuild, TreeSpec
-from orchestrator.plan import are_paired, plan_blocks, shares_kernel
+from orchestrator.plan import are_paired, plan_blocks, shares_boot
 from orchestrator.run.observer import GuestLabel
 from orchestrator.scenario.dump import to_yaml
 from orchestrator.scenario.loading.loader import Repeat, load_text
@@ -234,7 +234,7 @@ def test_pairs_are_those_that_run_one_kernel(files: Path, load: Load) -> None:
         module=BUILT + "}, scope: drivers/android",
     )
     scenario = load(text).scenario
-    assert shares_kernel(scenario) == [("base", "again", "module"), ("patched",), ("other",)]
+    assert shares_boot(scenario) == [("base", "again", "module"), ("patched",), ("other",)]
     assert are_paired(scenario, ["base", "module"])
     assert not are_paired(scenario, ["base", "patched"])
     labels = [GuestLabel(block, 1, 1).name for block in plan_blocks(scenario)]
@@ -259,7 +259,7 @@ def test_a_twin_of_a_kernel_with_patches_is_no_module(files: Path) -> None:
     text = variants(module=BUILT + "}, scope: drivers/android", kernel=BUILT + "}, patches: [fix.patch]")
     loaded = load_text(text, files / "example.yaml", repeat=Repeat("kernel"))
     assert [variant.scope for variant in loaded.scenario.variants.values()] == [None, None]
-    assert shares_kernel(loaded.scenario) == [("kernel", "kernel-again")]
+    assert shares_boot(loaded.scenario) == [("kernel", "kernel-again")]
 
 
 SIXTEEN = 0b1100

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import are_paired, plan_blocks
+from orchestrator.guests.qemu.boot import block_boot
+from orchestrator.guests.qemu.command_line_room import longest_line
+from orchestrator.plan import are_paired, plan_blocks, shares_boot
 from orchestrator.protocol.recipe import block_recipe
 from orchestrator.scenario.loading.loader import load_text
 from orchestrator.scenario.loading.problems import ScenarioInvalid
@@ -49,6 +51,42 @@ def test_each_fork_is_told_its_own_by_its_place_among_the_variants() -> None:
     )
     assert told(load(), Mode.TRIAL, "off") == "0:/sys/kernel/mm/lru_gen/enabled:n"
     assert told(load(), Mode.TRIAL, "plain") is None
+
+
+def test_another_command_line_is_another_boot() -> None:
+    scenario = load(TEXT.replace("sysfs: {/sys/kernel/mm/lru_gen/enabled: n}", "command_line: [nosmp, a=b]"))
+    assert shares_boot(scenario) == [("plain", "again", "low"), ("off",)]
+    assert not are_paired(scenario, ["plain", "off"])
+    lines = {
+        block.variants: block_boot(
+            scenario, block, kernel=Path(), initramfs=Path(), accelerator="tcg", slowdown=1.0
+        ).command_line
+        for block in plan_blocks(scenario)
+    }
+    assert " nosmp a=b oomlab." in lines["off",]
+    assert "nosmp" not in lines["plain", "again", "low"]
+    assert len(longest_line(scenario)) >= max(map(len, lines.values()))
+
+
+def test_swap_of_a_variant_is_made_ready_for_all_and_used_by_one() -> None:
+    scenario = load(TEXT.replace("sysctls: {vm.swappiness: 1, vm.laptop_mode: 5}", "zram: 64MiB"))
+    line = block_recipe(
+        scenario, mode=Mode.BLOCK, variants=["plain", "low", "off"], seed=1, control_tty="ttyS0", slowdown=1.0
+    )
+    assert "oomlab.zrams=1:65536 " in line
+    with pytest.raises(ScenarioInvalid, match="the device has swap from its boot"):
+        load(
+            TEXT.replace("sysctls: {vm.swappiness: 1, vm.laptop_mode: 5}", "zram: 64MiB").replace(
+                "memory: 256MiB", "memory: 256MiB, zram: 64MiB"
+            )
+        )
+
+
+@pytest.mark.parametrize("word", ["console=ttyS0", "a b", "oomlab.seed=1", "quiet"])
+def test_words_of_the_harness_are_no_variants_to_say(word: str) -> None:
+    with pytest.raises(ScenarioInvalid) as refused:
+        load(TEXT.replace("sysfs: {/sys/kernel/mm/lru_gen/enabled: n}", f"command_line: ['{word}']"))
+    assert refused.value.problems[0].line == 8
 
 
 def test_a_proof_has_no_variant_and_no_settings() -> None:

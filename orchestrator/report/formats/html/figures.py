@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.clock import Clock
 from orchestrator.memory.sample import MemorySample, NodeState
-from orchestrator.plan import shares_kernel
+from orchestrator.plan import shares_boot
 from orchestrator.record.result import BlockResult, TrialResult
 from orchestrator.report.formats.html.composition import at_moments, over_time
 from orchestrator.report.formats.html.free_lists import MomentTable, heat_map, moment_table, ways_to_target
@@ -100,7 +100,7 @@ def _amount(report: JudgedRun, guests: Sequence[_Guest], trials: Sequence[TrialR
 
 def _boot_plots(report: JudgedRun, guests: Sequence[_Guest], clock: Clock) -> Iterator[Plot]:
     """The first kernel's first guest in full, and of each kernel image all guests on their way."""
-    kernels = shares_kernel(report.manifest.scenario)
+    kernels = shares_boot(report.manifest.scenario)
     for index, names in enumerate(kernels):
         whose = ", ".join(names) if len(kernels) > 1 else ""
         own = [guest for guest in guests if _runs(guest, names)]
@@ -153,7 +153,7 @@ def _moments(
     report: JudgedRun, guests: Sequence[_Guest], trials: Sequence[TrialResult]
 ) -> Iterator[tuple[str, Sequence[MemorySample]]]:
     """A title and the samples of each moment; what a kernel image left free is not mixed with another's."""
-    kernels = shares_kernel(report.manifest.scenario)
+    kernels = shares_boot(report.manifest.scenario)
     for title, when in (("before pressure", "before"), ("at the target", "target")):
         for names in kernels:
             own = [guest for guest in guests if _runs(guest, names)]

@@ -202,3 +202,14 @@ def test_a_bisection_leaves_the_variant_that_a_good_kernel_would_pass_and_it_is_
 
 def test_without_expectations_the_first_variant_is_left() -> None:
     assert list(alone(GOOD.partition("expectations:")[0]).scenario.variants) == ["kcalloc"]
+
+
+def test_settings_of_a_variant_outlive_its_kernel(place: Path) -> None:
+    """The kernel is what a tree, a patch or a bisection is about."""
+    text = BUILT.replace("new: {base:", "new: {sysctls: {vm.swappiness: 1}, command_line: [nosmp], base:")
+    for loaded in (load(text, "new=one"), alone(text, "new")):
+        new = loaded.scenario.variants["new"]
+        assert (new.sysctls, new.command_line) == ({"vm.swappiness": 1}, ("nosmp",))
+    first = BUILT.replace("old: {base:", "old: {sysctls: {vm.swappiness: 1}, base:")
+    tried = load(first, patches=[place / "mine.patch"]).scenario.variants
+    assert [each.sysctls for each in tried.values()] == [{"vm.swappiness": 1}] * 2
