@@ -11,7 +11,7 @@ from orchestrator.memory.sample import NodeState
 from orchestrator.text.amounts import change_text, count_of, plural, short
 from orchestrator.verdict.judgement import Conclusion
 from orchestrator.verdict.summary import summarise
-from orchestrator.verdict.variant import FailedOutput, RequestTotals, VariantVerdict
+from orchestrator.verdict.variant import FailedOutput, MeasureTotals, RequestTotals, VariantVerdict
 from orchestrator.verdict.verdict import PassVerdict, Verdict
 
 _SHOWN_ORDERS = 5
@@ -170,8 +170,17 @@ def _measure_rows(variants: Sequence[VariantVerdict]) -> Iterator[tuple[str, lis
             next((each for each in variant.measures if (each.name, each.unit) == (name, unit)), None)
             for variant in variants
         ]
-        cells = [f"{short(each.median)} {unit}".rstrip() if each is not None else "-" for each in found]
-        yield name.replace("_", " "), cells
+        yield name.replace("_", " "), [_measure(each) if each is not None else "-" for each in found]
+
+
+def _measure(totals: MeasureTotals) -> str:
+    """The median, and of what is counted the ends, too, where trials differ: a rare loss is in no median."""
+    ends = (
+        ""
+        if totals.least == totals.most or totals.unit.endswith("/s")
+        else f" ({short(totals.least)} to {short(totals.most)})"
+    )
+    return f"{short(totals.median)} {totals.unit}".rstrip() + ends
 
 
 def _order_rows(variants: Sequence[VariantVerdict]) -> Iterator[tuple[str, list[str]]]:

@@ -88,6 +88,8 @@ def _of_loads(scenario: Scenario) -> Iterator[KernelNeed]:
     if scenario.trigger.test_module is not None:
         purpose = f"the trigger {scenario.trigger.kind}, whose requests a module makes"
         yield KernelNeed(Feature(("MODULES",)), purpose)
+    for option in scenario.trigger.kernel_options:
+        yield KernelNeed(Feature((option,)), f"the trigger {scenario.trigger.kind}")
     if any(benchmark.uses_binder for benchmark in scenario.benchmarks):
         yield KernelNeed(BINDER_DRIVER, "binder benchmarks")
     if any(isinstance(benchmark, HugePageFault) for benchmark in scenario.benchmarks):
@@ -119,6 +121,7 @@ def all_needs(backend: Backend, arch: ArchName) -> Iterator[KernelNeed]:
     yield from backend.kernel_needs(arch)
     yield KernelNeed(BINDER_DRIVER, "the trigger binder-mmap and binder benchmarks")
     yield _HUGE_PAGES
+    yield KernelNeed(Feature(("INET",)), "the trigger network over UDP and TCP")
     yield from _OF_STRESSORS.values()
     yield KernelNeed(Feature(("SWAP",)), "device.zram")
     yield KernelNeed(ZRAM, "device.zram")

@@ -206,7 +206,9 @@ def _size_problems(scenario: Scenario) -> list[Cross]:
     if scenario.fragmentation is not None:
         found += _fragmentation_size_problems(scenario, scenario.fragmentation)
     if (held := scenario.trigger.held_bytes) >= memory:
-        what = f"it holds {format_size(held)} at one time: more than the device's {format_size(memory)}"
+        what = (
+            f"the trigger holds {format_size(held)} at one time: more than the device's {format_size(memory)}"
+        )
         found.append(Cross(("trigger",), what))
     others = scenario.bystanders
     if others is not None and others.count * others.memory >= memory:

@@ -37,7 +37,7 @@ struct trigger_kind {
 	int (*begin)(void);
 	int (*body)(const struct trigger_job *job); /* of each process: waits at the gate first */
 	/* What it measured besides its requests (emit_measure), once they are over. May be NULL */
-	void (*measure)(void);
+	void (*measure)(const struct recipe *recipe);
 };
 
 /* NULL when there is none of that name. */

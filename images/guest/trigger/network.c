@@ -22,7 +22,7 @@
 /* How long one look at a socket may wait for it to be ready. */
 #define READY_MS 10
 /* After the last burst: how long nothing may come before what is missing counts as dropped. */
-#define SILENCE_MS 200
+#define SILENCE_MS 500
 #define KIB 1024
 
 /* Of one process; shared with the supervisor. */
@@ -195,7 +195,7 @@ static int body(const struct trigger_job *job)
 	requests_hold(job->log);
 }
 
-static void measure(void)
+static void measure(const struct recipe *recipe)
 {
 	uint64_t messages = 0, bytes = 0, start_ns = UINT64_MAX, end_ns = 0;
 
@@ -214,6 +214,7 @@ static void measure(void)
 	if (end_ns > start_ns)
 		emit_measure("throughput", (int64_t)(bytes / KIB * 1000000 / ((end_ns - start_ns) / 1000 + 1)),
 			     "KiB/s");
+	emit_measure("unsent", (int64_t)recipe->request_count - requests_sums().attempted, "messages");
 	if (network.protocol == CHANNEL_UDP || network.protocol == CHANNEL_UNIX_DGRAM)
 		emit_measure("dropped", (int64_t)requests_sums().succeeded - (int64_t)messages, "messages");
 }

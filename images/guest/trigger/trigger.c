@@ -289,7 +289,7 @@ void trigger_report(const struct recipe *recipe)
 {
 	requests_report();
 	if (trigger.kind->measure)
-		trigger.kind->measure();
+		trigger.kind->measure(recipe);
 	if (recipe->trace)
 		audit_report(trigger.kind->request ? (int64_t)requests_sums().attempted : -1);
 	sample_vmallocinfo();

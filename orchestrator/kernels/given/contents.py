@@ -38,6 +38,7 @@ MARKS = {
         "DEVTMPFS": rb"devtmpfs: ",
         "HIST_TRIGGERS": rb"hist:keys",
         "HUGETLBFS": rb"nr_hugepages\0",
+        "INET": rb"\0ip_default_ttl\0",
         "PCI_HOST_GENERIC": rb"\0pci-host-ecam-generic\0",
         "POSIX_MQUEUE": rb"\0msgsize_max\0",
         "PROC_PAGE_MONITOR": rb"\0kpageflags\0",

@@ -98,6 +98,11 @@ class TriggerKind(Model):
         return 0.0
 
     @property
+    def kernel_options(self) -> tuple[str, ...]:
+        """What a kernel has to be built with besides what any guest needs, without `CONFIG_`."""
+        return ()
+
+    @property
     def held_bytes(self) -> int:
         """What its processes hold at one time, where that is known: more than a device's memory cannot be."""
         return 0

@@ -117,6 +117,11 @@ class Network(TriggerKind):
         return self.burst * (self.size + _OVERHEAD_BYTES)
 
     @property
+    def kernel_options(self) -> tuple[str, ...]:
+        """Its sockets."""
+        return ("UNIX",) if self.protocol.startswith("unix") else ("INET",)
+
+    @property
     def held_bytes(self) -> int:
         """The bursts of all processes."""
         return self.burst * self.processes * int(self.size)

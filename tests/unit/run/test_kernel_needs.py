@@ -26,11 +26,13 @@ from orchestrator.run.kernel_needs import judge_kernel, needs_of, require_kernel
 from orchestrator.scenario.models import Scenario
 
 BINDER = {"kind": "binder-mmap", "size": "4MiB", "count": 1}
+NETWORK = {"kind": "network", "size": "60KiB", "rate": 100, "duration": "1s"}
+UDP, SOCKETS = NETWORK | {"protocol": "udp"}, NETWORK | {"protocol": "unix-dgram"}
 FORK = {"kind": "fork", "count": 1}
 ALL = tuple(
     """
 ANDROID_BINDER_IPC BINFMT_ELF BLK_DEV_INITRD BLK_DEV_NULL_BLK CMA COMPACTION DEBUG_FS DEVTMPFS HIST_TRIGGERS
-HUGETLBFS PCI PCI_HOST_GENERIC POSIX_MQUEUE PRINTK PROC_FS PROC_PAGE_MONITOR SERIAL_8250_CONSOLE
+HUGETLBFS INET PCI PCI_HOST_GENERIC POSIX_MQUEUE PRINTK PROC_FS PROC_PAGE_MONITOR SERIAL_8250_CONSOLE
 SERIAL_8250_PCI SERIAL_AMBA_PL011_CONSOLE SWAP SYNTH_EVENTS SYSFS UNIX ZRAM
 """.split()  # noqa: SIM905 -- as people compare it with a .config
 )
@@ -89,6 +91,8 @@ def test_a_kernel_with_everything_is_not_talked_about() -> None:
         ("HUGETLBFS", scenario(stressors=({"kind": "ballast", "size": "64MiB"},)), "the stressor ballast"),
         ("POSIX_MQUEUE", scenario(stressors=({"kind": "slab", "size": "1MiB"},)), "the stressor slab"),
         ("ANDROID_BINDER_IPC", scenario(), "the trigger binder-mmap"),
+        ("INET", scenario(UDP), "the trigger network"),
+        ("UNIX", scenario(SOCKETS), "the trigger network"),
         ("ZRAM", scenario(zram="32MiB"), "device.zram"),
         ("SWAP", scenario(zram="32MiB"), "device.zram"),
         ("CMA", scenario(cma="16MiB"), "device.cma"),

@@ -22,6 +22,7 @@ from orchestrator.record.result import (
     TrialResult,
     Victim,
 )
+from orchestrator.report.rows import variant_rows
 from orchestrator.scenario.models import Expectation
 from orchestrator.verdict.variant import MeasureTotals, RequestTotals, VariantVerdict, variant_verdict
 from orchestrator.verdict.verdict import Verdict
@@ -181,3 +182,17 @@ def test_rates_of_guests_that_disturbed_one_another_are_no_figures() -> None:
 def test_traced_forks_do_not_count_among_measures() -> None:
     disturbed = [each.model_copy(update={"stage": "audit-trigger"}) for each in measured(7)]
     assert verdict(*measured(5), *disturbed).measures[0].trials == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "cell"),
+    [
+        ([0.0, 0.0, 28.0], "messages", "0 messages (0 to 28)"),
+        ([5.0, 5.0], "messages", "5 messages"),
+        ([7.0], "", "7"),
+        ([60545.0, 60387.0, 60585.0], "KiB/s", "60545 KiB/s"),
+    ],
+)
+def test_a_rare_loss_shows_beside_its_median(values: list[float], unit: str, cell: str) -> None:
+    rows = dict(variant_rows([verdict(*measured(*values, name="lost_now", unit=unit))]))
+    assert rows["lost now"] == [cell]
