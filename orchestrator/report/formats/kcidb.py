@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantAr
 from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.formats.gbench import BenchmarkFigure, figures_by_name
-from orchestrator.report.rows import device_lines, sample_line, warnings
+from orchestrator.report.rows import device_lines, headline, sample_line, warnings
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import json_plain, one_line
 from orchestrator.units import format_size
@@ -31,6 +31,7 @@ from orchestrator.verdict.judgement import Conclusion
 SCHEMA_VERSION = {"major": 5, "minor": 3}
 DEFAULT_ORIGIN = "oomlab"
 _ORIGIN = re.compile(r"[a-z0-9_]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_PATH = re.compile(r"[^A-Za-z0-9_-]+")
 _NS_PER_S = 1e9
 _MOST_OF_A_LOG = 16384
@@ -44,28 +45,32 @@ def render_kcidb(report: JudgedRun, origin: str = DEFAULT_ORIGIN) -> str:
             f"'{one_line(origin)}' is no origin", hint="small letters, digits and _, as KCIDB assigned it"
         )
     writer = _Writer(report, origin)
-    sources = [source for name in report.manifest.scenario.variants if (source := _source(report, name))]
-    checkouts = {checkout["id"]: checkout for checkout in map(writer.checkout, sources)}
+    sources = [_source(report, name) for name in report.manifest.scenario.variants]
     document = {
         "version": SCHEMA_VERSION,
-        "checkouts": list(checkouts.values()),
-        "builds": [writer.build(source) for source in sources],
+        "checkouts": _each_once(map(writer.checkout, sources)),
+        "builds": _each_once(map(writer.build, sources)),
         "tests": [test for source in sources for test in writer.tests(source)],
     }
     return json_plain(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
+def _each_once(objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Variants that differ in settings alone, and twins, have their source in common."""
+    return list({each["id"]: each for each in objects}.values())
+
+
 @dataclass(frozen=True)
 class _Source:
-    """What one variant's guests were made of."""
+    """What one variant's guests were made of; `made` is None where the run has no record of it."""
 
     variant: str
-    made: ArtefactManifest
+    made: ArtefactManifest | None
     own: VariantArtefacts | None
 
     @property
     def patches(self) -> tuple[PatchFile, ...]:
-        compiled = self.made.built.patches if self.made.built is not None else ()
+        compiled = self.made.built.patches if self.made is not None and self.made.built is not None else ()
         return compiled + (self.own.patches if self.own is not None else ())
 
     @property
@@ -77,6 +82,8 @@ class _Source:
     @property
     def words(self) -> str:
         made = self.made
+        if made is None:
+            return "of a kernel that the run has no record of"
         tree = made.built.words if made.built is not None else f"{made.base} {made.release}"
         patches = ", ".join(patch.name for patch in self.patches)
         return one_line(f"{tree} with {patches}" if patches else tree)
@@ -85,6 +92,8 @@ class _Source:
     def misc(self) -> dict[str, Any]:
         """What identifies the source of a kernel that is no commit of a repository."""
         made = self.made
+        if made is None:
+            return {}
         packages = {
             package.name: {"version": package.version, "sha256": package.sha256} for package in made.packages
         }
@@ -97,13 +106,11 @@ class _Source:
         return found
 
 
-def _source(report: JudgedRun, variant: str) -> _Source | None:
-    """None where the run ended before there was a kernel: then there is nothing to say of it."""
+def _source(report: JudgedRun, variant: str) -> _Source:
     made = report.manifest.artefacts_of(variant)
-    if made is None:
-        return None
     own_name = report.manifest.scenario.variants[variant].twin_of or variant
-    return _Source(variant, made, next((each for each in made.variants if each.name == own_name), None))
+    drivers = made.variants if made is not None else ()
+    return _Source(variant, made, next((each for each in drivers if each.name == own_name), None))
 
 
 @dataclass(frozen=True)
@@ -112,29 +119,30 @@ class _Writer:
     origin: str
 
     def checkout(self, source: _Source) -> dict[str, Any]:
+        common = {"id": self._checkout_id(source), "origin": self.origin, "comment": source.words}
+        if source.made is None:
+            return common
         built = source.made.built
-        commit = (
-            {}
-            if built is None or built.commit is None or len(built.commit) != 40
-            else {"git_commit_hash": built.commit}
-        )
+        commit = built.commit if built is not None and built.commit else ""
         return {
-            "id": self._checkout_id(source), "origin": self.origin, **commit,
-            "patchset_hash": source.patchset_hash, "comment": source.words, "valid": True,
+            **common,
+            **({"git_commit_hash": commit} if _COMMIT.fullmatch(commit) else {}),
+            "patchset_hash": source.patchset_hash,
+            "valid": True,
             "misc": source.misc,
-        }  # fmt: skip
+        }
 
     def build(self, source: _Source) -> dict[str, Any]:
         made, own = source.made, source.own
-        scenario = self.report.verdict.scenario
+        common = {
+            "id": self._build_id(source), "checkout_id": self._checkout_id(source), "origin": self.origin,
+            "comment": source.words,
+        }  # fmt: skip
+        if made is None:
+            return common
         compiler = own.compiler if own is not None and own.compiler else made.built and made.built.compiler
         return {
-            "id": self._build_id(source),
-            "checkout_id": self._checkout_id(source),
-            "origin": self.origin,
-            "comment": one_line(
-                f"variant {source.variant} of {scenario}: {source.words}{self._told(source)}"
-            ),
+            **common,
             "architecture": made.arch,
             "config_name": one_line(made.built.config) if made.built is not None else made.base,
             **({"compiler": one_line(compiler)} if compiler else {}),
@@ -146,9 +154,10 @@ class _Writer:
             },
         }  # fmt: skip
 
-    def _told(self, source: _Source) -> str:
-        words = self.report.manifest.scenario.variants[source.variant].settings_words
-        return f", told {words}" if words else ""
+    def _told(self, variant: str) -> dict[str, str]:
+        """Variants that differ in settings alone are of one build: what they were told tells them apart."""
+        words = self.report.manifest.scenario.variants[variant].settings_words
+        return {"variant": variant, **({"settings": one_line(words)} if words else {})}
 
     def tests(self, source: _Source) -> Iterator[dict[str, Any]]:
         """One for each trial of the variant, one for each figure."""
@@ -193,7 +202,10 @@ class _Writer:
             "origin": self.origin,
             "path": f"oomlab.{_word(self.report.verdict.scenario)}.{path}",
             "start_time": manifest.started.astimezone().isoformat(timespec="seconds"),
-            "environment": {"comment": self._environment, "misc": self._misc},
+            "environment": {
+                "comment": self._environment,
+                "misc": {**self._told(source.variant), **self._misc},
+            },
         }
 
     @property
@@ -217,6 +229,7 @@ class _Writer:
         return {
             "oomlab_version": self.report.manifest.oomlab_version,
             "conclusion": conclusion.value,
+            "verdict": one_line(headline(verdict)),
             **{name: [one_line(line) for line in lines] for name, lines in said.items() if lines},
             "samples": {each.clock: one_line(sample_line(each).partition("\n")[0]) for each in passes},
             "accelerators": {each.clock: each.accelerator for each in passes},
@@ -227,7 +240,9 @@ class _Writer:
         return self._id("checkout", json.dumps(source.misc, sort_keys=True), source.words)
 
     def _build_id(self, source: _Source) -> str:
-        own = source.own.model_dump_json() if source.own is not None else ""
+        if source.made is None:
+            return self._id("build", *self._run, source.variant)
+        own = source.own.model_dump_json(exclude={"name"}) if source.own is not None else ""
         return self._id("build", source.made.model_dump_json(exclude={"variants"}), own)
 
     def _id(self, kind: str, *parts: str) -> str:
