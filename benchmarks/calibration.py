@@ -238,7 +238,7 @@ def found_differences(
     )
     timings = [compare_timings(_NAMES, found[:1], "realtime")[0] for found in drawn]
     whole = redrawn(pool, variant, pool.blocks, dice, permute=False)[0]
-    truth = math.exp(statistics.fmean(whole.log_ratios))
+    truth = math.exp(statistics.fmean(whole.figures.differences))
     return Found(
         variant=variant,
         timing=whole.key,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.analysis import inference
+from orchestrator.analysis.costs import compare_costs
 from orchestrator.analysis.outcomes import compare_outcomes
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, Noise
 from orchestrator.analysis.rounding import rounded
@@ -25,11 +26,13 @@ def compare(
     clock: Clock,
     paired: bool,
     noise: Noise,
+    timed: bool,
     unpaired_because: str | None = None,
 ) -> Comparison:
     """`results` are the evidence of the baseline and of the candidate.
 
-    `timings` are what of it may be compared in time. `paired`: blocks of one name have one memory.
+    `timings` are what of it may be compared in time; `timed`: costs in time, too. `paired`: blocks of one
+    name have one memory.
     """
     baseline, candidate = map(blocks_of, results)
     sample = sample_of([*results[0], *results[1]])
@@ -45,6 +48,7 @@ def compare(
         smallest_p=_smallest_p(len(baseline), len(candidate), blocks, paired=paired),
         outcome=compare_outcomes(names, *results, paired=paired, sample=sample),
         timings=compare_timings(names, timings, clock),
+        costs=compare_costs(names, *results, clock=clock, paired=paired, timed=timed),
         noise=noise,
     )
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from orchestrator.analysis.records import When
 from orchestrator.analysis.samples import TimingKey
+from orchestrator.scenario.costs import CostFigure
 from orchestrator.text.amounts import is_factor, plural, short
 
 WHEN = {"relaxed": "relaxed", "target": "at the target", "trigger": "in the trigger",
@@ -26,6 +28,11 @@ def subject(key: TimingKey) -> str:
     if key.when != "trigger":
         what = ", ".join([_sized(name, arguments), WHEN[key.when]])
     return f"{key.statistic} of {what}"
+
+
+def cost_subject(figure: CostFigure, when: When) -> str:
+    """What it cost, and when: `CPU time of kswapd in the trigger`."""
+    return f"{figure.words}{' ' if when == 'trigger' else ', '}{WHEN[when]}"
 
 
 def _sized(name: str, arguments: list[str]) -> str:

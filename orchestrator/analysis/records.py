@@ -95,6 +95,38 @@ class TimingComparison(Frozen):
     words: str = Field(description="one sentence that claims no more than the numbers")
 
 
+class CostComparison(Frozen):
+    """One cost of two variants in one phase. Differences are candidate less baseline: below 0 is cheaper."""
+
+    phase: When = Field(description="when")
+    name: str = Field(description="`kswapd_cpu` and the like, as in the table of costs")
+    unit: Literal["ns", "instructions", "pages", "times"] = Field(description="of all figures")
+    comparable: bool = Field(
+        True, description="both did the same work meanwhile; else the difference is of different work"
+    )
+    sample: Sample = Field("block", description="what one observation is; `boot` in a cold run")
+    blocks: int = Field(
+        description="distinct blocks that have a figure of both variants; not paired: the fewer of the two"
+    )
+    baseline: float = Field(description="mean over the blocks")
+    candidate: float = Field(description="mean over the blocks")
+    difference: float = Field(description="mean over the blocks of candidate - baseline")
+    low: float | None = Field(description="lower end of its 95 % interval; null: too few blocks")
+    high: float | None = Field(description="upper end of it")
+    interval: Literal["paired t", "bootstrap", "Welch", "exact", "none"] = Field(
+        description="how the interval was made, as that of a time; `exact`: pairs under the deterministic"
+        " clock, least and largest difference over the blocks"
+    )
+    p: float | None = Field(
+        description="permutation test on the blocks' differences, as that of a time; null: too few blocks, or"
+        " exact figures"
+    )
+    p_holm: float | None = Field(
+        description="the same after Holm's correction over the phase's costs of one kind: of kswapd, say"
+    )
+    words: str = Field(description="one sentence that claims no more than the numbers")
+
+
 class Noise(Frozen):
     """What chance alone does on this machine."""
 
@@ -133,6 +165,7 @@ class Comparison(Frozen):
     timings: tuple[TimingComparison, ...] = Field(
         description="benchmarks and latencies of the trigger's requests"
     )
+    costs: tuple[CostComparison, ...] = Field((), description="what the kernel did for memory meanwhile")
     noise: Noise = Field(description="A/A and spread")
 
     @property

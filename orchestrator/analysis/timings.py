@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
-from orchestrator.analysis import inference
+from orchestrator.analysis.estimate import Estimate, Figures, corrected, estimate, with_p
 from orchestrator.analysis.phrases import WHEN
-from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Sample, TimingComparison
+from orchestrator.analysis.records import Sample, TimingComparison
 from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import Timed, TimingKey
 from orchestrator.analysis.wording import Seen, timing_words
@@ -24,23 +23,6 @@ from orchestrator.clock import ICOUNT_SHIFT, Clock
 _SAME_WORK = 0.01
 """Variants with numbers of requests that succeeded further apart than this share did not do the same."""
 _PERCENT = 100
-
-IntervalKind = Literal["paired t", "bootstrap", "Welch", "exact", "none"]
-
-
-@dataclass(frozen=True)
-class _Inferred:
-    """What can be said of the logarithm of a ratio; `spread` is its standard deviation over the blocks."""
-
-    log_ratio: float
-    kind: IntervalKind = "none"
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    spread: float | None = None
-    smallest: float | None = None
-    samples: tuple[tuple[float, ...], ...] = ()
-    """What a test is made of: log-ratios by block for sign flips, or two samples to be labelled anew."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +37,19 @@ class Pair:
     sample: Sample = "block"
 
     @property
-    def blocks(self) -> int:
-        """Blocks that a claim can rest on."""
-        return min(len(self.baseline), len(self.candidate))
+    def figures(self) -> Figures:
+        """Without what they are of; their differences are log-ratios."""
+        return Figures(self.baseline, self.candidate, self.paired)
 
     @property
-    def log_ratios(self) -> list[float]:
-        """Of a paired timing, by block."""
-        return [theirs - ours for ours, theirs in zip(self.baseline, self.candidate, strict=True)]
+    def blocks(self) -> int:
+        """Blocks that a claim can rest on."""
+        return self.figures.blocks
 
     @property
     def spread(self) -> float | None:
         """Standard deviation of the log-ratios; within both samples where nothing is paired."""
-        if self.blocks < 2:
-            return None
-        if self.paired:
-            return statistics.stdev(self.log_ratios)
-        return inference.pooled_spread(self.baseline, self.candidate)
+        return self.figures.spread
 
     @property
     def same_work(self) -> bool:
@@ -114,97 +92,21 @@ def compare_timings(
     names: tuple[str, str], found: Sequence[Pair], clock: Clock
 ) -> tuple[TimingComparison, ...]:
     """Every timing compared, with Holm's correction over the sizes of each family."""
-    inferred = _with_p([_inferred(pair, clock) for pair in found])
-    holm = _corrected(found, inferred)
+    inferred = with_p([estimate(pair.figures, clock, comparable=pair.same_work) for pair in found])
+    holm = corrected([pair.key.family for pair in found], inferred)
     return tuple(
         _comparison(names, pair, each, p_holm, clock)
         for pair, each, p_holm in zip(found, inferred, holm, strict=True)
     )
 
 
-def _inferred(pair: Pair, clock: Clock) -> _Inferred:
-    logs = pair.log_ratios if pair.paired else []
-    ratio = statistics.fmean(pair.candidate) - statistics.fmean(pair.baseline)
-    plain = _Inferred(ratio, spread=pair.spread)
-    if not pair.same_work:
-        return plain
-    if clock == "deterministic" and logs:
-        return replace(plain, kind="exact", low=min(logs), high=max(logs))
-    if pair.blocks < LEAST_BLOCKS_FOR_A_CLAIM:
-        return plain
-    return _paired(plain, logs) if pair.paired else _unpaired(plain, pair)
-
-
-def _unpaired(plain: _Inferred, pair: Pair) -> _Inferred:
-    """Under the deterministic clock, too: there chance is not in the measuring but in the memory states."""
-    interval = inference.welch(pair.candidate, pair.baseline)
-    return replace(
-        plain,
-        kind="Welch",
-        low=interval.low,
-        high=interval.high,
-        samples=(pair.baseline, pair.candidate),
-        smallest=inference.smallest_unpaired_effect(
-            plain.spread or 0.0, len(pair.baseline), len(pair.candidate)
-        ),
-    )
-
-
-def _paired(plain: _Inferred, logs: Sequence[float]) -> _Inferred:
-    kind: IntervalKind = "paired t"
-    interval = inference.paired_t_interval(logs)
-    if len(logs) >= inference.LEAST_BLOCKS_FOR_A_BOOTSTRAP and interval.low < interval.high:
-        # The wider one counts: on real blocks the bootstrap alone was too narrow (docs/statistics.md).
-        other = inference.bootstrap_interval(logs)
-        if other.high - other.low > interval.high - interval.low:
-            kind, interval = "bootstrap", other
-    return replace(
-        plain,
-        kind=kind,
-        low=interval.low,
-        high=interval.high,
-        samples=(tuple(logs),),
-        smallest=inference.smallest_effect(plain.spread or 0.0, len(logs)),
-    )
-
-
-def _with_p(inferred: Sequence[_Inferred]) -> list[_Inferred]:
-    """With the permutation tests: all of as many blocks at once, which takes a fortieth of the time."""
-    p_values: dict[int, float] = {}
-    for sizes in {_sizes(each) for each in inferred if each.samples}:
-        indexes = [index for index, each in enumerate(inferred) if _sizes(each) == sizes]
-        columns = list(zip(*(inferred[index].samples for index in indexes), strict=True))
-        values = (
-            inference.sign_flip_p_values(*columns) if len(sizes) == 1 else inference.label_p_values(*columns)
-        )
-        p_values |= dict(zip(indexes, values, strict=True))
-    return [replace(each, p=p_values.get(index)) for index, each in enumerate(inferred)]
-
-
-def _sizes(each: _Inferred) -> tuple[int, ...]:
-    return tuple(map(len, each.samples))
-
-
-def _corrected(found: Sequence[Pair], inferred: Sequence[_Inferred]) -> list[float | None]:
-    families: dict[tuple[str, str, str], list[int]] = {}
-    for index, (pair, each) in enumerate(zip(found, inferred, strict=True)):
-        if each.p is not None:
-            families.setdefault(pair.key.family, []).append(index)
-    corrected: list[float | None] = [None] * len(found)
-    for indexes in families.values():
-        p_values = [p for index in indexes if (p := inferred[index].p) is not None]
-        for index, p in zip(indexes, inference.holm(p_values), strict=True):
-            corrected[index] = p
-    return corrected
-
-
 def _comparison(
-    names: tuple[str, str], pair: Pair, each: _Inferred, p_holm: float | None, clock: Clock
+    names: tuple[str, str], pair: Pair, each: Estimate, p_holm: float | None, clock: Clock
 ) -> TimingComparison:
     timed = pair.key.unit == "ns"
     exact = clock == "deterministic" and timed
     unit_ns = 1 << ICOUNT_SHIFT if exact else 1
-    ratio = rounded(math.exp(each.log_ratio))
+    ratio = rounded(math.exp(each.difference))
     low, high = (None if log is None else rounded(math.exp(log)) for log in (each.low, each.high))
     assert ratio is not None
     smallest = None if each.smallest is None else (math.exp(each.smallest) - 1) * _PERCENT

@@ -60,6 +60,7 @@ def _comparison(
         clock=clock,
         paired=are_paired(scenario, names),
         noise=_noise(clock, found, twins, twins_identical),
+        timed=clock == "deterministic" or scenario.trials.timing,
         unpaired_because=_unpaired_because(scenario, names),
     )
 

@@ -18,6 +18,7 @@ from orchestrator.analysis.records import (
     Sample,
     TimingComparison,
 )
+from orchestrator.report.costs import print_differences
 from orchestrator.report.tables import PlainTable
 from orchestrator.text.amounts import change_text, short, time_text
 from orchestrator.text.plain import one_line
@@ -32,6 +33,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     rows = headline(comparison.timings)
     if rows:
         console.print(_table(comparison, rows))
+    print_differences(comparison, console)
     for warning in comparison.noise.warnings:
         console.print(Text(f"  noise: {one_line(warning)}", style="yellow"), soft_wrap=True)
 

@@ -128,7 +128,7 @@ def _comparison(
         found = pairs(timed(results[0]), timed(results[1]), paired=paired, sample=sample)
     noise = deterministic_noise(None, found) if clock == "deterministic" else realtime_noise(found, ())
     names = (f"{pair[0]} (A)", f"{pair[1]} (B)")
-    return compare(names, results, found, clock=clock, paired=paired, noise=noise)
+    return compare(names, results, found, clock=clock, paired=paired, noise=noise, timed=timed_too)
 
 
 def _cannot(

@@ -20,6 +20,8 @@ class CostFigure:
 
     name: str
     """As scenarios and reports have it."""
+    group: str
+    """What it is a cost of: the costs of one are a family of tests."""
     measure: Measure
     words: str
     """What it is, for a heading."""
@@ -37,31 +39,47 @@ class CostFigure:
         return self.measure in ("cpu", "time")
 
 
+_KSWAPD, _DIRECT, _COMPACTION, _SWAP, _STALLS = "kswapd", "direct reclaim", "compaction", "swap", "stalls"
+
 COSTS: tuple[CostFigure, ...] = (
-    CostFigure("kswapd_cpu", "cpu", "CPU time of kswapd", "CPU-time clock of the threads `kswapdN`"),
-    CostFigure("kcompactd_cpu", "cpu", "CPU time of kcompactd", "CPU-time clock of the threads `kcompactdN`"),
-    CostFigure("kswapd_runs", "times", "kswapd woke and reclaimed", "`pageoutrun`"),
-    CostFigure("pages_scanned_kswapd", "pages", "pages scanned by kswapd", "`pgscan_kswapd`"),
-    CostFigure("pages_reclaimed_kswapd", "pages", "pages reclaimed by kswapd", "`pgsteal_kswapd`"),
-    CostFigure("direct_reclaims", "times", "direct reclaims", "`allocstall_*`, all zones"),
-    CostFigure("pages_scanned_direct", "pages", "pages scanned by direct reclaim", "`pgscan_direct`"),
-    CostFigure("pages_reclaimed_direct", "pages", "pages reclaimed by direct reclaim", "`pgsteal_direct`"),
-    CostFigure("direct_compactions", "times", "direct compactions", "`compact_stall`"),
-    CostFigure("direct_compactions_succeeded", "times", "direct compactions that won", "`compact_success`"),
-    CostFigure("direct_compactions_failed", "times", "direct compactions that failed", "`compact_fail`"),
-    CostFigure("kcompactd_runs", "times", "kcompactd woke", "`compact_daemon_wake`"),
+    CostFigure("kswapd_cpu", _KSWAPD, "cpu", "CPU time of kswapd", "CPU-time clocks of `kswapdN`"),
+    CostFigure("kswapd_runs", _KSWAPD, "times", "runs of kswapd", "`pageoutrun`"),
+    CostFigure("pages_scanned_kswapd", _KSWAPD, "pages", "pages scanned by kswapd", "`pgscan_kswapd`"),
+    CostFigure("pages_reclaimed_kswapd", _KSWAPD, "pages", "pages reclaimed by kswapd", "`pgsteal_kswapd`"),
+    CostFigure("direct_reclaims", _DIRECT, "times", "direct reclaims", "`allocstall_*`, all zones"),
+    CostFigure("pages_scanned_direct", _DIRECT, "pages", "pages scanned directly", "`pgscan_direct`"),
+    CostFigure("pages_reclaimed_direct", _DIRECT, "pages", "pages reclaimed directly", "`pgsteal_direct`"),
     CostFigure(
-        "pages_scanned_to_migrate", "pages", "pages scanned to migrate", "`compact_migrate_scanned`"
+        "kcompactd_cpu", _COMPACTION, "cpu", "CPU time of kcompactd", "CPU-time clocks of `kcompactdN`"
     ),
-    CostFigure("pages_scanned_free", "pages", "pages scanned for free ones", "`compact_free_scanned`"),
-    CostFigure("pages_migrated", "pages", "pages migrated", "`pgmigrate_success`"),
+    CostFigure("kcompactd_runs", _COMPACTION, "times", "runs of kcompactd", "`compact_daemon_wake`"),
+    CostFigure("direct_compactions", _COMPACTION, "times", "direct compactions", "`compact_stall`"),
     CostFigure(
-        "refaults", "pages", "refaults", "`workingset_refault_anon` and `workingset_refault_file`"
+        "direct_compactions_succeeded", _COMPACTION, "times", "direct compactions that served the request",
+        "`compact_success`",
     ),
-    CostFigure("pages_swapped_in", "pages", "pages swapped in", "`pswpin`"),
-    CostFigure("pages_swapped_out", "pages", "pages swapped out", "`pswpout`"),
-    CostFigure("memory_some", "time", "some task stalled for memory", "PSI, `some` of /proc/pressure/memory"),
-    CostFigure("memory_full", "time", "all tasks stalled for memory", "PSI, `full` of /proc/pressure/memory"),
+    CostFigure(
+        "direct_compactions_failed", _COMPACTION, "times", "direct compactions that did not", "`compact_fail`"
+    ),
+    CostFigure(
+        "pages_scanned_to_migrate", _COMPACTION, "pages", "pages scanned for ones to move",
+        "`compact_migrate_scanned`",
+    ),
+    CostFigure(
+        "pages_scanned_free", _COMPACTION, "pages", "pages scanned for free ones", "`compact_free_scanned`"
+    ),
+    CostFigure("pages_migrated", _COMPACTION, "pages", "pages migrated", "`pgmigrate_success`"),
+    CostFigure(
+        "refaults", _SWAP, "pages", "refaults", "`workingset_refault_anon` and `workingset_refault_file`"
+    ),
+    CostFigure("pages_swapped_in", _SWAP, "pages", "pages swapped in", "`pswpin`"),
+    CostFigure("pages_swapped_out", _SWAP, "pages", "pages swapped out", "`pswpout`"),
+    CostFigure(
+        "memory_some", _STALLS, "time", "some task stalled for memory", "PSI: `some` of /proc/pressure/memory"
+    ),
+    CostFigure(
+        "memory_full", _STALLS, "time", "every task stalled for memory", "PSI: `full` there"
+    ),
 )  # fmt: skip
 """In the order of a report."""
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from orchestrator.analysis.audit import AuditSummary
 from orchestrator.analysis.controls import ControlGroup
+from orchestrator.analysis.costs import CostLine
 from orchestrator.analysis.picture_table import PictureTable
 from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.clock import Clock
@@ -76,6 +77,9 @@ class PassVerdict(Frozen):
         " below",
     )
     audit: AuditSummary | None = Field(None, description="allocation audit; null: nothing was traced; below")
+    costs: tuple[CostLine, ...] = Field(
+        (), description="what the kernel did for memory, by phase and kind; empty: no trial told; below"
+    )
     device: DeviceSummary | None = Field(
         None,
         description="what the devices were, where the agent was a process on devices of others; below",

@@ -13,6 +13,7 @@ from orchestrator.report.audit import print_audit
 from orchestrator.report.comparisons import print_answer, print_comparison
 from orchestrator.report.console.head import print_head
 from orchestrator.report.console.summary_page import print_summary
+from orchestrator.report.costs import print_costs
 from orchestrator.report.kernels import brief, title
 from orchestrator.report.next_steps import place_line
 from orchestrator.report.picture import print_picture
@@ -51,6 +52,7 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
         for control in each.controls:
             console.print(Text(one_line(control_line(control))), soft_wrap=True)
         print_audit(each, console)
+        print_costs(each, console)
         for comparison in each.comparisons:
             print_comparison(comparison, console)
         for answer in each.answers:

@@ -9,6 +9,7 @@ from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.clock import Clock
 from orchestrator.oom.explain import explain
 from orchestrator.outcome import Outcome
+from orchestrator.report.costs import cost_remarks, cost_tables, difference_tables
 from orchestrator.report.formats.mail_layout import heading, item, paragraph, shell_lines, table
 from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.kernels import brief, title
@@ -43,6 +44,7 @@ def _lines(report: JudgedRun) -> Iterator[str]:
     yield from _what(report)
     for each in report.verdict.passes:
         yield from _outcomes(report, each)
+        yield from _costs(each)
         for comparison in each.comparisons:
             yield from comparison_lines(comparison, each.clock)
     yield from _first_ooms(report)
@@ -87,6 +89,18 @@ def _outcomes(report: JudgedRun, each: PassVerdict) -> Iterator[str]:
             yield from item(line)
 
 
+def _costs(each: PassVerdict) -> Iterator[str]:
+    for costs in cost_tables(each.costs, list(each.variants)):
+        yield from heading(f"{costs.title}, {each.clock} clock")
+        for start in range(0, len(each.variants), _COLUMNS_OF_VARIANTS):
+            shown = slice(start + 1, start + 1 + _COLUMNS_OF_VARIANTS)
+            rows = [(row[0], *row[shown]) for row in costs.rows]
+            yield from table(("", *costs.headings[shown]), rows, numbers=True)
+            yield ""
+    for line in cost_remarks(each.costs, each.clock):
+        yield from item(line)
+
+
 def comparison_lines(comparison: Comparison, clock: Clock) -> Iterator[str]:
     """A comparison: sentences, then its tables."""
     yield from heading(f"{comparison.candidate} against {comparison.baseline}, {clock} clock")
@@ -96,6 +110,10 @@ def comparison_lines(comparison: Comparison, clock: Clock) -> Iterator[str]:
         yield ""
         yield from paragraph(f"{timings.title} (below 0 %: {comparison.candidate} is faster)")
         yield from table(timings.headings, timings.rows, numbers=True)
+    for costs in difference_tables(comparison):
+        yield ""
+        yield from paragraph(costs.title)
+        yield from table(costs.headings, costs.rows, numbers=True)
 
 
 def _first_ooms(report: JudgedRun) -> Iterator[str]:

@@ -12,6 +12,7 @@ from orchestrator.kernels.traits.table import KernelTable
 from orchestrator.oom.explain import explain
 from orchestrator.report import kernels as kernels_report
 from orchestrator.report import picture as picture_report
+from orchestrator.report.costs import cost_remarks, cost_tables, difference_tables
 from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
 from orchestrator.report.rows import (
     control_line,
@@ -88,6 +89,9 @@ def _pass(each: PassVerdict) -> Iterator[str]:
     yield from bullets([*sample_line(each).splitlines(), *map(control_line, each.controls)])
     if each.picture is not None:
         yield from _details("Memory when the trigger started", _picture(each.picture))
+    for costs in cost_tables(each.costs, list(each.variants)):
+        yield from _details(costs.title, [*table(costs.headings, costs.rows)])
+    yield from bullets(cost_remarks(each.costs, each.clock))
     for comparison in each.comparisons:
         yield from comparison_lines(comparison)
     for answer in each.answers:
@@ -101,6 +105,8 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     for timings in timing_tables(comparison):
         body = list(table(timings.headings, timings.rows))
         yield from _details(f"{timings.title} (below 0 %: {comparison.candidate} is faster)", body)
+    for costs in difference_tables(comparison):
+        yield from _details(costs.title, [*table(costs.headings, costs.rows)])
 
 
 def _picture(picture: PictureTable) -> Iterator[str]:

@@ -152,7 +152,7 @@ def test_the_spread_is_of_ratios_or_within_both_variants() -> None:
     assert pair(*logs).spread == pytest.approx(math.sqrt(2))
     assert pair(*logs, paired=False).spread == pytest.approx(math.sqrt((12.5 + 24.5) / 2))
     assert pair(logs[0]).spread is None
-    assert pair(*logs).log_ratios == [1.0, 3.0]
+    assert pair(*logs).figures.differences == [1.0, 3.0]
 
 
 def test_the_smaller_number_of_blocks_bears_a_claim() -> None:
