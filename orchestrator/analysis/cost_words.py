@@ -27,6 +27,15 @@ def signed_cost(value: float, unit: str) -> str:
     return f"{'+' if value > 0 else ''}{cost_text(value, unit)}"
 
 
+def range_text(low: float, high: float, unit: str) -> str:
+    """Both ends of an interval, with one unit for both where it is the same: `+5.7k to +20.6k insns`."""
+    ends = signed_cost(low, unit), signed_cost(high, unit)
+    if ends[0] == ends[1]:
+        return ends[0]
+    (first, _, ours), (_, _, theirs) = ends[0].partition(" "), ends[1].partition(" ")
+    return f"{first if ours == theirs else ends[0]} to {ends[1]}"
+
+
 def is_different(cost: CostComparison) -> bool:
     """Interval and corrected test agree that there is a difference."""
     if cost.low is None or cost.high is None or cost.p_holm is None:
@@ -48,7 +57,7 @@ def _finding(cost: CostComparison, second: str) -> str:
     if cost.low is None or cost.high is None:
         blocks = count_of(cost.sample, cost.blocks)
         return f"{_difference(cost, second)} in {blocks}, below {LEAST_BLOCKS_FOR_A_CLAIM} no claim is made"
-    ends = " to ".join(dict.fromkeys(signed_cost(end, cost.unit) for end in (cost.low, cost.high)))
+    ends = range_text(cost.low, cost.high, cost.unit)
     if cost.interval == "exact":
         return f"{_difference(cost, second)}, exact in {count_of('memory state', cost.blocks)} ({ends})"
     inside = f"95 % interval {ends}, p = {cost.p_holm or 0:.2g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.protocol.records import CostRecord
+from orchestrator.protocol.cost_records import CostRecord
 from orchestrator.record.result import Costs
 
 

@@ -15,7 +15,8 @@ from orchestrator.evidence.page_requests import traced_page_requests
 from orchestrator.evidence.process_end import process_ends
 from orchestrator.evidence.programs import program_rows
 from orchestrator.plan import PlannedTrial
-from orchestrator.protocol.records import CostRecord, Output, ProcessEnded, TriggerStart, VictimRecord
+from orchestrator.protocol.cost_records import CostRecord
+from orchestrator.protocol.records import Output, ProcessEnded, TriggerStart, VictimRecord
 from orchestrator.record.output_log import summarise_output
 from orchestrator.record.result import (
     AuditPhase,

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from orchestrator.files.json_numbers import require_64_bits
+from orchestrator.protocol.cost_records import CostRecord, CostTimeline
 from orchestrator.protocol.memory_records import (
     Fingerprint,
     Parked,
@@ -276,26 +277,6 @@ class AuditEnd(Record):
     taken_kb: int
 
 
-class CostRecord(Record):
-    """What the kernel did for memory in a phase that was not traced, or while one benchmark of it ran.
-
-    `names` and `values` go together; what a kernel does not tell is in neither.
-    """
-
-    event: Literal["costs"]
-    phase: Literal["relaxed", "target", "trigger", "after"]
-    benchmark: str | None = None
-    elapsed_ns: int = Field(ge=0)
-    names: list[str]
-    values: list[int]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if len(self.names) != len(self.values):
-            raise ValueError(f"{len(self.names)} names beside {len(self.values)} values")
-        return self
-
-
 class VmallocInfo(Record):
     """Areas in /proc/vmallocinfo that the binder driver owns while the maps are held."""
 
@@ -340,7 +321,7 @@ ControlRecord = Annotated[
     | SettingRecord | ModuleLoaded | BystandersStarted | TriggerStart
     | TriggerProgress | OomKillCount | VictimRecord | ProcessEnded | Output | TriggerEnd | Latencies
     | BenchmarkRecord | MeasureRecord | ProgramOutputRecord | ProgramEnd
-    | Histogram | AuditEnd | CostRecord | VmallocInfo
+    | Histogram | AuditEnd | CostRecord | CostTimeline | VmallocInfo
     | ProbeResult | AgentError | Note | End,
     Field(discriminator="event"),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.analysis.cost_words import cost_text, signed_cost
+from orchestrator.analysis.cost_words import cost_text, range_text, signed_cost
 from orchestrator.analysis.costs import CostLine
 from orchestrator.analysis.records import Comparison, CostComparison
 from orchestrator.clock import Clock
@@ -123,7 +123,7 @@ def _cell(line: CostLine, variant: str) -> str:
 def _difference_cells(cost: CostComparison) -> Sequence[str]:
     interval = "-"
     if cost.low is not None and cost.high is not None:
-        interval = f"{signed_cost(cost.low, cost.unit)} to {signed_cost(cost.high, cost.unit)}"
+        interval = range_text(cost.low, cost.high, cost.unit)
     return (
         cost_text(cost.baseline, cost.unit),
         cost_text(cost.candidate, cost.unit),

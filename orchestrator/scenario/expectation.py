@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from signal import Signals
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
 from orchestrator.outcome import Outcome
+from orchestrator.scenario.cost_bounds import CostBounds, CostName, cost_problems
 from orchestrator.scenario.fields import Cross, Model, Number, refuse
 from orchestrator.scenario.fragmentation import bound_problems
 from orchestrator.text.nearest import nearest
@@ -110,6 +112,11 @@ class Expectation(Model):
         description="by how much counters of /proc/vmstat rise while the trigger runs",
         examples=[{"compact_success": {"min": 1}}],
     )
+    costs: dict[CostName, CostBounds] = Field(
+        default_factory=dict,
+        description="what a phase may cost the kernel, by figures of the [table of costs](costs.md)",
+        examples=[{"kswapd_cpu": {"max": "50 %"}, "direct_reclaims": {"max": 100}}],
+    )
     killed: Literal["trigger", "bystander"] | None = Field(
         None, description="who must be among the OOM killer's victims", examples=["trigger"]
     )
@@ -151,6 +158,7 @@ class Expectation(Model):
         problems = list(self._contradictions())
         if all(getattr(self, key) in (None, {}) for key in type(self).model_fields):
             problems.append(Cross((), "expects nothing; give an outcome, or leave the variant out"))
+        problems += [replace(problem, path=("costs", *problem.path)) for problem in cost_problems(self.costs)]
         refuse(problems)
         return self
 

@@ -22,6 +22,7 @@ from orchestrator.scenario.benchmark import (
 )
 from orchestrator.scenario.bystanders import Bystanders
 from orchestrator.scenario.command_benchmark import CommandBenchmark
+from orchestrator.scenario.cost_phases import phase_problems
 from orchestrator.scenario.cuttlefish import ANDROID_BOOT
 from orchestrator.scenario.device import COLD_BACKENDS, Device, Variant
 from orchestrator.scenario.expectation import Bounds, Expectation, FirstOom
@@ -176,6 +177,7 @@ class Scenario(Model):
                 *_huge_page_problems(self),
                 *_timing_problems(self),
                 *file_place_problems(self.files, self.device.backend),
+                *phase_problems(self.expectations, self.benchmarks, at_once=_at_once(self.trials)),
             ]
         )
         return self
@@ -330,8 +332,13 @@ def _huge_page_problems(scenario: Scenario) -> Iterator[Cross]:
     return huge_page_problems(scenario.benchmarks, scenario.device.memory, sizes)
 
 
+def _at_once(trials: Trials) -> bool:
+    """Whether guests may run at once under a clock that this disturbs."""
+    return not trials.timing and "realtime" in trials.clock
+
+
 def _timing_problems(scenario: Scenario) -> list[Cross]:
-    if not scenario.benchmarks or scenario.trials.timing or "realtime" not in scenario.trials.clock:
+    if not scenario.benchmarks or not _at_once(scenario.trials):
         return []
     what = "benchmarks in real time need guests that run one at a time: leave out 'timing: false'"
     return [Cross(("trials", "timing"), what, "true")]

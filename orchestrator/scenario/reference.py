@@ -44,6 +44,7 @@ _SECTIONS = {
     "Expectation": "`expectations.NAME`",
     "FirstOom": "`expectations.NAME.first_oom`",
     "Bounds": "`expectations.NAME.vmstat.COUNTER`",
+    "CostBounds": "`expectations.NAME.costs.COST`",
 }
 
 

@@ -10,6 +10,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.record.result import TrialResult
 from orchestrator.scenario.models import Expectation
 from orchestrator.text.amounts import count_of
+from orchestrator.verdict.costs import unmet_costs
 
 _NORETRY = "noretry"
 BUG_REPORTED = "the kernel reported a bug: "
@@ -28,6 +29,7 @@ def unmet(expectation: Expectation | None, result: TrialResult) -> list[str]:
         *_first_oom(expectation, result),
         *_requests(expectation, result),
         *_counters(expectation, result),
+        *unmet_costs(expectation, result),
         *_victims(expectation, result),
         *_command(expectation, result),
         *(() if _crash_expected(expectation) else _bugs(result)),
@@ -55,9 +57,10 @@ def untraced(expectation: Expectation | None) -> list[str]:
 
 def unmet_by_benchmarks(expectation: Expectation | None, result: TrialResult) -> list[str]:
     """The same of a fork for benchmarks alone: no hang, no panic, no kernel bug."""
+    costs = [] if expectation is None else unmet_costs(expectation, result)
     if expectation is not None and _crash_expected(expectation) and result.kernel_bugs:
-        return []
-    return [*_faults(result), *_bugs(result)]
+        return [*costs]
+    return [*_faults(result), *costs, *_bugs(result)]
 
 
 def unmet_by_all(expectation: Expectation | None, results: Sequence[TrialResult]) -> list[str]:

@@ -201,7 +201,12 @@ void costs_read(struct costs *costs)
 	read_counters(figure);
 }
 
-static const char *name_of(size_t figure)
+size_t costs_count(void)
+{
+	return FIGURES;
+}
+
+const char *costs_name(size_t figure)
 {
 	if (figure < THREADS)
 		return threads[figure].name;
@@ -224,7 +229,7 @@ void costs_tell(const char *phase, const char *benchmark, const struct costs *be
 	for (size_t i = 0; i < FIGURES; i++) {
 		if (before->figures[i] == COST_UNKNOWN || after->figures[i] == COST_UNKNOWN)
 			continue;
-		names[count] = name_of(i);
+		names[count] = costs_name(i);
 		values[count++] = after->figures[i] - before->figures[i];
 	}
 	emit_texts("names", names, count);

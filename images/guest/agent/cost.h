@@ -7,8 +7,10 @@
 #ifndef OOMLAB_AGENT_COST_H
 #define OOMLAB_AGENT_COST_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+/* So many there may be. */
 #define COST_FIGURES 24
 /* In place of a figure that this kernel does not tell. */
 #define COST_UNKNOWN (-1)
@@ -30,5 +32,18 @@ void costs_read(struct costs *costs);
  */
 void costs_tell(const char *phase, const char *benchmark, const struct costs *before,
 		const struct costs *after);
+
+/*
+ * Moments of a phase, the first of them when it begins, the last when it has ended; in between one is taken whenever
+ * costs_timeline_look is called and 50 ms have passed, or more where a phase is long. They are kept until they are
+ * told: telling takes time.
+ */
+void costs_timeline_begin(const struct costs *first);
+void costs_timeline_look(void);
+void costs_timeline_tell(const char *phase, const struct costs *last);
+
+/* Of all figures, in the order of struct costs. */
+size_t costs_count(void);
+const char *costs_name(size_t figure);
 
 #endif

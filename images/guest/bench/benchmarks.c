@@ -334,10 +334,33 @@ static void begin_audit(enum when when)
 		    benchmarks.workers[benchmarks.count - 1].child->pid);
 }
 
-void benchmarks_run(const struct recipe *recipe, enum when when)
+static void run_all(const struct recipe *recipe, enum when when)
 {
 	struct costs before, after;
 
+	costs_read(&before);
+	costs_timeline_begin(&before);
+	for (size_t i = 0; i < recipe->benchmark_count; i++) {
+		const struct benchmark *benchmark = &recipe->benchmarks[i];
+
+		for (size_t j = 0; (benchmark->when & when) && j < benchmark->size_count; j++) {
+			run_one(benchmark, benchmark->sizes[j]);
+			costs_timeline_look();
+		}
+		finish();
+	}
+	/* Traced, commands are not run: what they measure would mean nothing. */
+	if (!recipe->trace)
+		programs_run(recipe, when, benchmarks.deadline_us);
+	costs_read(&after);
+	if (recipe->trace)
+		return;
+	costs_tell(phases[when], NULL, &before, &after);
+	costs_timeline_tell(phases[when], &after);
+}
+
+void benchmarks_run(const struct recipe *recipe, enum when when)
+{
 	if (!recipe_has_benchmarks(recipe, when))
 		return;
 	emit_phase("benchmark");
@@ -351,20 +374,7 @@ void benchmarks_run(const struct recipe *recipe, enum when when)
 	benchmarks.traced = recipe->trace && recipe->benchmark_count;
 	if (benchmarks.traced)
 		begin_audit(when);
-	costs_read(&before);
-	for (size_t i = 0; i < recipe->benchmark_count; i++) {
-		const struct benchmark *benchmark = &recipe->benchmarks[i];
-
-		for (size_t j = 0; (benchmark->when & when) && j < benchmark->size_count; j++)
-			run_one(benchmark, benchmark->sizes[j]);
-		finish();
-	}
-	/* Traced, commands are not run: what they measure would mean nothing. */
-	if (!recipe->trace)
-		programs_run(recipe, when, benchmarks.deadline_us);
-	costs_read(&after);
-	if (!recipe->trace)
-		costs_tell(phases[when], NULL, &before, &after);
+	run_all(recipe, when);
 	if (benchmarks.traced)
 		audit_report((int64_t)atomic_load(benchmarks.maps));
 	child_dismiss_all(ROLE_BENCHMARK, DEATH_US);

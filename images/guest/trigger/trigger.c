@@ -150,6 +150,8 @@ static const char *watch(const struct recipe *recipe)
 	while (count_busy()) {
 		report_progress();
 		look_again();
+		if (!recipe->trace)
+			costs_timeline_look();
 		if (report_oom_kills() && recipe->stop_at_first_oom)
 			return "first-oom";
 		if (clock_us() >= deadline_us)
@@ -231,6 +233,7 @@ static void start(const struct recipe *recipe)
 	emit_number("count", trigger.kind->request ? recipe->request_count : 1);
 	emit_end();
 	costs_read(&trigger.before);
+	costs_timeline_begin(&trigger.before);
 	trigger.later_us = recipe->picture.wanted ? clock_us() + LATER_US : UINT64_MAX;
 	for (size_t i = 0; i < count; i++)
 		if (write(trigger.gate[1], "", 1) != 1)
@@ -281,8 +284,10 @@ void trigger_run(const struct recipe *recipe)
 	report_ends();
 	report_end(reason);
 	/* Traced, they are disturbed. */
-	if (!recipe->trace)
+	if (!recipe->trace) {
 		costs_tell("trigger", NULL, &trigger.before, &after);
+		costs_timeline_tell("trigger", &after);
+	}
 }
 
 void trigger_report(const struct recipe *recipe)

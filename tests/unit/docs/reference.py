@@ -17,6 +17,7 @@ from orchestrator.cli import app
 from orchestrator.commands.help_page import argument_word, value_word
 from orchestrator.commands.help_page import meaning as described
 from orchestrator.commands.schemas import json_schema
+from orchestrator.scenario.costs import COSTS
 from orchestrator.scenario.reference import cell, replaced
 from tests.unit.docs.configurations import configurations_table
 from tests.unit.docs.meanings import MEANINGS
@@ -225,10 +226,22 @@ def _names(parameter: Any) -> str:
     return ", ".join(f"`{f'{name} {value_word(parameter)}'.rstrip()}`" for name in names)
 
 
+def costs_table() -> str:
+    """The figures of costs, a row each."""
+    head = "| name | what it is | counted in | where the guest reads it |\n| --- | --- | --- | --- |"
+    units = {"cpu": "CPU time", "time": "time"}
+    rows = [
+        f"| `{each.name}` | {each.words} | {units.get(each.measure, each.measure)} | {each.source} |"
+        for each in COSTS
+    ]
+    return "\n".join([head, *rows]) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "run-directory.md": fields_reference,
     "command-line.md": commands_reference,
     "configurations.md": configurations_table,
+    "costs.md": costs_table,
 }
 """Pages of docs/ with a part that is made, and what makes it."""
 

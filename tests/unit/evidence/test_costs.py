@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.evidence.costs import costs_of
 from orchestrator.paths import resource_dir
-from orchestrator.protocol.records import CostRecord, parse_record
+from orchestrator.protocol.cost_records import CostRecord
+from orchestrator.protocol.records import parse_record
 from orchestrator.scenario.costs import COSTS
 from tests.unit.evidence import guest_output as made
 

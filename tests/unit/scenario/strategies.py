@@ -150,6 +150,7 @@ EXPECTATIONS = optional(
         ),
         "max_order_without_noretry": st.integers(0, 10),
         "vmstat": st.dictionaries(st.sampled_from(["compact_stall", "oom_kill"]), bounds(-5, 5)),
+        "costs": st.dictionaries(st.sampled_from(["refaults", "direct_reclaims"]), bounds(0, 5)),
         "killed": st.just("trigger"),
         "kernel_bug": st.booleans(),
     },

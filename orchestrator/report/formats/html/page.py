@@ -15,6 +15,7 @@ from orchestrator.analysis.records import When
 from orchestrator.report.audit import audit_lines, audit_warnings
 from orchestrator.report.formats.html.audit import AuditTable, audit_tables
 from orchestrator.report.formats.html.benchmarks import casualties
+from orchestrator.report.formats.html.costs import CostSection, cost_section
 from orchestrator.report.formats.html.figures import MemorySection, latency_plot, memory_section
 from orchestrator.report.formats.html.oom_events import event_list
 from orchestrator.report.formats.html.plots import Grid, Plot
@@ -84,6 +85,7 @@ class PassView:
     picture: PictureView | None
     latencies: Sequence[Plot]
     ratios: Sequence[tuple[str, Sequence[Plot]]]
+    costs: CostSection
     audit: Sequence[AuditTable]
     audit_lines: Sequence[str]
     audit_warnings: Sequence[str]
@@ -176,6 +178,7 @@ def _pass(report: JudgedRun, verdict: PassVerdict) -> PassView:
             )
             for index, comparison in enumerate(verdict.comparisons)
         ],
+        costs=cost_section(report, verdict, places),
         audit=audit_tables(verdict),
         audit_lines=list(audit_lines(verdict)),
         audit_warnings=list(audit_warnings(verdict)),
@@ -239,6 +242,7 @@ def _links(passes: Sequence[PassView], trials: TrialTable, *, outputs: bool, ker
         "Benchmarks",
         any(each.casualties or any(plots for _, plots in each.ratios) for each in passes),
     )
+    yield Link("costs", "Costs", any(each.costs.tables for each in passes))
     yield Link("audit", "Allocations", any(each.audit for each in passes))
     yield Link("events", "OOM events")
     yield Link("outputs", "Command output", outputs)

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from orchestrator.files.folder import Folder
 from orchestrator.memory.sample import MemorySample
 from orchestrator.plan import plan_blocks
+from orchestrator.protocol.cost_records import CostTimeline
 from orchestrator.protocol.memory_records import State, TargetRecord
 from orchestrator.protocol.records import Hello, Latencies, Phase, parse_record
 from orchestrator.record.result import BlockResult, TrialResult
@@ -22,6 +23,8 @@ _LARGEST_NUMBER = 1 << 53
 _MOST_CONSOLE_BYTES = 1 << 20
 _MOST_CONSOLE_LINES = 130
 """The longest reports of the corpus have 120 lines."""
+_MOST_MOMENTS = 200
+"""The agent sends 129 at most."""
 _US_PER_S = 1e6
 _T = TypeVar("_T")
 
@@ -94,6 +97,21 @@ def latencies_ns(report: JudgedRun, result: TrialResult) -> list[int]:
         for latency, errno in zip(record.latency_ns, record.errno, strict=False)
         if errno == 0
     ]
+
+
+def cost_timelines(report: JudgedRun, result: TrialResult) -> dict[str, CostTimeline]:
+    """By phase, how a trial's costs came about; numbers are within what a drawing can bear."""
+    folder = report.directory.trial(result.directory)
+    return {
+        record.phase: record.model_copy(
+            update={
+                "at_ns": [_sane(at_ns) for at_ns in record.at_ns[:_MOST_MOMENTS]],
+                "values": [[_sane(value) for value in row] for row in record.values[:_MOST_MOMENTS]],
+            }
+        )
+        for record in _records(folder, ("costs-timeline",))
+        if isinstance(record, CostTimeline)
+    }
 
 
 def console_text(report: JudgedRun, result: TrialResult, first_line: int) -> str:
