@@ -39,9 +39,14 @@ class CostFigure:
         return self.measure in ("cpu", "time")
 
 
-_KSWAPD, _DIRECT, _COMPACTION, _SWAP, _STALLS = "kswapd", "direct reclaim", "compaction", "swap", "stalls"
+_OWN, _KSWAPD, _DIRECT = "the trigger", "kswapd", "direct reclaim"
+_COMPACTION, _SWAP, _STALLS = "compaction", "swap", "stalls"
+
+_ACCOUNTS = "the kernel's delay accounting (taskstats) of each of its processes"
 
 COSTS: tuple[CostFigure, ...] = (
+    CostFigure("trigger_reclaim", _OWN, "time", "the trigger's processes reclaiming", _ACCOUNTS),
+    CostFigure("trigger_compaction", _OWN, "time", "the trigger's processes compacting", "likewise"),
     CostFigure("kswapd_cpu", _KSWAPD, "cpu", "CPU time of kswapd", "CPU-time clocks of `kswapdN`"),
     CostFigure("kswapd_runs", _KSWAPD, "times", "runs of kswapd", "`pageoutrun`"),
     CostFigure("pages_scanned_kswapd", _KSWAPD, "pages", "pages scanned by kswapd", "`pgscan_kswapd`"),

@@ -22,6 +22,7 @@
 
 static struct child children[CHILD_LIMIT];
 static int count;
+static void (*before_reaped)(pid_t pid);
 
 /* What the kernel's OOM reports call them: at most 15 characters (TASK_COMM_LEN). */
 static const char *const names[] = { "oomlab-trigger", "oomlab-bystand", "oomlab-holder",
@@ -62,12 +63,29 @@ struct child *child_start(enum child_role role, int index, int adj, int (*body)(
 	return child;
 }
 
+void child_before_reaped(void (*ended)(pid_t pid))
+{
+	before_reaped = ended;
+}
+
+/* The next one to be collected, which may be seen off first; 0 or less: nobody has ended. */
+static pid_t next_ended(void)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return -1;
+	if (info.si_pid > 0 && before_reaped)
+		before_reaped(info.si_pid);
+	return info.si_pid;
+}
+
 void child_reap(void)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = next_ended()) > 0 && waitpid(pid, &status, WNOHANG) > 0) {
 		for (int i = 0; i < count; i++) {
 			if (children[i].pid == pid && children[i].alive) {
 				children[i].alive = false;

@@ -40,6 +40,9 @@ struct child *child_start(enum child_role role, int index, int adj, int (*body)(
 /* Collects whoever has ended; never blocks. */
 void child_reap(void);
 
+/* Called for each before it is collected, while the kernel still knows all about it; NULL: nobody is. */
+void child_before_reaped(void (*ended)(pid_t pid));
+
 /* SIGKILL, marked as ours. */
 void child_dismiss(struct child *child);
 

@@ -70,7 +70,11 @@ static const struct pressure {
 
 #define PRESSURES (sizeof(pressures) / sizeof(pressures[0]))
 
-#define FIGURES (THREADS + PRESSURES + COUNTED)
+/* Of the trigger's own processes (trigger/waits.c). */
+static const char *const own[] = { "trigger_reclaim_ns", "trigger_compaction_ns" };
+
+#define OWN (sizeof(own) / sizeof(own[0]))
+#define FIGURES (OWN + THREADS + PRESSURES + COUNTED)
 
 _Static_assert(FIGURES <= COST_FIGURES, "no room for all figures");
 
@@ -192,6 +196,8 @@ void costs_read(struct costs *costs)
 	int64_t *figure = costs->figures;
 
 	costs->at_ns = clock_ns();
+	for (size_t i = 0; i < OWN; i++)
+		*figure++ = COST_UNKNOWN;
 	/* First, for looking at files takes time. */
 	for (size_t i = 0; i < THREADS; i++)
 		*figure++ = cpu_ns(&threads[i]);
@@ -201,6 +207,12 @@ void costs_read(struct costs *costs)
 	read_counters(figure);
 }
 
+void costs_enter_own(struct costs *costs, int64_t reclaim_ns, int64_t compact_ns)
+{
+	costs->figures[0] = reclaim_ns;
+	costs->figures[1] = compact_ns;
+}
+
 size_t costs_count(void)
 {
 	return FIGURES;
@@ -208,6 +220,9 @@ size_t costs_count(void)
 
 const char *costs_name(size_t figure)
 {
+	if (figure < OWN)
+		return own[figure];
+	figure -= OWN;
 	if (figure < THREADS)
 		return threads[figure].name;
 	figure -= THREADS;

@@ -26,6 +26,9 @@ void costs_prepare(void);
 
 void costs_read(struct costs *costs);
 
+/* What the trigger's own processes have waited; a look by itself does not know. */
+void costs_enter_own(struct costs *costs, int64_t reclaim_ns, int64_t compact_ns);
+
 /*
  * Emits what passed between two looks, as record `costs` of a phase ("relaxed", "target", "trigger", "after").
  * `benchmark`: the one that ran between them, as record `benchmark` names it; NULL: the whole phase.

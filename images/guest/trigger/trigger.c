@@ -18,6 +18,7 @@
 #include "trigger/kind.h"
 #include "trigger/output.h"
 #include "trigger/requests.h"
+#include "trigger/waits.h"
 
 #define POLL_US 20000
 #define PROGRESS_US 100000
@@ -70,8 +71,12 @@ int trigger_prepare(const struct recipe *recipe)
 	error = kind->prepare ? kind->prepare() : 0;
 	if (!error && kind->request)
 		error = requests_prepare(recipe);
+	/* Of a process that starts others, its own waits are not the trigger's. */
+	if (!kind->has_offspring)
+		waits_prepare();
 	for (unsigned i = 0; !error && i < (kind->request ? recipe->processes : 1); i++)
 		error = start_process(recipe, i);
+	waits_forked();
 	return error;
 }
 
@@ -232,7 +237,10 @@ static void start(const struct recipe *recipe)
 	emit_numbers("pids", pids, count);
 	emit_number("count", trigger.kind->request ? recipe->request_count : 1);
 	emit_end();
+	if (!recipe->trace)
+		waits_begin(pids, count);
 	costs_read(&trigger.before);
+	waits_tell(&trigger.before);
 	costs_timeline_begin(&trigger.before);
 	trigger.later_us = recipe->picture.wanted ? clock_us() + LATER_US : UINT64_MAX;
 	for (size_t i = 0; i < count; i++)
@@ -271,6 +279,8 @@ void trigger_run(const struct recipe *recipe)
 	start(recipe);
 	reason = watch(recipe);
 	costs_read(&after);
+	waits_tell(&after);
+	waits_end();
 	stop();
 	/* A trigger that ended sooner still holds what it has: nothing moves until then. */
 	while (trigger.later_us != UINT64_MAX) {
