@@ -333,7 +333,6 @@ def _huge_page_problems(scenario: Scenario) -> Iterator[Cross]:
 
 
 def _at_once(trials: Trials) -> bool:
-    """Whether guests may run at once under a clock that this disturbs."""
     return not trials.timing and "realtime" in trials.clock
 
 

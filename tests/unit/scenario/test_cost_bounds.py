@@ -39,7 +39,7 @@ def test_costs_that_can_be(load: Load, costs: str) -> None:
 @pytest.mark.parametrize(
     ("costs", "what", "nearest"),
     [
-        ("{kswapd: {max: 1}}", "there is no cost 'kswapd'; the costs are kswapd_cpu, ", "kswapd_cpu"),
+        ("{kswapd: {max: 1}}", "there is no cost 'kswapd'; the costs are trigger_reclaim, ", "kswapd_cpu"),
         ("{direct_reclaim: {max: 1}}", "there is no cost 'direct_reclaim'", "direct_reclaims"),
         ("{kswapd_cpu: {max: 5}}", "'kswapd_cpu' is a time: give a share of the phase such as 50 %", "5ms"),
         ("{direct_reclaims: {max: 5 %}}", "'direct_reclaims' is counted in times: give a whole number", None),
