@@ -33,8 +33,6 @@ CONTIGUOUS = "Is it not the same if there is enough contiguous memory?"
 NOISE = "Might the results be noise?"
 TRANSACTIONS = "BM_sendVec_binder"
 """Benchmarks of transactions begin with this, whatever their mode and size."""
-HUGE_PAGES = "BM_thp_fault"
-"""Those of faults of huge pages."""
 _MAPS = "BM_mmap_binder"
 _KIB_PER_MIB = 1024
 _BY_WEIGHT: tuple[TrialPhase, ...] = ("trigger", "target", "after", "relaxed")

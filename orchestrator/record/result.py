@@ -94,6 +94,10 @@ class Measure(Frozen):
     unit: str = Field("", description="what it is a number of: `KiB/s`, `messages`; empty: a plain number")
 
 
+HUGE_PAGE_FAULTS = "BM_thp_fault"
+"""What names of benchmarks begin with that fault huge pages in."""
+
+
 class BenchmarkRow(Frozen):
     """One benchmark of one fork, in Google Benchmark's terms. Times are the guest's nanoseconds.
 
@@ -132,6 +136,11 @@ class BenchmarkRow(Frozen):
     settings: dict[str, str] = Field(
         default_factory=dict, description="of huge pages: what the kernel's settings were meanwhile, by name"
     )
+
+    @property
+    def is_huge_page_fault(self) -> bool:
+        """Whether it asks for huge pages: then those that it did not get are a figure like another."""
+        return self.name.startswith(HUGE_PAGE_FAULTS)
 
 
 class AuditRow(Frozen):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, Self
@@ -40,6 +41,8 @@ _MapSize = Annotated[Size, size_between(4 * KIB, limit("map_bytes"))]
 _MinTime = Annotated[Duration, duration_between(0.001, 60)]
 _HugePage = Annotated[Size, size_between(16 * KIB, 512 * MIB)]
 
+_ANY_SIZE = (6, 8)
+"""The first Linux with huge pages of anonymous memory of other sizes than the usual."""
 _SIZES = "a benchmark each, in this order"
 _ITERATIONS = f"timed iterations of each size; {DEFAULT_ITERATIONS} where `min_time` is not given either"
 _MIN_TIME = (
@@ -230,16 +233,20 @@ Benchmark = Annotated[AgentBenchmark | CommandBenchmark, Field(discriminator="ki
 
 
 def huge_page_problems(
-    benchmarks: Sequence[Benchmark], memory_bytes: int, page_sizes: Mapping[str, int]
+    benchmarks: Sequence[Benchmark], memory_bytes: int, kernels: Mapping[str, tuple[int, str]]
 ) -> Iterator[Cross]:
-    """Huge pages that a kernel with such pages cannot have, or that are larger than the guest's memory."""
+    """Huge pages that a kernel cannot have, or that are larger than the guest's memory allows.
+
+    `kernels`: by variant the size of a page in bytes, and the name of the kernel's source.
+    """
     for index, benchmark in enumerate(benchmarks):
         if not isinstance(benchmark, HugePageFault):
             continue
-        for variant, page_bytes in page_sizes.items():
+        for variant, (page_bytes, source) in kernels.items():
             usual = huge_page_bytes(page_bytes)
             for size in benchmark.sizes or (usual,):
-                if (why := _not_huge(int(size), page_bytes)) is not None:
+                why = _not_huge(int(size), page_bytes) or _too_old(int(size), usual, source)
+                if why is not None:
                     yield Cross(("benchmarks", index, "sizes"), f"{variant}: {why}", format_size(usual))
                 elif size > memory_bytes // 2:
                     yield Cross(("benchmarks", index), _too_large(variant, int(size), page_bytes))
@@ -259,6 +266,14 @@ def _not_huge(size: int, page_bytes: int) -> str | None:
         f"with pages of {format_size(page_bytes)} a huge page has a power of two from {format_size(least)}"
         f" to {format_size(most)}, not {format_size(size)}"
     )
+
+
+def _too_old(size: int, usual: int, source: str) -> str | None:
+    """Of a kernel that is known by its name alone: others may have been given them by their makers."""
+    named = re.fullmatch(r"linux-source-(\d+)\.(\d+)", source)
+    if size == usual or named is None or (int(named[1]), int(named[2])) >= _ANY_SIZE:
+        return None
+    return f"Linux {named[1]}.{named[2]} has huge pages of {format_size(usual)} alone; other sizes take 6.8"
 
 
 def _too_large(variant: str, size: int, page_bytes: int) -> str:

@@ -328,8 +328,12 @@ def _fork_problems(trials: Trials) -> list[Cross]:
 
 
 def _huge_page_problems(scenario: Scenario) -> Iterator[Cross]:
-    sizes = {name: variant.page_bytes for name, variant in scenario.variants.items()}
-    return huge_page_problems(scenario.benchmarks, scenario.device.memory, sizes)
+    bases = scenario.bases
+    kernels = {
+        name: (variant.page_bytes, bases[name].made_from.source_name)
+        for name, variant in scenario.variants.items()
+    }
+    return huge_page_problems(scenario.benchmarks, scenario.device.memory, kernels)
 
 
 def _at_once(trials: Trials) -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field
 from orchestrator.analysis.audit import AuditSummary
 from orchestrator.analysis.controls import ControlGroup
 from orchestrator.analysis.costs import CostLine
+from orchestrator.analysis.huge_pages import HugePageTable
 from orchestrator.analysis.picture_table import PictureTable
 from orchestrator.analysis.records import Answer, Comparison
 from orchestrator.clock import Clock
@@ -75,6 +76,9 @@ class PassVerdict(Frozen):
         None,
         description="the scenario's memory picture and the guest's own, of the trial that was furthest off;"
         " below",
+    )
+    huge_pages: tuple[HugePageTable, ...] = Field(
+        (), description="faults of huge pages, a table for each size and state of memory; below"
     )
     audit: AuditSummary | None = Field(None, description="allocation audit; null: nothing was traced; below")
     costs: tuple[CostLine, ...] = Field(

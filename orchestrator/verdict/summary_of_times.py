@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from orchestrator.analysis.answers import HUGE_PAGES, TRANSACTIONS
+from orchestrator.analysis.answers import TRANSACTIONS
 from orchestrator.analysis.findings import Finding, bound, finding, headline
 from orchestrator.analysis.phrases import upwards
 from orchestrator.analysis.records import Comparison, TimingComparison
 from orchestrator.analysis.samples import VALUE
+from orchestrator.record.result import HUGE_PAGE_FAULTS
 from orchestrator.text.amounts import count_of, is_factor, plural, short
 
 _PERCENT = 100
@@ -25,7 +26,7 @@ def time_clauses(comparison: Comparison, *, named: bool) -> Iterator[str]:
     families: dict[str, list[TimingComparison]] = {}
     for timing in headline(comparison.timings):
         # What huge pages cost is nothing without how many there were.
-        huge = timing.name.startswith(HUGE_PAGES)
+        huge = timing.name.startswith(HUGE_PAGE_FAULTS)
         if finding(timing) is not Finding.OTHER_WORK and timing.statistic not in ("p99", VALUE) and not huge:
             families.setdefault(_subject(timing), []).append(timing)
     benchmarks = {name: own for name, own in families.items() if own[0].when != "trigger"}

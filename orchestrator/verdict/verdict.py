@@ -11,6 +11,7 @@ from orchestrator.analysis.answers import answer_questions
 from orchestrator.analysis.audit import summarise_audit
 from orchestrator.analysis.controls import ControlGroup, TranscriptCheck, control_groups
 from orchestrator.analysis.costs import cost_lines
+from orchestrator.analysis.huge_pages import huge_page_tables
 from orchestrator.analysis.picture_table import PictureTable, picture_table
 from orchestrator.analysis.variants import compare_variants
 from orchestrator.clock import Clock
@@ -161,6 +162,7 @@ def _pass(
         paired=are_paired(scenario, scenario.variants),
         kernels=tuple(_kernels(scenario, frozen)) if scenario.trials.fork else (),
         forks=forks_of(scenario, clock),
+        huge_pages=huge_page_tables(list(scenario.variants), trials, clock, timed=timed),
         audit=summarise_audit(scenario.variants, trials, clock, timed=timed),
         costs=cost_lines(list(scenario.variants), trials, clock, timed=timed),
         controls=controls,

@@ -22,12 +22,14 @@ pytestmark = pytest.mark.guest
 # The whole phone takes more memory and time than tests may (its eighth is here), the review minutes
 # (test_benchmarks.py runs a part of it), and the crash has tests of its own (test_list_lru_crash.py).
 TOO_LARGE = {"mission-phone", "mission-phone-device", "binder-review", "list-lru-crash"}
+# test_huge_pages.py runs it.
+ELSEWHERE = {"thp-fragmented"}
 # Devices of others: tests/guest/cuttlefish/test_scenarios.py.
 ON_DEVICES = {"cuttlefish-binder", "cuttlefish-low-memory"}
 SHIPPED = {path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml")}
 # Whose variants differ by something else than kcalloc and kvcalloc: below, and in tests/kernels.
 OTHER_VARIANTS = {"costly-order", "compaction-off"}
-SCENARIOS = sorted(SHIPPED - TOO_LARGE - ON_DEVICES - OTHER_VARIANTS)
+SCENARIOS = sorted(SHIPPED - TOO_LARGE - ELSEWHERE - ON_DEVICES - OTHER_VARIANTS)
 BUILT_WHOLE = {"binder-builtin"}
 FEW = ("--set", "trials.blocks=1", "--set", "trials.timing=false")
 TIMED = {"binder-order3", "fork-memory-full"}

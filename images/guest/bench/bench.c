@@ -56,11 +56,13 @@ static bool batch(const struct bench_subject *subject, uint64_t iterations, stru
 	log->failure = (struct bench_failure){ 0 };
 	log->counters[0] = '\0';
 	clock_yield_us(REST_US);
-	subject->counting->start();
+	if (subject->counting)
+		subject->counting->start();
 	while (on && log->iterations < iterations)
 		on = one(subject, log);
 	clock_yield_us(REST_US);
-	subject->counting->stop(log->counters, sizeof(log->counters));
+	if (subject->counting)
+		subject->counting->stop(log->counters, sizeof(log->counters));
 	return on;
 }
 

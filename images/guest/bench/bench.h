@@ -66,7 +66,7 @@ struct bench_subject {
 	enum bench_result (*step)(void *context, struct bench_failure *failure);
 	void (*settle)(void);
 	bool (*served)(void); /* if any, and not timed: whether a step that says so got what it asked for */
-	const struct bench_counting *counting;
+	const struct bench_counting *counting; /* if any */
 	void *context;
 };
 

@@ -289,10 +289,13 @@ static void run_one(const struct benchmark *benchmark, size_t asked)
 	memset(benchmarks.log, 0, sizeof(*benchmarks.log));
 	benchmarks.log->sample_limit = limit;
 	report.failure.where = BENCH_OOPS;
+	thp_count();
 	costs_read(&before);
 	if (!benchmarks_kernel_has_crashed())
 		report.failure = measure(&request);
 	costs_read(&after);
+	if (bench_kind_is_of_huge_pages(benchmark->kind))
+		thp_counted(benchmarks.log->counters, sizeof(benchmarks.log->counters));
 	report.oom_kills = memory_vmstat("oom_kill") - kills;
 	died = see_deaths(report.oom_kills > 0);
 	report.killed = died && report.oom_kills > 0;

@@ -171,11 +171,13 @@ static void give_back(void)
 	pieces.map = NULL;
 }
 
-/* Of /proc/vmstat, beside what any benchmark's `costs` tell. */
+/* Of /proc/vmstat, beside what any benchmark's `costs` tell: all of compaction's scanners, and kcompactd's. */
 static const char *const counted[] = {
 	"thp_fault_alloc",
 	"thp_fault_fallback",
 	"thp_collapse_alloc",
+	"compact_migrate_scanned",
+	"compact_free_scanned",
 	"compact_daemon_migrate_scanned",
 	"compact_daemon_free_scanned",
 };
@@ -183,13 +185,13 @@ static const char *const counted[] = {
 
 static int64_t before[COUNTED];
 
-static void start(void)
+void thp_count(void)
 {
 	for (size_t i = 0; i < COUNTED; i++)
 		before[i] = memory_vmstat(counted[i]);
 }
 
-static void stop(char *moved, size_t size)
+void thp_counted(char *moved, size_t size)
 {
 	size_t used = 0;
 
@@ -203,15 +205,12 @@ static void stop(char *moved, size_t size)
 	}
 }
 
-static const struct bench_counting vmstat = { start, stop };
-
 const struct bench_step bench_thp = {
 	.once = fault,
 	.settle = next,
 	.served = is_huge,
 	.begin = begin_advised,
 	.end = give_back,
-	.counting = &vmstat,
 };
 
 const struct bench_step bench_thp_plain = {
@@ -220,5 +219,4 @@ const struct bench_step bench_thp_plain = {
 	.served = is_huge,
 	.begin = begin_plain,
 	.end = give_back,
-	.counting = &vmstat,
 };

@@ -17,6 +17,13 @@ size_t thp_pmd_bytes(void);
  */
 void thp_enable(const uint64_t *sizes, size_t count);
 
+/*
+ * Remembers counters of /proc/vmstat, and writes those that moved since, as "thp_fault_alloc 50". Read where costs are:
+ * kswapd and kcompactd may work on after the last fault.
+ */
+void thp_count(void);
+void thp_counted(char *moved, size_t size);
+
 /* What holds for huge pages of that size: "enabled=madvise,defrag=madvise". */
 void thp_settings(size_t bytes, char *text, size_t size);
 

@@ -29,7 +29,7 @@ from orchestrator.plan import PlannedBlock
 from orchestrator.protocol.memory_records import State, TargetRecord
 from orchestrator.protocol.records import BenchmarkRecord, ControlRecord, Phase, TriggerProgress, TriggerStart
 from orchestrator.record.recorder import ConsoleEvent
-from orchestrator.record.result import BlockResult, TrialResult
+from orchestrator.record.result import BenchmarkRow, BlockResult, TrialResult
 from orchestrator.run.observer import GuestLabel, Observer
 from orchestrator.scenario.triggers.kinds import request_of
 from orchestrator.stage import Mode
@@ -69,12 +69,17 @@ def block_line(label: GuestLabel, result: BlockResult) -> str:
     return f"{label.name}: at the target after {result.host_seconds:.1f} s{free}"
 
 
+def _fell_short(row: BenchmarkRow) -> bool:
+    """A huge page that was not to be had is a figure."""
+    return row.killed or row.error is not None or (row.failed > 0 and not row.is_huge_page_fault)
+
+
 def result_line(label: GuestLabel, result: TrialResult) -> str:
     """One line on a trial that has ended."""
     line = f"{label.name}: {result.outcome} after {result.host_seconds:.1f} s"
     if result.benchmarks:
         line += f", {count_of('benchmark', len(result.benchmarks))}"
-        if short := sum(row.killed or row.failed > 0 or row.error is not None for row in result.benchmarks):
+        if short := sum(map(_fell_short, result.benchmarks)):
             line += f" ({short} killed or failed)"
     if result.requests is not None:
         requests = result.requests

@@ -16,6 +16,7 @@ from orchestrator.oom.explain import explain
 from orchestrator.report.console.fitted import NEVER, Fitted, Line, Section, fitted, text
 from orchestrator.report.console.head import STYLES
 from orchestrator.report.console.streams import PlainConsole
+from orchestrator.report.huge_pages import brief_fault_table
 from orchestrator.report.next_steps import left_out_line, next_steps
 from orchestrator.report.rows import (
     brief_rows,
@@ -90,6 +91,7 @@ def _sections(judged: JudgedRun, most: int) -> Iterator[Section]:
     for number, each in enumerate(verdict.passes):
         rows = variant_rows(each.variants.values())
         yield _table(verdict.scenario, each, [row for row in rows if row not in before], number)
+        yield from _faults(each, number)
         rank = _DETAIL + _FURTHER_CLOCK if number else NEVER
         yield text(sample_line(each).splitlines()[0], rank=rank, what=_under(each))
         before = rows
@@ -98,6 +100,18 @@ def _sections(judged: JudgedRun, most: int) -> Iterator[Section]:
     yield from _first_oom(verdict, judged.page_sizes)
     yield from _failed_command(verdict)
     yield text("")
+
+
+def _faults(each: PassVerdict, number: int) -> Iterator[Section]:
+    """Of huge pages, where any were asked for; at the target they are what was asked."""
+    table = brief_fault_table(each)
+    if table is not None:
+        ranks = (_DETAIL if "relaxed" in label else 1 for label, *_ in table.rows)
+        lines = (
+            Line(cells, rank + _FURTHER_CLOCK if number else rank, f"huge pages: {cells[0]}")
+            for cells, rank in zip(table.rows, ranks, strict=True)
+        )
+        yield Section(tuple(lines), title=table.title, headings=table.headings)
 
 
 def _table(scenario: str, each: PassVerdict, rows: Sequence[tuple[str, list[str]]], number: int) -> Section:

@@ -14,6 +14,7 @@ from orchestrator.report.comparisons import print_answer, print_comparison
 from orchestrator.report.console.head import print_head
 from orchestrator.report.console.summary_page import print_summary
 from orchestrator.report.costs import print_costs
+from orchestrator.report.huge_pages import print_faults
 from orchestrator.report.kernels import brief, title
 from orchestrator.report.next_steps import place_line
 from orchestrator.report.picture import print_picture
@@ -53,6 +54,7 @@ def print_report(verdict: Verdict, console: Console, *, page_sizes: Mapping[str,
             console.print(Text(one_line(control_line(control))), soft_wrap=True)
         print_audit(each, console)
         print_costs(each, console)
+        print_faults(each, console)
         for comparison in each.comparisons:
             print_comparison(comparison, console)
         for answer in each.answers:

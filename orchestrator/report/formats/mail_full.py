@@ -12,6 +12,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.report.costs import cost_remarks, cost_tables, difference_tables
 from orchestrator.report.formats.mail_layout import heading, item, paragraph, shell_lines, table
 from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
+from orchestrator.report.huge_pages import fault_remarks, fault_tables
 from orchestrator.report.kernels import brief, title
 from orchestrator.report.rows import (
     control_line,
@@ -82,6 +83,7 @@ def _outcomes(report: JudgedRun, each: PassVerdict) -> Iterator[str]:
         yield ""
     for line in sample_line(each).splitlines():
         yield from item(line)
+    yield from _faults(each)
     for control in each.controls:
         yield from item(control_line(control))
     if each is report.verdict.passes[0]:
@@ -98,6 +100,16 @@ def _costs(each: PassVerdict) -> Iterator[str]:
             yield from table(("", *costs.headings[shown]), rows, numbers=True)
             yield ""
     for line in cost_remarks(each.costs, each.clock):
+        yield from item(line)
+
+
+def _faults(each: PassVerdict) -> Iterator[str]:
+    """Of huge pages; a table for each size and state of memory."""
+    for faults in fault_tables(each):
+        yield ""
+        yield from paragraph(faults.title)
+        yield from table(faults.headings, faults.rows, numbers=True)
+    for line in fault_remarks(each):
         yield from item(line)
 
 

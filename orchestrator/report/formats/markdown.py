@@ -14,6 +14,7 @@ from orchestrator.report import kernels as kernels_report
 from orchestrator.report import picture as picture_report
 from orchestrator.report.costs import cost_remarks, cost_tables, difference_tables
 from orchestrator.report.formats.what_was_run import amount, trigger_words, variant_lines, what_was_run
+from orchestrator.report.huge_pages import fault_remarks, fault_tables
 from orchestrator.report.rows import (
     control_line,
     few,
@@ -92,6 +93,9 @@ def _pass(each: PassVerdict) -> Iterator[str]:
     for costs in cost_tables(each.costs, list(each.variants)):
         yield from _details(costs.title, [*table(costs.headings, costs.rows)])
     yield from bullets(cost_remarks(each.costs, each.clock))
+    for faults in fault_tables(each):
+        yield from _details(faults.title, table(faults.headings, faults.rows))
+    yield from bullets(fault_remarks(each))
     for comparison in each.comparisons:
         yield from comparison_lines(comparison)
     for answer in each.answers:

@@ -87,6 +87,8 @@ SECTIONS = {
     "PassVerdict": "`verdict.json`: `passes[N]`",
     "KernelTable": "`verdict.json`: `kernels`",
     "TraitRow": "`kernels.rows[N]`",
+    "HugePageTable": "`passes[N].huge_pages[N]`",
+    "HugePageFigure": "`passes[N].huge_pages[N].figures[N]`",
     "AuditSummary": "`passes[N].audit`",
     "AuditTotal": "`passes[N].audit.totals[N]`",
     "Disturbance": "`passes[N].audit.disturbances[N]`",

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import get_args
 
 from orchestrator.scenario.benchmark import Benchmark, BinderTransaction, HugePageFault, Mode
+from orchestrator.scenario.command_benchmark import CommandBenchmark
 
 _LINE = re.compile(r'X\(([A-Z_]+), "([a-z_]+)", "(BM_\w+)", (?:NULL|&\w+)\)')
 
 _CHOICES: dict[type, list[dict[str, object]]] = {
     BinderTransaction: [{"mode": mode} for mode in get_args(Mode)],
     HugePageFault: [{"advise": advise} for advise in (True, False)],
+    CommandBenchmark: [],
 }
-"""Where a kind of the scenario is several of the agent's."""
+"""Where a kind of the scenario is several of the agent's, or none of its table."""
 
 
 def test_scenario_and_agent_know_the_same_benchmarks(checkout: Path) -> None:

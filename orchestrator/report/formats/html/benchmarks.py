@@ -21,6 +21,8 @@ def casualties(report: JudgedRun, clock: Clock) -> Grid | None:
     for trial in report.results:
         if trial.clock == clock and not trial.stage.startswith("audit-"):
             for row in trial.benchmarks:
+                if row.is_huge_page_fault and row.error is None and not row.killed:
+                    continue  # they have a table of their own
                 rows[row.name, row.when, trial.variant].append(row)
     names = list(report.manifest.scenario.variants)
     places = list(_MEMORY)

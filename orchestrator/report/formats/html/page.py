@@ -22,6 +22,7 @@ from orchestrator.report.formats.html.plots import Grid, Plot
 from orchestrator.report.formats.html.ratios import ratio_plots
 from orchestrator.report.formats.html.text import finalize, prose
 from orchestrator.report.formats.html.trials import TrialTable, command_outputs, kernel_bugs, trial_table
+from orchestrator.report.huge_pages import fault_remarks, fault_tables
 from orchestrator.report.kernels import headings_of as columns_of
 from orchestrator.report.kernels import notes_of, rows_of, title
 from orchestrator.report.picture import conclusion
@@ -90,6 +91,8 @@ class PassView:
     audit_lines: Sequence[str]
     audit_warnings: Sequence[str]
     casualties: Grid | None
+    faults: Sequence[tuple[str, Grid]]
+    fault_remarks: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,8 @@ def _pass(report: JudgedRun, verdict: PassVerdict) -> PassView:
         audit_lines=list(audit_lines(verdict)),
         audit_warnings=list(audit_warnings(verdict)),
         casualties=casualties(report, verdict.clock),
+        faults=[(table.title, Grid(table.headings, table.rows)) for table in fault_tables(verdict)],
+        fault_remarks=list(fault_remarks(verdict)),
     )
 
 
@@ -243,6 +248,7 @@ def _links(passes: Sequence[PassView], trials: TrialTable, *, outputs: bool, ker
         any(each.casualties or any(plots for _, plots in each.ratios) for each in passes),
     )
     yield Link("costs", "Costs", any(each.costs.tables for each in passes))
+    yield Link("huge-pages", "Huge pages", any(each.faults for each in passes))
     yield Link("audit", "Allocations", any(each.audit for each in passes))
     yield Link("events", "OOM events")
     yield Link("outputs", "Command output", outputs)
