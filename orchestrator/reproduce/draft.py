@@ -17,10 +17,10 @@ from orchestrator.oom.usage import NAMES
 from orchestrator.patch_review.building import Way
 from orchestrator.reproduce.expected import expect
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
-from orchestrator.reproduce.load import Load, binder_load, is_shortage, plan_load
+from orchestrator.reproduce.load import Load, binder_load, is_short, plan_load
 from orchestrator.reproduce.memory import Plan, ReportedFreeList, plan_memory, unit_bounds
 from orchestrator.reproduce.patches import Patched
-from orchestrator.reproduce.source import Chosen, Source, headline
+from orchestrator.reproduce.source import Chosen, Source, headline, is_failure
 from orchestrator.scenario.dump import yaml_text
 from orchestrator.scenario.picture import Picture
 from orchestrator.scenario.picture_demand import scaled
@@ -103,13 +103,13 @@ def make_draft(
 
     `beside` are facts to be shown with the others. InputError for a picture of a report without Mem-Info.
     """
-    state = _plain_state() if chosen is None else _state(chosen, wishes)
+    state = _plain_state() if chosen is None else _state(chosen, wishes, elsewhere=patched is None)
     load = state.load
-    variants, variant_facts = _variants(patched, wishes)
+    variants, variant_facts = _variants(patched, wishes, by_module=load.by_module)
     expectations, expected_facts = expect(load, patched.array if patched is not None else None)
     data: dict[str, Any] = {
         "name": source.name,
-        "description": _description(source, chosen),
+        "description": _description(source, chosen, load),
         "device": {"arch": arch[0], **state.device},
         "variants": variants,
     }
@@ -148,12 +148,12 @@ def _plain_state() -> _State:
     )
 
 
-def _state(chosen: Chosen, wishes: Wishes) -> _State:
+def _state(chosen: Chosen, wishes: Wishes, *, elsewhere: bool) -> _State:
     event = chosen.event
     facts = _report_facts(chosen)
     picture = _wants_picture(event, wishes.picture)
     plan = plan_memory(event, wishes.scale, picture=picture)
-    load = plan_load(event, plan)
+    load = plan_load(event, plan, elsewhere=elsewhere)
     device: dict[str, Any] = {"memory": f"{plan.memory_mib}MiB", "sysctls": plan.sysctls}
     if plan.cma_mib:
         device["cma"] = f"{plan.cma_mib}MiB"
@@ -165,6 +165,9 @@ def _state(chosen: Chosen, wishes: Wishes) -> _State:
 
 
 _ORIGINS = ("read", "inferred", "unknown")
+_BY_MODULE = (
+    "Made here is the request of the report, by a test module: the driver itself is not in the guest."
+)
 _QUIET = {"vm.watermark_boost_factor": 0, "vm.compaction_proactiveness": 0}
 _ORDER3_TARGET = {
     "target": {"usable_units": {"order": 3, "max": 300}, "free": {"min": "64MiB"}, "hard": "required"},
@@ -174,12 +177,12 @@ _ORDER3_TARGET = {
 
 def _wants_picture(event: MemoryEvent, asked: bool | None) -> bool:
     """Whether the whole Mem-Info is rebuilt; InputError where it was asked for and there is no such thing."""
-    if asked is False:
-        return False
+    if asked is False or (asked is None and is_failure(event)):
+        return False  # to a request that fails all blocks below its order are alike
     obstacle = None
     if event.type == "memcg-oom":
         obstacle = "a cgroup's limit was hit, whatever the machine's memory looked like"
-    elif is_shortage(event):
+    elif is_short(event):
         obstacle = "single pages were short: the process that grows changes the picture at once"
     elif not (event.usage_kb.keys() >= _NEEDED and event.buddy and sum(event.usage_kb.values())):
         obstacle = "the report has no whole Mem-Info"
@@ -201,13 +204,16 @@ def _report_facts(chosen: Chosen) -> list[Fact]:
     return facts
 
 
-def _description(source: Source, chosen: Chosen | None) -> str:
+def _description(source: Source, chosen: Chosen | None, load: Load) -> str:
     if chosen is None:
         return f"The patch of {ascii_line(source.title)} in the memory state of binder-order3."
-    return f"After the report in {ascii_line(source.title)}, {headline(chosen)}"
+    text = f"After the report in {ascii_line(source.title)}, {headline(chosen)}"
+    return f"{text} {_BY_MODULE}" if load.by_module else text
 
 
-def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], list[Fact]]:
+def _variants(
+    patched: Patched | None, wishes: Wishes, *, by_module: bool
+) -> tuple[dict[str, Any], list[Fact]]:
     if patched is not None:
         whole = patched.building.way is Way.WHOLE
 
@@ -219,7 +225,8 @@ def _variants(patched: Patched | None, wishes: Wishes) -> tuple[dict[str, Any], 
         variants = {"base": variant(patched.base_files), "patched": variant(patched.patched_files)}
         return variants, list(patched.facts)
     base = wishes.base or DEFAULT_BASE
-    why = "asked for with --base" if wishes.base else "the base whose binder still asks with kcalloc"
+    why = "the first of the bases" if by_module else "the base whose binder still asks with kcalloc"
+    why = "asked for with --base" if wishes.base else why
     facts = [
         inferred("base", base, why),
         unknown("patch", "none: only the base runs", "try one with `oomlab run FILE.yaml --patch MY.patch`"),
@@ -242,13 +249,24 @@ def _target(
     if free.units(load.order) > load.left:
         value = f"{load.left or 'none'} of order {load.order} and up"
         why = f"{free.units(load.order)} as printed would have served the request: they came free since"
+        if load.by_module:
+            why += ", or it might not have them"
         facts.append(inferred("free list", value, why))
     if event.usage_kb:
         value = "not rebuilt: pages of pipes stand for all that was in use"
-        facts.append(inferred("composition", value, "the free list alone was asked for, or can be had"))
+        why = "the free list alone was asked for, or can be had"
+        if is_failure(event):
+            why = "a request that fails is judged by the free list; --picture rebuilds all of Mem-Info"
+        facts.append(inferred("composition", value, why))
+    if is_failure(event):
+        why = f"the request fails for want of order {load.order}, whatever the smaller blocks are"
+        facts.append(inferred("blocks below the order", "as they come", why))
+        bounds = [{"order": load.order, "max": load.left}]
+    else:
+        bounds = list(unit_bounds(free, load.order, load.left))
     return {
         "target": {
-            "usable_units": list(unit_bounds(free, load.order, load.left)),
+            "usable_units": bounds,
             "free": _between(max(free.kb, 6 * KIB)),
             "hard": "required",
         },

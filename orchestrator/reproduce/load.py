@@ -11,8 +11,9 @@ from orchestrator.oom.diagnosis import diagnose
 from orchestrator.oom.records import MemoryEvent
 from orchestrator.reproduce.fact import Fact, inferred, read, unknown
 from orchestrator.reproduce.memory import Plan
-from orchestrator.reproduce.source import BINDER_CALLER, is_binder
-from orchestrator.scenario.triggers.kinds import ends_by_itself, request_of
+from orchestrator.reproduce.request import Asked, asked_by, request_facts
+from orchestrator.reproduce.source import BINDER_CALLER, is_binder, is_failure
+from orchestrator.scenario.triggers.kinds import KINDS, ends_by_itself, request_of
 from orchestrator.text.amounts import count_of
 from orchestrator.units import KIB, MIB, format_size
 
@@ -25,6 +26,7 @@ _MOST_MMAPS = 5000
 _BYSTANDERS = 4
 _BYSTANDER_MIB = 4
 _CGROUP_MIB = (8, 128)
+_PAIRS_LEFT = 64
 _LEAST_ADJ = -1000
 """OOM_SCORE_ADJ_MIN (include/uapi/linux/oom.h): such a process is never killed."""
 
@@ -53,9 +55,14 @@ class Load:
     """Usable units of `order` that may be left when the trigger starts."""
 
     @property
+    def by_module(self) -> bool:
+        """Whether a test module makes the requests, in the place of the report's driver."""
+        return KINDS[self.trigger["kind"]].test_module is not None
+
+    @property
     def short(self) -> bool:
         """Whether single pages are to be short, not large blocks."""
-        return ends_by_itself(self.trigger["kind"])
+        return ends_by_itself(self.trigger["kind"]) or self.order == 0
 
 
 def binder_load() -> Load:
@@ -72,13 +79,21 @@ def binder_load() -> Load:
     )
 
 
-def plan_load(event: MemoryEvent, plan: Plan) -> Load:
-    """What is to happen in the guest for a report that `why_not` has nothing against."""
+def plan_load(event: MemoryEvent, plan: Plan, *, elsewhere: bool = True) -> Load:
+    """What is to happen in the guest for a report that `why_not` has nothing against.
+
+    `elsewhere`: what another driver requested is requested by a test module; else binder asks in its place.
+    """
     facts: list[Fact] = []
+    if is_failure(event):
+        return _failing(event, plan)
     adj = _adj(event, facts)
     nobody = nobody_killable(event)
     bystanders = None if nobody else _bystanders(event, plan, adj, facts)
-    if event.type == "memcg-oom":
+    asked = _asked(event, elsewhere=elsewhere)
+    if asked is not None:
+        trigger, killing, words, why = _request(event, asked, plan, facts)
+    elif event.type == "memcg-oom":
         trigger, killing, words, why = _cgroup(event, plan, facts)
     elif is_shortage(event):
         trigger, killing, words, why = _shortage(event, facts)
@@ -94,9 +109,46 @@ def plan_load(event: MemoryEvent, plan: Plan) -> Load:
     served: dict[str, Any] = {"outcome": "passed"}
     if request_of(trigger["kind"]) is not None:
         served["requests_failed"] = 0
+    order = asked.order if asked is not None else event.order or 0
     # Objects of a slab come first, and an order-1 block is quickly made of what is freed meanwhile.
-    left = trigger["count"] // 4 if event.order == 1 and "count" in trigger else 0
-    return Load(trigger, bystanders, killing, served, words, why, tuple(facts), event.order or 0, left)
+    left = trigger["count"] // 4 if order == 1 and asked is None and "count" in trigger else _left(order)
+    return Load(trigger, bystanders, killing, served, words, why, tuple(facts), order, left)
+
+
+def _left(order: int) -> int:
+    """A module goes on until a request fails, so that a few more may be there."""
+    return _PAIRS_LEFT if order == 1 else 0
+
+
+def _failing(event: MemoryEvent, plan: Plan) -> Load:
+    """A request that fails, and for which nobody is killed."""
+    facts: list[Fact] = []
+    asked = asked_by(event)
+    assert isinstance(asked, Asked)  # else `why_not` has something against it
+    trigger = asked.trigger(plan.memory_mib, killing=False)
+    facts += request_facts(event, asked, int(str(trigger["count"])))
+    words = f"a failed request of order {asked.order}"
+    why = _SHOWN if event.type == "alloc-failure" else f"kernels do not kill for order {asked.order}"
+    return Load(
+        trigger=trigger, bystanders=None, killing={"outcome": "allocation-failure"},
+        served={"outcome": "passed"}, words=words, why=why, facts=tuple(facts), order=asked.order,
+        left=_left(asked.order),
+    )  # fmt: skip
+
+
+def _asked(event: MemoryEvent, *, elsewhere: bool) -> Asked | None:
+    """The request of another driver that the OOM killer was invoked for, where a module can make it."""
+    if not elsewhere or is_binder(event) or event.type == "memcg-oom" or is_shortage(event):
+        return None
+    asked = asked_by(event)
+    return asked if isinstance(asked, Asked) and not asked.fails_alone else None
+
+
+def _request(event: MemoryEvent, asked: Asked, plan: Plan, facts: list[Fact]) -> Planned:
+    trigger: dict[str, Any] = asked.trigger(plan.memory_mib, killing=True)
+    facts += request_facts(event, asked, trigger["count"])
+    killing = {"outcome": "oom", "first_oom": {"order": asked.order}}
+    return trigger, killing, f"an OOM at order {asked.order}", _SHOWN
 
 
 def nobody_killable(event: MemoryEvent) -> bool:
@@ -125,6 +177,11 @@ def is_shortage(event: MemoryEvent) -> bool:
     low_kb = sum(zone.low_kb or 0 for zone in finding.zones)
     near_low = sum(zone.free_kb for zone in finding.zones) < low_kb * 5 // 4
     return finding.cause == "shortage" or (finding.cause == "not-visible" and near_low)
+
+
+def is_short(event: MemoryEvent) -> bool:
+    """Whether single pages are to be short in the guest: of a request that fails that is order 0 alone."""
+    return not event.order if is_failure(event) else is_shortage(event)
 
 
 def _adj(event: MemoryEvent, facts: list[Fact]) -> int:

@@ -122,11 +122,14 @@ def _free_list(event: MemoryEvent, facts: list[Fact]) -> ReportedFreeList | None
         if not _in_reach(name, event):
             facts.append(_reach_fact(name, event))
             continue
+        shift = (buddy.smallest_block_kb // 4).bit_length() - 1
         for order, (count, types) in enumerate(zip(buddy.counts, buddy.migratetypes, strict=True)):
             if types and set(types) <= set("HCI"):
                 set_aside += [f"{count} of order {order} ({types})"] if count else []
-            elif order < _USUAL_ORDERS:
-                blocks[order] += count * buddy.smallest_block_kb // 4
+            else:
+                # In pages of 4 KiB; what is larger than a guest has comes in several blocks.
+                own = min(order + shift, _USUAL_ORDERS - 1)
+                blocks[own] += count << (order + shift - own)
         facts.append(read("free list", " ".join(map(str, buddy.counts)), f"{name}, blocks per order"))
     kb = sum(4 * count << order for order, count in enumerate(blocks))
     if not event.buddy:
@@ -146,10 +149,15 @@ def _in_reach(zone: str, event: MemoryEvent) -> bool:
 
     A mask that is not in the text is taken for GFP_KERNEL, which most requests are.
     """
-    flags = event.gfp_flags or ""
-    high = "__GFP_HIGHMEM" in flags or "GFP_HIGHUSER" in flags
-    movable = high and ("__GFP_MOVABLE" in flags or "GFP_HIGHUSER_MOVABLE" in flags)
-    return {"HighMem": high, "Movable": movable}.get(zone.split()[-1], True)
+    flags = (event.gfp_flags or "").split("|")
+    name = zone.split()[-1]
+    if "GFP_DMA" in flags or "__GFP_DMA" in flags:
+        return name == "DMA"
+    if "GFP_DMA32" in flags or "__GFP_DMA32" in flags:
+        return name in ("DMA", "DMA32")
+    high = not {"__GFP_HIGHMEM", "GFP_HIGHUSER", "GFP_HIGHUSER_MOVABLE"}.isdisjoint(flags)
+    movable = high and not {"__GFP_MOVABLE", "GFP_HIGHUSER_MOVABLE"}.isdisjoint(flags)
+    return {"HighMem": high, "Movable": movable}.get(name, True)
 
 
 def _zones_in_reach(event: MemoryEvent) -> list[Zone]:

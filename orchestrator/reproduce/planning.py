@@ -16,8 +16,8 @@ from orchestrator.mail.series import narrowed, numbers_of
 from orchestrator.patch_review.review import Review, review
 from orchestrator.reproduce.draft import Draft, Wishes, arch_of, make_draft
 from orchestrator.reproduce.fact import Fact, unknown
-from orchestrator.reproduce.patches import choose_patch, no_patch_words, refusal_facts
-from orchestrator.reproduce.source import Chosen, Source, choose_event, headline, why_not
+from orchestrator.reproduce.patches import Patched, choose_patch, no_patch_words, refusal_facts
+from orchestrator.reproduce.source import Chosen, Source, choose_event, headline, is_failure, why_not
 
 _SCALE = re.compile(r"(?:1/)?([1-9][0-9]{0,3})")
 
@@ -73,7 +73,10 @@ def plan_draft(
         source.contents, arch[0], progress, with_checkpatch=False, wanted=wanted, offline=offline
     )
     patched = choose_patch(reviewed, wanted, wishes.base)
-    if patched is None:
+    if patched is not None and chosen is not None and is_failure(chosen.event):
+        chosen, patched, more = _one_of_both(chosen, patched, asked=selection.event is not None)
+        beside += more
+    elif patched is None:
         others = [item.sentence for item in source.contents.leftovers]
         beside += _without_patch(reviewed, chosen, beside, others)
     return make_draft(source, chosen, patched, arch, wishes, beside)
@@ -93,6 +96,17 @@ def _repeatable(found: Chosen | None, *, asked: bool, source: Source) -> tuple[C
             hint="`oomlab oom FILE` lists the reports; --event N takes another",
         )
     return None, [unknown("report", f"{headline(found)} left out", f"it {obstacle}")]
+
+
+def _one_of_both(
+    chosen: Chosen, patched: Patched, *, asked: bool
+) -> tuple[Chosen | None, Patched | None, list[Fact]]:
+    """A request that a test module makes does not come by a patched driver: one of them is left out."""
+    why = "a test module makes the request of the report, which does not come by what the patch changes"
+    if asked:
+        names = ", ".join(patched.files)
+        return chosen, None, [unknown("patch", f"{names} left out", f"{why}; without --event it is tried")]
+    return None, patched, [unknown("report", f"{headline(chosen)} left out", f"{why}; --event takes it")]
 
 
 def _without_patch(

@@ -14,12 +14,11 @@ from orchestrator.files.reading import read_bounded
 from orchestrator.mail.contents import Contents, read_files
 from orchestrator.oom.explain import request
 from orchestrator.oom.records import MemoryEvent
+from orchestrator.reproduce.request import LARGEST_KILLING_ORDER, why_not_failing
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import ascii_line
 from orchestrator.units import USUAL_PAGE_BYTES
 
-LARGEST_KILLING_ORDER = 3
-"""PAGE_ALLOC_COSTLY_ORDER (include/linux/mmzone.h): above it a request fails, and nobody is killed."""
 BINDER_CALLER = "binder_alloc_mmap_handler"
 
 _TOO_MANY_NULS = 20
@@ -117,24 +116,28 @@ def choose_event(contents: Contents, wanted: int | None) -> Chosen | None:
 def why_not(event: MemoryEvent) -> str | None:
     """Why no guest of ours can be made to repeat a report; None when one can."""
     order = event.order or 0
-    if event.type == "alloc-failure":
-        return (
-            "is an allocation failure: the caller got the error and nobody was killed. No trigger makes such"
-            " a request (most are atomic, or above order 3)"
-        )
     if event.type == "lmk-kill":
         return "is a kill by the low memory killer, which acts on pressure: no OOM is to be reproduced"
     if event.type == "show-mem":
         return "is a memory dump without a request: nothing says what failed"
     if order == -1:
         return "was asked for by hand (sysrq): there is nothing to reproduce"
-    if order > LARGEST_KILLING_ORDER:
-        return f"is of order {order}: above order {LARGEST_KILLING_ORDER} kernels do not kill"
+    if any(buddy.smallest_block_kb not in (4, 16, 64) for buddy in event.buddy.values()):
+        return "is from a kernel with pages of another size, or a damaged one"
+    if is_failure(event):
+        return why_not_failing(event)
     if any(buddy.smallest_block_kb not in (4, 16) for buddy in event.buddy.values()):
         return "is from a kernel with 64 KiB pages, or a damaged one: no base has such pages"
     if (event.order or 0) > 0 and any(buddy.smallest_block_kb != 4 for buddy in event.buddy.values()):
         return "is from a kernel with 16 KiB pages, whose page array never takes more than one page"
     return None
+
+
+def is_failure(event: MemoryEvent) -> bool:
+    """Whether its request would fail in a guest, with nobody killed for it: what a test module makes."""
+    return event.type == "alloc-failure" or (
+        event.type == "oom" and (event.order or 0) > LARGEST_KILLING_ORDER
+    )
 
 
 def is_binder(event: MemoryEvent) -> bool:
@@ -155,12 +158,15 @@ _WHY = {
     1: "the first OOM above order 0 (none has binder in its stack)",
     2: "the first OOM (none is above order 0)",
     3: "the first OOM of a cgroup (there is no other)",
-    4: "the first of all (none is an OOM that could be reproduced)",
+    4: "the first failed request (there is no OOM that could be reproduced)",
+    5: "the first of all (none could be reproduced)",
 }
 
 
 def _rank(event: MemoryEvent) -> int:
     if why_not(event) is not None:
+        return 5
+    if is_failure(event):
         return 4
     if event.type == "memcg-oom":
         return 3

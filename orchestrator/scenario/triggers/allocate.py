@@ -11,9 +11,9 @@ from pydantic import Field, StrictBool, StringConstraints, model_validator
 from orchestrator.binder import KernelFigures
 from orchestrator.kernels.modules import ALLOCATE
 from orchestrator.scenario.fields import Count, Cross, Prose, bytes_at_most, refuse
+from orchestrator.scenario.gfp_rules import Api, Request, objections, unknown_flag
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.triggers.base import Adj, Blame, Need, Pause, Processes, RequestingTrigger
-from orchestrator.scenario.triggers.gfp_rules import Api, Request, objections, unknown_flag
 from orchestrator.text.amounts import count_of
 
 _BY_SLAB = ("kmalloc", "kvmalloc")
@@ -24,7 +24,6 @@ class Allocate(RequestingTrigger):
 
     request: ClassVar[str] = "request"
     test_module: ClassVar[str] = ALLOCATE.module
-    single_pages: ClassVar[Blame] = Blame("order", "each request")
     released: ClassVar[Blame] = Blame("hold", "each request")
 
     kind: Literal["allocate"] = Field(description="requests of a test module", examples=["allocate"])

@@ -18,7 +18,7 @@ MAIL = ROOT / "tests" / "data" / "mails" / "kvcalloc-quoted.txt"
 CONSOLE = CONSOLES / "6.1-arm64-binder-order3.txt"
 DIFF = "--- a/drivers/android/binder_alloc.c\n+++ b/drivers/android/binder_alloc.c\n@@ -1 +1 @@\n-a\n+b\n"
 
-__all__ = ["CONSOLE", "CORPUS", "DIFF", "MAIL", "corpus_paths", "reviewer", "write"]
+__all__ = ["CONSOLE", "CORPUS", "DIFF", "MAIL", "corpus_paths", "failure", "report", "reviewer", "write"]
 
 REPORT = """\
 [ 1.0] {comm} invoked oom-killer: gfp_mask=0x40cc0(GFP_KERNEL|__GFP_COMP), order={order}, oom_score_adj={adj}
@@ -50,6 +50,32 @@ def report(
 ) -> str:
     """The report of an OOM kill."""
     return REPORT.format(**locals())
+
+
+FAILURE = """\
+[ 1.0] {comm}: page allocation failure: order:{order}, mode:{mask}, nodemask=(null),cpuset=/,mems_allowed=0
+[ 1.0] CPU: 0 PID: 77 Comm: {comm} Not tainted 6.1.0 #1
+[ 1.0] Call trace:
+[ 1.0]  warn_alloc+0x1/0x2
+[ 1.0]  __alloc_pages+0x1/0x2
+[ 1.0]  a_driver+0x1/0x2
+[ 1.0]  __arm64_sys_mmap+0x1/0x2
+[ 1.0] Mem-Info:
+[ 1.0] Node 0 Normal free:16000kB min:2000kB low:2000kB high:2000kB present:1000000kB managed:1000000kB
+[ 1.0] Node 0 Normal: {blocks}
+"""
+
+
+def failure(
+    order: int,
+    mask: str,
+    *,
+    comm: str = "worker",
+    blocks: str = "4000*4kB (UME) 0*8kB 0*16kB 0*32kB 0*64kB = 16000kB",
+    first: str = "",
+) -> str:
+    """The report of a request that failed, with a line `first` before it."""
+    return (f"[ 1.0] {first}\n" if first else "") + FAILURE.format(**locals())
 
 
 def reviewer(

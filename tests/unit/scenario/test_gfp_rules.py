@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from orchestrator.oom.gfp import names_of
 from orchestrator.paths import resource_dir
+from orchestrator.scenario.gfp_rules import Api, Objection, Request, objections, unknown_flag
 from orchestrator.scenario.triggers.allocate import Allocate
-from orchestrator.scenario.triggers.gfp_rules import Api, Objection, Request, objections, unknown_flag
 
 NAMES = names_of("6.12")
 MODULE = "guest/module/allocate/oomlab_allocate.c"
