@@ -105,9 +105,9 @@ def _explanation(case: Case) -> Answer:
         evidence.append(f"maps, each with a page array of its own: {summary(allocating)}")
     sentences, missing = [_difference(case), _path_sentence(case)], None
     if not any(case.paths) and case.triggers_arrays:
-        missing = "how requests were served was not traced; `audit: true` counts them"
+        missing = "how requests were satisfied was not traced; `audit: true` counts them"
     if plain := _without_arrays(case):
-        evidence.append(f"the trigger's requests, which ask for no page array: {summary(plain)}")
+        evidence.append(f"the trigger's requests, which request no page array: {summary(plain)}")
     if others:
         evidence.append(f"transactions, which request no page array while they are timed: {summary(others)}")
         sentences.append(_transactions(others))
@@ -143,12 +143,12 @@ def _difference(case: Case) -> str:
 
 def _path_sentence(case: Case) -> str:
     if not any(case.paths) and not case.triggers_arrays:
-        return "Not by page arrays: the trigger's requests ask for none."
+        return "Not by page arrays: the trigger's requests make none."
     if not any(case.paths):
-        return "Not from this run: it does not know how page arrays were served."
+        return "Not from this run: it does not know how page arrays were allocated."
     if all(case.paths) and all(share.all_contiguous for paths in case.paths for share in paths.values()):
         return (
-            "Both variants were served contiguous memory for every page array, so both took the same path"
+            "Both variants got contiguous memory for every page array, so both took the same path"
             " through the allocator."
         )
     paths = "; ".join(map(_path_of, case.names, case.paths))
@@ -158,10 +158,10 @@ def _path_sentence(case: Case) -> str:
 def _path_of(name: str, paths: Paths) -> str:
     """How one variant fared in the first phase in which contiguous memory was short."""
     if not paths:
-        return f"how {name}'s were served is not known"
+        return f"how {name}'s were allocated is not known"
     phase = next((each for each in _BY_WEIGHT if each in paths and not paths[each].all_contiguous), None)
     if phase is None:
-        return f"{name} was served contiguous memory for every one"
+        return f"{name} got contiguous memory for every one"
     share = paths[phase]
     how = f"{share_text(share.contiguous, share.requests)} of {name}'s were contiguous"
     how += f", {share_text(share.fell_back, share.requests)} came from vmalloc" if share.fell_back else ""
@@ -234,7 +234,7 @@ def _state(case: Case) -> str:
     ]
     if units:
         requests = count_of("request", round(statistics.median(units)))
-        text += f", in which {requests} of order {order} could be served"
+        text += f", in which {requests} of order {order} could be satisfied"
     return text
 
 
@@ -281,7 +281,7 @@ def _contiguous(case: Case) -> Answer:
     else:
         asked = case.triggers_arrays or any(case.paths)
         why = "in no phase was contiguous memory there for every request of both"
-        text = f"This run cannot say: {why if asked else 'nothing in it asks for page arrays'}."
+        text = f"This run cannot say: {why if asked else 'nothing in it requests page arrays'}."
         missing = "a benchmark of kind `binder-mmap` with `when: [relaxed]` asks with the pressure released"
     return Answer(question=CONTIGUOUS, answer=text, evidence=tuple(evidence), open=missing)
 

@@ -93,7 +93,7 @@ def _served_ns(fork: _Fork) -> float | None:
 
 _FIGURES = (
     _Figure("success", "success rate", "percent", _success, always=True),
-    _Figure("served", "faults served by it", "count", lambda fork: fork.served, always=True),
+    _Figure("served", "faults backed by it", "count", lambda fork: fork.served, always=True),
     _Figure("fallback", "faults that fell back", "count", lambda fork: fork.row.failed, always=True),
     _time("hugealloc_mean", "hugealloc time, mean", _served_ns, lambda fork: fork.served),
     _Figure("hugealloc_p99", "hugealloc time, p99", "ns", lambda fork: fork.row.p99_ns, always=True),

@@ -19,8 +19,8 @@ class OrderTotal(Frozen):
     forks: int = Field(description="traced forks that they are summed over; in a cold run traced boots")
     requests: int = Field(description="how many")
     served: int = Field(description="of them, at that order")
-    fell_back: int = Field(description="not served, without direct reclaim: made again at a smaller order")
-    failed: int = Field(description="not served otherwise")
+    fell_back: int = Field(description="failed, without direct reclaim: made again at a smaller order")
+    failed: int = Field(description="failed otherwise")
     kswapd_wakeups: int = Field(description="of them, those that woke a sleeping kswapd")
 
 

@@ -28,7 +28,7 @@ class Share(Frozen):
 
 
 class OutcomeComparison(Frozen):
-    """How often the two variants died of the trigger, block against block."""
+    """How often the trigger ended in one outcome with either variant, block against block."""
 
     outcome: str = Field(description="the outcome that is counted, `oom` as a rule")
     baseline: Share = Field(description="of the baseline")

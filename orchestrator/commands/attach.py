@@ -31,7 +31,7 @@ def attach(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="run directory, new or empty", show_default="runs/RUN")
     ] = None,
-    end: Annotated[bool, typer.Option("--end", help="end it there first, in order")] = False,
+    end: Annotated[bool, typer.Option("--end", help="end it there first, cleanly")] = False,
     report: ReportOption = None,
     as_json: JsonOption = False,
 ) -> None:

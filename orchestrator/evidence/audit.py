@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The allocation audit of one trial: page-array requests, and what the kernel did to serve them. Pure.
+"""The allocation audit of one trial: page-array requests, and what the kernel did for them. Pure.
 
 The guest's histograms (images/guest/trigger/audit.c) say which order and gfp flags a reclaim or compaction
 was for (events `vmscan:mm_vmscan_direct_reclaim_begin` and `compaction:mm_compaction_try_to_compact_pages`).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the trigger's allocation requests were made and served, from the audit and tracefs histograms.
+"""How the trigger's allocation requests were made, and satisfied, from the audit and tracefs histograms.
 
 The guest agent arms `hist` triggers on `kmem:kmalloc` and `kmem:mm_page_alloc` for the
 trigger's processes. The gfp flags prove which variant really ran: kcalloc asks without

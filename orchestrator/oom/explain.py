@@ -22,7 +22,7 @@ _CAUSES: dict[Cause, str] = {
     "no-block": "no free block of order {order} or higher; the text does not show whether enough was free",
     "shortage": "plain shortage: what the request may use of the free memory is not above the min watermark",
     "cgroup-limit": "the limit of the cgroup, not the machine",
-    "not-visible": "as printed this would have served it: memory came free since, or it was bound elsewhere",
+    "not-visible": "as printed this would have satisfied it: memory came free since, or was bound elsewhere",
     "unknown": "the text does not show enough to say why",
 }
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})")
@@ -161,7 +161,8 @@ def reserve_note(event: MemoryEvent, finding: Diagnosis) -> str | None:
         return None
     return (
         f"The {blocks} highatomic blocks would have done: kernels from 6.8 on (6.1 and 6.6 stable since"
-        " early 2024) give that reserve up before they kill, so there this very state is probably served."
+        " early 2024) give that reserve up before they kill, so in this very state the request probably"
+        " succeeds there."
     )
 
 

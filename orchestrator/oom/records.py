@@ -120,7 +120,7 @@ class RetryZone(Record):
 
 
 class Retries(Record):
-    """How often a request was tried again before it was served, failed, or killed somebody (traced)."""
+    """How often a request was tried again before it succeeded, failed, or killed somebody (traced)."""
 
     reclaim: int = Field(description="looks at a zone, whether reclaim is worth another round")
     compaction: int = Field(description="decisions whether compaction is worth another try")

@@ -58,7 +58,7 @@ class RequestSummary(Frozen):
     latency: LatencySummary | None = Field(description="of the requests that succeeded")
     fell_back: int | None = Field(
         default=None,
-        description="of those that succeeded: served by vmalloc; null of a trigger that cannot know",
+        description="of those that succeeded: allocated by vmalloc; null of a trigger that cannot know",
     )
 
     @model_validator(mode="before")
@@ -72,15 +72,15 @@ class RequestSummary(Frozen):
 
 
 class RequestPaths(Frozen):
-    """How the trigger's page-array requests were made and served: proof of the variant.
+    """How the trigger's page-array requests were made, and allocated: proof of the variant.
 
     Counts are requests: those of the trigger's rows of the audit, added up.
     """
 
     gfp_flags: dict[str, int] = Field(description="decoded gfp flags of the page-array requests")
-    contiguous: int = Field(description="served by kmalloc: physically contiguous memory")
-    fell_back: int = Field(description="served by vmalloc")
-    refused: int = Field(description="not served at all")
+    contiguous: int = Field(description="allocated by kmalloc: physically contiguous memory")
+    fell_back: int = Field(description="allocated by vmalloc")
+    refused: int = Field(description="failed")
     insists: bool = Field(description="asked without __GFP_NORETRY: may invoke the OOM killer")
     vmalloc_areas: int | None = Field(description="binder areas in /proc/vmallocinfo, maps held")
     page_orders: dict[str, int] = Field(description="page requests: 'order N' or 'order N noretry'")
@@ -115,9 +115,7 @@ class BenchmarkRow(Frozen):
     p50_ns: int | None = Field(None, description="median of the iterations, where each is timed")
     p99_ns: int | None = Field(None, description="99th percentile of them")
     max_ns: int | None = Field(None, description="the slowest")
-    failed: int = Field(
-        0, description="iterations that the kernel refused; of huge pages: that it served with smaller ones"
-    )
+    failed: int = Field(0, description="iterations that failed; of huge pages: that got smaller ones")
     failed_ns: float | None = Field(None, description="wall time of one of those")
     killed: bool = Field(False, description="the OOM killer ended the benchmark; figures are of what it did")
     oom_kills: int = Field(0, description="`oom_kill` of /proc/vmstat during the benchmark")
@@ -144,7 +142,7 @@ class BenchmarkRow(Frozen):
 
 
 class AuditRow(Frozen):
-    """Page-array requests of one kind in one phase, and what the kernel did to serve them.
+    """Page-array requests of one kind in one phase, and what the kernel did for them.
 
     From histograms of trace events, of the processes alone that make the requests. Reclaim and
     compaction are those for this order and with or without __GFP_NORETRY as here.
@@ -154,9 +152,9 @@ class AuditRow(Frozen):
     order: int = Field(description="of the page array: 2^order pages if it is to be contiguous")
     gfp_flags: str = Field(description="decoded, as kmalloc was asked")
     requests: int = Field(description="page arrays requested")
-    contiguous: int = Field(description="served by physically contiguous memory")
-    fell_back: int = Field(description="served by vmalloc")
-    refused: int = Field(description="not served at all")
+    contiguous: int = Field(description="allocated as physically contiguous memory")
+    fell_back: int = Field(description="allocated by vmalloc")
+    refused: int = Field(description="failed")
     reclaims: int = Field(description="direct reclaims on the way")
     reclaim_us: int = Field(description="guest time in them, microseconds")
     reclaimed_pages: int = Field(0, description="pages that they freed")

@@ -40,7 +40,7 @@ def brief_fault_table(each: PassVerdict) -> FaultTable | None:
         return None
     names = list(each.variants)
     rows = [(_what(table), *(_brief(table, name) for name in names)) for table in each.huge_pages]
-    title = f"faults served by a huge page; time of one that was, of one that was not{_unit(each)}"
+    title = f"faults backed by a huge page; time of one that was, of one that was not{_unit(each)}"
     return FaultTable(title, ("", *names), tuple(rows))
 
 

@@ -248,7 +248,7 @@ def _target(
         return _shortage_target(free, plan)
     if free.units(load.order) > load.left:
         value = f"{load.left or 'none'} of order {load.order} and up"
-        why = f"{free.units(load.order)} as printed would have served the request: they came free since"
+        why = f"{free.units(load.order)} as printed would have satisfied the request: they came free since"
         if load.by_module:
             why += ", or it might not have them"
         facts.append(inferred("free list", value, why))

@@ -194,7 +194,7 @@ def _adj(event: MemoryEvent, facts: list[Fact]) -> int:
 
 
 def _bystanders(event: MemoryEvent, plan: Plan, adj: int, facts: list[Fact]) -> dict[str, Any] | None:
-    """Who else may die: needed where somebody else died, or where the asker is protected."""
+    """Who else may die: needed where somebody else died, or where the requesting task is protected."""
     asker, victim = event.trigger, event.victim
     other_died = asker is not None and victim is not None and asker.comm != victim.comm
     if not other_died and adj >= 0:
@@ -251,7 +251,7 @@ def _count(plan: Plan, order: int) -> tuple[int, str]:
     cache_kb = plan.usage_kb.get("active_file", 0) + plan.usage_kb.get("inactive_file", 0)
     if cache_kb:
         count = (spare_kb // 3 + cache_kb // 2) // _MMAP_KB[order]
-        why = "reclaim of the page cache and compaction serve many before they find no more"
+        why = "reclaim of the page cache and compaction satisfy many before they find no more"
         return max(_MMAPS[0], min(_MOST_MMAPS, count)), why
     count = max(_MMAPS[0], min(_MMAPS[1], spare_kb // 3 // _MMAP_KB[order]))
     return count, "so many leave single pages to a kernel that falls back"

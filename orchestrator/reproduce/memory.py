@@ -175,7 +175,7 @@ def _reserve_fact(set_aside: Sequence[str]) -> Fact:
         "free list",
         f"without {', '.join(set_aside)}",
         "this request may not have them. Kernels from 6.8 on and Debian's 6.1 give the highatomic reserve up"
-        " before they kill (ac3f3b0a5551): with these blocks the guest would be served"
+        " before they kill (ac3f3b0a5551): with these blocks the request would succeed"
         if "H" in "".join(set_aside)
         else "this request may not have them",
     )

@@ -92,6 +92,6 @@ def overcommitted(capacity: Capacity, *, forks: bool) -> str | None:
     who = "a block and a fork of it" if forks else "a guest"
     return (
         f"memory: at worst {who} would take {worst_bytes // MIB} MiB, and {capacity.budget_bytes // MIB} MiB"
-        " can be given to guests; they are admitted by what they are measured to take, and the run ends in"
-        " order before memory is short (--memory-limit counts the worst case)"
+        " can be given to guests; they are admitted by what they are measured to take, and the run ends"
+        " cleanly before memory is short (--memory-limit counts the worst case)"
     )

@@ -166,7 +166,7 @@ class BinderMapCycle(_BinderBenchmark):
 
 
 class HugePageFault(Model):
-    """`BM_thp_fault`: first touches of aligned anonymous memory that a huge page may serve, by size."""
+    """`BM_thp_fault`: first touches of aligned anonymous memory that a huge page may back, by size."""
 
     uses_binder: ClassVar[bool] = False
     warmup: ClassVar[int] = 0

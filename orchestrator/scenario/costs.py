@@ -60,7 +60,7 @@ COSTS: tuple[CostFigure, ...] = (
     CostFigure("kcompactd_runs", _COMPACTION, "times", "runs of kcompactd", "`compact_daemon_wake`"),
     CostFigure("direct_compactions", _COMPACTION, "times", "direct compactions", "`compact_stall`"),
     CostFigure(
-        "direct_compactions_succeeded", _COMPACTION, "times", "direct compactions that served the request",
+        "direct_compactions_succeeded", _COMPACTION, "times", "direct compactions that succeeded",
         "`compact_success`",
     ),
     CostFigure(

@@ -23,7 +23,7 @@ FreeSize = Annotated[Size, size_between(0, 64 * 1024 * MIB)]
 
 
 class UsableUnits(Model):
-    """Bounds on how many requests of one order the free lists could serve.
+    """Bounds on how many requests of one order the free lists could satisfy.
 
     Usable units at an order are the sum over j >= order of free blocks times 2^(j - order), in the
     unmovable, reclaimable and movable lists of the zones that the request may use.

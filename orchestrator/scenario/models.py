@@ -73,7 +73,7 @@ class Scenario(Model):
 
     name: Name = Field(description="name of the scenario and of its runs", examples=["binder-order3"])
     description: Annotated[Prose, Field(max_length=4000)] | None = Field(
-        None, description="what the scenario shows, for people", examples=["kcalloc dies at order 3"]
+        None, description="what the scenario shows, for people", examples=["OOM at order 3 with kcalloc"]
     )
     device: Annotated[Device, BeforeValidator(lambda value: value, json_schema_input_type=Device | Name)] = (
         Field(
@@ -102,7 +102,7 @@ class Scenario(Model):
     audit: Annotated[bool, Field(strict=True)] = Field(
         True,
         description="in every block, each variant runs once more with tracing: which page arrays were"
-        " requested, how they were served, the reclaim and compaction on the way, and how much tracing"
+        " requested, how they were allocated, the reclaim and compaction on the way, and how much tracing"
         " disturbed. false: nothing is traced, and nothing proves which variant ran",
         examples=[False],
     )

@@ -48,7 +48,7 @@ class RequestTotals(Frozen):
     p99: float | None = Field(None, description="the same of the 99th percentile")
     max: float | None = Field(None, description="the slowest request of all")
     fell_back: int | None = Field(
-        None, description="of those that succeeded: served by vmalloc; null of a trigger that cannot know"
+        None, description="of those that succeeded: allocated by vmalloc; null of a trigger that cannot know"
     )
 
 
@@ -86,9 +86,9 @@ class VariantVerdict(Frozen):
         description="requests to the page allocator by order, from traced forks; none of a trigger whose page"
         " arrays are the point",
     )
-    contiguous: int = Field(0, description="page-array requests served by contiguous memory")
-    fell_back: int = Field(0, description="page-array requests served by vmalloc")
-    refused: int = Field(0, description="page-array requests not served at all")
+    contiguous: int = Field(0, description="page-array requests allocated as contiguous memory")
+    fell_back: int = Field(0, description="page-array requests allocated by vmalloc")
+    refused: int = Field(0, description="page-array requests that failed")
     gfp_flags: tuple[str, ...] = Field((), description="flags of the page-array requests: which variant ran")
     killed: dict[str, int] = Field(
         default_factory=dict, description="processes killed by the kernel, by role"

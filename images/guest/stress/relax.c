@@ -29,7 +29,7 @@ void relax(const struct recipe *recipe)
 	emit_phase("relax");
 	left = child_dismiss_all(ROLE_HOLDER, PATIENCE_US);
 	if (left)
-		emit_note("relax: %d holders still live", left);
+		emit_note("relax: %d holders have not ended", left);
 	if ((recipe->picture.wanted || recipe_has_stressor(recipe, STRESS_BALLAST)) &&
 	    ballast_reserve(0) != 0)
 		emit_note("relax: the ballast remains");

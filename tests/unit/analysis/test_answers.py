@@ -114,7 +114,7 @@ def test_pressure_is_a_column() -> None:
     pressure = answered(review())[1]
     assert pressure.answer == (
         "Yes: everything but `relaxed` ran with 65 MiB free, in which 104 requests of order 3 could be"
-        " served."
+        " satisfied."
     )
     assert pressure.evidence[1].startswith("relaxed: no difference larger than")
     assert (
@@ -175,7 +175,7 @@ def test_a_run_without_pressure_audit_and_benchmarks_says_what_it_lacks() -> Non
     explanation, pressure, contiguous, _ = answered(trials, scenario())
     assert explanation.answer == (
         "No difference was shown that needs one."
-        " Not from this run: it does not know how page arrays were served."
+        " Not from this run: it does not know how page arrays were allocated."
     )
     assert explanation.open is not None
     assert "`audit: true`" in explanation.open
@@ -218,11 +218,11 @@ def test_what_asks_for_no_page_array_is_not_explained_by_one() -> None:
     ]
     answers = answered(trials, subject.model_copy(update={"trigger": fork}))
     explanation, pressure, contiguous, _ = answers
-    assert "the trigger's requests ask for none" in explanation.answer
-    assert any(line.startswith("the trigger's requests, which ask for no") for line in explanation.evidence)
+    assert "the trigger's requests make none" in explanation.answer
+    assert any(line.startswith("the trigger's requests, which request no") for line in explanation.evidence)
     assert not any("each with a page array" in line for line in explanation.evidence)
-    assert "requests of order 1 could be served" in pressure.answer
-    assert contiguous.answer == "This run cannot say: nothing in it asks for page arrays."
+    assert "requests of order 1 could be satisfied" in pressure.answer
+    assert contiguous.answer == "This run cannot say: nothing in it requests page arrays."
     assert "mmap" not in " ".join(each.answer for each in answers)
 
 
@@ -230,6 +230,6 @@ def test_a_variant_whose_requests_nobody_saw_is_not_said_to_have_been_served() -
     seen = [trial("first", block, audit=(audited("trigger", 120),)) for block in (1, 2)]
     unseen = [trial("second", block, outcome=Outcome.KERNEL_CRASH) for block in (1, 2)]
     explanation = answered([*seen, *unseen])[0].answer
-    assert "first was served contiguous memory for every one" in explanation
-    assert "how second's were served is not known" in explanation
+    assert "first got contiguous memory for every one" in explanation
+    assert "how second's were allocated is not known" in explanation
     assert "Both variants" not in explanation

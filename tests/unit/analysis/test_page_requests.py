@@ -51,8 +51,8 @@ def labels(falls_back: bool | None) -> dict[str, list[str]]:
 
 def test_reports_have_a_row_an_order_where_orders_are_the_point() -> None:
     assert labels(falls_back=True) == {
-        "order 3: served / fell back / failed, traced": ["7 / 3 / 0", "none"],
-        "order 1: served / fell back / failed, traced": ["7 / 3 / 0", "none"],
+        "order 3: succeeded / fell back / failed, traced": ["7 / 3 / 0", "none"],
+        "order 1: succeeded / fell back / failed, traced": ["7 / 3 / 0", "none"],
     }
     assert labels(falls_back=None) == {}
 

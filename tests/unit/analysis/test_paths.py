@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How page arrays were served is added up over a variant's trials, and told without losing a part."""
+"""How page arrays were allocated is added up over a variant's trials, and told without losing a part."""
 
 from __future__ import annotations
 

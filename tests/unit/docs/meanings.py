@@ -64,7 +64,7 @@ MEANINGS = {
     "`truncated` or `not shown` where the report says no more",
     "MemoryEvent.stack": "the trigger's stack, innermost first",
     "MemoryEvent.stack_first_caller": "first function outside the allocator: who requested the memory",
-    "MemoryEvent.trigger": "the process whose request could not be served",
+    "MemoryEvent.trigger": "the process whose request could not be satisfied",
     "MemoryEvent.type": "what kind of report",
     "MemoryEvent.victim": "the process that was killed",
     "MemoryEvent.victims": "all of them, where more than one was",

@@ -127,7 +127,8 @@ def test_three_lines_of_a_fragmentation_oom() -> None:
             "blocks per order 900 900 9 4 0, usable at order 3 and up: none (4 are CMA or highatomic); "
             "fragmentation: enough memory is free, but no free block of order 3 or higher that this request "
             "may use. The 4 highatomic blocks would have done: kernels from 6.8 on (6.1 and 6.6 stable since "
-            "early 2024) give that reserve up before they kill, so there this very state is probably served."
+            "early 2024) give that reserve up before they kill, so in this very state the request probably "
+            "succeeds there."
         ),
         "Killed: victim (pid 5).",
     ]

@@ -93,8 +93,8 @@ def test_who_asked_for_what(fields: dict[str, Any], sentence: str) -> None:
             {"zones": ZONES, "buddy": LISTS, "order": 0, "gfp_flags": "GFP_KERNEL"},
             (
                 "Node 0 Normal: 9000 kB free (and 740 kB in 2 more), watermarks min 100, low 200, high 300, "
-                "blocks per order 5 0 3 2; as printed this would have served it: memory came free since, or"
-                " it was bound elsewhere."
+                "blocks per order 5 0 3 2; as printed this would have satisfied it: memory came free since, "
+                "or was bound elsewhere."
             ),
         ),
         (

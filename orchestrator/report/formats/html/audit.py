@@ -11,7 +11,7 @@ from orchestrator.report.audit import PHASE_WORDS, audit_rows
 from orchestrator.verdict.verdict import PassVerdict
 
 Shares = tuple[float, float, float]
-"""Served contiguous, served by vmalloc, refused: in percent of the requests."""
+"""Served contiguous, allocated by vmalloc, refused: in percent of the requests."""
 
 
 @dataclass(frozen=True)

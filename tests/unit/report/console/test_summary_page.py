@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.clock import Clock
 from orchestrator.outcome import Outcome
-from orchestrator.report.console.streams import PlainConsole
+from orchestrator.report.console.streams import UNBOUNDED_COLUMNS, PlainConsole
 from orchestrator.report.console.summary_page import LEAST_LINES, fitted_page
 from orchestrator.report.console.terminal import show
 from orchestrator.report.formats.registry import render
@@ -78,7 +78,7 @@ def test_no_shape_of_a_run_prints_more_than_there_is_room_for(made: Made, tmp_pa
     report = load_judged_run(run_directory(tmp_path / "run", made).path)
     for printed in (0, 9, 15, 80):
         out = StringIO()
-        console = PlainConsole(file=out)
+        console = PlainConsole(file=out, width=UNBOUNDED_COLUMNS)
         for _ in range(printed):
             console.print("on its way")
         show(report, console, verbose=False)
