@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from orchestrator.analysis import inference
 from orchestrator.analysis.costs import compare_costs
+from orchestrator.analysis.measures import compare_measures
 from orchestrator.analysis.outcomes import compare_outcomes
 from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Comparison, Noise
 from orchestrator.analysis.rounding import rounded
@@ -49,6 +50,7 @@ def compare(
         outcome=compare_outcomes(names, *results, paired=paired, sample=sample),
         timings=compare_timings(names, timings, clock),
         costs=compare_costs(names, *results, clock=clock, paired=paired, timed=timed),
+        measures=compare_measures(*results, clock=clock, paired=paired, timed=timed),
         noise=noise,
     )
 

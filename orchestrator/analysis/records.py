@@ -127,6 +127,27 @@ class CostComparison(Frozen):
     words: str = Field(description="one sentence that claims no more than the numbers")
 
 
+class MeasureComparison(Frozen):
+    """What the two triggers measured themselves, under one name. Differences are candidate less baseline."""
+
+    name: str = Field(description="`throughput` and the like, as the trigger called it")
+    unit: str = Field(description="of all figures; may be empty")
+    sample: Sample = Field("block", description="what one observation is; `boot` in a cold run")
+    blocks: int = Field(
+        description="distinct blocks that have a figure of both variants; not paired: the fewer of the two"
+    )
+    baseline: float = Field(description="mean over the blocks")
+    candidate: float = Field(description="mean over the blocks")
+    difference: float = Field(description="mean over the blocks of candidate - baseline")
+    low: float | None = Field(description="lower end of its 95 % interval; null: too few blocks")
+    high: float | None = Field(description="upper end of it")
+    interval: Literal["paired t", "bootstrap", "Welch", "exact", "none"] = Field(
+        description="how the interval was made, as that of a cost"
+    )
+    p: float | None = Field(description="permutation test on the differences, as that of a cost")
+    p_holm: float | None = Field(description="the same, for each measure is a test of its own")
+
+
 class Noise(Frozen):
     """What chance alone does on this machine."""
 
@@ -166,6 +187,7 @@ class Comparison(Frozen):
         description="benchmarks and latencies of the trigger's requests"
     )
     costs: tuple[CostComparison, ...] = Field((), description="what the kernel did for memory meanwhile")
+    measures: tuple[MeasureComparison, ...] = Field((), description="what the triggers measured themselves")
     noise: Noise = Field(description="A/A and spread")
 
     @property

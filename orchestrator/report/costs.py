@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orchestrator.analysis.cost_words import cost_text, range_text, signed_cost
 from orchestrator.analysis.costs import CostLine
-from orchestrator.analysis.records import Comparison, CostComparison
+from orchestrator.analysis.records import Comparison, CostComparison, MeasureComparison
 from orchestrator.clock import Clock
 from orchestrator.report.audit import PHASE_WORDS
 from orchestrator.report.tables import PlainTable
@@ -60,6 +60,36 @@ def difference_tables(comparison: Comparison) -> Iterator[CostTable]:
                 ("", comparison.baseline, comparison.candidate, "difference", ends, "p"),
                 tuple((_label(cost.name), *_difference_cells(cost)) for cost in costs),
             )
+    yield from _measure_tables(comparison)
+
+
+def _measure_tables(comparison: Comparison) -> Iterator[CostTable]:
+    """What the triggers measured themselves, beside what it cost."""
+    if comparison.measures:
+        ends = (
+            "range, exact"
+            if any(each.interval == "exact" for each in comparison.measures)
+            else "95 % interval"
+        )
+        yield CostTable(
+            f"measured by the trigger, mean of {comparison.sample}s",
+            ("", comparison.baseline, comparison.candidate, "difference", ends, "p"),
+            tuple(_measure_cells(each) for each in comparison.measures),
+        )
+
+
+def _measure_cells(measure: MeasureComparison) -> tuple[str, ...]:
+    interval = "-"
+    if measure.low is not None and measure.high is not None:
+        interval = range_text(measure.low, measure.high, measure.unit)
+    return (
+        f"{measure.name.replace('_', ' ')}, {measure.unit}".removesuffix(", "),
+        cost_text(measure.baseline, measure.unit),
+        cost_text(measure.candidate, measure.unit),
+        signed_cost(measure.difference, measure.unit),
+        interval,
+        "-" if measure.p_holm is None else f"{measure.p_holm:.2g}",
+    )
 
 
 def cost_remarks(costs: Sequence[CostLine], clock: Clock) -> Iterator[str]:

@@ -100,6 +100,7 @@ SECTIONS = {
     "OutcomeComparison": "`comparisons[N].outcome`",
     "Share": "`outcome.baseline`, `outcome.candidate` of a comparison",
     "TimingComparison": "`comparisons[N].timings[N]`",
+    "MeasureComparison": "`comparisons[N].measures[N]`",
     "CostComparison": "`comparisons[N].costs[N]`",
     "Noise": "`comparisons[N].noise`",
     "Answer": "`passes[N].answers[N]`",
