@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.arch import ARCHS
-from orchestrator.bases import Base, DebianPackages, SourceBuild, require_arch
+from orchestrator.bases import Base, DebianPackages, SourceBuild, bases_for, require_arch
 from orchestrator.errors import InputError
 from orchestrator.guest_files.archive import GuestFiles
 from orchestrator.kernels.base import KernelRequest
@@ -108,6 +108,12 @@ def _check_variant(arch: str, variant: VariantRecipe, taken: Sequence[str]) -> N
     require_arch(variant.base, arch)
     if variant.scope is not None:
         find_driver(variant.scope)
+    if variant.test_module is not None and not isinstance(variant.base.made_from, DebianPackages):
+        raise InputError(
+            f"variant {variant.name}: {variant.test_module.module}, by which the trigger makes its requests,"
+            f" is built against packaged headers, and {variant.base.name} comes without",
+            hint=f"take a distribution's kernel: {', '.join(bases_for(arch))}",
+        )
     if variant.patches and variant.scope is None and not isinstance(variant.base.made_from, SourceBuild):
         raise InputError(
             f"variant {variant.name} has patches but no scope", hint=f"add `scope: {BINDER.scope}`"

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.errors import ExitCode
 from tests.guest.conftest import Oomlab
+from tests.unit.reproduce.texts import failure
 
 pytestmark = pytest.mark.guest
 
@@ -30,3 +31,12 @@ def test_the_base_dies_as_the_mail_says_and_its_patch_helps(oomlab: Oomlab) -> N
     assert first["stack_first_caller"] == "binder_alloc_mmap_handler"
     assert first["victim"]["comm"] == "oomlab-bystand"
     assert (oomlab.directory / result["scenario"]).is_file()
+
+
+def test_a_failed_request_of_another_driver_fails_again(oomlab: Oomlab) -> None:
+    Path(oomlab.directory, "log.txt").write_text(failure(5, "0xc40(GFP_NOFS)"))
+    completed = oomlab("reproduce", "log.txt", "--blocks", "1", "--set", "audit=false", "--json")
+    assert completed.returncode == ExitCode.MET, completed.stderr.decode()
+    result = json.loads(completed.stdout)
+    assert result["verdict"]["variants"]["base"]["outcomes"] == {"allocation-failure": 1}
+    assert "made by a test module" in {fact["what"]: fact["why"] for fact in result["facts"]}["trigger"]

@@ -93,12 +93,6 @@ class GivenImages:
 
 def _made_from(request: KernelRequest) -> GivenImage:
     assert isinstance(request.base.made_from, GivenImage)
-    if request.test_module is not None:
-        raise InputError(
-            f"{request.base.name} is a kernel that is given, and comes without the headers that"
-            f" {request.test_module.module} would be built against",
-            hint="take a distribution's kernel, or build this one, with `source` as its base",
-        )
     if request.scope is not None or request.patches:
         raise InputError(
             f"{request.base.name} is a kernel that is given: nothing can be built into it, or against it",

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.bases import Base, GivenImage
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InputError
 from orchestrator.host.process import run
 from orchestrator.kernels.images import GuestImages, prepare_images
 from orchestrator.kernels.lock import lock_of
+from orchestrator.kernels.modules import ALLOCATE
 from orchestrator.kernels.pins import Pins
 from orchestrator.kernels.planned import planned_commands
 from orchestrator.kernels.variants import VariantRecipe, locked_variants
@@ -65,6 +67,13 @@ def test_a_module_of_a_driver_that_is_built_in_is_refused() -> None:
     with pytest.raises(InputError, match="has binder_linux built in: no module") as caught:
         prepare([VariantRecipe("a", BUILT, SCOPE)])
     assert "leave out `scope`" in caught.value.hint
+
+
+@pytest.mark.parametrize("base", [BUILT, Base("mine", 4096, GivenImage(Path("/nowhere/Image")))])
+def test_a_test_module_is_refused_where_no_headers_are_packaged(base: Base) -> None:
+    with pytest.raises(InputError, match="oomlab_allocate, by which the trigger") as caught:
+        prepare([VariantRecipe("a", base, test_module=ALLOCATE)])
+    assert "debian-6.1, debian-6.12" in caught.value.hint
 
 
 def test_a_driver_that_is_a_module_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

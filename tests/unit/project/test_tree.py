@@ -14,6 +14,7 @@ from tests.unit.project import tree
 _SOURCE_SUFFIXES = {".c", ".cc", ".h", ".py", ".sh", ".toml", ".yaml", ".yml", ".patch"}
 _SOURCE_NAMES = {"Makefile", "Vagrantfile", "oomlab", "run"}
 _GENERATED_OR_RECORDED = ("tests/data/",)
+_KERNEL_MODULES = "images/guest/module/"
 _GPL = "SPDX-License-Identifier: GPL-2.0"
 _APACHE = "SPDX-License-Identifier: Apache-2.0"
 
@@ -43,7 +44,8 @@ def test_without_git_the_same_files_are_found(checkout: Path, monkeypatch: pytes
 def test_every_source_says_its_licence_first(checkout: Path) -> None:
     for path, text in tree.texts(checkout):
         if _is_source(path):
-            expected = _GPL if path.suffix == ".patch" else _APACHE
+            of_the_kernel = path.suffix == ".patch" or str(path).startswith(_KERNEL_MODULES)
+            expected = _GPL if of_the_kernel else _APACHE
             # The second line where a #! or an editor's modeline has to be the first.
             assert any(expected in line for line in text.splitlines()[:2]), f"{path}: no '{expected}'"
 

@@ -8,14 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.scenario.models import Scenario
+from tests.unit.commands.reproducing import REVIEW, facts, refused, reproduce, written
 from tests.unit.commands.test_reproduce import (
     GOES_ON,
-    REVIEW,
     _in_a_directory_of_its_own,  # noqa: F401  # used by every test
-    facts,
-    refused,
-    reproduce,
-    written,
 )
 from tests.unit.reproduce.texts import CONSOLE, DIFF, reviewer, write
 
