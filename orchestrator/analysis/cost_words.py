@@ -10,6 +10,8 @@ from orchestrator.text.amounts import count_of, short, time_text
 
 _SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _WHOLE = 100
+_PERCENT = 100
+_NS_PER_MS = 1e6
 
 
 def cost_text(value: float, unit: str) -> str:
@@ -20,6 +22,14 @@ def cost_text(value: float, unit: str) -> str:
         scale, letter = next((each for each in _SCALES if abs(value) >= each[0]), (1.0, ""))
         return f"{short(value / scale)}{letter} insns"
     return short(value) if abs(value) < _WHOLE else f"{value:.0f}"
+
+
+def cost_cell(mean: float | None, unit: str, elapsed_ms: float | None) -> str:
+    """A mean; a time with its share of the phase beside it, for that is how people speak of kswapd."""
+    if mean is None:
+        return "-"
+    share = f" ({mean / (elapsed_ms * _NS_PER_MS) * _PERCENT:.0f} %)" if unit == "ns" and elapsed_ms else ""
+    return f"{cost_text(mean, unit)}{share}"
 
 
 def signed_cost(value: float, unit: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -61,6 +61,7 @@ class CostLine(Frozen):
     elapsed_ms: dict[str, float | None] = Field(
         description="by variant how long the phase took, guest milliseconds, likewise"
     )
+    expected: bool = Field(False, description="an expectation of the scenario bounds it")
 
 
 def unit_of(figure: CostFigure, clock: Clock) -> Unit:
@@ -71,11 +72,17 @@ def unit_of(figure: CostFigure, clock: Clock) -> Unit:
 
 
 def cost_lines(
-    variants: Sequence[str], trials: Sequence[TrialResult], clock: Clock, *, timed: bool
+    variants: Sequence[str],
+    trials: Sequence[TrialResult],
+    clock: Clock,
+    *,
+    timed: bool,
+    expected: Collection[tuple[str, str]] = (),
 ) -> tuple[CostLine, ...]:
     """Every cost that any variant's trials told of, in the order of a report.
 
-    `timed` is False where guests disturbed one another: then there are no times.
+    `timed` is False where guests disturbed one another: then there are no times. `expected`: phases and names
+    of the costs that expectations bound.
     """
     own = [trial for trial in trials if trial.clock == clock]
     by_variant = {name: spent(evident(own, name), clock, timed=timed) for name in variants}
@@ -88,6 +95,7 @@ def cost_lines(
             unit=unit_of(key.figure, clock),
             means={name: _mean(found.get(key)) for name, found in by_variant.items()},
             elapsed_ms={name: found.get(key.phase) if timed else None for name, found in elapsed.items()},
+            expected=(key.phase, key.figure.name) in expected,
         )
         for key in keys
         if any(key in found for found in by_variant.values())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.analysis.cost_words import cost_text, range_text, signed_cost
+from orchestrator.analysis.cost_words import cost_cell, cost_text, range_text, signed_cost
 from orchestrator.analysis.costs import CostLine
 from orchestrator.analysis.records import Comparison, CostComparison, MeasureComparison
 from orchestrator.clock import Clock
@@ -19,7 +19,6 @@ from orchestrator.scenario.costs import COST_NAMES
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.records import PassVerdict
 
-_PERCENT = 100
 _NS_PER_MS = 1e6
 
 
@@ -48,6 +47,7 @@ def cost_tables(costs: Sequence[CostLine], variants: Sequence[str]) -> Iterator[
 
 def difference_tables(comparison: Comparison) -> Iterator[CostTable]:
     """A table for each phase of what two variants cost, and how they differ."""
+    who = f"{comparison.candidate} against {comparison.baseline}"
     for phase, words in PHASE_WORDS.items():
         costs = [cost for cost in comparison.costs if cost.phase == phase]
         exact = bool(costs) and {cost.interval for cost in costs} <= {"exact", "none"}
@@ -56,7 +56,7 @@ def difference_tables(comparison: Comparison) -> Iterator[CostTable]:
         )
         if costs:
             yield CostTable(
-                f"costs: {words}, mean of {comparison.sample}s",
+                f"costs: {words}, {who}, mean of {comparison.sample}s",
                 ("", comparison.baseline, comparison.candidate, "difference", ends, "p"),
                 tuple((_label(cost.name), *_difference_cells(cost)) for cost in costs),
             )
@@ -131,7 +131,7 @@ def _printed(table: CostTable) -> PlainTable:
 
 def _label(name: str) -> str:
     figure = COST_NAMES.get(name)
-    return name if figure is None else figure.words
+    return name if figure is None else figure.label
 
 
 def _lasted(line: CostLine, variant: str) -> str:
@@ -140,14 +140,7 @@ def _lasted(line: CostLine, variant: str) -> str:
 
 
 def _cell(line: CostLine, variant: str) -> str:
-    """A time has its share of the phase beside it: that is how people speak of kswapd."""
-    mean, elapsed_ms = line.means.get(variant), line.elapsed_ms.get(variant)
-    if mean is None:
-        return "-"
-    text = cost_text(mean, line.unit)
-    if line.unit == "ns" and elapsed_ms:
-        text += f" ({mean / (elapsed_ms * _NS_PER_MS) * _PERCENT:.0f} %)"
-    return text
+    return cost_cell(line.means.get(variant), line.unit, line.elapsed_ms.get(variant))
 
 
 def _difference_cells(cost: CostComparison) -> Sequence[str]:

@@ -21,6 +21,7 @@ _FORMS = "a whole number, a share of the phase such as 50 %, or a duration such 
 _PATTERN = r"^\s*\d+(\.\d+)?\s*(%|us|ms|s|min|h)\s*$"
 _NS_PER_S = 1e9
 _LARGEST = 1 << 62
+_WHOLE = 100
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def _unit_problems(figure: CostFigure, bounds: CostBounds) -> Iterator[Cross]:
         if figure.is_time and each.kind == "count" and each.value:
             wrong = True
             forms = "a share of the phase such as 50 %, or a duration such as 200ms"
-            yield Cross((figure.name, key), f"'{figure.name}' is a time: give {forms}", f"{each.value:.0f}ms")
+            meant = f"{each.value:.0f} %" if each.value <= _WHOLE else f"{each.value:.0f}ms"
+            yield Cross((figure.name, key), f"'{figure.name}' is a time: give {forms}", meant)
         if not figure.is_time and each.kind != "count":
             wrong = True
             what = f"'{figure.name}' is counted in {figure.measure}: give a whole number"

@@ -19,12 +19,14 @@ class CostFigure:
     """One cost."""
 
     name: str
-    """As scenarios and reports have it."""
+    """As scenarios and records have it."""
+    label: str
+    """As a table has it: no longer than fits beside two variants in a mail."""
     group: str
     """What it is a cost of: the costs of one are a family of tests."""
     measure: Measure
     words: str
-    """What it is, for a heading."""
+    """What it is, in a sentence."""
     source: str
     """Where the guest reads it."""
 
@@ -45,47 +47,137 @@ _COMPACTION, _SWAP, _STALLS = "compaction", "swap", "stalls"
 _ACCOUNTS = "the kernel's delay accounting (taskstats) of each of its processes"
 
 COSTS: tuple[CostFigure, ...] = (
-    CostFigure("trigger_reclaim", _OWN, "time", "the trigger's processes reclaiming", _ACCOUNTS),
-    CostFigure("trigger_compaction", _OWN, "time", "the trigger's processes compacting", "likewise"),
-    CostFigure("kswapd_cpu", _KSWAPD, "cpu", "CPU time of kswapd", "CPU-time clocks of `kswapdN`"),
-    CostFigure("kswapd_runs", _KSWAPD, "times", "runs of kswapd", "`pageoutrun`"),
-    CostFigure("pages_scanned_kswapd", _KSWAPD, "pages", "pages scanned by kswapd", "`pgscan_kswapd`"),
-    CostFigure("pages_reclaimed_kswapd", _KSWAPD, "pages", "pages reclaimed by kswapd", "`pgsteal_kswapd`"),
-    CostFigure("direct_reclaims", _DIRECT, "times", "direct reclaims", "`allocstall_*`, all zones"),
-    CostFigure("pages_scanned_direct", _DIRECT, "pages", "pages scanned directly", "`pgscan_direct`"),
-    CostFigure("pages_reclaimed_direct", _DIRECT, "pages", "pages reclaimed directly", "`pgsteal_direct`"),
     CostFigure(
-        "kcompactd_cpu", _COMPACTION, "cpu", "CPU time of kcompactd", "CPU-time clocks of `kcompactdN`"
+        "trigger_reclaim", "trigger reclaiming", _OWN, "time", "the trigger's processes reclaiming", _ACCOUNTS
     ),
-    CostFigure("kcompactd_runs", _COMPACTION, "times", "runs of kcompactd", "`compact_daemon_wake`"),
-    CostFigure("direct_compactions", _COMPACTION, "times", "direct compactions", "`compact_stall`"),
     CostFigure(
-        "direct_compactions_succeeded", _COMPACTION, "times", "direct compactions that succeeded",
+        "trigger_compaction",
+        "trigger compacting",
+        _OWN,
+        "time",
+        "the trigger's processes compacting",
+        "likewise",
+    ),
+    CostFigure(
+        "kswapd_cpu", "kswapd CPU time", _KSWAPD, "cpu", "CPU time of kswapd", "CPU-time clocks of `kswapdN`"
+    ),
+    CostFigure("kswapd_runs", "kswapd runs", _KSWAPD, "times", "runs of kswapd", "`pageoutrun`"),
+    CostFigure(
+        "pages_scanned_kswapd",
+        "kswapd scanned",
+        _KSWAPD,
+        "pages",
+        "pages scanned by kswapd",
+        "`pgscan_kswapd`",
+    ),
+    CostFigure(
+        "pages_reclaimed_kswapd",
+        "kswapd reclaimed",
+        _KSWAPD,
+        "pages",
+        "pages reclaimed by kswapd",
+        "`pgsteal_kswapd`",
+    ),
+    CostFigure(
+        "direct_reclaims", "direct reclaims", _DIRECT, "times", "direct reclaims", "`allocstall_*`, all zones"
+    ),
+    CostFigure(
+        "pages_scanned_direct",
+        "scanned directly",
+        _DIRECT,
+        "pages",
+        "pages scanned directly",
+        "`pgscan_direct`",
+    ),
+    CostFigure(
+        "pages_reclaimed_direct",
+        "reclaimed directly",
+        _DIRECT,
+        "pages",
+        "pages reclaimed directly",
+        "`pgsteal_direct`",
+    ),
+    CostFigure(
+        "kcompactd_cpu",
+        "kcompactd CPU time",
+        _COMPACTION,
+        "cpu",
+        "CPU time of kcompactd",
+        "CPU-time clocks of `kcompactdN`",
+    ),
+    CostFigure(
+        "kcompactd_runs", "kcompactd runs", _COMPACTION, "times", "runs of kcompactd", "`compact_daemon_wake`"
+    ),
+    CostFigure(
+        "direct_compactions",
+        "direct compactions",
+        _COMPACTION,
+        "times",
+        "direct compactions",
+        "`compact_stall`",
+    ),
+    CostFigure(
+        "direct_compactions_succeeded",
+        "... that succeeded",
+        _COMPACTION,
+        "times",
+        "direct compactions that succeeded",
         "`compact_success`",
     ),
     CostFigure(
-        "direct_compactions_failed", _COMPACTION, "times", "direct compactions that did not", "`compact_fail`"
+        "direct_compactions_failed",
+        "... that failed",
+        _COMPACTION,
+        "times",
+        "direct compactions that did not",
+        "`compact_fail`",
     ),
     CostFigure(
-        "pages_scanned_to_migrate", _COMPACTION, "pages", "pages scanned for ones to move",
+        "pages_scanned_to_migrate",
+        "scanned to migrate",
+        _COMPACTION,
+        "pages",
+        "pages scanned for ones to move",
         "`compact_migrate_scanned`",
     ),
     CostFigure(
-        "pages_scanned_free", _COMPACTION, "pages", "pages scanned for free ones", "`compact_free_scanned`"
-    ),
-    CostFigure("pages_migrated", _COMPACTION, "pages", "pages migrated", "`pgmigrate_success`"),
-    CostFigure(
-        "refaults", _SWAP, "pages", "refaults", "`workingset_refault_anon` and `workingset_refault_file`"
-    ),
-    CostFigure("pages_swapped_in", _SWAP, "pages", "pages swapped in", "`pswpin`"),
-    CostFigure("pages_swapped_out", _SWAP, "pages", "pages swapped out", "`pswpout`"),
-    CostFigure(
-        "memory_some", _STALLS, "time", "some task stalled for memory", "PSI: `some` of /proc/pressure/memory"
+        "pages_scanned_free",
+        "scanned for free",
+        _COMPACTION,
+        "pages",
+        "pages scanned for free ones",
+        "`compact_free_scanned`",
     ),
     CostFigure(
-        "memory_full", _STALLS, "time", "every task stalled for memory", "PSI: `full` there"
+        "pages_migrated", "pages migrated", _COMPACTION, "pages", "pages migrated", "`pgmigrate_success`"
     ),
-)  # fmt: skip
+    CostFigure(
+        "refaults",
+        "refaults",
+        _SWAP,
+        "pages",
+        "refaults",
+        "`workingset_refault_anon` and `workingset_refault_file`",
+    ),
+    CostFigure("pages_swapped_in", "swapped in", _SWAP, "pages", "pages swapped in", "`pswpin`"),
+    CostFigure("pages_swapped_out", "swapped out", _SWAP, "pages", "pages swapped out", "`pswpout`"),
+    CostFigure(
+        "memory_some",
+        "some task stalled",
+        _STALLS,
+        "time",
+        "some task stalled for memory",
+        "PSI: `some` of /proc/pressure/memory",
+    ),
+    CostFigure(
+        "memory_full",
+        "all tasks stalled",
+        _STALLS,
+        "time",
+        "every task stalled for memory",
+        "PSI: `full` there",
+    ),
+)
 """In the order of a report."""
 
 COST_NAMES: dict[str, CostFigure] = {figure.name: figure for figure in COSTS}

@@ -10,7 +10,7 @@ from orchestrator.analysis.phrases import WHEN
 from orchestrator.record.result import Costs, TrialResult
 from orchestrator.scenario.cost_bounds import Amount, CostBounds, amount
 from orchestrator.scenario.costs import COST_NAMES, CostFigure
-from orchestrator.scenario.models import Expectation
+from orchestrator.scenario.models import Expectation, Scenario
 from orchestrator.stage import TRIGGERED, TrialPhase
 
 _PERCENT = 100
@@ -21,6 +21,13 @@ def unmet_costs(expectation: Expectation, result: TrialResult) -> Iterator[str]:
     for name, bounds in expectation.costs.items():
         if bounds.phase in _phases_of(result):
             yield from _unmet(COST_NAMES[name], bounds, result)
+
+
+def expected_costs(scenario: Scenario) -> set[tuple[str, str]]:
+    """Phases and names of all costs that a scenario bounds, of whatever variant."""
+    return {
+        (bounds.phase, name) for each in scenario.expectations.values() for name, bounds in each.costs.items()
+    }
 
 
 def _phases_of(result: TrialResult) -> set[TrialPhase]:

@@ -18,6 +18,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.text.amounts import count_of, plural
 from orchestrator.verdict.judgement import Conclusion, Judgement
 from orchestrator.verdict.records import Summary, Verdict
+from orchestrator.verdict.summary_of_costs import cost_clauses
 from orchestrator.verdict.summary_of_times import time_clauses
 
 _SEEN = {
@@ -67,6 +68,7 @@ def _clauses(verdict: Verdict) -> Iterator[str]:
     yield from _failed_requests(evident)
     yield from _without_evidence(verdict, tallies)
     yield from _controls([control for each in verdict.passes for control in each.controls])
+    yield from cost_clauses(verdict)
     yield from _times(verdict)
     yield from _too_few(verdict)
 

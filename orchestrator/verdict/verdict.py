@@ -25,6 +25,7 @@ from orchestrator.scenario.models import Scenario
 from orchestrator.stage import Mode
 from orchestrator.verdict.alike import without_effect
 from orchestrator.verdict.attempts import inexact_pairs, last_attempts, missing_evidence, trial_key
+from orchestrator.verdict.costs import expected_costs
 from orchestrator.verdict.devices import device_summary
 from orchestrator.verdict.judgement import Conclusion, judge_trial
 from orchestrator.verdict.kernels import compare_kernels
@@ -164,7 +165,9 @@ def _pass(
         forks=forks_of(scenario, clock),
         huge_pages=huge_page_tables(list(scenario.variants), trials, clock, timed=timed),
         audit=summarise_audit(scenario.variants, trials, clock, timed=timed),
-        costs=cost_lines(list(scenario.variants), trials, clock, timed=timed),
+        costs=cost_lines(
+            list(scenario.variants), trials, clock, timed=timed, expected=expected_costs(scenario)
+        ),
         controls=controls,
         comparisons=comparisons,
         answers=answer_questions(scenario, clock, trials, comparisons, controls),

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from orchestrator.evidence.process_end import signal_name
 from orchestrator.oom.crash_words import crash_sentence
 from orchestrator.record.result import BenchmarkRow, TrialResult
+from orchestrator.report.audit import PHASE_WORDS
+from orchestrator.scenario.costs import COSTS
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.judged_run import JudgedRun
 from orchestrator.verdict.judgement import judge_trial
@@ -27,9 +29,10 @@ def render_csv(report: JudgedRun) -> str:
     Text that a spreadsheet would take for a formula begins with an apostrophe.
     """
     benchmarks = _benchmark_columns(report)
+    costs = _cost_columns(report)
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(map(_guarded, [*_COLUMNS, *_JUDGED, *benchmarks]))
+    writer.writerow(map(_guarded, [*_COLUMNS, *_JUDGED, *benchmarks, *costs]))
     scenario = report.manifest.scenario
     for result in report.results:
         judged = judge_trial(scenario.expectations.get(result.variant), result)
@@ -37,6 +40,8 @@ def render_csv(report: JudgedRun) -> str:
         cells: list[_Cell] = [cell(result) for cell in _COLUMNS.values()]
         cells += [judged.judgement.value, "; ".join(judged.why)]
         cells += [_figure(rows[name]) if name in rows else None for name in benchmarks]
+        spent = _costs_of(result)
+        cells += [spent.get(name) for name in costs]
         writer.writerow(map(_guarded, cells))
     return output.getvalue()
 
@@ -55,6 +60,18 @@ def _benchmark_columns(report: JudgedRun) -> list[str]:
 
 def _benchmark_name(row: BenchmarkRow) -> str:
     return f"{row.name} {row.when} {'real_ns' if row.value is None else row.unit or 'value'}"
+
+
+def _cost_columns(report: JudgedRun) -> list[str]:
+    """Of the phases and figures that any trial told of, in the order of the table of costs."""
+    told = {name for result in report.results for name in _costs_of(result)}
+    names = (f"cost {phase} {figure.key}" for phase in PHASE_WORDS for figure in COSTS)
+    return [name for name in names if name in told]
+
+
+def _costs_of(result: TrialResult) -> dict[str, int]:
+    whole = (costs for costs in result.costs if costs.benchmark is None)
+    return {f"cost {costs.phase} {key}": value for costs in whole for key, value in costs.figures.items()}
 
 
 def _figure(row: BenchmarkRow) -> _Cell:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from orchestrator.analysis.cost_words import cost_text
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.rows import device_lines, headline, sample_line, warnings
 from orchestrator.text.plain import one_line
@@ -56,6 +57,7 @@ def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
         for line in (*device_lines(verdict), *warnings(verdict)):
             yield "remark", line
     if suite.variant is not None:
+        yield from _costs(report, suite.variant)
         variant = manifest.scenario.variants[suite.variant]
         artefacts = manifest.artefacts_of(suite.variant)
         yield "base", manifest.scenario.bases[suite.variant].name
@@ -65,6 +67,15 @@ def _properties(report: JudgedRun, suite: Suite) -> Iterator[tuple[str, str]]:
             yield "kernel", artefacts.release
         if suite.variant in verdict.built_from:
             yield "built_from", verdict.built_from[suite.variant]
+
+
+def _costs(report: JudgedRun, variant: str) -> Iterator[tuple[str, str]]:
+    """Means of what each phase cost, those that were not 0."""
+    for each in report.verdict.passes:
+        for line in each.costs:
+            mean = line.means.get(variant)
+            if mean:
+                yield f"{each.clock}.cost.{line.phase}.{line.name}", cost_text(mean, line.unit)
 
 
 def _case(report: JudgedRun, suite: Suite, case: ReportCase) -> TestCase:

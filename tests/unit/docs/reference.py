@@ -231,13 +231,14 @@ def _names(parameter: Any) -> str:
 
 def costs_table() -> str:
     """The figures of costs, a row each."""
-    head = "| name | what it is | counted in | where the guest reads it |\n| --- | --- | --- | --- |"
+    head = "| name | in tables | what it is | counted in | where the guest reads it |"
     units = {"cpu": "CPU time", "time": "time"}
     rows = [
-        f"| `{each.name}` | {each.words} | {units.get(each.measure, each.measure)} | {each.source} |"
+        f"| `{each.name}` | {each.label} | {each.words} | {units.get(each.measure, each.measure)} |"
+        f" {each.source} |"
         for each in COSTS
     ]
-    return "\n".join([head, *rows]) + "\n"
+    return "\n".join([head, "| --- | --- | --- | --- | --- |", *rows]) + "\n"
 
 
 PAGES: dict[str, Callable[[], str]] = {

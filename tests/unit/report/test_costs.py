@@ -27,13 +27,13 @@ def test_a_time_has_its_share_of_the_phase_and_what_nobody_spent_is_left_out() -
     assert table.headings == ("", "first", "second")
     assert table.rows == (
         ("it lasted", "1 s", "500 ms"),
-        ("CPU time of kswapd", "250 ms (25 %)", "-"),
+        ("kswapd CPU time", "250 ms (25 %)", "-"),
     )
 
 
 def test_instructions_are_no_share_of_a_time() -> None:
     (table,) = cost_tables([line("kswapd_cpu", "instructions", 2.5e6, 1200)], _NAMES)
-    assert table.rows[1] == ("CPU time of kswapd", "2.5M insns", "1.2k insns")
+    assert table.rows[1] == ("kswapd CPU time", "2.5M insns", "1.2k insns")
 
 
 def test_a_kernel_without_pressure_figures_is_said_to_have_none() -> None:

@@ -41,7 +41,7 @@ def test_costs_that_can_be(load: Load, costs: str) -> None:
     [
         ("{kswapd: {max: 1}}", "there is no cost 'kswapd'; the costs are trigger_reclaim, ", "kswapd_cpu"),
         ("{direct_reclaim: {max: 1}}", "there is no cost 'direct_reclaim'", "direct_reclaims"),
-        ("{kswapd_cpu: {max: 5}}", "'kswapd_cpu' is a time: give a share of the phase such as 50 %", "5ms"),
+        ("{kswapd_cpu: {max: 5}}", "'kswapd_cpu' is a time: give a share of the phase such as 50 %", "5 %"),
         ("{direct_reclaims: {max: 5 %}}", "'direct_reclaims' is counted in times: give a whole number", None),
         ("{refaults: {max: 5ms}}", "'refaults' is counted in pages: give a whole number", None),
         ("{kswapd_cpu: {max: 5 apples}}", "a cost is a whole number, a share of the phase", None),
