@@ -14,6 +14,7 @@ import pytest
 from orchestrator.errors import ExitCode
 from orchestrator.record.journal import read_journal, trial_results
 from orchestrator.record.result import TrialResult
+from orchestrator.scenario.costs import COSTS
 from tests.guest.conftest import Oomlab
 
 pytestmark = pytest.mark.guest
@@ -54,6 +55,21 @@ def ended(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Oomlab:
 def traced(oomlab: Oomlab) -> dict[str, TrialResult]:
     results = trial_results(read_journal(oomlab.directory / "run/journal.jsonl"))
     return {result.variant: result for result in results if result.stage == "audit-trigger"}
+
+
+def test_a_trial_tells_what_it_cost_the_kernel_and_what_the_trigger_waited(ended: Oomlab) -> None:
+    results = trial_results(read_journal(ended.directory / "run/journal.jsonl"))
+    untraced = [result for result in results if result.stage == "trigger"]
+    assert untraced
+    for result in untraced:
+        (costs,) = result.costs
+        assert costs.figures.keys() == {figure.key for figure in COSTS}
+        assert 0 <= costs.figures["kswapd_cpu_ns"] < costs.elapsed_ns
+        # It was killed, or it was not: its accounts are read either way.
+        compacted = costs.figures["direct_compactions"] > 0
+        assert (costs.figures["trigger_compaction_ns"] > 0) is compacted
+    assert all(not result.costs for result in results if result.stage.startswith("audit-"))
+    assert any(result.costs[0].figures["direct_compactions"] for result in untraced)
 
 
 def counts(of: Any) -> Counts:
