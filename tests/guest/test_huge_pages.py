@@ -52,8 +52,9 @@ def test_where_blocks_are_short_success_is_bought_by_compaction(rows: Rows) -> N
     assert spent["direct_compactions_succeeded"] > 0
     assert woken["direct_compactions"] == saved["direct_compactions"] == saved["direct_reclaims"] == 0
     assert woken["pages_scanned_kswapd"] > saved["pages_scanned_kswapd"] == 0
-    assert 0 < never.iterations - never.failed <= deferred.iterations - deferred.failed < 15
-    assert direct.iterations - direct.failed > 15
+    served = [row.iterations - row.failed for row in (direct, deferred, never)]
+    assert served[0] > max(served[1:])
+    assert 0 < min(served[1:]) <= max(served[1:]) < 15
     assert direct.failed_ns is not None
     assert never.failed_ns is not None
     assert direct.failed_ns > 10 * never.failed_ns, "a fault that falls back has tried first"
