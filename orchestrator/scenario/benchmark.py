@@ -61,8 +61,8 @@ _HELD = (
 _PIN = "all processes of the benchmark on one vCPU; false leaves them to the scheduler"
 
 
-class _BinderBenchmark(Model):
-    uses_binder: ClassVar[bool] = True
+class _Repeated(Model):
+    uses_binder: ClassVar[bool] = False
 
     iterations: _Iterations | None = Field(None, description=_ITERATIONS, examples=[500])
     min_time: _MinTime | None = Field(None, description=_MIN_TIME, examples=["50ms"])
@@ -99,8 +99,10 @@ class _BinderBenchmark(Model):
         return f"/held:{self.held}" if self.held else ""
 
 
-class BinderTransaction(_BinderBenchmark):
+class BinderTransaction(_Repeated):
     """`BM_sendVec_binder`: a byte array sent to another process and back, by size."""
+
+    uses_binder: ClassVar[bool] = True
 
     kind: Literal["binder-transaction"] = Field(
         description="synchronous binder calls", examples=["binder-transaction"]
@@ -143,8 +145,10 @@ class BinderTransaction(_BinderBenchmark):
         return tuple(f"{base}/{size}{suffix}{self._held_suffix}" for size in self.sizes)
 
 
-class BinderMapCycle(_BinderBenchmark):
+class BinderMapCycle(_Repeated):
     """`BM_mmap_binder`: open, mmap, munmap and close of the binder device, by size."""
+
+    uses_binder: ClassVar[bool] = True
 
     kind: Literal["binder-mmap"] = Field(description="cycles of a binder map", examples=["binder-mmap"])
     sizes: Annotated[tuple[_MapSize, ...], each_once("size", int)] = Field(
