@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
@@ -38,11 +38,6 @@ class Section:
     headings: tuple[str, ...] = ()
     style: Style = field(default="", kw_only=True)
 
-    @property
-    def height(self) -> int:
-        """In lines, as far as none is folded: above the rows of a table are title, headings and a rule."""
-        return len(self.lines) + (3 if self.headings and self.lines else 0)
-
 
 @dataclass(frozen=True)
 class Fitted:
@@ -50,11 +45,8 @@ class Fitted:
 
     sections: tuple[Section, ...]
     left_out: str
-
-    @property
-    def height(self) -> int:
-        """With the line that says what has gone."""
-        return sum(section.height for section in self.sections) + bool(self.left_out)
+    height: int
+    """In lines as they are printed, with the one that says what has gone."""
 
 
 def text(*lines: str, style: Style = "", rank: int = NEVER, what: str = "") -> Section:
@@ -62,12 +54,15 @@ def text(*lines: str, style: Style = "", rank: int = NEVER, what: str = "") -> S
     return Section(tuple(Line((line,), rank, what) for line in lines), style=style)
 
 
-def fitted(sections: Sequence[Section], most_lines: int) -> Fitted:
-    """Take lines away until the rest fits beside a line that says so, or nothing may be taken any more."""
-    if sum(section.height for section in sections) <= most_lines:
-        return Fitted(tuple(sections), "")
-    kept, gone = list(sections), list[Line]()
-    while sum(section.height for section in kept) > most_lines - 1:
+def fitted(sections: Sequence[Section], most_lines: int, height: Callable[[Section], int]) -> Fitted:
+    """Take lines away until the rest fits beside a line that says so, or nothing may be taken any more.
+
+    `height` is that of a section where it is printed, in lines: folded where that is narrow.
+    """
+    kept, heights, gone = list(sections), list(map(height, sections)), list[Line]()
+    if sum(heights) <= most_lines:
+        return Fitted(tuple(sections), "", sum(heights))
+    while sum(heights) > most_lines - 1:
         at, last = max(
             ((at, line) for at, section in enumerate(kept) for line in section.lines),
             key=lambda each: (each[1].rank, each[0]),
@@ -79,7 +74,8 @@ def fitted(sections: Sequence[Section], most_lines: int) -> Fitted:
         place = max(index for index, line in enumerate(section.lines) if line.rank == last.rank)
         gone.append(section.lines[place])
         kept[at] = replace(section, lines=section.lines[:place] + section.lines[place + 1 :])
-    return Fitted(tuple(kept), ", ".join(_names(sections, gone)))
+        heights[at] = height(kept[at])
+    return Fitted(tuple(kept), ", ".join(_names(sections, gone)), sum(heights) + bool(gone))
 
 
 def _names(sections: Sequence[Section], gone: Sequence[Line]) -> Iterator[str]:

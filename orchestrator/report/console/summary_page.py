@@ -8,7 +8,9 @@ A run ends with it, and `oomlab report` shows it: most runs get one look. All el
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -56,7 +58,7 @@ _HARMLESS = 4
 def print_summary(judged: JudgedRun, console: Console) -> None:
     """The short page of a run, in the lines that are left when what went before is counted."""
     printed = console.printed_lines if isinstance(console, PlainConsole) else 0
-    page = fitted_page(judged, max(LEAST_LINES, MOST_LINES - printed))
+    page = fitted_page(judged, max(LEAST_LINES, MOST_LINES - printed), console)
     for section in page.sections:
         _print_section(section, console)
     if page.left_out:
@@ -65,13 +67,14 @@ def print_summary(judged: JudgedRun, console: Console) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
-def fitted_page(judged: JudgedRun, most_lines: int) -> Fitted:
-    """All but the last lines, which say what to do next. Pure.
+def fitted_page(judged: JudgedRun, most_lines: int, console: Console) -> Fitted:
+    """All but the last lines, which say what to do next, as the console is wide.
 
     Lists are cut first where all that may be left out would not be enough.
     """
     room = most_lines - len(next_steps(judged))
-    pages = (fitted(list(_sections(judged, most)), room) for most in range(_MOST_OF_A_LIST, 0, -1))
+    height = partial(_height, console)
+    pages = (fitted(list(_sections(judged, most)), room, height) for most in range(_MOST_OF_A_LIST, 0, -1))
     smallest = next(pages)
     for page in pages:
         if smallest.height <= room:
@@ -170,14 +173,26 @@ def _failed_command(verdict: Verdict) -> Iterator[Section]:
             return
 
 
+def _height(console: Console, section: Section) -> int:
+    """In lines: a terminal folds text, rich folds what is in a table."""
+    if section.headings:
+        return len(console.render_lines(_printed_table(section), pad=False)) if section.lines else 0
+    lengths = (cell_len(one_line(line.cells[0])) for line in section.lines)
+    return sum(max(1, -(-length // console.width)) for length in lengths)
+
+
 def _print_section(section: Section, console: Console) -> None:
     if not section.headings:
         for line in section.lines:
             console.print(Text(one_line(line.cells[0]), style=section.style), soft_wrap=True)
     elif section.lines:
-        table = PlainTable(title=section.title)
-        for heading in section.headings:
-            table.add_column(Text(one_line(heading)))
-        for line in section.lines:
-            table.add_row(*(Text(one_line(cell)) for cell in line.cells))
-        console.print(table)
+        console.print(_printed_table(section))
+
+
+def _printed_table(section: Section) -> PlainTable:
+    table = PlainTable(title=section.title)
+    for heading in section.headings:
+        table.add_column(Text(one_line(heading)))
+    for line in section.lines:
+        table.add_row(*(Text(one_line(cell)) for cell in line.cells))
+    return table
