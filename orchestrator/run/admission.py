@@ -10,12 +10,21 @@ need its whole memory, and where that has no room, the first one runs alone, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from enum import StrEnum
 
 from orchestrator.host.capacity import OVERHEAD_BYTES, Capacity
 from orchestrator.units import MIB
 
-GuestKind = Literal["block", "fork", "boot"]
+
+class GuestKind(StrEnum):
+    """What takes memory in one way: guests of a kind are alike."""
+
+    BLOCK = "block"
+    """One that is brought to its target; its snapshot stays."""
+    FORK = "fork"
+    BOOT = "boot"
+    """A cold trial."""
+
 
 _MORE = 1.25
 _MORE_BYTES = OVERHEAD_BYTES
@@ -43,17 +52,19 @@ class Admission:
 
         A block has to leave room for a fork, or nothing could become of it.
         """
-        needed_bytes = self._expected(kind) + (self._expected("fork") if kind == "block" else 0)
+        needed_bytes = self._expected(kind) + (
+            self._expected(GuestKind.FORK) if kind == GuestKind.BLOCK else 0
+        )
         held_bytes = sum(map(self._expected, running)) + sum(map(self._held, snapshots))
         fits = held_bytes + needed_bytes <= self._capacity.budget_bytes
         if self._capacity.worst_case:
             return fits
-        alone = not running and (kind != "block" or not snapshots)
+        alone = not running and (kind != GuestKind.BLOCK or not snapshots)
         return (fits and needed_bytes <= self._spare()) or (alone and self.least_bytes(kind) <= self._spare())
 
     def least_bytes(self, kind: GuestKind) -> int:
         """What a guest of a kind takes surely, or did take: with less to spare it is not even tried alone."""
-        boots = self._capacity.least_bytes if kind != "fork" else 0
+        boots = self._capacity.least_bytes if kind != GuestKind.FORK else 0
         return max(boots, self._largest.get(kind, 0))
 
     @property
@@ -64,7 +75,7 @@ class Admission:
     @property
     def words(self) -> str:
         """What was measured so far, for people; "" when nothing was."""
-        seen = {"block": "a block took {}", "fork": "a fork took {}", "boot": "a guest took {}"}
+        seen = {kind: f"a {kind} took {{}}" for kind in GuestKind}
         told = [
             words.format(f"{self._largest[kind] // MIB} MiB")
             for kind, words in seen.items()

@@ -187,7 +187,7 @@ class Execution:
                 self._observer.block_ended(label, block.result)
             _require_understood(block.evidence)
             if block.snapshot is not None:
-                self._measured("block", block.result.host_memory_kb)
+                self._measured(GuestKind.BLOCK, block.result.host_memory_kb)
             yield block
 
     def _boot(self, schedule: Schedule, job: ColdJob) -> None:
@@ -213,7 +213,7 @@ class Execution:
             self._environment.launcher(boot), planned, attempt, folder, self._common, self._observers(label)
         )
         self._trial_ended(label, result)
-        self._measured("boot", result.private_memory_kb)
+        self._measured(GuestKind.BOOT, result.private_memory_kb)
         _require_understood(evidence)
         return result
 
@@ -228,7 +228,7 @@ class Execution:
         result = run_trial(block, planned, attempt, folder, self._common, self._observers(label))
         self._trial_ended(label, result)
         if forks:
-            self._measured("fork", result.private_memory_kb)
+            self._measured(GuestKind.FORK, result.private_memory_kb)
         return result
 
     def _measured(self, kind: GuestKind, size_kb: int | None) -> None:

@@ -128,7 +128,7 @@ class Schedule:
         with self._changed:
             trials = () if self._stopped else block.planned.trials
             ready = ReadyBlock(block, resources, deque(trials))
-            self._running.remove("block")
+            self._running.remove(GuestKind.BLOCK)
             self._ready.append(ready)
             self._retire(ready)
             self._changed.notify_all()
@@ -136,7 +136,7 @@ class Schedule:
     def block_failed(self, job: BlockJob, *, again: bool) -> None:
         """A block did not reach its target; `again` puts it back in front of the others."""
         with self._changed:
-            self._running.remove("block")
+            self._running.remove(GuestKind.BLOCK)
             if again and not self._stopped:
                 self._blocks.appendleft(BlockJob(job.planned, job.attempt + 1))
             self._changed.notify_all()
@@ -144,7 +144,7 @@ class Schedule:
     def fork_ended(self, job: ForkJob) -> None:
         """A trial has ended."""
         with self._changed:
-            self._running.remove("fork")
+            self._running.remove(GuestKind.FORK)
             job.ready.running -= 1
             self._retire(job.ready)
             self._changed.notify_all()
@@ -152,7 +152,7 @@ class Schedule:
     def cold_ended(self) -> None:
         """A cold trial has ended."""
         with self._changed:
-            self._running.remove("boot")
+            self._running.remove(GuestKind.BOOT)
             self._changed.notify_all()
 
     def _retire(self, ready: ReadyBlock) -> None:
@@ -169,7 +169,7 @@ class Schedule:
             self._starving = None
             self._changed.wait()
             return
-        kind: GuestKind = "fork" if self._ready else "boot" if _is_cold(self._blocks[0]) else "block"
+        kind = GuestKind.FORK if self._ready else _kind_of(self._blocks[0])
         needed_mib = self._admission.least_bytes(kind) // MIB
         spare_mib = max(0, self._admission.spare_bytes) // MIB
         what = f"a {kind} needs {needed_mib} MiB of memory at least, and {spare_mib} MiB can be given here"
@@ -187,7 +187,7 @@ class Schedule:
         ready = next((ready for ready in self._ready if ready.waiting), None)
         if self._exclusive_trials:
             return self._choose_alone(ready)
-        if ready is not None and self._admits("fork"):
+        if ready is not None and self._admits(GuestKind.FORK):
             return ForkJob(ready, ready.waiting.popleft())
         return self._next_block()
 
@@ -195,7 +195,7 @@ class Schedule:
         """Blocks are ready side by side, some at a time; then all their trials, one by one."""
         if ready is None:
             self._draining = False
-        if self._blocks and _is_cold(self._blocks[0]):
+        if self._blocks and isinstance(self._blocks[0], ColdJob):
             return None if self._running else self._next_block()
         if not self._draining:
             few = len(self._running) + len(self._ready) < _MOST_READY
@@ -203,11 +203,11 @@ class Schedule:
             self._draining = job is None and ready is not None
             if not self._draining:
                 return job
-        fits = ready is not None and not self._running and self._admits("fork")
+        fits = ready is not None and not self._running and self._admits(GuestKind.FORK)
         return ForkJob(ready, ready.waiting.popleft()) if ready and fits else None
 
     def _next_block(self) -> Job | None:
-        if not self._blocks or not self._admits("boot" if _is_cold(self._blocks[0]) else "block"):
+        if not self._blocks or not self._admits(_kind_of(self._blocks[0])):
             return None
         return self._blocks.popleft()
 
@@ -220,14 +220,14 @@ class Schedule:
         self._starving = None
         match job:
             case ForkJob():
-                self._running.append("fork")
+                self._running.append(GuestKind.FORK)
                 job.ready.running += 1
             case ColdJob():
-                self._running.append("boot")
+                self._running.append(GuestKind.BOOT)
             case BlockJob():
-                self._running.append("block")
+                self._running.append(GuestKind.BLOCK)
         return job
 
 
-def _is_cold(job: BlockJob | ColdJob) -> bool:
-    return isinstance(job, ColdJob)
+def _kind_of(job: BlockJob | ColdJob) -> GuestKind:
+    return GuestKind.BOOT if isinstance(job, ColdJob) else GuestKind.BLOCK

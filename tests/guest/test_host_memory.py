@@ -11,7 +11,7 @@ from orchestrator.errors import ExitCode
 from orchestrator.host.cgroup import find_place, limited_group
 from orchestrator.outcome import Outcome
 from orchestrator.record.journal import RunEnded, block_results, read_journal, trial_results
-from orchestrator.units import MIB
+from orchestrator.units import KIB, MIB
 from tests.guest.conftest import COMMAND_S, Oomlab
 
 pytestmark = pytest.mark.guest
@@ -50,6 +50,23 @@ def test_a_control_group_is_never_filled_and_the_run_goes_on_outside_of_it(oomla
     sizes_kb = [result.host_memory_kb for result in block_results(read_journal(out / "journal.jsonl"))]
     assert sizes_kb[-1] is not None
     assert sizes_kb[-1] > 900 * 1024, "pipes touch all of it"
+
+
+def test_a_phone_of_ballast_takes_a_part_of_its_size_and_runs_its_benchmarks(oomlab: Oomlab) -> None:
+    """`benchmark-phone` with 2 GiB in place of 12, for time's sake."""
+    completed = oomlab(
+        "run", "benchmark-phone", "--out", "run", "--set", "trials.blocks=1", "--set", "audit=false",
+        "--set", "device.memory=2GiB",
+        "--set", "fragmentation.stressors=[{kind: ballast, size: 1500MiB}, pipes]",
+    )  # fmt: skip
+    assert completed.returncode == ExitCode.MET, completed.stderr.decode()
+    entries = read_journal(oomlab.directory / "run/journal.jsonl")
+    (block,) = block_results(entries)
+    assert block.host_memory_kb is not None
+    assert block.host_memory_kb * KIB < 800 * MIB
+    rows = [(row.when, row.name) for result in trial_results(entries) for row in result.benchmarks]
+    names = [f"BM_sendVec_binder/{size}" for size in (4096, 8192, 16384, 32768, 65536)]
+    assert sorted(rows) == sorted([(when, name) for when in ("relaxed", "target") for name in names] * 2)
 
 
 def peak_bytes(group: Path) -> int:

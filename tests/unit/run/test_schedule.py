@@ -92,7 +92,7 @@ class Host:
         if isinstance(job, ForkJob):
             self.ran.append(job.planned)
             self._ended(job)
-            self._measured("fork")
+            self._measured(GuestKind.FORK)
             self.schedule.fork_ended(job)
         elif isinstance(job, ColdJob):
             self.ran.append(job.planned)
@@ -107,13 +107,13 @@ class Host:
             resources.callback(self._count_closed)
             self._ended(job)
             result = raised(job.planned.number, "x").model_copy(update={"host_memory_kb": self.size_kb})
-            self._measured("block")
+            self._measured(GuestKind.BLOCK)
             self.schedule.block_ready(Block(job.planned, Evidence(), None, result, Folder(Path())), resources)
 
     def _measured(self, kind: GuestKind) -> None:
         if self.admission is not None and self.size_kb is not None:
             self.admission.saw(kind, self.size_kb * KIB)
-            self.unmeasured = self.unmeasured and kind == "block"
+            self.unmeasured = self.unmeasured and kind == GuestKind.BLOCK
 
     def _count_closed(self) -> None:
         self.closed += 1
