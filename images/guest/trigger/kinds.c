@@ -11,6 +11,7 @@ extern const struct trigger_kind trigger_binder_mmap;
 extern const struct trigger_kind trigger_command;
 extern const struct trigger_kind trigger_fork;
 extern const struct trigger_kind trigger_network;
+extern const struct trigger_kind trigger_syscall;
 
 static const struct trigger_kind *const kinds[] = {
 	&trigger_allocate,
@@ -18,6 +19,7 @@ static const struct trigger_kind *const kinds[] = {
 	&trigger_command,
 	&trigger_fork,
 	&trigger_network,
+	&trigger_syscall,
 };
 
 const struct trigger_kind *trigger_kind_named(const char *name)

@@ -60,10 +60,6 @@ class TriggerKind(Model):
     """What it makes and counts, a noun in the singular (`mmap`); None: it counts nothing."""
     ends_by_itself: ClassVar[bool] = False
     """How its process ends is its result, by exit status or signal, and what it writes is kept."""
-    falls_back: ClassVar[bool | None] = None
-    """What became of its page requests that were not served at their order, and were made without direct
-    reclaim: the kernel made them again at a smaller one (True), or had nothing else (False). Reports show its
-    page requests by order then; None: they are beside the point."""
     uses_binder: ClassVar[bool] = False
     """It needs a kernel with the binder driver."""
     test_module: ClassVar[str | None] = None
@@ -86,6 +82,13 @@ class TriggerKind(Model):
     def recipe(self) -> Mapping[str, object]:
         """Its words on the kernel's command line besides those of every kind (images/guest/PROTOCOL.md)."""
         return {}
+
+    @property
+    def falls_back(self) -> bool | None:
+        """What became of its page requests that were not served at their order, and were made without direct
+        reclaim: the kernel made them again at a smaller one (True), or had nothing else (False). Reports show
+        its page requests by order then; None: they are beside the point."""
+        return None
 
     @property
     def planned(self) -> int:

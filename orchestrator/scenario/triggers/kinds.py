@@ -16,8 +16,9 @@ from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.scenario.triggers.command import Command, Script
 from orchestrator.scenario.triggers.fork import Fork
 from orchestrator.scenario.triggers.network import Network
+from orchestrator.scenario.triggers.syscall import Syscall
 
-MODELS: tuple[type[TriggerKind], ...] = (Allocate, BinderMmap, Command, Fork, Network)
+MODELS: tuple[type[TriggerKind], ...] = (Allocate, BinderMmap, Command, Fork, Network, Syscall)
 """Every kind, in the order in which the reference has them."""
 
 KINDS: Mapping[str, type[TriggerKind]] = {

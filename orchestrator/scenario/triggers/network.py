@@ -36,7 +36,6 @@ class Network(TriggerKind):
     """Processes that send bursts of messages to themselves, through the kernel's sockets."""
 
     request: ClassVar[str] = "message"
-    falls_back: ClassVar[bool] = True
 
     kind: Literal["network"] = Field(description="bursts of network messages", examples=["network"])
     protocol: Literal["udp", "tcp", "unix-dgram", "unix-stream"] = Field(
@@ -103,6 +102,11 @@ class Network(TriggerKind):
         if self.room_bytes > limit("socket_bytes"):
             what = f"a burst of {format_size(self.burst * self.size)} does not fit into a socket"
             yield Cross(("burst",), what, str(limit("socket_bytes") // (self.size + _OVERHEAD_BYTES)))
+
+    @property
+    def falls_back(self) -> bool:
+        """Socket buffers take single pages where there is no block."""
+        return True
 
     @property
     def planned(self) -> int:

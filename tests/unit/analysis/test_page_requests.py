@@ -10,6 +10,7 @@ import pytest
 from orchestrator.analysis.page_requests import OrderTotal, order_totals
 from orchestrator.record.result import PageRequests, TrialResult
 from orchestrator.report.rows import variant_rows
+from orchestrator.scenario.triggers.base import TriggerKind
 from orchestrator.scenario.triggers.kinds import KINDS
 from orchestrator.verdict.variant import variant_verdict
 from tests.unit.evidence.guest_output import judged, passed
@@ -57,5 +58,8 @@ def test_reports_have_a_row_an_order_where_orders_are_the_point() -> None:
     assert labels(falls_back=None) == {}
 
 
-def test_of_all_kinds_sockets_fall_back() -> None:
-    assert [name for name, kind in KINDS.items() if kind.falls_back] == ["network"]
+def test_of_all_kinds_sockets_fall_back_and_one_of_the_calls() -> None:
+    assert [name for name, kind in KINDS.items() if kind.falls_back is not TriggerKind.falls_back] == [
+        "network",
+        "syscall",
+    ]

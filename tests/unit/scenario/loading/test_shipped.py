@@ -40,6 +40,7 @@ BINDER_ENDS = {
     "cuttlefish-binder": ("oom", "passed"),
     "cuttlefish-low-memory": ("passed", "passed"),
     "mission-phone-device": ("oom", "passed"),
+    "benchmark-phone": ("oom", "passed"),
 }
 OTHER_VARIANTS = ("list-lru-crash", "costly-order", "compaction-off")
 """They have others than the two."""
