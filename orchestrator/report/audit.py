@@ -11,11 +11,13 @@ from rich.text import Text
 from orchestrator.analysis.audit import AuditSummary, AuditTotal, Disturbance
 from orchestrator.clock import ICOUNT_SHIFT, Clock
 from orchestrator.report.tables import PlainTable
+from orchestrator.scenario.triggers.kinds import KINDS
 from orchestrator.text.amounts import change_text, count_of
 from orchestrator.text.plain import one_line
 from orchestrator.verdict.verdict import PassVerdict
 
 _NS_PER_US = 1000
+_ARRAYS, _BY_SLAB = "page arrays of binder mmaps", "requests of kmalloc or kvmalloc"
 PHASE_WORDS = {
     "relaxed": "relaxed",
     "target": "at the target",
@@ -38,7 +40,7 @@ def print_audit(each: PassVerdict, console: Console) -> None:
 def audit_table(each: PassVerdict, audit: AuditSummary) -> PlainTable:
     """One column a variant and a section for each phase: that fits a terminal of 80 columns."""
     table = PlainTable(title=f"allocation audit ({each.clock} clock)")
-    table.add_column("page arrays of binder mmaps" if asks_for_arrays(audit) else "")
+    table.add_column(_asked_for(audit) if asks_for_arrays(audit) else "")
     for name in each.variants:
         table.add_column(Text(name))
     for phase, words in PHASE_WORDS.items():
@@ -53,8 +55,15 @@ def audit_table(each: PassVerdict, audit: AuditSummary) -> PlainTable:
     return table
 
 
+def _asked_for(audit: AuditSummary) -> str:
+    """What the rows are about: binder's page arrays, or what a trigger of another kind asks of kmalloc."""
+    nouns = {each.noun for each in audit.disturbances}
+    kinds = [kind for kind in KINDS.values() if kind.request in nouns]
+    return _BY_SLAB if kinds and not all(kind.uses_binder for kind in kinds) else _ARRAYS
+
+
 def asks_for_arrays(audit: AuditSummary) -> bool:
-    """Whether anything here made binder ask for a page array: most triggers do not."""
+    """Whether anything here asked the slab allocator for an array that is counted: most triggers do not."""
     return any(total.requests for total in audit.totals)
 
 

@@ -202,7 +202,7 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
     "killed": _killed,
     "trigger ended with": _ends,
     "{requests} succeeded / failed / in flight": _requests,
-    "{requests} allocated by vmalloc": _fell_back,
+    "{requests} by vmalloc": _fell_back,
     _LATENCY: _latency,
     "contiguous / vmalloc / failed, traced": _paths,
     "free at the target": _free,
@@ -211,7 +211,7 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
 NOUN: str = RequestTotals.model_fields["noun"].default
 """What requests are called where nothing tells better."""
 _ONLY_WHERE_SAID = frozenset(
-    {"trigger ended with", "{requests} allocated by vmalloc", "contiguous / vmalloc / failed, traced"}
+    {"trigger ended with", "{requests} by vmalloc", "contiguous / vmalloc / failed, traced"}
 )
 
 

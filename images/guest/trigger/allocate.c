@@ -96,7 +96,7 @@ static int body(const struct trigger_job *job)
 
 const struct trigger_kind trigger_allocate = {
 	.name = "allocate",
-	.request = "request",
+	.request = "allocation",
 	.may_fall_back = may_fall_back,
 	.parse = parse,
 	.prepare = prepare,

@@ -22,7 +22,7 @@ _BY_SLAB = ("kmalloc", "kvmalloc")
 class Allocate(RequestingTrigger):
     """Requests for memory as a driver makes them, by a kernel module that oomlab builds and loads."""
 
-    request: ClassVar[str] = "request"
+    request: ClassVar[str] = "allocation"
     test_module: ClassVar[str] = ALLOCATE.module
     released: ClassVar[Blame] = Blame("hold", "each request")
 
