@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from orchestrator.scenario.device import Device, Variant
 from orchestrator.scenario.fields import Cross
+from orchestrator.scenario.known_sysctls import sysctl_problems
 from orchestrator.scenario.limits import limit
 from orchestrator.text.amounts import count_of
 from orchestrator.text.nearest import nearest
@@ -52,6 +53,9 @@ def settings_problems(
         for name, variant in variants.items()
         if variant.zram is not None and device.zram is not None
     ]
+    found += sysctl_problems(("device", "sysctls"), device.sysctls)
+    for name, variant in variants.items():
+        found += sysctl_problems(("variants", name, "sysctls"), variant.sysctls)
     count = sum(len(each.written) for each in variants.values() if each.twin_of is None)
     most = limit("settings")
     if count > most:

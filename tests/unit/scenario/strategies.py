@@ -44,7 +44,9 @@ DEVICES = optional(
         "cma": sizes(0, 64 * 1024, 1024),
         "zram": sizes(1024, 256 * 1024),
         "sysctls": st.dictionaries(
-            st.sampled_from(["vm.swappiness", "vm.lowmem_reserve_ratio", "kernel.pid_max", "net.core.x-y"]),
+            st.sampled_from(
+                ["vm.vfs_cache_pressure", "vm.lowmem_reserve_ratio", "kernel.pid_max", "net.core.x-y"]
+            ),
             st.integers() | st.sampled_from(["1 2 3", "yes", "0x10", "1e3", "~", "a: b", "#"]),
         ),
         "cmdline": st.lists(st.sampled_from(["slub_debug=F", "nosmp", "a,b", "x=#1"]), max_size=3),

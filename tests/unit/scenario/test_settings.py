@@ -122,3 +122,28 @@ def test_what_a_picture_sets_is_no_variants_to_set() -> None:
     picture = "fragmentation: {target: {picture: {active_anon: 4MiB, watermarks: {min: 4MiB}}}}\n"
     with pytest.raises(ScenarioInvalid, match="the picture's 'watermarks' set it"):
         load(TEXT.replace("vm.laptop_mode", "vm.min_free_kbytes") + picture)
+
+
+@pytest.mark.parametrize("of", ["low", "device"])
+@pytest.mark.parametrize(
+    ("said", "what", "nearest"),
+    [
+        ("vm.swapiness: 1", "no kernel is known to have a sysctl 'vm.swapiness'", "vm.swappiness"),
+        ("vm.swappiness: 201", "vm.swappiness takes 0 to 200, not 201", None),
+        ("vm.watermark_scale_factor: 0", "vm.watermark_scale_factor takes 1 to 3000, not 0", None),
+        ("vm.compaction_proactiveness: '0x65'", "takes 0 to 100, not 0x65", None),
+    ],
+)
+def test_slips_and_values_that_no_kernel_takes_are_told_before_a_boot(
+    of: str, said: str, what: str, nearest: str | None
+) -> None:
+    old = "vm.swappiness: 60" if of == "device" else "vm.swappiness: 1"
+    with pytest.raises(ScenarioInvalid) as refused:
+        load(TEXT.replace(f"{{{old}", f"{{{said}"))
+    (problem,) = refused.value.problems
+    assert what in problem.what
+    assert (problem.nearest, problem.line) == (nearest, 3 if of == "device" else 7)
+
+
+def test_names_of_others_are_left_to_the_kernel() -> None:
+    load(TEXT.replace("vm.swappiness: 1,", "vm.vendor_boost: 1, vm.swappiness: '200', vm.defrag_mode: 1,"))
