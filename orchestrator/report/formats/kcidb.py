@@ -21,7 +21,7 @@ from orchestrator.kernels.manifest import ArtefactManifest, PatchFile, VariantAr
 from orchestrator.record.result import TrialResult
 from orchestrator.report.formats.cases import ReportCase, Suite, evidence_of, suites_of, summary_of
 from orchestrator.report.formats.gbench import BenchmarkFigure, figures_by_name
-from orchestrator.report.rows import device_lines, headline, sample_line, warnings
+from orchestrator.report.rows import device_lines, few, headline, sample_line, warnings
 from orchestrator.text.amounts import count_of
 from orchestrator.text.plain import json_plain, one_line
 from orchestrator.units import format_size
@@ -225,7 +225,11 @@ class _Writer:
         passes = self.report.verdict.passes
         conclusion: Conclusion = self.report.verdict.conclusion
         verdict = self.report.verdict
-        said = {"foremost": verdict.foremost, "warnings": [*device_lines(verdict), *warnings(verdict)]}
+        said = {
+            "foremost": verdict.foremost,
+            "warnings": [*device_lines(verdict), *warnings(verdict)],
+            "missing": few([*verdict.advice, *verdict.missing]),
+        }
         return {
             "oomlab_version": self.report.manifest.oomlab_version,
             "conclusion": conclusion.value,
