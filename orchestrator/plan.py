@@ -178,8 +178,9 @@ def stages_of(scenario: Scenario, *, block: int = 1, twin: bool = False) -> tupl
     With `audit`, the same again where maps are made: tracing disturbs times, so it has forks of its own. How
     the maps of benchmarks are served varies little: one block and the original of twins will do.
     """
-    wanted = {when for benchmark in scenario.benchmarks for when in benchmark.when} | {"trigger"}
-    traced = {"trigger"} if scenario.audit else set()
+    wanted: set[str] = {when for benchmark in scenario.benchmarks for when in benchmark.when}
+    wanted |= {"trigger"} if scenario.trigger.runs else set()
+    traced: set[str] = {"trigger"} if scenario.audit and scenario.trigger.runs else set()
     if scenario.audit and block == 1 and not twin:
         binder = (benchmark for benchmark in scenario.benchmarks if benchmark.uses_binder)
         traced |= {when for benchmark in binder for when in benchmark.when}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # checking scenarios needs none of these
     from orchestrator.arch import ArchName
     from orchestrator.clock import Clock
     from orchestrator.files.folder import Folder
+    from orchestrator.guest_files.archive import GuestFiles
     from orchestrator.guests.accelerator_report import AcceleratorReport
     from orchestrator.host.programs import Need
     from orchestrator.kernels.base import DriverPlace
@@ -87,6 +88,10 @@ class BootFiles(Protocol):
     def script(self) -> Path | None:
         """Commands for the guest's shell, where there are any: in the initramfs already, for devices that
         have another one they have to be pushed to `Backend.script_path`."""
+
+    @property
+    def files(self) -> GuestFiles:
+        """The user's: likewise, to their own places."""
 
     @property
     def binder(self) -> DriverPlace:

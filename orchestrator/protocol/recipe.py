@@ -176,6 +176,8 @@ def _stressor(stressor: Stressor) -> str:
 
 
 def _trigger(trigger: Trigger) -> dict[str, object]:
+    if not trigger.runs:
+        return {"trigger": "none"}
     common = {"trigger": trigger.kind, "adj": trigger.oom_score_adj, "stop": trigger.stop}
     return common | dict(trigger.recipe())
 

@@ -311,7 +311,9 @@ def built_lines(verdict: Verdict) -> Iterator[str]:
 
 
 def warnings(verdict: Verdict) -> Iterator[str]:
-    """What weakens the evidence; a sentence each."""
+    """What weakens the evidence, or what its words could be taken for; a sentence each."""
+    if not verdict.fragmented:
+        yield "the scenario asks for no memory state: `at the target` is memory as the boot left it"
     for each in verdict.passes:
         if each.device is not None:
             yield from each.device.doubts

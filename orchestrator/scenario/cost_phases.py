@@ -13,14 +13,22 @@ from orchestrator.text.nearest import nearest
 
 
 def phase_problems(
-    expectations: Mapping[str, Expectation], benchmarks: Sequence[Benchmark], *, at_once: bool
+    expectations: Mapping[str, Expectation],
+    benchmarks: Sequence[Benchmark],
+    *,
+    at_once: bool,
+    triggered: bool = True,
 ) -> Iterator[Cross]:
     """Costs of phases that there are not, and in time where guests run `at_once` and disturb one another."""
-    phases = {"trigger", *(when for benchmark in benchmarks for when in benchmark.when)}
+    phases: set[str] = {when for benchmark in benchmarks for when in benchmark.when}
+    phases |= {"trigger"} if triggered else set()
     for variant, expectation in expectations.items():
         for name, bounds in expectation.costs.items():
             path = ("expectations", variant, "costs", name)
             if bounds.phase not in phases:
+                if bounds.phase == "trigger":
+                    yield Cross(path, f"the scenario has no trigger: add 'phase: {min(phases, default='')}'")
+                    continue
                 what = f"no benchmark runs in the phase '{bounds.phase}': there is nothing to cost anything"
                 yield Cross((*path, "phase"), what, nearest(bounds.phase, phases))
             if at_once and COST_NAMES[name].is_time:

@@ -39,8 +39,9 @@ from orchestrator.scenario.kernel_base import base_node_problems, base_problems,
 from orchestrator.scenario.limits import limit
 from orchestrator.scenario.picture import Picture, Watermarks, picture_problems
 from orchestrator.scenario.trials import Deadlines, Trials
-from orchestrator.scenario.triggers.kinds import Trigger
+from orchestrator.scenario.triggers.kinds import NO_TRIGGER, Trigger
 from orchestrator.scenario.variants import settings_problems, twin_problems, unknown_variants
+from orchestrator.scenario.without_trigger import trigger_less_problems, without_after
 from orchestrator.text.amounts import count_of
 from orchestrator.units import format_size
 
@@ -91,7 +92,9 @@ class Scenario(Model):
         examples=[{"target": {"usable_units": {"order": 3, "max": 300}}, "stressors": ["pipes"]}],
     )
     trigger: Trigger = Field(
-        description="the load under test", examples=[{"kind": "binder-mmap", "size": "4MiB", "count": 600}]
+        NO_TRIGGER,
+        description="the load under test; without one benchmarks alone are run",
+        examples=[{"kind": "binder-mmap", "size": "4MiB", "count": 600}],
     )
     files: Files = Field(
         default_factory=dict,
@@ -139,6 +142,8 @@ class Scenario(Model):
             usual["trials"] = {"fork": False}
         if backend == "cuttlefish":
             usual["deadlines"] = {"boot": ANDROID_BOOT}
+        if isinstance(data, dict) and data.get("trigger") is None:
+            data = without_after(data)
         for section, values in usual.items():
             said = data.get(section, {})
             if isinstance(said, dict):
@@ -172,12 +177,18 @@ class Scenario(Model):
                 *_name_problems(self),
                 *_size_problems(self),
                 *_trigger_problems(self),
+                *trigger_less_problems(self.trigger, self.benchmarks, self.expectations),
                 *_fork_problems(self.trials),
                 *benchmark_problems(self.benchmarks),
                 *_huge_page_problems(self),
                 *_timing_problems(self),
                 *file_place_problems(self.files, self.device.backend),
-                *phase_problems(self.expectations, self.benchmarks, at_once=_at_once(self.trials)),
+                *phase_problems(
+                    self.expectations,
+                    self.benchmarks,
+                    at_once=_at_once(self.trials),
+                    triggered=self.trigger.runs,
+                ),
             ]
         )
         return self
@@ -294,6 +305,8 @@ def _set_by_picture(fragmentation: Fragmentation | None) -> tuple[str, ...]:
 def _trigger_problems(scenario: Scenario) -> list[Cross]:
     found: list[Cross] = []
     trigger = scenario.trigger
+    if not trigger.runs:
+        return []  # what then cannot be expected has words of its own
     for name, expectation in scenario.expectations.items():
         failed = expectation.requests_failed
         if failed is not None and (trigger.request is None or failed > trigger.planned):

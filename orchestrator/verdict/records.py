@@ -108,6 +108,12 @@ class Verdict(Frozen):
     """
 
     scenario: str
+    fragmented: bool = Field(
+        True, description="the scenario has a target; false: memory is as the boot leaves it"
+    )
+    triggered: bool = Field(
+        True, description="the scenario has a trigger; false: its trials are of benchmarks alone"
+    )
     conclusion: Conclusion = Field(
         description="`met`, `not-met`, `compared-only` (nothing was expected that it could meet), or"
         " `missing` (the evidence is short)"

@@ -144,7 +144,8 @@ def _outcomes(verdict: Verdict, tallies: Sequence[_Tally]) -> Iterator[str]:
             yield _shares(words, counts, unit) + _chance(verdict, outcome, counts)
     if tallies and not seen and not any(each.outcomes[Outcome.KERNEL_CRASH] for each in tallies):
         counts = {each.name: (each.outcomes[Outcome.PASSED], each.evident) for each in tallies}
-        yield _shares("the trigger ran to its end", counts, unit)
+        what = "the trigger" if verdict.triggered else "the benchmarks"
+        yield _shares(f"{what} ran to {'its' if verdict.triggered else 'their'} end", counts, unit)
 
 
 def _unit(verdict: Verdict) -> str:
@@ -153,7 +154,7 @@ def _unit(verdict: Verdict) -> str:
         return "trial"
     only = verdict.passes[0]
     alone = not only.cold and only.forks == 1 and only.paired
-    each_its_own = alone and only.distinct_states == only.blocks
+    each_its_own = verdict.triggered and alone and only.distinct_states == only.blocks
     fits = all(sum(each.outcomes.values()) <= only.blocks for each in only.variants.values())
     return "memory state" if each_its_own and fits else "trial"
 

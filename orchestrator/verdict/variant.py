@@ -113,16 +113,20 @@ class VariantVerdict(Frozen):
 
 def variant_verdict(
     results: Sequence[TrialResult], expectation: Expectation | None, clock: Clock, *, timed: bool,
-    falls_back: bool | None = None,
+    falls_back: bool | None = None, triggered: bool = True,
 ) -> VariantVerdict:  # fmt: skip
     """`results` are the last attempts of one variant under `clock`.
 
     Counted are the trials of the trigger; how its page arrays were asked for and got is known from the traced
     forks of the same blocks. Expectations hold for all of them.
     `timed` is False where guests disturbed one another: then there are no latencies.
+    `triggered` is False where the scenario has no trigger: then those of its benchmarks are counted.
     `falls_back` is the trigger's word on its page requests (TriggerKind).
     """
-    loaded = [result for result in results if result.stage == "trigger"]
+    loaded = [
+        result for result in results
+        if (result.stage == "trigger" if triggered else not result.stage.startswith("audit-"))
+    ]  # fmt: skip
     traced = [result for result in results if result.stage == "audit-trigger" and result.outcome.is_evidence]
     arrays = [result.page_arrays for result in traced if result.page_arrays is not None]
     targets = [result.target for result in loaded if result.target is not None]

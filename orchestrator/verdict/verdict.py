@@ -69,6 +69,8 @@ def compute_verdict(
     settings = settings_seen(scenario, trials)
     verdict = Verdict(
         scenario=scenario.name,
+        triggered=scenario.trigger.runs,
+        fragmented=scenario.fragmentation is not None,
         conclusion=conclusion,
         expectations_met=_AS_BEFORE.get(conclusion),
         expectations_from=dict(taken),
@@ -153,6 +155,7 @@ def _pass(
                 clock,
                 timed=timed,
                 falls_back=scenario.trigger.falls_back,
+                triggered=scenario.trigger.runs,
             )
             for name in scenario.variants
         },

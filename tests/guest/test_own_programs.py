@@ -125,3 +125,21 @@ def test_a_user_s_program_is_a_benchmark_and_its_figures_are_rows(
     assert (kept / "benchmark-flood.stdout").stat().st_size == 256 * 1024
     shown = oomlab("report", "run", "--format", "csv").stdout.decode()
     assert "mytest/rounds target rounds" in shown
+
+
+def test_without_a_trigger_and_a_target_benchmarks_are_run_in_memory_as_it_is(oomlab: Oomlab) -> None:
+    text = (
+        "name: alone\ndevice: {arch: arm64, memory: 128MiB, cma: 0}\nvariants: {plain: {base: debian-6.1}}\n"
+        "benchmarks: [{kind: command, name: mine, command: echo t 5 us}]\n"
+        "expectations: {plain: {outcome: passed}}\n"
+    )
+    (oomlab.directory / "alone.yaml").write_text(text)
+    ran = oomlab("run", "alone.yaml", "--out", "run")
+    assert ran.returncode == ExitCode.MET, ran.stderr.decode()
+    said = ran.stderr.decode()
+    assert "With plain the benchmarks ran to their end in 2 of 2 trials." in said
+    assert "memory as the boot left it" in said
+    assert "trigger" not in said
+    results = trial_results(read_journal(oomlab.directory / "run/journal.jsonl"))
+    assert {result.stage for result in results} == {"relaxed", "target"}
+    assert all(result.benchmarks[1].real_ns == 5000 for result in results)

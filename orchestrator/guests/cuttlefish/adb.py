@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import select
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -114,7 +115,7 @@ class Adb:
 
     def _is_there(self, source: Path, target: str, deadline: Deadline) -> bool:
         """All of it, by the device's word."""
-        reply = self.shell(f"wc -c <{target}", deadline)
+        reply = self.shell(f"wc -c <{shlex.quote(target)}", deadline)
         return reply.status == 0 and reply.stdout.strip() == str(source.stat().st_size)
 
     def root(self, deadline: Deadline) -> str:

@@ -136,6 +136,7 @@ class CuttlefishBackend:
             boot_s=scenario.deadlines.boot * accelerator.slowdown,
             root=asked.root,
             script=files.script,
+            files=files.files,
             adb=self._places.adb,
         )
         return CuttlefishLauncher(boot)

@@ -6,14 +6,18 @@ followed.
 from __future__ import annotations
 
 import re
+import shlex
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlinePassed, HostError
+from orchestrator.guest_files.archive import GuestFiles
+from orchestrator.guest_files.opened import copied
 from orchestrator.guests.backend import Sink
 from orchestrator.guests.cuttlefish.adb import Adb, DeviceGone, Reply
 from orchestrator.protocol.records import DeviceRecord, parse_record
@@ -147,6 +151,27 @@ def install(
         return _about(adb.shell(f"chmod 755 {AGENT} && {AGENT} about", deadline))
 
     return persistently(adb, deadline, once)
+
+
+def push_files(adb: Adb, files: GuestFiles, deadline: Deadline) -> None:
+    """Push the user's files to their places, where anybody may run them.
+
+    HostError where one cannot be had there, or is not what it was when the run began; DeadlinePassed.
+    """
+    for record in files.records:
+        source = (files.sources or {})[record.guest].source
+        if copied(source, None, record.size_bytes) != record.sha256:
+            raise HostError(f"{source} was changed since the run began", hint="run again")
+        persistently(adb, deadline, partial(_push_file, source=source, target=record.guest))
+
+
+def _push_file(adb: Adb, deadline: Deadline, *, source: Path, target: str) -> None:
+    folder, place = shlex.quote(target.rpartition("/")[0]), shlex.quote(target)
+    made = adb.shell(f"mkdir -p {folder}", deadline)
+    if made.status != 0:
+        raise HostError(f"{folder} cannot be made on the device: {_said(made)}")
+    adb.push(source, target, deadline)
+    adb.shell(f"chmod 755 {place}", deadline)
 
 
 def _about(reply: Reply) -> DeviceRecord:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from orchestrator.deadline import Deadline, RevocableDeadline
 from orchestrator.errors import DeadlinePassed, HostError, OomlabError
 from orchestrator.files.follow import Follower, LocalFile
+from orchestrator.guest_files.archive import GuestFiles
 from orchestrator.guests.backend import Lines, Sink
 from orchestrator.guests.cuttlefish.adb import Adb, DeviceGone, Unreachable, private_adb
 from orchestrator.guests.cuttlefish.command import DevicePlan
@@ -30,6 +31,7 @@ from orchestrator.guests.cuttlefish.device import (
     await_ready,
     install,
     persistently,
+    push_files,
     start_agent,
     why_no_records,
 )
@@ -67,6 +69,8 @@ class DeviceBoot:
     """Host seconds until the agent speaks."""
     script: Path | None = None
     """Pushed beside the agent, for a command that runs it."""
+    files: GuestFiles = field(default_factory=GuestFiles)
+    """The user's, pushed to their places."""
     root: bool = True
     """Ask for root's rights where the device's shell has not got them."""
     adb: str = "adb"
@@ -171,6 +175,7 @@ class CuttlefishGuest:
             booted.check()
         identity = await_ready(adb, root=self._boot.root, deadline=self._deadline)
         device = install(adb, self._boot.agent, recipe, self._deadline, script=self._boot.script)
+        push_files(adb, self._boot.files, self._deadline)
         self._require_ours(adb, writes_kmsg="kmsg" not in device.lacks)
         with suppress(DeviceGone):  # whether it was started all the same, its records will tell
             start_agent(adb, self._deadline)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class CuttlefishLauncher:
             [*adb, "shell", f"mkdir -p {device.HOME}"],
             [*adb, "push", str(self.boot.agent), device.AGENT],
             [*adb, "push", recipe, device.RECIPE],
+            *self._own_files(adb),
             [*adb, "shell", f"chmod 755 {device.AGENT}; {device.START}"],
             [*adb, "shell", "-T", f"sleep 1; {device.AGENT} follow {device.RECORDS} 0"],
         ]
@@ -52,6 +54,12 @@ class CuttlefishLauncher:
             *map(paste_ready, steps),
             *end_by_hand(_NAME, _HOME),
         )
+
+    def _own_files(self, adb: Sequence[str]) -> Iterator[list[str]]:
+        for target, file in (self.boot.files.sources or {}).items():
+            yield [*adb, "shell", f"mkdir -p {shlex.quote(target.rpartition('/')[0])}"]
+            yield [*adb, "push", str(file.source), target]
+            yield [*adb, "shell", f"chmod 755 {shlex.quote(target)}"]
 
     @contextmanager
     def power_on(self, lines: Lines) -> Iterator[CuttlefishGuest]:

@@ -56,6 +56,8 @@ class Blame:
 class TriggerKind(Model):
     """A load under test. What it answers here holds for a kind whose process tells nothing while it runs."""
 
+    runs: ClassVar[bool] = True
+    """It is there; False: nothing is fired at the kernel."""
     request: ClassVar[str | None] = None
     """What it makes and counts, a noun in the singular (`mmap`); None: it counts nothing."""
     ends_by_itself: ClassVar[bool] = False
@@ -131,6 +133,21 @@ class TriggerKind(Model):
     def long_words(self) -> Mapping[str, str]:
         """What may take much room on the kernel's command line, by the key that it comes from."""
         return {}
+
+
+class NoTrigger(TriggerKind):
+    """Nothing is fired at the kernel: benchmarks alone."""
+
+    runs: ClassVar[bool] = False
+
+    kind: Literal["none"] = "none"
+    oom_score_adj: int = 0
+    stop: str = "end"
+
+    @property
+    def words(self) -> str:
+        """No load."""
+        return "benchmarks alone, no trigger"
 
 
 class RequestingTrigger(TriggerKind):

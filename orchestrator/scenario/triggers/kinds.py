@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from pydantic import Field
+from pydantic import Field, WrapSerializer, WrapValidator
 
 from orchestrator.scenario.triggers.allocate import Allocate
-from orchestrator.scenario.triggers.base import TriggerKind
+from orchestrator.scenario.triggers.base import NoTrigger, TriggerKind
 from orchestrator.scenario.triggers.binder_mmap import BinderMmap
 from orchestrator.scenario.triggers.command import Command, Script
 from orchestrator.scenario.triggers.fork import Fork
@@ -26,10 +26,25 @@ KINDS: Mapping[str, type[TriggerKind]] = {
 }
 """By the name that scenarios and guests call it."""
 
+NO_TRIGGER = NoTrigger()
+"""What a scenario without one has, and writes as `null`."""
+
+
+def _or_none(value: Any, handler: Callable[[Any], TriggerKind]) -> TriggerKind:
+    return NO_TRIGGER if value is None or isinstance(value, NoTrigger) else handler(value)
+
+
+def _written(value: TriggerKind, handler: Callable[[TriggerKind], Any]) -> Any:
+    return handler(value) if value.runs else None
+
+
 if TYPE_CHECKING:
     Trigger = TriggerKind
 else:
-    Trigger = Annotated[reduce(or_, MODELS), Field(discriminator="kind")]
+    _Kind = Annotated[reduce(or_, MODELS), Field(discriminator="kind")]
+    Trigger = Annotated[
+        _Kind, WrapValidator(_or_none, json_schema_input_type=_Kind | None), WrapSerializer(_written)
+    ]
 
 
 def request_of(kind: object) -> str | None:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import HostError
+from orchestrator.guest_files.archive import GuestFiles
 from orchestrator.guests.backend import BootFiles
 from orchestrator.guests.cuttlefish.backend import CuttlefishBackend
 from orchestrator.guests.cuttlefish.check import require_host
@@ -43,6 +44,7 @@ class Files:
     agent: Path = Path("/cache/agent")
     binder: DriverPlace = "built-in"
     script: Path | None = None
+    files: GuestFiles = field(default_factory=GuestFiles)
 
 
 FILES: BootFiles = Files()
