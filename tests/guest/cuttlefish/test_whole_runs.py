@@ -20,6 +20,9 @@ from tests.cuttlefish.fixture import devices_left
 from tests.cuttlefish.lab import Lab
 from tests.guest.built_kernel import base_words
 from tests.guest.conftest import Oomlab
+from tests.guest.test_own_programs import programs
+
+__all__ = ["programs"]
 
 pytestmark = pytest.mark.guest
 
@@ -82,6 +85,23 @@ def test_a_run_ends_with_its_verdict(on_lab: Oomlab, scenario: Path) -> None:
     assert (result.outcome, result.cold) == (Outcome.PASSED, True)
     assert result.device is not None
     assert result.device.binder_impl == "c"
+
+
+def test_a_program_of_the_user_s_runs_on_a_device(
+    on_lab: Oomlab, scenario: Path, programs: dict[str, Path]
+) -> None:
+    """Pushed to its place, run as the load and as a benchmark whose figures are rows."""
+    benchmark = "{kind: command, name: own, command: /data/local/tmp/own/mytest 9, when: [target]}"
+    done = on_lab(
+        "run", scenario, "--file", f"{programs['static']}:/data/local/tmp/own/mytest",
+        "--command", "/data/local/tmp/own/mytest 7", "--set", f"benchmarks=[{benchmark}]", "--out", "run",
+    )  # fmt: skip
+    assert done.returncode == ExitCode.MET, done.stderr.decode()
+    results = trial_results(read_journal(on_lab.directory / "run/journal.jsonl"))
+    rows = {row.name: row for result in results for row in result.benchmarks}
+    assert any("rounds" in name for name in rows), rows
+    (output, *_) = on_lab.directory.glob("run/trials/*/output.log")
+    assert "rounds 7 rounds" in output.read_text()
 
 
 def test_commands_are_run_without_a_terminal(on_lab: Oomlab, scenario: Path) -> None:
