@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.protocol.record import Record
+from orchestrator.text.amounts import count_of
 
 
 class CostRecord(Record):
@@ -45,7 +46,9 @@ class CostTimeline(Record):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.at_ns) != len(self.values):
-            raise ValueError(f"{len(self.at_ns)} moments beside {len(self.values)} rows")
+            raise ValueError(
+                f"{count_of('moment', len(self.at_ns))} beside {count_of('row', len(self.values))}"
+            )
         if any(len(row) != len(self.names) for row in self.values):
             raise ValueError(f"a row has not the {len(self.names)} figures that are named")
         return self
