@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from signal import SIGKILL
 from typing import TypedDict
 
 from orchestrator.binder import ELEMENT_BYTES
 from orchestrator.evidence.benchmarks import benchmark_rows
 from orchestrator.evidence.costs import costs_of
 from orchestrator.evidence.evidence import Evidence
+from orchestrator.evidence.kernel_words import oom_reports
 from orchestrator.evidence.measurements import audited, measures, request_paths, request_summary
 from orchestrator.evidence.page_requests import traced_page_requests
 from orchestrator.evidence.process_end import process_ends
@@ -45,6 +47,11 @@ class Load:
     element_bytes: int = ELEMENT_BYTES
 
 
+OTHER = "other"
+"""The role of a process that the agent did not start."""
+_OURS = "oomlab-"
+
+
 class LoadEnd(TypedDict):
     """Fields of a trial's result that tell what the load came to."""
 
@@ -78,11 +85,26 @@ def load_end(planned: PlannedTrial, load: Load, evidence: Evidence) -> LoadEnd:
         "audit_phases": audit_phases,
         "page_requests": traced_page_requests(evidence),
         "costs": costs_of(evidence.every(CostRecord)),
-        "victims": tuple(
-            Victim(role=record.role, pid=record.pid, signal=record.signal)
-            for record in evidence.every(VictimRecord)
-        ),
+        "victims": victims(evidence),
     }
+
+
+def victims(evidence: Evidence) -> tuple[Victim, ...]:
+    """Who was killed: the agent's children, as it tells, and whom only the console names.
+
+    What a command starts is no child of the agent's. A child that the agent had not reaped yet goes by its
+    name (PROTOCOL.md), and is not taken for such a one.
+    """
+    told = [Victim(role=each.role, pid=each.pid, signal=each.signal) for each in evidence.every(VictimRecord)]
+    known = {victim.pid for victim in told}
+    named = [
+        process
+        for event in oom_reports(evidence.console_since_trigger())
+        for process in (event.victims or (event.victim,))
+        if process is not None and not (process.comm or "").startswith(_OURS)
+    ]
+    others = dict.fromkeys(process.pid for process in named if process.pid is not None)
+    return (*told, *(Victim(role=OTHER, pid=pid, signal=SIGKILL) for pid in others if pid not in known))
 
 
 def ran_command(evidence: Evidence) -> bool:

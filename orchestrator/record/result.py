@@ -222,9 +222,9 @@ class PageRequests(Frozen):
 
 
 class Victim(Frozen):
-    """A process of ours that the kernel killed."""
+    """A process that the kernel killed."""
 
-    role: str
+    role: str = Field(description="what it was to the agent that started it; `other`: it started by another")
     pid: int
     signal: int
 

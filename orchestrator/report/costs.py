@@ -20,6 +20,7 @@ from orchestrator.text.plain import one_line
 from orchestrator.verdict.records import PassVerdict
 
 _NS_PER_MS = 1e6
+_OF_SETTINGS = ("kswapd_cpu", "direct_reclaims", "pages_swapped_out", "refaults")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,27 @@ def cost_tables(costs: Sequence[CostLine], variants: Sequence[str]) -> Iterator[
         ]
         if lines:
             yield CostTable(f"costs: {words}", ("", *variants), tuple(rows))
+
+
+def foremost_rows(each: PassVerdict, *, settings: bool) -> list[tuple[str, list[str]]]:
+    """What a short page says of costs, a row each: a label, and a cell for each variant.
+
+    Those that the scenario bounds; where variants differ in `settings`, whose point they are, also the usual
+    ones of the trigger. What was 0 everywhere is left out.
+    """
+    lines = [
+        line
+        for line in each.costs
+        if line.expected or (settings and line.phase == "trigger" and line.name in _OF_SETTINGS)
+    ]
+    return [
+        (
+            _label(line.name) + ("" if line.phase == "trigger" else f", {PHASE_WORDS[line.phase]}"),
+            [_cell(line, name) for name in each.variants],
+        )
+        for line in lines
+        if any(line.means.values())
+    ]
 
 
 def difference_tables(comparison: Comparison) -> Iterator[CostTable]:

@@ -210,11 +210,19 @@ _VARIANT_ROWS: dict[str, Callable[[VariantVerdict], str]] = {
 }
 NOUN: str = RequestTotals.model_fields["noun"].default
 """What requests are called where nothing tells better."""
+_REQUESTS = "{requests} succeeded / failed / in flight"
 _ONLY_WHERE_SAID = frozenset(
-    {"trigger ended with", "{requests} by vmalloc", "contiguous / vmalloc / failed, traced"}
+    {
+        "trigger ended with",
+        _REQUESTS,
+        "{requests} by vmalloc",
+        _LATENCY,
+        "contiguous / vmalloc / failed, traced",
+    }
 )
 
 
+_BEHIND_FIGURES = "free at the target"
 _RANKS = (
     ("outcome", 0), ("succeeded / failed", 1), ("p50 / p99 / max", 1), ("killed", 2), ("trials", 3),
     ("OOM events", 4), ("contiguous /", 4), ("trigger ended with", 5), ("free at the target", 6),
@@ -238,7 +246,7 @@ def variant_rows(variants: Iterable[VariantVerdict]) -> list[tuple[str, list[str
         for label, cells in rows
         if label not in _ONLY_WHERE_SAID or set(cells) != {"-"}
     ]
-    at = [label for label, _ in said].index(_LATENCY.format(request=noun)) + 1
+    at = [label for label, _ in said].index(_BEHIND_FIGURES)
     return [*said[:at], *_measure_rows(shown), *_order_rows(shown), *said[at:], *_node_rows(shown)]
 
 
@@ -247,15 +255,18 @@ def _noun(variants: Iterable[VariantVerdict]) -> str:
     return next((each.requests.noun for each in variants if each.requests.noun != NOUN), NOUN)
 
 
-_BRIEF = ("outcome", "killed", "{requests} succeeded / failed / in flight", _LATENCY)
+_BRIEF = ("outcome", "killed", _REQUESTS, _LATENCY)
 
 
 def brief_rows(variants: Mapping[str, VariantVerdict]) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """The same the other way round, for many variants: headings, and a row of few cells for each of them."""
     noun = _noun(variants.values())
-    headings = [label.format(request=noun, requests=plural(noun)) for label in _BRIEF]
-    rows = [(name, [_VARIANT_ROWS[label](each) for label in _BRIEF]) for name, each in variants.items()]
-    return headings, rows
+    columns = {label: [_VARIANT_ROWS[label](each) for each in variants.values()] for label in _BRIEF}
+    said = {
+        label: cells for label, cells in columns.items() if label == _BRIEF[0] or set(cells) - {"-", "nobody"}
+    }
+    headings = [label.format(request=noun, requests=plural(noun)) for label in said]
+    return headings, list(zip(variants, map(list, zip(*said.values(), strict=True)), strict=True))
 
 
 def output_lines(failed: FailedOutput, most: int = 20) -> list[str]:

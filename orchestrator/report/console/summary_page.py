@@ -18,6 +18,7 @@ from orchestrator.oom.explain import explain
 from orchestrator.report.console.fitted import NEVER, Fitted, Line, Section, fitted, text
 from orchestrator.report.console.head import STYLES
 from orchestrator.report.console.streams import PlainConsole
+from orchestrator.report.costs import foremost_rows
 from orchestrator.report.huge_pages import brief_fault_table
 from orchestrator.report.next_steps import left_out_line, next_steps
 from orchestrator.report.rows import (
@@ -40,6 +41,8 @@ from orchestrator.verdict.records import PassVerdict
 from orchestrator.verdict.summary import summarise
 from orchestrator.verdict.verdict import Verdict
 
+_Row = tuple[str, list[str]]
+"""A label, and a cell for each variant."""
 MOST_LINES = 39
 """With the verdict's line for programs a run prints forty, those on its way to the verdict among them."""
 LEAST_LINES = 24
@@ -49,6 +52,8 @@ _MOST_COLUMNS = 3
 """Variants that stand side by side within 80 columns; more of them stand below one another."""
 _DETAIL = 2
 """The rank of what the full report says better; rows of tables have their own (`row_rank`)."""
+_SETTINGS = 5
+"""The rank of what variants were told: their names say it, too, and rows of variants say more."""
 _FURTHER_CLOCK = 20
 """Added to the ranks of what stands there for a second clock."""
 _HARMLESS = 4
@@ -90,15 +95,17 @@ def _sections(judged: JudgedRun, most: int) -> Iterator[Section]:
     yield text(*(f"  {line}" for line in few(reasons(verdict), most)))
     yield text(*few(verdict.foremost, most), style="bold red")
     yield text("")
-    before: list[tuple[str, list[str]]] = []
+    before: list[_Row] = []
     for number, each in enumerate(verdict.passes):
-        rows = variant_rows(each.variants.values())
-        yield _table(verdict.scenario, each, [row for row in rows if row not in before], number)
+        costs = foremost_rows(each, settings=bool(verdict.settings))
+        rows = [*variant_rows(each.variants.values()), *costs]
+        new = [row for row in rows if row not in before]
+        yield _table(verdict.scenario, each, new, costs, number)
         yield from _faults(each, number)
         rank = _DETAIL + _FURTHER_CLOCK if number else NEVER
         yield text(sample_line(each).splitlines()[0], rank=rank, what=_under(each))
         before = rows
-    yield text(*few(list(settings_lines(verdict)), 2 * most))
+    yield text(*settings_lines(verdict), rank=_SETTINGS, what="what each variant was told")
     yield from _doubts(verdict, most)
     yield from _first_oom(verdict, judged.page_sizes)
     yield from _failed_command(verdict)
@@ -117,22 +124,29 @@ def _faults(each: PassVerdict, number: int) -> Iterator[Section]:
         yield Section(tuple(lines), title=table.title, headings=table.headings)
 
 
-def _table(scenario: str, each: PassVerdict, rows: Sequence[tuple[str, list[str]]], number: int) -> Section:
+def _table(
+    scenario: str, each: PassVerdict, rows: Sequence[_Row], costs: Sequence[_Row], number: int
+) -> Section:
     """What all trials under a clock came to; of a second clock only what is not as under the first."""
     machine = ", ".join(filter(None, (f"{each.clock} clock", each.accelerator, each.cpu_model)))
     many = len(each.variants) > _MOST_COLUMNS
-    headings, lines = _variants(each) if many else (list(each.variants), _rows(rows))
+    headings, lines = _variants(each, costs) if many else (list(each.variants), _rows(rows))
     if number:
         lines = [Line(line.cells, line.rank + _FURTHER_CLOCK, _under(each)) for line in lines]
     return Section(tuple(lines), title=f"{scenario} ({machine})", headings=("", *headings))
 
 
-def _rows(rows: Sequence[tuple[str, list[str]]]) -> list[Line]:
+def _rows(rows: Sequence[_Row]) -> list[Line]:
     return [Line((label, *cells), row_rank(label), label) for label, cells in rows]
 
 
-def _variants(each: PassVerdict) -> tuple[list[str], list[Line]]:
+def _variants(each: PassVerdict, costs: Sequence[_Row]) -> tuple[list[str], list[Line]]:
     labels, rows = brief_rows(each.variants)
+    labels += [label for label, _ in costs]
+    rows = [
+        (name, [*cells, *(figures[place] for _, figures in costs)])
+        for place, (name, cells) in enumerate(rows)
+    ]
     ranks = (1 if each.variants[name].unmet else _HARMLESS for name, _ in rows)
     return labels, [
         Line((name, *cells), rank if place else NEVER, "variant", counted=True)
