@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from orchestrator.analysis.cost_words import cost_words
-from orchestrator.analysis.estimate import Estimate, Figures, corrected, estimate, with_p
+from orchestrator.analysis.estimate import Estimate, Figures, corrected, estimate, mean_fields, with_p
 from orchestrator.analysis.phrases import cost_subject
 from orchestrator.analysis.records import CostComparison, Sample, When
 from orchestrator.analysis.rounding import rounded
@@ -194,17 +194,8 @@ def _comparison(
         name=pair.key.figure.name,
         unit=unit,
         comparable=pair.same_work,
-        sample=sample,
-        blocks=pair.figures.blocks,
-        baseline=rounded(statistics.fmean(pair.figures.baseline)),
-        candidate=rounded(statistics.fmean(pair.figures.candidate)),
-        difference=rounded(each.difference),
-        low=rounded(each.low),
-        high=rounded(each.high),
-        interval=each.kind,
-        p=rounded(each.p),
-        p_holm=rounded(p_holm),
         words="",
+        **mean_fields(pair.figures, each, p_holm, sample),
     )
     what = cost_subject(pair.key.figure, pair.key.phase)
     return made.model_copy(update={"words": cost_words(made, names, pair.work, what)})

@@ -10,10 +10,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from orchestrator.analysis import inference
-from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM
+from orchestrator.analysis.records import LEAST_BLOCKS_FOR_A_CLAIM, Sample
+from orchestrator.analysis.rounding import rounded
 from orchestrator.clock import Clock
 
 IntervalKind = Literal["paired t", "bootstrap", "Welch", "exact", "none"]
@@ -100,6 +101,37 @@ def _paired(plain: Estimate, differences: Sequence[float], spread: float) -> Est
         plain, kind=kind, low=interval.low, high=interval.high, samples=(tuple(differences),),
         smallest=inference.smallest_effect(spread, len(differences)),
     )  # fmt: skip
+
+
+class MeanFields(TypedDict):
+    """Those of `MeanDifference`."""
+
+    sample: Sample
+    blocks: int
+    baseline: float
+    candidate: float
+    difference: float
+    low: float | None
+    high: float | None
+    interval: IntervalKind
+    p: float | None
+    p_holm: float | None
+
+
+def mean_fields(figures: Figures, each: Estimate, p_holm: float | None, sample: Sample) -> MeanFields:
+    """What a record says of two means and their difference, rounded."""
+    return {
+        "sample": sample,
+        "blocks": figures.blocks,
+        "baseline": rounded(statistics.fmean(figures.baseline)),
+        "candidate": rounded(statistics.fmean(figures.candidate)),
+        "difference": rounded(each.difference),
+        "low": rounded(each.low),
+        "high": rounded(each.high),
+        "interval": each.kind,
+        "p": rounded(each.p),
+        "p_holm": rounded(p_holm),
+    }
 
 
 def with_p(estimates: Sequence[Estimate]) -> list[Estimate]:

@@ -10,9 +10,8 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orchestrator.analysis.estimate import Estimate, Figures, corrected, estimate, with_p
+from orchestrator.analysis.estimate import Estimate, Figures, corrected, estimate, mean_fields, with_p
 from orchestrator.analysis.records import MeasureComparison, Sample
-from orchestrator.analysis.rounding import rounded
 from orchestrator.analysis.samples import block_of, sample_of
 from orchestrator.clock import Clock
 from orchestrator.record.result import TrialResult
@@ -80,17 +79,4 @@ def _figures(ours: dict[str, float], theirs: dict[str, float], *, paired: bool) 
 def _comparison(
     key: MeasureKey, figures: Figures, each: Estimate, p_holm: float | None, sample: Sample
 ) -> MeasureComparison:
-    return MeasureComparison(
-        name=key.name,
-        unit=key.unit,
-        sample=sample,
-        blocks=figures.blocks,
-        baseline=rounded(statistics.fmean(figures.baseline)),
-        candidate=rounded(statistics.fmean(figures.candidate)),
-        difference=rounded(each.difference),
-        low=rounded(each.low),
-        high=rounded(each.high),
-        interval=each.kind,
-        p=rounded(each.p),
-        p_holm=rounded(p_holm),
-    )
+    return MeasureComparison(name=key.name, unit=key.unit, **mean_fields(figures, each, p_holm, sample))

@@ -95,15 +95,9 @@ class TimingComparison(Frozen):
     words: str = Field(description="one sentence that claims no more than the numbers")
 
 
-class CostComparison(Frozen):
-    """One cost of two variants in one phase. Differences are candidate less baseline: below 0 is cheaper."""
+class MeanDifference(Frozen):
+    """How two variants differ in the mean of some figure: candidate less baseline, for it may be 0."""
 
-    phase: When = Field(description="when")
-    name: str = Field(description="`kswapd_cpu` and the like, as in the table of costs")
-    unit: Literal["ns", "instructions", "pages", "times"] = Field(description="of all figures")
-    comparable: bool = Field(
-        True, description="both did the same work meanwhile; else the difference is of different work"
-    )
     sample: Sample = Field("block", description="what one observation is; `boot` in a cold run")
     blocks: int = Field(
         description="distinct blocks that have a figure of both variants; not paired: the fewer of the two"
@@ -122,30 +116,28 @@ class CostComparison(Frozen):
         " exact figures"
     )
     p_holm: float | None = Field(
-        description="the same after Holm's correction over the phase's costs of one kind: of kswapd, say"
+        description="the same after Holm's correction: of costs over those of one kind in a phase (of kswapd,"
+        " say); a measure is a test of its own"
+    )
+
+
+class CostComparison(MeanDifference):
+    """One cost of two variants in one phase. Differences are candidate less baseline: below 0 is cheaper."""
+
+    phase: When = Field(description="when")
+    name: str = Field(description="`kswapd_cpu` and the like, as in the table of costs")
+    unit: Literal["ns", "instructions", "pages", "times"] = Field(description="of all figures")
+    comparable: bool = Field(
+        True, description="both did the same work meanwhile; else the difference is of different work"
     )
     words: str = Field(description="one sentence that claims no more than the numbers")
 
 
-class MeasureComparison(Frozen):
+class MeasureComparison(MeanDifference):
     """What the two triggers measured themselves, under one name. Differences are candidate less baseline."""
 
     name: str = Field(description="`throughput` and the like, as the trigger called it")
     unit: str = Field(description="of all figures; may be empty")
-    sample: Sample = Field("block", description="what one observation is; `boot` in a cold run")
-    blocks: int = Field(
-        description="distinct blocks that have a figure of both variants; not paired: the fewer of the two"
-    )
-    baseline: float = Field(description="mean over the blocks")
-    candidate: float = Field(description="mean over the blocks")
-    difference: float = Field(description="mean over the blocks of candidate - baseline")
-    low: float | None = Field(description="lower end of its 95 % interval; null: too few blocks")
-    high: float | None = Field(description="upper end of it")
-    interval: Literal["paired t", "bootstrap", "Welch", "exact", "none"] = Field(
-        description="how the interval was made, as that of a cost"
-    )
-    p: float | None = Field(description="permutation test on the differences, as that of a cost")
-    p_holm: float | None = Field(description="the same, for each measure is a test of its own")
 
 
 class Noise(Frozen):
