@@ -81,7 +81,8 @@ app = Commands(
     cls=_Root,
     help="Answers whether a kernel change survives memory fragmentation, and what it costs: boots "
     "virtual devices from scenario files, fragments their memory to a verified state, fires "
-    "a load at them (binder mmaps, forks, or any command), and compares kernel variants.\n\n"
+    "a load at them (binder mmaps, any driver's requests, network bursts, your own program), and compares "
+    "kernel variants.\n\n"
     "Example: oomlab run binder-order3\n\n"
     "Example: oomlab help run",
     epilog=EPILOG,

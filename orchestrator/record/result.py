@@ -224,7 +224,7 @@ class PageRequests(Frozen):
 class Victim(Frozen):
     """A process that the kernel killed."""
 
-    role: str = Field(description="what it was to the agent that started it; `other`: it started by another")
+    role: str
     pid: int
     signal: int
 

@@ -150,7 +150,8 @@ MEANINGS = {
     "Verdict.scenario": "name of the scenario",
     "Verdict.variants": "by name, in the order of the scenario",
     "Victim.pid": "its pid in the guest",
-    "Victim.role": "`trigger`, `bystander` or `holder` (of the memory that makes the pressure)",
+    "Victim.role": "`trigger`, `bystander`, `holder` (of the memory that makes the pressure), `benchmark` or"
+    " `server`; `other`: one that the agent did not start, a command's child, say, known from the console",
     "Victim.signal": "the signal; 9 is the OOM killer's",
     "Zone.reserved_highatomic_kb": "kept for high-order atomic requests",
     "boost_kb": "temporary boost of the watermarks after fragmentation",

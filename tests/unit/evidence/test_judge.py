@@ -11,6 +11,7 @@ from orchestrator.evidence.evidence import Ending, Evidence
 from orchestrator.evidence.judge import judge_block
 from orchestrator.outcome import Outcome
 from orchestrator.plan import PlannedBlock
+from orchestrator.protocol.records import ControlRecord
 from orchestrator.record.result import BlockResult
 from orchestrator.stage import Mode
 from tests.unit.evidence.guest_output import (
@@ -74,6 +75,25 @@ def test_an_oom_after_the_trigger_is_an_oom() -> None:
     assert result.first_oom.order == 3
     assert result.first_oom.stack_first_caller == "binder_alloc_mmap_handler"
     assert result.disagreement is None
+
+
+@pytest.mark.parametrize(
+    ("name", "records", "roles"),
+    [
+        ("oomlab-trigger", [record("victim", pid=90, role="trigger", index=0, signal=9)], ["trigger"]),
+        ("oomlab-trigger", [], []),
+        ("dd", [], ["other"]),
+        ("dd", [record("victim", pid=90, role="trigger", index=0, signal=9)], ["trigger"]),
+        ("dd", [record("victim", pid=77, role="bystander", index=0, signal=9)], ["bystander", "other"]),
+    ],
+)
+def test_whom_the_agent_did_not_start_is_among_the_killed(
+    name: str, records: list[ControlRecord], roles: list[str]
+) -> None:
+    """A command's own child is known from the console alone; an own one may not have been reaped yet."""
+    console = OOM_CONSOLE.replace("90 (oomlab-trigger)", f"90 ({name})")
+    result = judged([hello(), target(), trigger_start(), *records], console)
+    assert [victim.role for victim in result.victims] == roles
 
 
 def test_an_oom_that_ends_in_a_panic_is_an_oom_that_panicked() -> None:

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from orchestrator.analysis.costs import CostLine
 from orchestrator.analysis.records import CostComparison
-from orchestrator.report.costs import cost_remarks, cost_tables, difference_tables
+from orchestrator.report.costs import cost_remarks, cost_tables, difference_tables, foremost_rows
 from tests.unit.analysis.trials import comparison
+from tests.unit.report.factory import Made, run_report
 
 
 def line(name: str, unit: str, first: float | None, second: float | None) -> CostLine:
@@ -29,6 +34,31 @@ def test_a_time_has_its_share_of_the_phase_and_what_nobody_spent_is_left_out() -
         ("it lasted", "1 s", "500 ms"),
         ("kswapd CPU time", "250 ms (25 %)", "-"),
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels"), [(False, ["refaults"]), (True, ["kswapd CPU time", "refaults"])]
+)
+def test_a_short_page_has_the_costs_that_are_asked_for(
+    tmp_path: Path, settings: bool, labels: list[str]
+) -> None:
+    """Bounded ones always; of variants that differ in settings also the usual ones; never what was 0."""
+    (each,) = run_report(tmp_path / "run", Made(blocks=1)).verdict.passes
+    first, second = each.variants
+    means = {"kswapd_cpu": 5e6, "direct_reclaims": 0.0, "pages_migrated": 7.0, "refaults": 3.0}
+    costs = tuple(
+        line(name, "ns" if name == "kswapd_cpu" else "pages", mean, mean).model_copy(
+            update={
+                "means": {first: mean, second: mean},
+                "elapsed_ms": {first: 10.0, second: 10.0},
+                "expected": name in ("refaults", "direct_reclaims"),
+            }
+        )
+        for name, mean in means.items()
+    )
+    rows = foremost_rows(each.model_copy(update={"costs": costs}), settings=settings)
+    assert [label for label, _ in rows] == labels
+    assert rows[-1][1] == ["3", "3"]
 
 
 def test_instructions_are_no_share_of_a_time() -> None:
