@@ -111,7 +111,7 @@ def _explanation(case: Case) -> Answer:
     if others:
         evidence.append(f"transactions, which request no page array while they are timed: {summary(others)}")
         sentences.append(_transactions(others))
-    elif missing is None:
+    elif missing is None and case.scenario.uses_binder:
         missing = "no transactions were measured; a benchmark of kind `binder-transaction` would"
     return Answer(question=EXPLANATION, answer=" ".join(sentences), evidence=tuple(evidence), open=missing)
 
@@ -282,7 +282,8 @@ def _contiguous(case: Case) -> Answer:
         asked = case.triggers_arrays or any(case.paths)
         why = "in no phase was contiguous memory there for every request of both"
         text = f"This run cannot say: {why if asked else 'nothing in it requests page arrays'}."
-        missing = "a benchmark of kind `binder-mmap` with `when: [relaxed]` asks with the pressure released"
+        if case.scenario.uses_binder:
+            missing = "a benchmark of kind `binder-mmap` with `when: [relaxed]` asks with pressure released"
     return Answer(question=CONTIGUOUS, answer=text, evidence=tuple(evidence), open=missing)
 
 

@@ -224,6 +224,7 @@ def test_what_asks_for_no_page_array_is_not_explained_by_one() -> None:
     assert "requests of order 1 could be satisfied" in pressure.answer
     assert contiguous.answer == "This run cannot say: nothing in it requests page arrays."
     assert "mmap" not in " ".join(each.answer for each in answers)
+    assert "binder" not in " ".join(each.open or "" for each in answers), "of no use to another load"
 
 
 def test_a_variant_whose_requests_nobody_saw_is_not_said_to_have_been_served() -> None:
