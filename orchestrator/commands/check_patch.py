@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -79,8 +78,11 @@ def _standard_input() -> bytes:
 def _scratch(out: Path | None) -> Iterator[Path]:
     """Where patches and run lie: in `out` for good, else until the end of the block."""
     if out is None:
-        with TemporaryDirectory(prefix="oomlab-check-") as path:
-            yield Path(path)
+        from orchestrator.kernels.cache import Cache
+        from orchestrator.paths import cache_dir
+
+        with Cache(cache_dir()).scratch() as path:  # swept there if this is killed
+            yield path
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
